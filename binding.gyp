@@ -1,0 +1,64 @@
+{
+  'variables': {
+    # node-gyp rebuild --sanitize=address,undefined
+    'sanitize%': '',
+    'napi_include': '<!(node -p "require(\'node-addon-api\').include_dir")',
+  },
+  'targets': [
+    {
+      'target_name': 'hakmem_arena',
+      'sources': ['<!@(node tools/native-sources.mjs)'],
+      'include_dirs': ['csrc', 'csrc/include', '<(napi_include)'],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+      ],
+      'cflags': ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-fvisibility=hidden'],
+      'cflags_c': ['-std=gnu11', '-Wstrict-prototypes'],
+      # As a system header, node-addon-api is not judged by our warnings. Relative to build/.
+      'cflags_cc': [
+        '-isystem ../<(napi_include)', '-fno-exceptions', '-fno-rtti',
+        '-fvisibility-inlines-hidden',
+      ],
+      'configurations': {
+        'Release': {
+          'cflags': ['-O3'],
+          'defines': ['NDEBUG'],
+        },
+        'Debug': {
+          'defines': ['HK_DEBUG=1'],
+        },
+      },
+      'conditions': [
+        ['OS=="linux"', {
+          'ldflags': ['-Wl,--as-needed'],
+        }],
+        ['sanitize!=""', {
+          'cflags': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer', '-g'],
+          'ldflags': ['-fsanitize=<(sanitize)'],
+          'xcode_settings': {
+            'OTHER_CFLAGS': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer'],
+            'OTHER_LDFLAGS': ['-fsanitize=<(sanitize)'],
+          },
+        }],
+      ],
+      'xcode_settings': {
+        'CLANG_CXX_LIBRARY': 'libc++',
+        'GCC_C_LANGUAGE_STANDARD': 'gnu11',
+        'GCC_ENABLE_CPP_EXCEPTIONS': 'NO',
+        'GCC_ENABLE_CPP_RTTI': 'NO',
+        'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+        'MACOSX_DEPLOYMENT_TARGET': '11.0',
+        'WARNING_CFLAGS': ['-Wall', '-Wextra', '-Wconversion'],
+      },
+      'msvs_settings': {
+        'VCCLCompilerTool': {
+          'ExceptionHandling': '0',
+          'RuntimeTypeInfo': 'false',
+          'AdditionalOptions': ['/std:c11', '/experimental:c11atomics'],
+        },
+      },
+    },
+  ],
+}

@@ -1,0 +1,161 @@
+#include "arena/arena.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arena/heap.h"
+#include "arena/large.h"
+#include "arena/remote.h"
+#include "arena/supply.h"
+#include "base/assert.h"
+#include "os/lock.h"
+#include "os/os.h"
+
+/* Every arena of the process, oldest first. All fields: the lock. */
+static struct {
+  hk_lock_t lock;
+  hk_arena_t *first, *last;
+  uint64_t last_id;
+} registry = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_REGISTRY)};
+
+static void register_arena(hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  arena->prev = registry.last;
+  *(registry.last != NULL ? &registry.last->next : &registry.first) = arena;
+  registry.last = arena;
+  hk_lock_release(&registry.lock);
+}
+
+static void unregister_arena(hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  *(arena->prev != NULL ? &arena->prev->next : &registry.first) = arena->next;
+  *(arena->next != NULL ? &arena->next->prev : &registry.last) = arena->prev;
+  hk_lock_release(&registry.lock);
+}
+
+static uint64_t next_id(void) {
+  hk_lock_acquire(&registry.lock);
+  uint64_t id = ++registry.last_id;
+  hk_lock_release(&registry.lock);
+  return id;
+}
+
+void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
+  hk_lock_acquire(&registry.lock);
+  hk_arena_t *arena = registry.first;
+  while (arena != NULL && visit(arena, context)) arena = arena->next;
+  hk_lock_release(&registry.lock);
+}
+
+static size_t arena_bytes(void) { return hk_os_round_to_pages(sizeof(hk_arena_t)); }
+
+static void set_name(hk_arena_t *arena, const char *name) {
+  if (name != NULL) {
+    (void)snprintf(arena->name, sizeof arena->name, "%s", name);
+  } else {
+    (void)snprintf(arena->name, sizeof arena->name, "arena-%llu", (unsigned long long)arena->id);
+  }
+}
+
+static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *options) {
+  arena->max_bytes = options->max_bytes;
+  arena->classes = hk_classes_default();
+  if (options->class_sizes != NULL) {
+    arena->classes = &arena->own_classes;
+    return hk_classes_build(&arena->own_classes, options->class_sizes, options->class_count);
+  }
+  return HK_OK;
+}
+
+hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
+  static const hk_arena_options_t defaults;
+  if (options == NULL) options = &defaults;
+  hk_arena_t *arena = hk_os_map(arena_bytes(), 1);
+  if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
+  hk_status_t status = configure(arena, options);
+  if (status == HK_OK) {
+    arena->counters = hk_counters_create();
+    if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
+  }
+  if (status != HK_OK) {
+    (void)hk_os_unmap(arena, arena_bytes());
+    return status;
+  }
+  arena->id = next_id();
+  set_name(arena, options->name);
+  register_arena(arena);
+  *result = arena;
+  return HK_OK;
+}
+
+void *hk_arena_add_front(hk_arena_t *arena, size_t bytes) {
+  size_t mapped = hk_os_round_to_pages(bytes);
+  void *front = hk_os_map(mapped, 1);
+  if (front == NULL) return NULL;
+  arena->front_bytes = mapped;
+  arena->front = front;
+  return front;
+}
+
+static void drop_front(hk_arena_t *arena) {
+  if (arena->front == NULL) return;
+  (void)hk_os_unmap(arena->front, arena->front_bytes);
+  arena->front = NULL;
+}
+
+/* All that was live counts as freed. */
+static void settle_counters(hk_arena_t *arena) {
+  hk_counters_t *c = arena->counters;
+  for (uint32_t i = 0; i <= HK_EXACT_LENGTH_MAX; i++) {
+    hk_counter_set(&c->frees.by_length[i], hk_counter_get(&c->allocs.by_length[i]));
+  }
+  for (uint32_t i = 0; i < HK_COUNTER_CELLS; i++) {
+    hk_counter_set(&c->frees.by_cell[i], hk_counter_get(&c->allocs.by_cell[i]));
+  }
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
+    double remote = bin < HK_BIN_MAX ? (double)atomic_load(&arena->bins[bin].frees_remote) : 0;
+    hk_counter_set(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]) - remote);
+    hk_counter_set(&c->live_bytes[bin], 0);
+    hk_counter_set(&c->live_block_bytes[bin], 0);
+  }
+}
+
+hk_status_t hk_arena_reset(hk_arena_t *arena) {
+  if (hk_cell_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
+  hk_remote_drain(arena);
+  hk_supply_reset(arena);
+  hk_heap_reset(arena);
+  hk_large_reset(arena);
+  drop_front(arena);
+  settle_counters(arena);
+  HK_ASSERT_SLOW(hk_arena_is_valid(arena));
+  return HK_OK;
+}
+
+hk_status_t hk_arena_destroy(hk_arena_t *arena) {
+  if (arena == NULL) return HK_OK;
+  hk_status_t status = hk_arena_reset(arena);
+  if (status != HK_OK) return status;
+  unregister_arena(arena);
+  (void)hk_supply_release_empties(arena, 0);
+  hk_counters_drop(arena->counters);
+  HK_CHECK(hk_os_unmap(arena, arena_bytes()));
+  return HK_OK;
+}
+
+size_t hk_arena_trim(hk_arena_t *arena) {
+  hk_remote_drain(arena);
+  size_t bytes = hk_supply_trim(arena);
+  HK_ASSERT_SLOW(hk_arena_is_valid(arena));
+  return bytes;
+}
+
+uint64_t hk_arena_id(const hk_arena_t *arena) { return arena->id; }
+const char *hk_arena_name(const hk_arena_t *arena) { return arena->name; }
+const hk_classes_t *hk_arena_classes(const hk_arena_t *arena) { return arena->classes; }
+uint64_t hk_arena_max_bytes(const hk_arena_t *arena) { return arena->max_bytes; }
+hk_counters_t *hk_arena_counters(hk_arena_t *arena) { return arena->counters; }
+
+uint64_t hk_arena_used_bytes(const hk_arena_t *arena) {
+  return hk_cell_get(&arena->supply.used_bytes);
+}

@@ -1,0 +1,93 @@
+/* Arena: the record that ties heap, supply, large blocks and statistics together.
+ *
+ * Owns:      its struct and counters (mappings of their own), its SuperSlabs.
+ * Called by: front, binding (through hakmem.h).
+ * Calls:     super, os. The boxes of this room (supply, heap, large, remote, stats) share this
+ *            struct; each touches only its own part.
+ * Threads:   owner-only except `shared`, and statistics cells, which anyone may read.
+ */
+#ifndef HK_ARENA_ARENA_H
+#define HK_ARENA_ARENA_H
+
+#include "arena/counters.h"
+#include "hakmem.h"
+#include "super/superslab.h"
+
+/* heap.c: one size class of an arena. */
+typedef struct hk_heap_bin_t {
+  hk_slab_t *current; /* refills come from here; kept through being empty */
+  hk_slab_t *partial; /* list: some blocks free, some out */
+  hk_slab_t *empty;   /* list: all blocks free; retire candidates */
+  uint32_t empty_count;
+  bool draining; /* too many empty slabs: offer them until few are left */
+  /* Statistics cells. out: blocks handed to the front and not back (remote frees included until
+   * they are collected). */
+  hk_cell_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
+  _Atomic(uint64_t) frees_remote; /* shared: added to by any thread */
+} hk_heap_bin_t;
+
+/* large.c: runs and huge mappings, by pseudo bin. */
+typedef struct hk_large_kind_t {
+  hk_cell_t out, high_water, block_bytes, refills, flushes;
+} hk_large_kind_t;
+
+/* supply.c: the arena's SuperSlabs. */
+typedef struct hk_supply_t {
+  hk_superslab_t *open; /* list: some slot unused */
+  hk_superslab_t *full; /* list: every slot used, and huge ones */
+  hk_cell_t count, empties, adopted, committed_bytes, used_bytes;
+  uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
+} hk_supply_t;
+
+struct hk_arena_t {
+  uint64_t id;
+  uint64_t max_bytes; /* 0: no limit */
+  char name[HK_ARENA_NAME_MAX + 1];
+  const hk_classes_t *classes; /* the default table, or own_classes */
+  hk_classes_t own_classes;
+  hk_counters_t *counters;
+  hk_heap_bin_t bins[HK_BIN_MAX];
+  hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
+  hk_supply_t supply;
+  hk_cell_t exposed_slabs, failures_os, failures_limit, double_frees;
+  void *front;             /* front/: its state, NULL until the first hk_alloc */
+  size_t front_bytes;      /* of the mapping behind it */
+  hk_arena_t *next, *prev; /* registry lock */
+  /* shared: slabs with remote frees waiting; pushed by anyone (release), taken whole by the owner
+   * (acquire). */
+  _Atomic(hk_slab_t *) remote_queue;
+  /* The table behind references: superslabs[slab >> 5]. Last: only touched pages cost anything. */
+  hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
+};
+
+/* The slab behind a slab number, whatever its state; NULL: no SuperSlab there. */
+static inline hk_slab_t *hk_arena_slab(const hk_arena_t *arena, uint32_t slab_number) {
+  uint32_t index = slab_number / HK_SUPERSLAB_SLABS;
+  if (index >= HK_ARENA_SUPERSLABS_MAX) return NULL;
+  hk_superslab_t *superslab = arena->superslabs[index];
+  uint32_t slot = slab_number % HK_SUPERSLAB_SLABS;
+  if (superslab == NULL || slot >= superslab->slab_count) return NULL;
+  return &superslab->slabs[slot];
+}
+
+/* Lesson 4: the only conversions between slab, reference and address. */
+static inline uint32_t hk_arena_slab_number(const hk_slab_t *slab) {
+  return slab->superslab->index * HK_SUPERSLAB_SLABS + slab->slot;
+}
+
+static inline uint32_t hk_arena_base_ref(const hk_slab_t *slab) {
+  return hk_arena_slab_number(slab) << HK_REF_INDEX_BITS;
+}
+
+static inline char *hk_arena_slab_address(const hk_slab_t *slab) {
+  return hk_superslab_address(slab->superslab, slab->slot);
+}
+
+/* Maps `bytes` of zeroed memory for the state of a front in C. The arena owns it and drops it, blocks
+ * and all, at the next reset or destroy. NULL: the OS refused. */
+void *hk_arena_add_front(hk_arena_t *arena, size_t bytes);
+
+/* Debug, O(everything): I2 and I3 recounted from bitmaps and slots. */
+bool hk_arena_is_valid(hk_arena_t *arena);
+
+#endif

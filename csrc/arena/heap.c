@@ -1,0 +1,186 @@
+#include "arena/heap.h"
+
+#include "arena/remote.h"
+#include "arena/supply.h"
+#include "base/assert.h"
+#include "base/compiler.h"
+
+/* Empty slabs a class may gather before it offers some for retirement, and how many it keeps then.
+ * Two thresholds, so that a class that swings by one slab never retires and never asks. */
+#define HEAP_EMPTY_HIGH 3
+#define HEAP_EMPTY_LOW 1
+
+static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
+
+static void list_remove(hk_heap_bin_t *b, hk_slab_t *slab) {
+  if (slab->list == HK_SLAB_LIST_CURRENT) {
+    b->current = NULL;
+  } else if (slab->list != HK_SLAB_LIST_NONE) {
+    bool partial = slab->list == HK_SLAB_LIST_PARTIAL;
+    hk_slab_t **head = partial ? &b->partial : &b->empty;
+    *(slab->prev != NULL ? &slab->prev->next : head) = slab->next;
+    if (slab->next != NULL) slab->next->prev = slab->prev;
+    if (partial) {
+      hk_cell_sub(&b->partial_slabs, 1);
+    } else if (--b->empty_count <= HEAP_EMPTY_LOW) {
+      b->draining = false;
+    }
+  }
+  slab->list = HK_SLAB_LIST_NONE;
+}
+
+static void list_push(hk_heap_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
+  HK_ASSERT(slab->list == HK_SLAB_LIST_NONE);
+  slab->list = (uint8_t)list;
+  if (list == HK_SLAB_LIST_CURRENT) {
+    b->current = slab;
+    return;
+  }
+  bool partial = list == HK_SLAB_LIST_PARTIAL;
+  hk_slab_t **head = partial ? &b->partial : &b->empty;
+  slab->prev = NULL;
+  slab->next = *head;
+  if (*head != NULL) (*head)->prev = slab;
+  *head = slab;
+  if (partial) {
+    hk_cell_add(&b->partial_slabs, 1);
+  } else if (++b->empty_count > HEAP_EMPTY_HIGH) {
+    b->draining = true;
+  }
+}
+
+void hk_heap_relist(hk_arena_t *arena, hk_slab_t *slab) {
+  if (slab->list == HK_SLAB_LIST_CURRENT) return;
+  hk_slab_list_t wanted = slab->free_count == slab->capacity ? HK_SLAB_LIST_EMPTY
+                          : slab->free_count > 0             ? HK_SLAB_LIST_PARTIAL
+                                                             : HK_SLAB_LIST_NONE;
+  if (slab->list == wanted) return;
+  hk_heap_bin_t *b = &arena->bins[slab->bin];
+  list_remove(b, slab);
+  if (wanted != HK_SLAB_LIST_NONE) list_push(b, slab, wanted);
+}
+
+static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **slab) {
+  hk_status_t status = hk_supply_take(arena, 1, slab);
+  if (status != HK_OK) return status;
+  hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
+  hk_cell_add(&arena->bins[bin].slabs, 1);
+  return HK_OK;
+}
+
+/* Replaces an exhausted current slab. With `grow` false only by one the class has already. */
+static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin, bool grow) {
+  hk_heap_bin_t *b = &arena->bins[bin];
+  hk_remote_drain(arena);
+  if (b->current != NULL && b->current->free_count > 0) return HK_OK;
+  hk_slab_t *next = b->partial != NULL ? b->partial : b->empty;
+  if (next == NULL) {
+    if (!grow) return HK_OUT_OF_MEMORY_LIMIT;
+    hk_status_t status = bind_new_slab(arena, bin, &next);
+    if (status != HK_OK) return status;
+  }
+  if (b->current != NULL) list_remove(b, b->current);
+  list_remove(b, next);
+  list_push(b, next, HK_SLAB_LIST_CURRENT);
+  return HK_OK;
+}
+
+hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
+                      uint32_t *got) {
+  if (bin >= arena->classes->count || want == 0 || want > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
+  hk_heap_bin_t *b = &arena->bins[bin];
+  uint32_t taken = 0;
+  while (taken < want) {
+    if (b->current == NULL || b->current->free_count == 0) {
+      /* A batch that has something is not worth a new slab. */
+      hk_status_t status = next_current_slow(arena, bin, taken == 0);
+      if (status != HK_OK && taken == 0) return status;
+      if (status != HK_OK) break;
+    }
+    taken += hk_slab_take(b->current, hk_arena_base_ref(b->current), refs + taken, want - taken);
+  }
+  hk_cell_add(&b->out, taken);
+  hk_cell_raise(&b->high_water, hk_cell_get(&b->out));
+  hk_cell_add(&b->refills, 1);
+  hk_cell_add(&b->slow, 1);
+  *got = taken;
+  return HK_OK;
+}
+
+static hk_status_t flush_one(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
+  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  uint32_t index = ref & HK_REF_INDEX_MASK;
+  if (slab == NULL || !hk_slab_has_block(slab, index) || slab->bin != bin) return HK_NOT_OWNED;
+  if (HK_UNLIKELY(!hk_slab_put(slab, index))) {
+    hk_cell_add(&arena->double_frees, 1);
+    return HK_DOUBLE_FREE;
+  }
+  if (slab->free_count == 1 || slab->free_count == slab->capacity) hk_heap_relist(arena, slab);
+  return HK_OK;
+}
+
+hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint32_t count) {
+  if (bin >= arena->classes->count || count > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
+  hk_status_t first_bad = HK_OK;
+  uint32_t flushed = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    hk_status_t status = flush_one(arena, bin, refs[i]);
+    if (status == HK_OK) {
+      flushed++;
+    } else if (first_bad == HK_OK) {
+      first_bad = status;
+    }
+  }
+  hk_cell_sub(&arena->bins[bin].out, flushed);
+  hk_cell_add(&arena->bins[bin].flushes, 1);
+  return first_bad;
+}
+
+/* The slab that `bin` would give up when told to keep `keep` empty ones, or NULL. */
+static hk_slab_t *surplus_slab(const hk_heap_bin_t *b, uint32_t keep) {
+  if (b->empty_count > keep) return b->empty;
+  /* Asked to keep nothing, the current slab goes as well once it is empty. */
+  bool current_is_empty = b->current != NULL && b->current->free_count == b->current->capacity;
+  return keep == 0 && current_is_empty ? b->current : NULL;
+}
+
+int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
+  bool by_policy = keep == UINT32_MAX;
+  if (!by_policy) hk_remote_drain(arena);
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_heap_bin_t *b = &arena->bins[bin];
+    if (by_policy && !b->draining) continue;
+    const hk_slab_t *slab = surplus_slab(b, by_policy ? HEAP_EMPTY_LOW : keep);
+    if (slab != NULL) return (int32_t)hk_arena_slab_number(slab);
+  }
+  return -1;
+}
+
+bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
+  const hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  return slab != NULL && slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity;
+}
+
+hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  if (slab == NULL || slab->state != HK_SLAB_CLASS) return HK_NOT_OWNED;
+  if (slab->free_count != slab->capacity || slab->exposed) return HK_SLAB_BUSY;
+  hk_heap_bin_t *b = &arena->bins[slab->bin];
+  list_remove(b, slab);
+  hk_slab_unbind(slab);
+  hk_cell_sub(&b->slabs, 1);
+  hk_supply_give(arena, slab, 1);
+  return HK_OK;
+}
+
+void hk_heap_reset(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    hk_heap_bin_t *b = &arena->bins[bin];
+    b->current = b->partial = b->empty = NULL;
+    b->empty_count = 0;
+    hk_cell_set(&b->out, 0);
+    hk_cell_set(&b->slabs, 0);
+    hk_cell_set(&b->partial_slabs, 0);
+    hk_cell_set(&b->remote_collected, atomic_load(&b->frees_remote));
+  }
+}

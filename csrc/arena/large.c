@@ -1,0 +1,77 @@
+#include "arena/large.h"
+
+#include "arena/supply.h"
+#include "base/assert.h"
+
+size_t hk_large_block_bytes(const hk_slab_t *slab) {
+  return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
+}
+
+static hk_large_kind_t *kind_of(hk_arena_t *arena, uint32_t bin) {
+  return &arena->large[bin - HK_BIN_MAX];
+}
+
+static void bind_run(hk_slab_t *first, uint32_t bin, uint32_t span) {
+  first->state = HK_SLAB_RUN;
+  first->bin = (uint8_t)bin;
+  first->span_slabs = span;
+  for (uint32_t i = 1; i < span; i++) first[i].state = HK_SLAB_RUN_TAIL;
+}
+
+static hk_status_t take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
+  if (bytes > HK_RUN_SIZE_MAX) {
+    hk_status_t status = hk_supply_take_huge(arena, bytes, slab);
+    if (status == HK_OK) bind_run(*slab, HK_BIN_HUGE, 1);
+    return status;
+  }
+  uint32_t span = (uint32_t)(bytes / HK_SLAB_BYTES);
+  hk_status_t status = hk_supply_take(arena, span, slab);
+  if (status == HK_OK) bind_run(*slab, HK_BIN_RUN, span);
+  return status;
+}
+
+hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref) {
+  if (size_bytes <= HK_CLASS_SIZE_MAX) return HK_INVALID_ARGUMENT;
+  if (size_bytes > HK_SIZE_MAX) {
+    hk_cell_add(&arena->failures_os, 1);
+    return HK_OUT_OF_MEMORY_OS;
+  }
+  size_t bytes = (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
+  hk_slab_t *slab;
+  hk_status_t status = take(arena, bytes, &slab);
+  if (status != HK_OK) return status;
+  hk_large_kind_t *kind = kind_of(arena, slab->bin);
+  hk_cell_add(&kind->refills, 1);
+  hk_cell_add(&kind->out, 1);
+  hk_cell_raise(&kind->high_water, hk_cell_get(&kind->out));
+  hk_cell_add(&kind->block_bytes, hk_large_block_bytes(slab));
+  *ref = hk_arena_base_ref(slab);
+  return HK_OK;
+}
+
+hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
+  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  if (slab == NULL || (ref & HK_REF_INDEX_MASK) != 0) return HK_NOT_OWNED;
+  if (slab->state == HK_SLAB_UNUSED) return HK_DOUBLE_FREE;
+  if (slab->state != HK_SLAB_RUN) return HK_NOT_OWNED;
+  if (slab->exposed) return HK_SLAB_BUSY;
+  hk_large_kind_t *kind = kind_of(arena, slab->bin);
+  hk_cell_add(&kind->flushes, 1);
+  hk_cell_sub(&kind->out, 1);
+  hk_cell_sub(&kind->block_bytes, hk_large_block_bytes(slab));
+  uint32_t span = slab->span_slabs;
+  for (uint32_t i = 0; i < span; i++) slab[i].state = HK_SLAB_UNUSED;
+  if (slab->bin == HK_BIN_HUGE) {
+    hk_supply_give_huge(arena, slab);
+  } else {
+    hk_supply_give(arena, slab, span);
+  }
+  return HK_OK;
+}
+
+void hk_large_reset(hk_arena_t *arena) {
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
+    hk_cell_set(&kind_of(arena, bin)->out, 0);
+    hk_cell_set(&kind_of(arena, bin)->block_bytes, 0);
+  }
+}

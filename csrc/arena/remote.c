@@ -1,0 +1,38 @@
+#include "arena/remote.h"
+
+#include "arena/heap.h"
+
+hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  uint32_t bin = slab->bin;
+  if (!hk_slab_put_remote(slab, index)) return HK_DOUBLE_FREE;
+  atomic_fetch_add_explicit(&arena->bins[bin].frees_remote, 1, memory_order_relaxed);
+  if (atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) != 0) return HK_OK;
+  hk_slab_t *head = atomic_load_explicit(&arena->remote_queue, memory_order_relaxed);
+  do {
+    slab->remote_next = head;
+  } while (!atomic_compare_exchange_weak_explicit(&arena->remote_queue, &head, slab,
+                                                  memory_order_release, memory_order_relaxed));
+  return HK_OK;
+}
+
+static void collect(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_heap_bin_t *b = &arena->bins[slab->bin];
+  uint64_t duplicates = 0;
+  /* First leave the queue, then read the bits: a free that comes in between queues the slab again. */
+  atomic_exchange_explicit(&slab->remote_queued, 0, memory_order_acq_rel);
+  uint32_t gained = hk_slab_collect_remote(slab, &duplicates);
+  hk_cell_sub(&b->out, gained);
+  hk_cell_add(&b->remote_collected, gained + duplicates);
+  hk_cell_add(&arena->double_frees, duplicates);
+  if (gained > 0) hk_heap_relist(arena, slab);
+}
+
+void hk_remote_drain(hk_arena_t *arena) {
+  if (atomic_load_explicit(&arena->remote_queue, memory_order_relaxed) == NULL) return;
+  hk_slab_t *slab = atomic_exchange_explicit(&arena->remote_queue, NULL, memory_order_acquire);
+  while (slab != NULL) {
+    hk_slab_t *next = slab->remote_next;
+    collect(arena, slab);
+    slab = next;
+  }
+}

@@ -1,0 +1,211 @@
+/* Statistics: reads cells and counters into plain structs and derives what is not counted.
+ *
+ * Called by: anyone, any thread. Every value was true a moment ago; sums are exact while the owner
+ *            is quiet. Differences are clamped at 0, because their two sides are read one after
+ *            the other.
+ */
+#include <string.h>
+
+#include "arena/arena.h"
+#include "os/os.h"
+#include "super/cache.h"
+
+static uint64_t count_of(const double *counter) {
+  double value = hk_counter_get(counter);
+  return value > 0 ? (uint64_t)value : 0;
+}
+
+static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
+
+/* Adds blocks of one length, counted in one cell, to the bin that serves it. */
+static void add_tally(hk_bin_stats_t *bin, const double *allocs, const double *frees,
+                      uint64_t length) {
+  uint64_t allocated = count_of(allocs);
+  uint64_t freed = count_of(frees);
+  bin->allocs += allocated;
+  bin->frees_local += freed;
+  /* May wrap: a block can be counted by bin and freed by cell; read_front_counters clamps the sum. */
+  bin->live_bytes += (allocated - freed) * length;
+}
+
+static void add_exact_lengths(const hk_arena_t *arena, hk_bin_stats_t *bins) {
+  const hk_counters_t *c = arena->counters;
+  for (uint32_t n = 1; n <= HK_EXACT_LENGTH_MAX; n++) {
+    hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, n)];
+    add_tally(bin, &c->allocs.by_length[n], &c->frees.by_length[n], n);
+  }
+}
+
+static void add_cells(const hk_arena_t *arena, hk_bin_stats_t *bins) {
+  const hk_counters_t *c = arena->counters;
+  for (uint32_t i = 0; i < HK_COUNTER_CELLS; i++) {
+    uint64_t length = count_of(&c->cell_lengths[i]);
+    if (length == 0 || length > HK_CLASS_SIZE_MAX) continue;
+    hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, length)];
+    add_tally(bin, &c->allocs.by_cell[i], &c->frees.by_cell[i], length);
+  }
+}
+
+static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats) {
+  const hk_counters_t *c = arena->counters;
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
+    stats->bins[bin].allocs = count_of(&c->allocs.by_bin[bin]);
+    stats->bins[bin].frees_local = count_of(&c->frees.by_bin[bin]);
+    stats->bins[bin].live_bytes = (uint64_t)(int64_t)hk_counter_get(&c->live_bytes[bin]);
+  }
+  add_exact_lengths(arena, stats->bins);
+  add_cells(arena, stats->bins);
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
+    if ((int64_t)stats->bins[bin].live_bytes < 0) stats->bins[bin].live_bytes = 0;
+  }
+  stats->bytes_pinned = count_of(&c->pinned_bytes);
+  stats->detached_slabs = count_of(&c->detached_slabs);
+}
+
+static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
+  const hk_heap_bin_t *b = &arena->bins[bin];
+  const hk_class_t *c = &arena->classes->bins[bin];
+  s->slow = hk_cell_get(&b->slow);
+  s->refills = hk_cell_get(&b->refills);
+  s->flushes = hk_cell_get(&b->flushes);
+  s->slabs = hk_cell_get(&b->slabs);
+  s->partial_slabs = hk_cell_get(&b->partial_slabs);
+  s->high_water = hk_cell_get(&b->high_water);
+  s->frees_remote = atomic_load_explicit(&b->frees_remote, memory_order_relaxed);
+  s->remote_blocks = minus(s->frees_remote, hk_cell_get(&b->remote_collected));
+  s->capacity = s->slabs * c->capacity;
+  s->live = minus(s->allocs, s->frees_local + s->frees_remote);
+  uint64_t out = hk_cell_get(&b->out);
+  s->front_blocks = minus(out, s->live + s->remote_blocks);
+  s->free_blocks = minus(s->capacity, out);
+  s->block_bytes = s->live * c->stride_bytes;
+  /* A front in C does not know the requested size when it frees: block sizes stand in. */
+  if (arena->front != NULL) s->live_bytes = s->block_bytes;
+}
+
+static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
+  const hk_large_kind_t *kind = &arena->large[bin - HK_BIN_MAX];
+  uint64_t out = hk_cell_get(&kind->out);
+  s->live = minus(s->allocs, s->frees_local);
+  s->front_blocks = minus(out, s->live);
+  s->capacity = out;
+  s->high_water = hk_cell_get(&kind->high_water);
+  s->slow = s->refills = hk_cell_get(&kind->refills);
+  s->flushes = hk_cell_get(&kind->flushes);
+  s->slabs = hk_cell_get(&kind->block_bytes) / HK_SLAB_BYTES;
+  s->block_bytes = count_of(&arena->counters->live_block_bytes[bin]);
+}
+
+/* I3: every byte committed is counted under exactly one heading. */
+static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
+  uint64_t used = 0;
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_class_t *c = &arena->classes->bins[bin];
+    const hk_bin_stats_t *b = &s->bins[bin];
+    s->bytes_live += b->live_bytes;
+    s->bytes_front += b->front_blocks * c->stride_bytes;
+    s->bytes_free_in_slab += (b->free_blocks + b->remote_blocks) * c->stride_bytes;
+    s->bytes_slack += minus(b->block_bytes, b->live_bytes);
+    s->bytes_slack += b->slabs * (HK_SLAB_BYTES - c->capacity * c->stride_bytes);
+    used += b->slabs * HK_SLAB_BYTES;
+  }
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
+    const hk_bin_stats_t *b = &s->bins[bin];
+    uint64_t all = hk_cell_get(&arena->large[bin - HK_BIN_MAX].block_bytes);
+    s->bytes_live += b->live_bytes;
+    s->bytes_front += minus(all, b->block_bytes);
+    s->bytes_slack += minus(b->block_bytes, b->live_bytes);
+    used += all;
+  }
+  s->bytes_used = hk_cell_get(&arena->supply.used_bytes);
+  s->bytes_committed = hk_cell_get(&arena->supply.committed_bytes);
+  s->bytes_free_slabs = minus(s->bytes_committed, used);
+}
+
+void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
+  memset(stats, 0, sizeof *stats);
+  read_front_counters(arena, stats);
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++)
+    read_class(arena, bin, &stats->bins[bin]);
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++)
+    read_large(arena, bin, &stats->bins[bin]);
+  stats->superslabs_live = hk_cell_get(&arena->supply.count);
+  stats->superslabs_empties = hk_cell_get(&arena->supply.empties);
+  stats->superslabs_adopted = hk_cell_get(&arena->supply.adopted);
+  stats->bytes_max = arena->max_bytes;
+  stats->failures_os = hk_cell_get(&arena->failures_os);
+  stats->failures_limit = hk_cell_get(&arena->failures_limit);
+  stats->double_frees = hk_cell_get(&arena->double_frees);
+  sum_bytes(arena, stats);
+}
+
+void hk_process_stats(hk_process_stats_t *stats) {
+  hk_cache_stats_t cache;
+  hk_os_stats_t os;
+  hk_cache_stats(&cache);
+  hk_os_stats(&os);
+  *stats = (hk_process_stats_t){.superslabs_cached = cache.cached,
+                                .superslabs_adopted = cache.adopted,
+                                .bytes_cached = cache.cached_bytes,
+                                .os_map = os.map,
+                                .os_map_failed = os.map_failed,
+                                .os_unmap = os.unmap,
+                                .os_unmap_failed = os.unmap_failed,
+                                .os_purge = os.purge,
+                                .os_purge_enomem = os.purge_enomem,
+                                .os_purge_failed = os.purge_failed,
+                                .os_purge_disabled = os.purge_disabled ? 1 : 0};
+}
+
+/* --- Recount for debug builds and tests --------------------------------------------------------- */
+
+typedef struct recount_t {
+  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, superslabs;
+  bool valid;
+} recount_t;
+
+static void recount_slab(const hk_arena_t *arena, const hk_slab_t *slab, recount_t *r) {
+  if (slab->state == HK_SLAB_UNUSED) return;
+  if (hk_superslab_is_huge(slab->superslab)) {
+    r->used_bytes += slab->superslab->bytes;
+    return;
+  }
+  r->used_bytes += HK_SLAB_BYTES;
+  if (slab->state != HK_SLAB_CLASS) return;
+  bool listed = slab->list != HK_SLAB_LIST_NONE;
+  if (slab->bin >= arena->classes->count || !hk_slab_is_valid(slab)) r->valid = false;
+  if (listed != (slab->free_count > 0) && slab->list != HK_SLAB_LIST_CURRENT) r->valid = false;
+  r->free_blocks[slab->bin] += slab->free_count;
+  r->slabs[slab->bin]++;
+}
+
+static recount_t recount(const hk_arena_t *arena) {
+  recount_t r = {.valid = true};
+  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
+    const hk_superslab_t *superslab = arena->superslabs[i];
+    if (superslab == NULL) continue;
+    r.superslabs++;
+    r.committed_bytes += superslab->bytes;
+    if (superslab->index != i || !hk_superslab_is_valid(superslab)) r.valid = false;
+    for (uint32_t slot = 0; slot < superslab->slab_count; slot++) {
+      recount_slab(arena, &superslab->slabs[slot], &r);
+    }
+  }
+  return r;
+}
+
+bool hk_arena_is_valid(hk_arena_t *arena) {
+  hk_arena_stats_t s;
+  hk_arena_stats(arena, &s);
+  recount_t r = recount(arena);
+  bool valid = r.valid && r.superslabs == s.superslabs_live && r.used_bytes == s.bytes_used &&
+               r.committed_bytes == s.bytes_committed;
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_bin_stats_t *b = &s.bins[bin];
+    valid = valid && b->free_blocks == r.free_blocks[bin] && b->slabs == r.slabs[bin];
+    valid = valid && b->live + b->front_blocks + b->free_blocks + b->remote_blocks == b->capacity;
+  }
+  return valid &&
+         s.bytes_live + s.bytes_front + s.bytes_free_in_slab + s.bytes_free_slabs + s.bytes_slack ==
+             s.bytes_committed;
+}

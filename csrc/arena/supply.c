@@ -1,0 +1,205 @@
+#include "arena/supply.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "os/os.h"
+#include "super/cache.h"
+
+/* Empty SuperSlabs an arena keeps, so that one slab going back and forth costs nothing. */
+#define SUPPLY_KEEP_EMPTY 1
+
+#define ALL_SLOTS (~(uint32_t)0)
+
+static bool is_over_limit(const hk_arena_t *arena, uint64_t more) {
+  return arena->max_bytes != 0 && hk_cell_get(&arena->supply.used_bytes) + more > arena->max_bytes;
+}
+
+static void list_remove(hk_superslab_t **head, hk_superslab_t *superslab) {
+  *(superslab->prev != NULL ? &superslab->prev->next : head) = superslab->next;
+  if (superslab->next != NULL) superslab->next->prev = superslab->prev;
+}
+
+static void list_push(hk_superslab_t **head, hk_superslab_t *superslab) {
+  superslab->prev = NULL;
+  superslab->next = *head;
+  if (*head != NULL) (*head)->prev = superslab;
+  *head = superslab;
+}
+
+static hk_superslab_t **list_of(hk_supply_t *supply, const hk_superslab_t *superslab) {
+  bool full = hk_superslab_is_huge(superslab) || superslab->used_slots == ALL_SLOTS;
+  return full ? &supply->full : &supply->open;
+}
+
+/* Lowest free index of the reference table, or -1. */
+static int32_t take_index(hk_supply_t *supply) {
+  for (uint32_t w = 0; w < HK_ARENA_SUPERSLABS_MAX / 64; w++) {
+    uint64_t unused = ~supply->index_words[w];
+    if (unused == 0) continue;
+    uint32_t bit = hk_ctz64(unused);
+    supply->index_words[w] |= (uint64_t)1 << bit;
+    return (int32_t)(w * 64 + bit);
+  }
+  return -1;
+}
+
+static void give_index(hk_supply_t *supply, uint32_t index) {
+  supply->index_words[index / 64] &= ~((uint64_t)1 << (index % 64));
+}
+
+/* A SuperSlab from the cache or the OS, clean of other arenas' bytes. */
+static hk_superslab_t *obtain(hk_arena_t *arena, size_t bytes) {
+  hk_superslab_t *superslab = hk_cache_take(bytes);
+  if (superslab == NULL) return hk_superslab_map(bytes);
+  hk_cell_add(&arena->supply.adopted, 1);
+  if (superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
+  return superslab;
+}
+
+static hk_status_t adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **result) {
+  hk_supply_t *supply = &arena->supply;
+  int32_t index = take_index(supply);
+  if (index < 0) return HK_OUT_OF_MEMORY_TABLE;
+  hk_superslab_t *superslab = obtain(arena, bytes);
+  if (superslab == NULL) {
+    give_index(supply, (uint32_t)index);
+    hk_cell_add(&arena->failures_os, 1);
+    return HK_OUT_OF_MEMORY_OS;
+  }
+  superslab->index = (uint32_t)index;
+  superslab->last_arena_id = arena->id;
+  atomic_store_explicit(&superslab->owner, arena, memory_order_release);
+  arena->superslabs[index] = superslab;
+  list_push(list_of(supply, superslab), superslab);
+  hk_cell_add(&supply->count, 1);
+  hk_cell_add(&supply->committed_bytes, superslab->bytes);
+  if (!hk_superslab_is_huge(superslab)) hk_cell_add(&supply->empties, 1);
+  *result = superslab;
+  return HK_OK;
+}
+
+/* Hands an unused SuperSlab to the cache. Returns bytes purged on the way. */
+static size_t release(hk_arena_t *arena, hk_superslab_t *superslab) {
+  hk_supply_t *supply = &arena->supply;
+  HK_ASSERT(superslab->used_slots == 0);
+  list_remove(list_of(supply, superslab), superslab);
+  give_index(supply, superslab->index);
+  arena->superslabs[superslab->index] = NULL;
+  hk_cell_sub(&supply->count, 1);
+  hk_cell_sub(&supply->committed_bytes, superslab->bytes);
+  if (!hk_superslab_is_huge(superslab)) hk_cell_sub(&supply->empties, 1);
+  atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
+  return hk_cache_put(superslab);
+}
+
+static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  hk_supply_t *supply = &arena->supply;
+  if (superslab->used_slots == 0) hk_cell_sub(&supply->empties, 1);
+  list_remove(list_of(supply, superslab), superslab);
+  hk_superslab_use(superslab, slot, count);
+  list_push(list_of(supply, superslab), superslab);
+  hk_cell_add(&supply->used_bytes, count * HK_SLAB_BYTES);
+}
+
+static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int *slot) {
+  for (hk_superslab_t *s = supply->open; s != NULL; s = s->next) {
+    *slot = hk_superslab_find_run(s, count);
+    if (*slot >= 0) return s;
+  }
+  return NULL;
+}
+
+hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
+  if (is_over_limit(arena, count * HK_SLAB_BYTES)) {
+    hk_cell_add(&arena->failures_limit, 1);
+    return HK_OUT_OF_MEMORY_LIMIT;
+  }
+  int slot = 0;
+  hk_superslab_t *superslab = find_open(&arena->supply, count, &slot);
+  if (superslab == NULL) {
+    hk_status_t status = adopt(arena, HK_SUPERSLAB_BYTES, &superslab);
+    if (status != HK_OK) return status;
+    slot = 0;
+  }
+  use_slots(arena, superslab, (uint32_t)slot, count);
+  *slab = &superslab->slabs[slot];
+  HK_ASSERT((*slab)->state == HK_SLAB_UNUSED);
+  return HK_OK;
+}
+
+void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
+  hk_supply_t *supply = &arena->supply;
+  hk_superslab_t *superslab = slab->superslab;
+  list_remove(list_of(supply, superslab), superslab);
+  hk_superslab_unuse(superslab, slab->slot, count);
+  list_push(list_of(supply, superslab), superslab);
+  hk_cell_sub(&supply->used_bytes, count * HK_SLAB_BYTES);
+  HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
+  if (superslab->used_slots != 0) return;
+  hk_cell_add(&supply->empties, 1);
+  if (hk_cell_get(&supply->empties) > SUPPLY_KEEP_EMPTY) (void)release(arena, superslab);
+}
+
+hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
+  HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
+  if (is_over_limit(arena, bytes)) {
+    hk_cell_add(&arena->failures_limit, 1);
+    return HK_OUT_OF_MEMORY_LIMIT;
+  }
+  hk_superslab_t *superslab;
+  hk_status_t status = adopt(arena, bytes, &superslab);
+  if (status != HK_OK) return status;
+  superslab->used_slots = superslab->dirty_slots = 1;
+  hk_cell_add(&arena->supply.used_bytes, superslab->bytes);
+  *slab = &superslab->slabs[0];
+  return HK_OK;
+}
+
+void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_superslab_t *superslab = slab->superslab;
+  superslab->used_slots = 0;
+  hk_cell_sub(&arena->supply.used_bytes, superslab->bytes);
+  (void)release(arena, superslab);
+}
+
+size_t hk_supply_release_empties(hk_arena_t *arena, uint64_t keep) {
+  size_t purged = 0;
+  hk_superslab_t *next;
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
+    next = s->next;
+    if (hk_cell_get(&arena->supply.empties) <= keep) break;
+    if (s->used_slots == 0) purged += release(arena, s);
+  }
+  return purged;
+}
+
+void hk_supply_reset(hk_arena_t *arena) {
+  hk_supply_t *supply = &arena->supply;
+  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
+    hk_superslab_t *superslab = arena->superslabs[i];
+    if (superslab == NULL) {
+      if (supply->index_words[i / 64] == 0) i |= 63;
+      continue;
+    }
+    bool was_empty = superslab->used_slots == 0;
+    list_remove(list_of(supply, superslab), superslab);
+    hk_superslab_reset(superslab);
+    list_push(list_of(supply, superslab), superslab);
+    if (hk_superslab_is_huge(superslab)) {
+      (void)release(arena, superslab);
+    } else if (!was_empty) {
+      hk_cell_add(&supply->empties, 1);
+    }
+  }
+  hk_cell_set(&supply->used_bytes, 0);
+}
+
+size_t hk_supply_trim(hk_arena_t *arena) {
+  size_t purged = 0;
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
+    purged += hk_superslab_purge(s);
+  }
+  purged += hk_supply_release_empties(arena, 0);
+  hk_cache_expire(hk_os_now_ns());
+  return purged;
+}

@@ -1,0 +1,34 @@
+/* Supply: where an arena's slabs come from and go to.
+ *
+ * Owns:      hk_supply_t: the arena's SuperSlabs, their index in the reference table, the limit.
+ * Called by: heap (one slab), large (runs, huge), arena (reset, trim, destroy).
+ * Calls:     superslab, cache.
+ * Threads:   owner only.
+ * Stages of an acquire: a free slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
+ */
+#ifndef HK_ARENA_SUPPLY_H
+#define HK_ARENA_SUPPLY_H
+
+#include "arena/arena.h"
+
+/* Takes `count` (1..32) neighbouring slabs and marks their slots used. `*slab` is the first; its
+ * record is UNUSED still and the caller binds it. HK_OUT_OF_MEMORY_*. */
+hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);
+
+/* Gives them back; their records must be UNUSED again. A second empty SuperSlab goes to the cache. */
+void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count);
+
+/* The same for a huge mapping of at least `bytes`. */
+hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab);
+void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab);
+
+/* Makes every slot unused. Huge mappings go to the cache, SuperSlabs stay. */
+void hk_supply_reset(hk_arena_t *arena);
+
+/* Gives empty SuperSlabs to the cache until `keep` are left. Returns bytes purged on the way. */
+size_t hk_supply_release_empties(hk_arena_t *arena, uint64_t keep);
+
+/* Purges unused slots and gives all empty SuperSlabs to the cache. Returns bytes given back. */
+size_t hk_supply_trim(hk_arena_t *arena);
+
+#endif

@@ -1,0 +1,89 @@
+#include "base/classes.h"
+
+#include "base/assert.h"
+#include "base/once.h"
+
+/* Up to 1 KB: 8 steps a doubling (4 below 128 B, where 16 B is the smallest step). From 1 KB on a
+ * stride is 64 KB / k, so that k blocks fill a slab: every 4th, every 2nd, then every k. */
+static const uint32_t default_strides[] = {
+    8,    16,   32,   48,   64,   80,   96,    112,   128,   144,   160,   176,  192,
+    208,  224,  240,  256,  288,  320,  352,   384,   416,   448,   480,   512,  576,
+    640,  704,  768,  832,  896,  960,  1024,  1088,  1168,  1248,  1360,  1488, 1632,
+    1808, 2048, 2176, 2336, 2512, 2720, 2976,  3264,  3632,  4096,  4368,  4672, 5040,
+    5456, 5952, 6544, 7280, 8192, 9344, 10880, 13056, 16384, 21824, 32768, 65536};
+#define DEFAULT_COUNT (sizeof default_strides / sizeof default_strides[0])
+_Static_assert(DEFAULT_COUNT <= HK_BIN_MAX, "the default table fits");
+
+static const char *const row_names[] = {
+#define ROW_NAME(name, bytes) #name,
+    HK_ROW_LIST(ROW_NAME)
+#undef ROW_NAME
+};
+
+static const uint64_t row_sizes[] = {
+#define ROW_SIZE(name, bytes) bytes,
+    HK_ROW_LIST(ROW_SIZE)
+#undef ROW_SIZE
+};
+
+uint32_t hk_classes_row_of_size(size_t size_bytes) {
+  uint32_t row = 0;
+  while (row + 1 < HK_ROW_COUNT && size_bytes > row_sizes[row]) row++;
+  return row;
+}
+
+const char *hk_classes_row_name(uint32_t row) {
+  return row < HK_ROW_COUNT ? row_names[row] : "none";
+}
+
+static bool strides_are_valid(const uint32_t *strides, size_t count) {
+  if (strides == NULL || count == 0 || count > HK_BIN_MAX) return false;
+  for (size_t i = 0; i < count; i++) {
+    if (strides[i] == 0 || strides[i] > HK_CLASS_SIZE_MAX) return false;
+    if (strides[i] % 16 != 0 && strides[i] != 8) return false;
+    if (i > 0 && strides[i] <= strides[i - 1]) return false;
+  }
+  return strides[count - 1] == HK_CLASS_SIZE_MAX || count < HK_BIN_MAX;
+}
+
+static hk_class_t class_of_stride(uint32_t stride) {
+  return (hk_class_t){.stride_bytes = stride,
+                      .capacity = (uint32_t)(HK_SLAB_BYTES / stride),
+                      .reciprocal = (uint32_t)((((uint64_t)1 << 32) + stride - 1) / stride),
+                      .row = hk_classes_row_of_size(stride)};
+}
+
+static uint8_t first_bin_for(const hk_classes_t *table, size_t size_bytes) {
+  uint32_t bin = 0;
+  while (table->bins[bin].stride_bytes < size_bytes) bin++;
+  return (uint8_t)bin;
+}
+
+hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count) {
+  if (!strides_are_valid(strides, count)) return HK_INVALID_ARGUMENT;
+  for (size_t i = 0; i < count; i++) table->bins[i] = class_of_stride(strides[i]);
+  table->count = (uint32_t)count;
+  if (strides[count - 1] < HK_CLASS_SIZE_MAX) {
+    table->bins[table->count++] = class_of_stride((uint32_t)HK_CLASS_SIZE_MAX);
+  }
+  for (size_t i = 0; i < sizeof table->small; i++) table->small[i] = first_bin_for(table, i * 8);
+  for (size_t i = 0; i < sizeof table->mid; i++) table->mid[i] = first_bin_for(table, i * 256 + 1);
+  return HK_OK;
+}
+
+const hk_classes_t *hk_classes_default(void) {
+  static hk_classes_t table;
+  static hk_once_t once;
+  if (hk_once_begin(&once)) {
+    HK_CHECK(hk_classes_build(&table, default_strides, DEFAULT_COUNT) == HK_OK);
+    hk_once_end(&once);
+  }
+  return &table;
+}
+
+uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment) {
+  uint32_t bin = hk_classes_bin(table, size_bytes);
+  while (table->bins[bin].stride_bytes % alignment != 0) bin++;
+  HK_ASSERT(bin < table->count);
+  return bin;
+}

@@ -1,0 +1,77 @@
+/* Size classes: which stride serves which size.
+ *
+ * A *row* (C0..C7, M0..M5, run, huge) is what statistics report. Inside a row, finer *bins* keep
+ * internal waste low; a bin is the thing with a stride, slabs and free lists. The table is data: an
+ * arena may bring strides of its own.
+ *
+ * Called by: heap, arena, stats. Threads: a table never changes once built.
+ */
+#ifndef HK_BASE_CLASSES_H
+#define HK_BASE_CLASSES_H
+
+#include "base/config.h"
+#include "base/status.h"
+
+#define HK_BIN_MAX 64 /* bins with slabs; their numbers fit a 64-bit mask */
+#define HK_BIN_RUN 64 /* pseudo bin: runs of neighbouring slabs, > 64 KB .. 2 MB */
+#define HK_BIN_HUGE 65 /* pseudo bin: mappings of their own, > 2 MB */
+#define HK_BIN_COUNT 66
+#define HK_BIN_NONE 0xff
+
+/* Rows in reporting order. X(name, largest size in bytes). */
+#define HK_ROW_LIST(X)                                                                        \
+  X(C0, 8) X(C1, 16) X(C2, 32) X(C3, 64) X(C4, 128) X(C5, 256) X(C6, 512) X(C7, 1024)         \
+  X(M0, 2048) X(M1, 4096) X(M2, 8192) X(M3, 16384) X(M4, 32768) X(M5, 65536)                  \
+  X(run, 2097152) X(huge, (HK_SIZE_MAX))
+
+enum {
+#define HK_ROW_ENUM(name, bytes) HK_ROW_##name,
+  HK_ROW_LIST(HK_ROW_ENUM)
+#undef HK_ROW_ENUM
+      HK_ROW_COUNT
+};
+
+typedef struct hk_class_t {
+  uint32_t stride_bytes;
+  uint32_t capacity;   /* blocks in one slab */
+  uint32_t reciprocal; /* ceil(2^32 / stride): offset -> index without a division */
+  uint32_t row;
+} hk_class_t;
+
+typedef struct hk_classes_t {
+  uint32_t count;
+  hk_class_t bins[HK_BIN_MAX];
+  uint8_t small[HK_EXACT_LENGTH_MAX / 8 + 1]; /* by (size + 7) / 8 */
+  uint8_t mid[HK_CLASS_SIZE_MAX / 256];       /* by (size - 1) / 256: first bin that may fit */
+} hk_classes_t;
+
+/* The default table; built on first use, safe from any thread, never freed. */
+const hk_classes_t *hk_classes_default(void);
+
+/* Builds `table` from strictly ascending strides, each 8 or a multiple of 16, at most 64 KB; a
+ * last stride below 64 KB is completed by 64 KB so that every size up to 64 KB has a bin.
+ * HK_INVALID_ARGUMENT leaves `table` unusable. */
+hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count);
+
+/* Row of a requested size, whatever the table. */
+uint32_t hk_classes_row_of_size(size_t size_bytes);
+const char *hk_classes_row_name(uint32_t row);
+
+/* Smallest bin whose stride holds `size_bytes` (1..64 KB). */
+static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_bytes) {
+  if (size_bytes <= HK_EXACT_LENGTH_MAX) return table->small[(size_bytes + 7) >> 3];
+  uint32_t bin = table->mid[(size_bytes - 1) >> 8];
+  while (table->bins[bin].stride_bytes < size_bytes) bin++;
+  return bin;
+}
+
+/* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).
+ * Always exists: slabs are 64 KB aligned and the last stride is 64 KB. */
+uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment);
+
+/* Block index of a byte offset inside a slab (offset < 64 KB). */
+static inline uint32_t hk_classes_index(const hk_class_t *c, uint32_t offset) {
+  return (uint32_t)(((uint64_t)offset * c->reciprocal) >> 32);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* What we ask of the compiler beyond C11: branch hints, bit counting, inlining. */
+#ifndef HK_BASE_COMPILER_H
+#define HK_BASE_COMPILER_H
+
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define HK_LIKELY(x) __builtin_expect(!!(x), 1)
+#define HK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define HK_NOINLINE __attribute__((noinline))
+
+/* Index of the lowest set bit; `bits` must not be 0. */
+static inline uint32_t hk_ctz64(uint64_t bits) { return (uint32_t)__builtin_ctzll(bits); }
+static inline uint32_t hk_ctz32(uint32_t bits) { return (uint32_t)__builtin_ctz(bits); }
+static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__builtin_popcountll(bits); }
+static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__builtin_popcount(bits); }
+#else
+#include <intrin.h>
+#define HK_LIKELY(x) (x)
+#define HK_UNLIKELY(x) (x)
+#define HK_NOINLINE __declspec(noinline)
+
+static inline uint32_t hk_ctz64(uint64_t bits) {
+  unsigned long index;
+  _BitScanForward64(&index, bits);
+  return (uint32_t)index;
+}
+static inline uint32_t hk_ctz32(uint32_t bits) { return hk_ctz64(bits); }
+static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__popcnt64(bits); }
+static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(bits); }
+#endif
+
+#endif

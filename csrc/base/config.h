@@ -1,0 +1,47 @@
+/* Fixed geometry of the allocator.
+ *
+ * Owns:      the sizes every other box is built on; nothing here can be tuned at run time.
+ * Called by: everybody.
+ */
+#ifndef HK_BASE_CONFIG_H
+#define HK_BASE_CONFIG_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HK_KIB ((size_t)1024)
+#define HK_MIB (HK_KIB * HK_KIB)
+
+/* A slab serves one size class at a time; a SuperSlab is the unit asked of the OS. */
+#define HK_SLAB_SHIFT 16
+#define HK_SLAB_BYTES ((size_t)1 << HK_SLAB_SHIFT)
+#define HK_SUPERSLAB_SHIFT 21
+#define HK_SUPERSLAB_BYTES ((size_t)1 << HK_SUPERSLAB_SHIFT)
+#define HK_SUPERSLAB_SLABS 32
+
+/* A block reference is slab number x 8192 + block index: one non-negative 31-bit integer, so that
+ * it is a small integer in every JavaScript engine. 8192 = blocks of the smallest class per slab. */
+#define HK_REF_INDEX_BITS 13
+#define HK_REF_INDEX_MASK (((uint32_t)1 << HK_REF_INDEX_BITS) - 1)
+#define HK_ARENA_SUPERSLABS_MAX 8192
+
+/* Blocks move between front and core in batches no longer than this. */
+#define HK_BATCH_MAX 2048
+
+/* Largest size served by a class, and by a run of neighbouring slabs. */
+#define HK_CLASS_SIZE_MAX HK_SLAB_BYTES
+#define HK_RUN_SIZE_MAX HK_SUPERSLAB_BYTES
+/* Beyond this no mapping is attempted: 2^47 bytes is all of a usual user address space. */
+#define HK_SIZE_MAX ((size_t)1 << 47)
+
+/* Lengths up to this one are counted one by one, so the size histogram costs nothing extra. */
+#define HK_EXACT_LENGTH_MAX 1024
+
+static_assert(HK_SUPERSLAB_BYTES == HK_SLAB_BYTES * HK_SUPERSLAB_SLABS,
+              "32 slabs fill a SuperSlab");
+static_assert(HK_SLAB_BYTES / 8 == (size_t)1 << HK_REF_INDEX_BITS,
+              "every 8-byte block has an index");
+
+#endif

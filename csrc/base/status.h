@@ -1,0 +1,31 @@
+/* Status codes of the core: one X-macro is the only list.
+ *
+ * Core functions return a status; they never print and never throw. The binding maps a status to a
+ * coded JavaScript error in one place, by name.
+ */
+#ifndef HK_BASE_STATUS_H
+#define HK_BASE_STATUS_H
+
+/* X(name, value, text). Values are permanent: the front compares them. */
+#define HK_STATUS_LIST(X)                                                    \
+  X(OK, 0, "no error")                                                       \
+  X(OUT_OF_MEMORY_OS, 1, "the operating system has no more memory to give")  \
+  X(OUT_OF_MEMORY_LIMIT, 2, "the arena's limit (maxBytes) is reached")       \
+  X(OUT_OF_MEMORY_TABLE, 3, "the arena's address table is full (16 GB)")     \
+  X(INVALID_ARGUMENT, 4, "an argument is out of range")                      \
+  X(NOT_OWNED, 5, "the block or slab does not belong to this arena")         \
+  X(DOUBLE_FREE, 6, "the block is already free")                             \
+  X(SLAB_BUSY, 7, "the slab has live blocks or is still exposed")            \
+  X(ARENA_DESTROYED, 8, "the arena is destroyed")
+
+typedef enum hk_status_t {
+#define HK_STATUS_ENUM(name, value, text) HK_##name = value,
+  HK_STATUS_LIST(HK_STATUS_ENUM)
+#undef HK_STATUS_ENUM
+} hk_status_t;
+
+/* Name ("DOUBLE_FREE") and text of a status; static strings, "UNKNOWN" for a foreign value. */
+const char *hk_status_name(hk_status_t status);
+const char *hk_status_text(hk_status_t status);
+
+#endif

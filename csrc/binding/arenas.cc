@@ -1,0 +1,132 @@
+// Arenas: create, reset, trim, destroy.
+#include "binding/arguments.h"
+
+namespace hakmem {
+
+namespace {
+
+void DropCounters(napi_env, void *, void *hint) {
+  hk_counters_drop(static_cast<hk_counters_t *>(hint));
+}
+
+// The front's counters as an ArrayBuffer; it keeps the counters alive, not the arena.
+napi_value CountersBuffer(napi_env env, hk_arena_t *core) {
+  hk_counters_t *counters = hk_arena_counters(core);
+  napi_value buffer = nullptr;
+  hk_counters_hold(counters);
+  napi_status status = napi_create_external_arraybuffer(env, counters, sizeof *counters,
+                                                        DropCounters, counters, &buffer);
+  if (status != napi_ok) hk_counters_drop(counters);
+  return buffer;
+}
+
+// The JavaScript side has let go of the arena without destroying it, or after.
+void HandleCollected(napi_env, void *data, void *) {
+  auto *arena = static_cast<ArenaHandle *>(data);
+  OrphanArena(arena);
+  DropArena(arena);
+}
+
+napi_value HandleOf(napi_env env, ArenaHandle *arena) {
+  napi_value handle = nullptr;
+  HoldArena(arena);
+  if (napi_create_external(env, arena, HandleCollected, nullptr, &handle) != napi_ok) {
+    DropArena(arena);
+  }
+  return handle;
+}
+
+// Class sizes from a Uint32Array, or none. false: something else.
+bool ReadClassSizes(napi_env env, napi_value value, hk_arena_options_t *options) {
+  napi_valuetype type;
+  if (napi_typeof(env, value, &type) != napi_ok) return false;
+  if (type == napi_undefined) return true;
+  bool is_typedarray = false;
+  if (napi_is_typedarray(env, value, &is_typedarray) != napi_ok || !is_typedarray) return false;
+  napi_typedarray_type kind;
+  void *data;
+  napi_status status =
+      napi_get_typedarray_info(env, value, &kind, &options->class_count, &data, nullptr, nullptr);
+  options->class_sizes = static_cast<const uint32_t *>(data);
+  return status == napi_ok && kind == napi_uint32_array && options->class_count > 0;
+}
+
+// createArena(name, maxBytes, classSizes?) -> { id, serial, counters, handle } | -status
+napi_value CreateArena(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  char name[HK_ARENA_NAME_MAX + 1];
+  hk_arena_options_t options = {};
+  double max_bytes = arguments.Double(1);
+  bool readable = arguments.ok() && max_bytes >= 0 &&
+                  max_bytes <= static_cast<double>(HK_SIZE_MAX) &&
+                  ReadClassSizes(env, arguments.value(2), &options);
+  size_t length = 0;
+  if (!readable ||
+      napi_get_value_string_utf8(env, arguments.value(0), name, sizeof name, &length) != napi_ok) {
+    return arguments.Refuse();
+  }
+  options.name = length > 0 ? name : nullptr;
+  options.max_bytes = static_cast<uint64_t>(max_bytes);
+  hk_arena_t *core = nullptr;
+  hk_status_t status = hk_arena_create(&options, &core);
+  if (status != HK_OK) return Failure(env, status);
+  ArenaHandle *arena = AddArena(GetEnvironment(env), core);
+  if (arena == nullptr) {
+    hk_arena_destroy(core);
+    return Failure(env, HK_OUT_OF_MEMORY_OS);
+  }
+  napi_value counters = CountersBuffer(env, core);
+  napi_value handle = counters != nullptr ? HandleOf(env, arena) : nullptr;
+  if (handle == nullptr) {
+    OrphanArena(arena);
+    return Failure(env, HK_OUT_OF_MEMORY_OS);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("id", Int32(env, static_cast<int32_t>(arena->id)));
+  result.Set("serial", Double(env, static_cast<double>(hk_arena_id(core))));
+  napi_value core_name;
+  napi_create_string_utf8(env, hk_arena_name(core), NAPI_AUTO_LENGTH, &core_name);
+  result.Set("name", core_name);
+  result.Set("counters", counters);
+  result.Set("handle", handle);
+  return result;
+}
+
+// destroyArena(arena) -> 0. Bytes that were given away keep their slabs until they are let go.
+napi_value DestroyArena(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  ConcealAll(env, arena);
+  OrphanArena(arena);
+  return Int32(env, 0);
+}
+
+// resetArena(arena) -> 0 | -status
+napi_value ResetArena(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  ConcealAll(env, arena);
+  return Failure(env, hk_arena_reset(arena->core));
+}
+
+// trimArena(arena) -> bytes given back to the OS
+napi_value TrimArena(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  return Double(env, static_cast<double>(hk_arena_trim(arena->core)));
+}
+
+} // namespace
+
+napi_value DefineArenas(napi_env env, napi_value exports) {
+  Define(env, exports, "createArena", CreateArena);
+  Define(env, exports, "destroyArena", DestroyArena);
+  Define(env, exports, "resetArena", ResetArena);
+  Define(env, exports, "trimArena", TrimArena);
+  return exports;
+}
+
+} // namespace hakmem

@@ -1,0 +1,80 @@
+// Arguments: the little that the binding re-checks. TypeScript has validated for the user; these
+// checks keep memory safe whatever calls the addon.
+#ifndef HK_BINDING_ARGUMENTS_H
+#define HK_BINDING_ARGUMENTS_H
+
+#include <napi.h>
+
+#include "binding/environment.h"
+
+namespace hakmem {
+
+constexpr size_t kMaxArguments = 4;
+
+class Arguments {
+public:
+  Arguments(napi_env env, napi_callback_info info) : env_(env), count_(kMaxArguments) {
+    ok_ = napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr) == napi_ok;
+  }
+
+  bool ok() const { return ok_; }
+  napi_value value(size_t i) const { return values_[i]; }
+
+  uint32_t Uint32(size_t i) {
+    uint32_t number = 0;
+    ok_ = ok_ && napi_get_value_uint32(env_, values_[i], &number) == napi_ok;
+    return number;
+  }
+
+  double Double(size_t i) {
+    double number = 0;
+    ok_ = ok_ && napi_get_value_double(env_, values_[i], &number) == napi_ok;
+    return number;
+  }
+
+  // The live arena that argument 0 names; without one, the call fails.
+  ArenaHandle *Arena() {
+    ArenaHandle *arena = FindArena(GetEnvironment(env_), Uint32(0));
+    ok_ = ok_ && arena != nullptr;
+    return arena;
+  }
+
+  // Throws and returns the undefined value.
+  napi_value Refuse() {
+    napi_throw_type_error(env_, "ERR_INVALID_ARG_TYPE", "hakmem-arena: bad native call");
+    return nullptr;
+  }
+
+private:
+  napi_env env_;
+  napi_value values_[kMaxArguments];
+  size_t count_;
+  bool ok_;
+};
+
+// A result that is a count or reference when >= 0 and a negated status otherwise.
+inline napi_value Int32(napi_env env, int32_t number) {
+  napi_value result = nullptr;
+  napi_create_int32(env, number, &result);
+  return result;
+}
+
+inline napi_value Failure(napi_env env, hk_status_t status) {
+  return Int32(env, -static_cast<int32_t>(status));
+}
+
+inline napi_value Double(napi_env env, double number) {
+  napi_value result = nullptr;
+  napi_create_double(env, number, &result);
+  return result;
+}
+
+inline void Define(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+} // namespace hakmem
+
+#endif

@@ -1,0 +1,73 @@
+// Blocks: edge 1 between front and core. References travel in the environment's exchange buffer.
+#include "binding/arguments.h"
+
+namespace hakmem {
+
+namespace {
+
+// refill(arena, bin, want) -> count, references in exchange | -status
+napi_value Refill(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t bin = arguments.Uint32(1);
+  uint32_t want = arguments.Uint32(2);
+  if (!arguments.ok()) return arguments.Refuse();
+  auto *refs = reinterpret_cast<uint32_t *>(GetEnvironment(env)->exchange);
+  uint32_t got = 0;
+  hk_status_t status = hk_refill(arena->core, bin, refs, want, &got);
+  return status == HK_OK ? Int32(env, static_cast<int32_t>(got)) : Failure(env, status);
+}
+
+// flush(arena, bin, count), references in exchange -> a slab to retire, + 1, or 0 | -status
+napi_value Flush(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t bin = arguments.Uint32(1);
+  uint32_t count = arguments.Uint32(2);
+  if (!arguments.ok()) return arguments.Refuse();
+  auto *refs = reinterpret_cast<uint32_t *>(GetEnvironment(env)->exchange);
+  hk_status_t status = hk_flush(arena->core, bin, refs, count);
+  if (status != HK_OK) return Failure(env, status);
+  return Int32(env, hk_next_retirable(arena->core, UINT32_MAX) + 1);
+}
+
+// largeAlloc(arena, size) -> reference | -status
+napi_value LargeAlloc(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  double size = arguments.Double(1);
+  if (!arguments.ok() || !(size >= 0) || size > 9007199254740992.0) return arguments.Refuse();
+  uint32_t ref = 0;
+  hk_status_t status = hk_large_alloc(arena->core, static_cast<uint64_t>(size), &ref);
+  return status == HK_OK ? Int32(env, static_cast<int32_t>(ref)) : Failure(env, status);
+}
+
+// largeFree(arena, reference) -> 0 | -status. Detaches the block's ArrayBuffer first.
+napi_value LargeFree(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t ref = arguments.Uint32(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  hk_slab_info_t slab;
+  uint32_t number = ref >> HK_REF_INDEX_BITS;
+  if (hk_slab_info(arena->core, number, &slab) == HK_OK && slab.bin >= HK_BIN_MAX) {
+    ConcealSlab(env, arena, number);
+  }
+  return Failure(env, hk_large_free(arena->core, ref));
+}
+
+} // namespace
+
+napi_value DefineBlocks(napi_env env, napi_value exports) {
+  Define(env, exports, "refill", Refill);
+  Define(env, exports, "flush", Flush);
+  Define(env, exports, "largeAlloc", LargeAlloc);
+  Define(env, exports, "largeFree", LargeFree);
+  napi_value exchange;
+  napi_create_external_arraybuffer(env, GetEnvironment(env)->exchange,
+                                   sizeof(Environment::exchange), nullptr, nullptr, &exchange);
+  napi_set_named_property(env, exports, "exchange", exchange);
+  return exports;
+}
+
+} // namespace hakmem

@@ -1,0 +1,132 @@
+// Slabs: edge 2 between front and core. A slab is exposed as one external ArrayBuffer and concealed
+// by detaching it, so that a stale view of it has length 0.
+#include <cstdlib>
+
+#include "binding/arguments.h"
+
+namespace hakmem {
+
+namespace {
+
+// V8 has freed the backing store: nobody reaches the bytes any more, wherever they had gone.
+void BackingStoreFreed(napi_env env, void *, void *hint) {
+  auto *exposure = static_cast<Exposure *>(hint);
+  ArenaHandle *arena = exposure->arena;
+  if (arena->slabs[exposure->slab].current == exposure) {
+    arena->slabs[exposure->slab].current = nullptr;
+  }
+  if (exposure->buffer != nullptr) napi_delete_reference(env, exposure->buffer);
+  ReleaseHold(env, exposure);
+  DropArena(arena);
+  std::free(exposure);
+}
+
+// The slab's current ArrayBuffer if it is attached, else nullptr.
+napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
+  napi_value buffer = nullptr;
+  if (entry->current == nullptr) return nullptr;
+  if (napi_get_reference_value(env, entry->current->buffer, &buffer) != napi_ok) return nullptr;
+  bool detached = true;
+  if (buffer == nullptr || napi_is_detached_arraybuffer(env, buffer, &detached) != napi_ok) {
+    return nullptr;
+  }
+  return detached ? nullptr : buffer;
+}
+
+void ForgetCurrent(napi_env env, SlabEntry *entry) {
+  if (entry->current == nullptr) return;
+  napi_delete_reference(env, entry->current->buffer);
+  entry->current->buffer = nullptr;
+  entry->current = nullptr;
+}
+
+// V8 counts external bytes towards its garbage collector's schedule, although collecting can never
+// free arena memory: take them off its account while they are exposed.
+napi_value WrapSlab(napi_env env, const hk_slab_info_t &slab, Exposure *exposure) {
+  int64_t total;
+  napi_value buffer = nullptr;
+  napi_adjust_external_memory(env, -exposure->bytes, &total);
+  napi_status status = napi_create_external_arraybuffer(env, slab.address, slab.bytes,
+                                                        BackingStoreFreed, exposure, &buffer);
+  if (status == napi_ok) return buffer;
+  napi_adjust_external_memory(env, exposure->bytes, &total);
+  return nullptr;
+}
+
+// expose(arena, slab) -> ArrayBuffer | -status
+napi_value Expose(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t number = arguments.Uint32(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  hk_slab_info_t slab;
+  hk_status_t status = hk_slab_info(arena->core, number, &slab);
+  if (status != HK_OK) return Failure(env, status);
+  SlabEntry *entry = EntryOf(arena, number);
+  if (entry == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
+  napi_value buffer = AttachedBuffer(env, entry);
+  if (buffer != nullptr) return buffer;
+  ForgetCurrent(env, entry);
+
+  auto *exposure = static_cast<Exposure *>(std::calloc(1, sizeof(Exposure)));
+  if (exposure == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
+  *exposure = {arena, number, static_cast<int64_t>(slab.bytes), nullptr, true};
+  buffer = WrapSlab(env, slab, exposure);
+  if (buffer == nullptr) {
+    std::free(exposure);
+    return Failure(env, HK_OUT_OF_MEMORY_OS);
+  }
+  HoldArena(arena);
+  napi_create_reference(env, buffer, 0, &exposure->buffer);
+  entry->current = exposure;
+  entry->holds++;
+  hk_slab_set_exposed(arena->core, number, true);
+  return buffer;
+}
+
+// nextRetirable(arena, keep) -> slab | -1: an empty slab beyond the `keep` that each class may have.
+napi_value NextRetirable(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t keep = arguments.Uint32(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  return Int32(env, hk_next_retirable(arena->core, keep));
+}
+
+// retire(arena, slab) -> 0 | -status. Detaches the slab's ArrayBuffer and takes it out of its class.
+napi_value Retire(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t number = arguments.Uint32(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  if (!hk_slab_is_retirable(arena->core, number)) return Failure(env, HK_SLAB_BUSY);
+  ConcealSlab(env, arena, number);
+  return Failure(env, hk_retire(arena->core, number));
+}
+
+} // namespace
+
+bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
+  if (slab >= arena->slab_count) return true;
+  SlabEntry *entry = &arena->slabs[slab];
+  napi_value buffer = AttachedBuffer(env, entry);
+  Exposure *exposure = entry->current;
+  ForgetCurrent(env, entry);
+  if (buffer != nullptr && napi_detach_arraybuffer(env, buffer) == napi_ok) {
+    ReleaseHold(env, exposure);
+  }
+  return entry->holds == 0;
+}
+
+void ConcealAll(napi_env env, ArenaHandle *arena) {
+  for (uint32_t slab = 0; slab < arena->slab_count; slab++) ConcealSlab(env, arena, slab);
+}
+
+napi_value DefineSlabs(napi_env env, napi_value exports) {
+  Define(env, exports, "expose", Expose);
+  Define(env, exports, "nextRetirable", NextRetirable);
+  Define(env, exports, "retire", Retire);
+  return exports;
+}
+
+} // namespace hakmem

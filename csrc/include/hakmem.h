@@ -1,0 +1,211 @@
+/* hakmem-arena: the C API.
+ *
+ * An arena owns memory; one thread owns an arena. Two kinds of callers:
+ *   - C programs use hk_alloc and hk_free (last part), with a pointer magazine in front.
+ *   - A front of another language (the JavaScript binding) keeps its own free blocks and crosses
+ *     two edges: blocks (hk_refill, hk_flush, hk_large_*) and slabs (hk_slab_*, hk_retire).
+ * One arena has one front: do not mix the two kinds on the same arena.
+ *
+ * No function prints, none throws. Functions that can fail return a status; on failure nothing has
+ * changed unless said otherwise.
+ */
+#ifndef HAKMEM_H
+#define HAKMEM_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "base/classes.h"
+#include "base/options.h"
+#include "base/status.h"
+
+typedef struct hk_arena_t hk_arena_t;
+
+/* --- Life of an arena -------------------------------------------------------------------------- */
+
+#define HK_ARENA_NAME_MAX 63
+
+typedef struct hk_arena_options_t {
+  const char *name;            /* copied, cut to HK_ARENA_NAME_MAX bytes; NULL: "arena-<id>" */
+  uint64_t max_bytes;          /* limit on slabs, runs and huge mappings in use; 0: none */
+  const uint32_t *class_sizes; /* strides as hk_classes_build takes them; NULL: the default table */
+  size_t class_count;
+} hk_arena_options_t;
+
+/* Creates an arena owned by the calling thread. `options` may be NULL. The caller owns `*arena` and
+ * ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_INVALID_ARGUMENT (class sizes). */
+hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **arena);
+
+/* Gives all memory to the process-wide cache and ends the arena. NULL is ignored. Any thread may
+ * destroy an arena whose owner no longer uses it. No slab may be exposed: HK_SLAB_BUSY. */
+hk_status_t hk_arena_destroy(hk_arena_t *arena);
+
+/* Frees every block at once and keeps the SuperSlabs. No slab may be exposed: HK_SLAB_BUSY. */
+hk_status_t hk_arena_reset(hk_arena_t *arena);
+
+/* Gives back to the OS what is not in use: pages of free slabs, empty SuperSlabs, the caches.
+ * Empty slabs count as free only after hk_retire. Returns bytes given back. */
+size_t hk_arena_trim(hk_arena_t *arena);
+
+uint64_t hk_arena_id(const hk_arena_t *arena);
+const char *hk_arena_name(const hk_arena_t *arena);
+const hk_classes_t *hk_arena_classes(const hk_arena_t *arena);
+
+/* Bytes in slabs, runs and huge mappings in use, and the limit on them (0: none). */
+uint64_t hk_arena_used_bytes(const hk_arena_t *arena);
+uint64_t hk_arena_max_bytes(const hk_arena_t *arena);
+
+/* --- Edge 1: blocks ---------------------------------------------------------------------------- */
+
+/* Takes up to `want` (1..2048) free blocks of `bin` and writes their references. The caller owns
+ * `*got` >= 1 blocks. HK_OUT_OF_MEMORY_*, HK_INVALID_ARGUMENT. */
+hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
+                      uint32_t *got);
+
+/* Gives blocks of `bin` back. References that are not blocks of this bin (HK_NOT_OWNED) or are free
+ * already (HK_DOUBLE_FREE) are left out and the first such status is returned; all others are taken. */
+hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint32_t count);
+
+/* Allocates a block beyond 64 KB: a run of slabs or a huge mapping. The caller owns the block
+ * `*ref`, whose index is 0. HK_OUT_OF_MEMORY_*, HK_INVALID_ARGUMENT (size). */
+hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref);
+
+/* Frees it. HK_NOT_OWNED, HK_DOUBLE_FREE, HK_SLAB_BUSY while it is exposed. */
+hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref);
+
+/* --- Edge 2: slabs ----------------------------------------------------------------------------- */
+
+typedef struct hk_slab_info_t {
+  void *address;
+  size_t bytes; /* 64 KB, or all of a run or huge mapping */
+  uint32_t bin;
+  bool exposed;
+} hk_slab_info_t;
+
+/* Describes slab `slab` (= reference >> 13). HK_NOT_OWNED: no such slab in use. */
+hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t *info);
+
+/* Says that the slab's memory becomes visible to a front, or stops being so. While exposed it is
+ * not reused for another class. HK_NOT_OWNED. */
+hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
+
+/* Says so of every slab, when the front's world has ended. */
+void hk_slab_conceal_all(hk_arena_t *arena);
+
+/* The next empty slab that the arena would like to take out of its class, or -1. A class keeps
+ * `keep` empty slabs; UINT32_MAX: what the retire policy says. */
+int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep);
+
+/* true: every block of this slab is free, so hk_retire would take it once it is not exposed. */
+bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab);
+
+/* Takes an empty slab out of its class. HK_SLAB_BUSY: it has blocks out or is exposed. */
+hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
+
+/* --- Statistics -------------------------------------------------------------------------------- */
+
+#define HK_STATS_VERSION 1
+
+/* Per bin. allocs = fast + slow; capacity = live + front_blocks + free_blocks + remote_blocks.
+ * X(field). `high_water`: most blocks out of the core at once. */
+#define HK_BIN_STATS(X)                                                                     \
+  X(allocs) X(slow) X(refills) X(flushes) X(frees_local) X(frees_remote) X(live) X(live_bytes) \
+  X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
+  X(partial_slabs) X(high_water)
+
+/* Per arena, beside the bins. bytes_live + bytes_front + bytes_free_in_slab + bytes_free_slabs +
+ * bytes_slack = bytes_committed. `empties`: SuperSlabs without a used slab. */
+#define HK_ARENA_STATS(X)                                                                   \
+  X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
+  X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
+  X(bytes_pinned) X(bytes_max) X(detached_slabs) X(failures_os) X(failures_limit)           \
+  X(double_frees)
+
+/* Of the process. */
+#define HK_PROCESS_STATS(X)                                                                 \
+  X(superslabs_cached) X(superslabs_adopted) X(bytes_cached) X(os_map) X(os_map_failed)     \
+  X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
+  X(os_purge_disabled)
+
+#define HK_STATS_FIELD(field) uint64_t field;
+typedef struct hk_bin_stats_t {
+  HK_BIN_STATS(HK_STATS_FIELD)
+} hk_bin_stats_t;
+
+typedef struct hk_arena_stats_t {
+  HK_ARENA_STATS(HK_STATS_FIELD)
+  hk_bin_stats_t bins[HK_BIN_COUNT];
+} hk_arena_stats_t;
+
+typedef struct hk_process_stats_t {
+  HK_PROCESS_STATS(HK_STATS_FIELD)
+} hk_process_stats_t;
+#undef HK_STATS_FIELD
+
+/* Reads one arena from any thread without stopping its owner: exact while the owner is quiet. */
+void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats);
+void hk_process_stats(hk_process_stats_t *stats);
+
+/* Calls `visit` for every arena of the process, oldest first, under the registry lock: `visit` must
+ * not create or destroy arenas. Stops when it returns false. */
+void hk_arena_each(bool (*visit)(hk_arena_t *arena, void *context), void *context);
+
+/* Counters that the front keeps and statistics read: plain doubles in memory of their own, exact to
+ * 2^53, written by the owner thread only. A block is counted in one place, by its requested length:
+ *   - lengths up to 1024: in the cell of that length;
+ *   - a longer length that the front keeps views of: in a cell it has for a while, whose length is
+ *     in `cell_lengths` (0: cell not in use);
+ *   - all others: by bin, where `live_bytes` is the sum of requested lengths now live.
+ * Cells and bins share an index space, and `frees` lies behind `allocs` in the same order, so a
+ * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. */
+#define HK_COUNTER_CELLS 1024
+
+typedef struct hk_tallies_t {
+  double by_length[HK_EXACT_LENGTH_MAX + 1];
+  double by_cell[HK_COUNTER_CELLS];
+  double by_bin[HK_BIN_COUNT];
+} hk_tallies_t;
+
+typedef struct hk_counters_t {
+  hk_tallies_t allocs, frees;
+  double cell_lengths[HK_COUNTER_CELLS];
+  double live_bytes[HK_BIN_COUNT];
+  double live_block_bytes[HK_BIN_COUNT];
+  double pinned_bytes;
+  double detached_slabs;
+} hk_counters_t;
+
+/* The arena's counters. They outlive the arena while somebody holds them: hk_counters_hold adds a
+ * holder, hk_counters_drop ends one. */
+hk_counters_t *hk_arena_counters(hk_arena_t *arena);
+void hk_counters_hold(hk_counters_t *counters);
+void hk_counters_drop(hk_counters_t *counters);
+
+/* --- Allocation for C callers ------------------------------------------------------------------ */
+
+/* Allocates `size_bytes` (0 counts as 1), contents undefined. NULL: out of memory or limit. The
+ * caller owns the block and frees it with hk_free. Owner thread only. */
+void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
+
+/* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a block
+ * of another arena is handed to its owner. NULL blocks are ignored. HK_NOT_OWNED, HK_DOUBLE_FREE
+ * (where it can be seen at once; see docs/ARCHITECTURE.md). */
+hk_status_t hk_free(hk_arena_t *arena, void *block);
+
+/* Bytes usable in a live block; 0: not ours. */
+size_t hk_usable_size(const void *block);
+
+/* true: the address lies in memory of this arena. */
+bool hk_owns(const hk_arena_t *arena, const void *address);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,37 @@
+/* Mutexes with ranks: a thread may only take a lock of a higher rank than those it holds.
+ *
+ * Threads: the point of the file. The rule is asserted in debug builds. Every lock is on a slow
+ * path: an allocation that finds something in the front or in its arena takes none.
+ */
+#ifndef HK_OS_LOCK_H
+#define HK_OS_LOCK_H
+
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+typedef SRWLOCK hk_os_mutex_t;
+#define HK_OS_MUTEX_INIT SRWLOCK_INIT
+#else
+#include <pthread.h>
+typedef pthread_mutex_t hk_os_mutex_t;
+#define HK_OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#endif
+
+/* In the order in which they may be taken. */
+typedef enum hk_lock_rank_t {
+  HK_LOCK_RANK_REGISTRY = 1, /* list of arenas: create, destroy, process statistics */
+  HK_LOCK_RANK_CACHE,        /* SuperSlabs between owners */
+  HK_LOCK_RANK_MAP           /* growth of the address map */
+} hk_lock_rank_t;
+
+typedef struct hk_lock_t {
+  hk_os_mutex_t mutex;
+  hk_lock_rank_t rank;
+} hk_lock_t;
+
+#define HK_LOCK_INIT(lock_rank) {HK_OS_MUTEX_INIT, lock_rank}
+
+void hk_lock_acquire(hk_lock_t *lock);
+void hk_lock_release(hk_lock_t *lock);
+
+#endif

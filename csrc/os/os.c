@@ -1,0 +1,93 @@
+#include "os/os.h"
+
+#include "base/assert.h"
+#include "base/options.h"
+
+static const hk_os_prims_t *prims = &hk_os_native;
+
+static struct {
+#define COUNTER(field) _Atomic uint64_t field;
+  HK_OS_STATS(COUNTER)
+#undef COUNTER
+} counters;
+
+static _Atomic bool purge_disabled;
+
+#define COUNT(field) atomic_fetch_add_explicit(&counters.field, 1, memory_order_relaxed)
+
+void *hk_os_map(size_t bytes, size_t alignment) {
+  HK_ASSERT(bytes > 0 && bytes % hk_os_page_bytes() == 0);
+  HK_ASSERT(alignment > 0 && (alignment & (alignment - 1)) == 0);
+  void *address = prims->map(bytes, alignment);
+  if (address == NULL) {
+    COUNT(map_failed);
+    return NULL;
+  }
+  HK_ASSERT((uintptr_t)address % alignment == 0);
+  COUNT(map);
+  return address;
+}
+
+bool hk_os_unmap(void *address, size_t bytes) {
+  bool done = prims->unmap(address, bytes) == HK_OS_DONE;
+  if (done) {
+    COUNT(unmap);
+  } else {
+    COUNT(unmap_failed);
+  }
+  return done;
+}
+
+bool hk_os_purge(void *address, size_t bytes) {
+  if (atomic_load_explicit(&purge_disabled, memory_order_relaxed)) return false;
+  switch (prims->purge(address, bytes)) {
+    case HK_OS_DONE:
+      COUNT(purge);
+      return true;
+    case HK_OS_NO_MEMORY:
+      COUNT(purge_enomem);
+      atomic_store_explicit(&purge_disabled, true, memory_order_relaxed);
+      return false;
+    case HK_OS_REFUSED:
+      break;
+  }
+  COUNT(purge_failed);
+  if (hk_options_get()->madvise_strict != 0) {
+    atomic_store_explicit(&purge_disabled, true, memory_order_relaxed);
+  }
+  return false;
+}
+
+void hk_os_advise_huge(void *address, size_t bytes) {
+  int64_t thp = hk_options_get()->thp;
+  if (thp != HK_THP_AUTO) (void)prims->advise_huge(address, bytes, thp == HK_THP_ALWAYS);
+}
+
+uint64_t hk_os_now_ns(void) { return prims->now_ns(); }
+
+size_t hk_os_page_bytes(void) {
+  static _Atomic size_t cached;
+  size_t bytes = atomic_load_explicit(&cached, memory_order_relaxed);
+  if (bytes == 0) {
+    bytes = hk_os_prim_page_bytes();
+    atomic_store_explicit(&cached, bytes, memory_order_relaxed);
+  }
+  return bytes;
+}
+
+size_t hk_os_round_to_pages(size_t bytes) {
+  size_t page = hk_os_page_bytes();
+  return (bytes + page - 1) & ~(page - 1);
+}
+
+void hk_os_stats(hk_os_stats_t *stats) {
+#define READ(field) stats->field = atomic_load_explicit(&counters.field, memory_order_relaxed);
+  HK_OS_STATS(READ)
+#undef READ
+  stats->purge_disabled = atomic_load_explicit(&purge_disabled, memory_order_relaxed);
+}
+
+void hk_os_replace(const hk_os_prims_t *replacement) {
+  prims = replacement != NULL ? replacement : &hk_os_native;
+  atomic_store_explicit(&purge_disabled, false, memory_order_relaxed);
+}

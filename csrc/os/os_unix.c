@@ -1,0 +1,95 @@
+/* The OS contract (os/os.h) on Linux, macOS and the BSDs: mmap, madvise, munmap. */
+#ifndef _WIN32
+#define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+#ifndef MAP_ANONYMOUS
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+static void *map_anywhere(size_t bytes) {
+  void *address =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return address == MAP_FAILED ? NULL : address;
+}
+
+static bool is_aligned(const void *address, size_t alignment) {
+  return ((uintptr_t)address & (alignment - 1)) == 0;
+}
+
+/* Maps more than asked and cuts off what lies outside the aligned part. */
+static void *map_and_cut(size_t bytes, size_t alignment) {
+  size_t padded = bytes + alignment - hk_os_page_bytes();
+  if (padded < bytes) return NULL;
+  char *start = map_anywhere(padded);
+  if (start == NULL) return NULL;
+  size_t head = (size_t)(-(intptr_t)start & (intptr_t)(alignment - 1));
+  size_t tail = padded - head - bytes;
+  if (head > 0) (void)munmap(start, head);
+  if (tail > 0) (void)munmap(start + head + bytes, tail);
+  return start + head;
+}
+
+static void *unix_map(size_t bytes, size_t alignment) {
+  if (alignment <= hk_os_page_bytes()) return map_anywhere(bytes);
+  /* Mappings of one size are usually handed out side by side, so the plain call is often aligned. */
+  void *address = map_anywhere(bytes);
+  if (address == NULL || is_aligned(address, alignment)) return address;
+  (void)munmap(address, bytes);
+  return map_and_cut(bytes, alignment);
+}
+
+static hk_os_result_t result_of(int outcome) {
+  if (outcome == 0) return HK_OS_DONE;
+  return errno == ENOMEM ? HK_OS_NO_MEMORY : HK_OS_REFUSED;
+}
+
+static hk_os_result_t unix_unmap(void *address, size_t bytes) {
+  return result_of(munmap(address, bytes));
+}
+
+static hk_os_result_t unix_purge(void *address, size_t bytes) {
+#ifdef __linux__
+  return result_of(madvise(address, bytes, MADV_DONTNEED));
+#else
+  /* MADV_DONTNEED keeps contents elsewhere; mapping afresh is what gives zeroes. */
+  void *fresh =
+      mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  return fresh == address ? HK_OS_DONE : HK_OS_NO_MEMORY;
+#endif
+}
+
+static hk_os_result_t unix_advise_huge(void *address, size_t bytes, bool want) {
+#if defined(MADV_HUGEPAGE) && defined(MADV_NOHUGEPAGE)
+  return result_of(madvise(address, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+#else
+  (void)address, (void)bytes, (void)want;
+  return HK_OS_REFUSED;
+#endif
+}
+
+static uint64_t unix_now_ns(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+size_t hk_os_prim_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+const hk_os_prims_t hk_os_native = {.map = unix_map,
+                                    .unmap = unix_unmap,
+                                    .purge = unix_purge,
+                                    .advise_huge = unix_advise_huge,
+                                    .now_ns = unix_now_ns};
+
+#endif

@@ -1,0 +1,106 @@
+#include "super/slab.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/compiler.h"
+
+static uint64_t word_mask(uint32_t capacity, uint32_t word) {
+  uint32_t bits = capacity - word * 64;
+  return bits >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1;
+}
+
+void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool) {
+  HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed);
+  slab->capacity = (uint16_t)c->capacity;
+  slab->free_count = (uint16_t)c->capacity;
+  slab->low_word = 0;
+  slab->bin = (uint8_t)bin;
+  slab->state = HK_SLAB_CLASS;
+  slab->list = HK_SLAB_LIST_NONE;
+  slab->span_slabs = 1;
+  uint32_t words = hk_slab_words(slab);
+  slab->free_bits = words <= HK_SLAB_WORDS_INLINE ? slab->inline_bits : pool;
+  for (uint32_t w = 0; w < words; w++) slab->free_bits[w] = word_mask(slab->capacity, w);
+}
+
+void hk_slab_unbind(hk_slab_t *slab) {
+  HK_ASSERT(slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity);
+  HK_ASSERT(atomic_load_explicit(&slab->remote_count, memory_order_relaxed) == 0);
+  slab->state = HK_SLAB_UNUSED;
+  slab->list = HK_SLAB_LIST_NONE;
+}
+
+uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32_t want) {
+  HK_ASSERT_SLOW(hk_slab_is_valid(slab));
+  uint32_t words = hk_slab_words(slab);
+  uint32_t taken = 0;
+  uint32_t w = slab->low_word;
+  for (; w < words; w++) {
+    uint64_t bits = slab->free_bits[w];
+    while (bits != 0 && taken < want) {
+      refs[taken++] = base_ref + w * 64 + hk_ctz64(bits);
+      bits &= bits - 1;
+    }
+    slab->free_bits[w] = bits;
+    if (bits != 0) break;
+  }
+  slab->low_word = (uint16_t)w;
+  slab->free_count = (uint16_t)(slab->free_count - taken);
+  return taken;
+}
+
+static void lower_hint(hk_slab_t *slab, uint32_t word) {
+  if (word < slab->low_word) slab->low_word = (uint16_t)word;
+}
+
+bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
+  uint32_t word = index >> 6;
+  uint64_t bit = (uint64_t)1 << (index & 63);
+  if (HK_UNLIKELY((slab->free_bits[word] & bit) != 0)) return false;
+  slab->free_bits[word] |= bit;
+  slab->free_count++;
+  lower_hint(slab, word);
+  return true;
+}
+
+bool hk_slab_put_remote(hk_slab_t *slab, uint32_t index) {
+  uint64_t bit = (uint64_t)1 << (index & 63);
+  uint64_t before =
+      atomic_fetch_or_explicit(&slab->remote_bits[index >> 6], bit, memory_order_release);
+  if ((before & bit) != 0) return false;
+  atomic_fetch_add_explicit(&slab->remote_count, 1, memory_order_relaxed);
+  return true;
+}
+
+uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
+  uint32_t gained = 0;
+  uint32_t collected = 0;
+  for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
+    uint64_t bits = atomic_exchange_explicit(&slab->remote_bits[w], 0, memory_order_acquire);
+    if (bits == 0) continue;
+    uint64_t fresh = bits & ~slab->free_bits[w];
+    collected += hk_popcount64(bits);
+    gained += hk_popcount64(fresh);
+    slab->free_bits[w] |= fresh;
+    lower_hint(slab, w);
+  }
+  slab->free_count = (uint16_t)(slab->free_count + gained);
+  /* A freeing thread sets the bit first and counts after, so the count may lag and wrap for a
+   * moment; statistics read it clamped. */
+  atomic_fetch_sub_explicit(&slab->remote_count, collected, memory_order_relaxed);
+  *duplicates += collected - gained;
+  HK_ASSERT_SLOW(hk_slab_is_valid(slab));
+  return gained;
+}
+
+bool hk_slab_is_valid(const hk_slab_t *slab) {
+  uint32_t set = 0;
+  for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
+    uint64_t bits = slab->free_bits[w];
+    if ((bits & ~word_mask(slab->capacity, w)) != 0) return false;
+    if (bits != 0 && w < slab->low_word) return false;
+    set += hk_popcount64(bits);
+  }
+  return set == slab->free_count;
+}

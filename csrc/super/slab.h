@@ -1,0 +1,99 @@
+/* Slab: 64 KB cut into blocks of one size class, and the bitmaps that say which are free.
+ *
+ * Owns:       the record of a slab; the record lives in core memory, never inside the slab.
+ * Called by:  superslab (slots), heap (take, put), remote (put_remote, collect).
+ * Threads:    fields are owner-only except those marked shared.
+ * Invariants: a block's free bit and remote bit are never both set; free_count = set free bits;
+ *             no set bit below word `low_word`.
+ */
+#ifndef HK_SUPER_SLAB_H
+#define HK_SUPER_SLAB_H
+
+#include <stdatomic.h>
+
+#include "base/classes.h"
+#include "base/config.h"
+
+typedef enum hk_slab_state_t {
+  HK_SLAB_UNUSED = 0,
+  HK_SLAB_CLASS,    /* serves one size class */
+  HK_SLAB_RUN,      /* first slab of a run, or of a huge mapping: one block */
+  HK_SLAB_RUN_TAIL, /* the others of a run */
+} hk_slab_state_t;
+
+/* Which list of the heap a slab is on. */
+typedef enum hk_slab_list_t {
+  HK_SLAB_LIST_NONE = 0, /* full, or not in a class */
+  HK_SLAB_LIST_CURRENT,
+  HK_SLAB_LIST_PARTIAL,
+  HK_SLAB_LIST_EMPTY,
+} hk_slab_list_t;
+
+/* Words of a bitmap for the smallest stride, and those kept inside the record: enough for strides
+ * of 256 B and more, so that most slabs touch no bitmap page at all. */
+#define HK_SLAB_WORDS_MAX (HK_SLAB_BYTES / 8 / 64)
+#define HK_SLAB_WORDS_INLINE 4
+
+typedef struct hk_slab_t hk_slab_t;
+struct hk_slab_t {
+  struct hk_superslab_t *superslab; /* constant */
+  uint64_t *free_bits;              /* inline_bits or this slab's part of the pool */
+  hk_slab_t *next, *prev;           /* in the heap's list `list` */
+  uint32_t slot;                    /* constant: 0..31 in its SuperSlab */
+  uint32_t span_slabs;              /* RUN: slabs of the run; else 1 */
+  uint16_t capacity;
+  uint16_t free_count;
+  uint16_t low_word;
+  uint8_t state; /* hk_slab_state_t */
+  uint8_t list;  /* hk_slab_list_t */
+  uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE */
+  bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
+
+  /* Shared with threads that free blocks of this arena. */
+  _Atomic(uint64_t)
+      *remote_bits; /* atomic OR by anyone (release), exchange by the owner (acquire) */
+  _Atomic(uint32_t) remote_count;  /* bits set and not collected; relaxed, for statistics */
+  _Atomic(uint32_t) remote_queued; /* 1 while on the arena's queue of slabs with remote frees */
+  hk_slab_t *remote_next;          /* written by whoever queued it, before publication */
+
+  uint64_t inline_bits[HK_SLAB_WORDS_INLINE];
+};
+
+/* Turns an unused slab into one of class `c`: all blocks free. `pool` holds HK_SLAB_WORDS_MAX words
+ * for this slab's free bits; it must outlive the binding. */
+void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool);
+
+/* Turns it back. Every block must be free. */
+void hk_slab_unbind(hk_slab_t *slab);
+
+/* Takes up to `want` free blocks, lowest address first, and writes base_ref + index for each.
+ * Returns how many; the caller owns them. */
+uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32_t want);
+
+/* Gives one block back. false: it was free already, nothing changed. */
+bool hk_slab_put(hk_slab_t *slab, uint32_t index);
+
+/* The same from a thread that is not the owner. false: its remote bit was set already. */
+bool hk_slab_put_remote(hk_slab_t *slab, uint32_t index);
+
+/* Moves all remote bits to free bits. Returns blocks gained; adds to `*duplicates` those that were
+ * free already (freed by owner and stranger both). */
+uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates);
+
+static inline uint32_t hk_slab_words(const hk_slab_t *slab) {
+  return ((uint32_t)slab->capacity + 63) / 64;
+}
+
+static inline bool hk_slab_has_block(const hk_slab_t *slab, uint32_t index) {
+  return slab->state == HK_SLAB_CLASS && index < slab->capacity;
+}
+
+/* true: the block is in the core and not handed out. Owner only. */
+static inline bool hk_slab_is_free(const hk_slab_t *slab, uint32_t index) {
+  return (slab->free_bits[index >> 6] >> (index & 63) & 1) != 0;
+}
+
+/* Debug, O(words): the invariants of the file head. */
+bool hk_slab_is_valid(const hk_slab_t *slab);
+
+#endif

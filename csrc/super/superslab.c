@@ -1,0 +1,146 @@
+#include "super/superslab.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "os/os.h"
+#include "super/map.h"
+
+static size_t metadata_bytes(size_t bytes) {
+  bool huge = bytes > HK_SUPERSLAB_BYTES;
+  size_t needed =
+      huge ? offsetof(hk_superslab_t, slabs) + sizeof(hk_slab_t) : sizeof(hk_superslab_t);
+  return hk_os_round_to_pages(needed);
+}
+
+static void init_slabs(hk_superslab_t *superslab) {
+  for (uint32_t i = 0; i < superslab->slab_count; i++) {
+    superslab->slabs[i].superslab = superslab;
+    superslab->slabs[i].slot = i;
+    if (!hk_superslab_is_huge(superslab)) {
+      superslab->slabs[i].remote_bits = superslab->remote_pool[i];
+    }
+  }
+}
+
+hk_superslab_t *hk_superslab_map(size_t bytes) {
+  HK_ASSERT(bytes >= HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
+  hk_superslab_t *superslab = hk_os_map(metadata_bytes(bytes), 1);
+  if (superslab == NULL) return NULL;
+  superslab->base = hk_os_map(bytes, HK_SUPERSLAB_BYTES);
+  superslab->bytes = bytes;
+  superslab->slab_count = bytes > HK_SUPERSLAB_BYTES ? 1 : HK_SUPERSLAB_SLABS;
+  if (superslab->base != NULL) {
+    if (hk_map_insert(superslab)) {
+      init_slabs(superslab);
+      hk_os_advise_huge(superslab->base, bytes);
+      return superslab;
+    }
+    (void)hk_os_unmap(superslab->base, bytes);
+  }
+  (void)hk_os_unmap(superslab, metadata_bytes(bytes));
+  return NULL;
+}
+
+bool hk_superslab_unmap(hk_superslab_t *superslab) {
+  HK_ASSERT(superslab->used_slots == 0);
+  size_t bytes = superslab->bytes;
+  hk_map_remove(superslab);
+  bool done = hk_os_unmap(superslab->base, bytes);
+  return hk_os_unmap(superslab, metadata_bytes(bytes)) && done;
+}
+
+int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
+  HK_ASSERT(slabs >= 1 && slabs <= HK_SUPERSLAB_SLABS);
+  /* After the loop bit i is set when bits i .. i + slabs - 1 were free. */
+  uint32_t starts = ~superslab->used_slots;
+  for (uint32_t width = slabs; width > 1;) {
+    uint32_t shift = width / 2;
+    starts &= starts >> shift;
+    width -= shift;
+  }
+  return starts == 0 ? -1 : (int)hk_ctz32(starts);
+}
+
+static uint32_t slot_mask(uint32_t slot, uint32_t count) {
+  uint32_t ones = count >= 32 ? ~(uint32_t)0 : ((uint32_t)1 << count) - 1;
+  return ones << slot;
+}
+
+void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  uint32_t mask = slot_mask(slot, count);
+  HK_ASSERT((superslab->used_slots & mask) == 0);
+  superslab->used_slots |= mask;
+  superslab->dirty_slots |= mask;
+}
+
+void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  uint32_t mask = slot_mask(slot, count);
+  HK_ASSERT((superslab->used_slots & mask) == mask);
+  superslab->used_slots &= ~mask;
+}
+
+static void clear_remote(hk_slab_t *slab) {
+  if (atomic_load_explicit(&slab->remote_count, memory_order_relaxed) != 0) {
+    for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
+      atomic_store_explicit(&slab->remote_bits[w], 0, memory_order_relaxed);
+    }
+    atomic_store_explicit(&slab->remote_count, 0, memory_order_relaxed);
+  }
+  atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
+}
+
+void hk_superslab_reset(hk_superslab_t *superslab) {
+  for (uint32_t i = 0; i < superslab->slab_count; i++) {
+    hk_slab_t *slab = &superslab->slabs[i];
+    HK_ASSERT(!slab->exposed);
+    clear_remote(slab);
+    slab->state = HK_SLAB_UNUSED;
+    slab->list = HK_SLAB_LIST_NONE;
+  }
+  superslab->used_slots = 0;
+}
+
+/* Calls `apply` on each stretch of dirty unused slots; those it accepts are clean afterwards. */
+static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_t)) {
+  if (hk_superslab_is_huge(superslab)) {
+    if (superslab->dirty_slots == 0 || superslab->used_slots != 0) return 0;
+    if (!apply(superslab->base, superslab->bytes)) return 0;
+    superslab->dirty_slots = 0;
+    return superslab->bytes;
+  }
+  size_t cleaned = 0;
+  uint32_t todo = superslab->dirty_slots & ~superslab->used_slots;
+  while (todo != 0) {
+    uint32_t slot = hk_ctz32(todo);
+    uint32_t rest = ~(todo >> slot);
+    uint32_t count = rest == 0 ? 32 : hk_ctz32(rest);
+    if (count > HK_SUPERSLAB_SLABS - slot) count = HK_SUPERSLAB_SLABS - slot;
+    uint32_t mask = slot_mask(slot, count);
+    todo &= ~mask;
+    if (!apply(hk_superslab_address(superslab, slot), count * HK_SLAB_BYTES)) continue;
+    superslab->dirty_slots &= ~mask;
+    cleaned += count * HK_SLAB_BYTES;
+  }
+  return cleaned;
+}
+
+size_t hk_superslab_purge(hk_superslab_t *superslab) { return clean_dirty(superslab, hk_os_purge); }
+
+static bool purge_or_zero(void *address, size_t bytes) {
+  if (!hk_os_purge(address, bytes)) memset(address, 0, bytes);
+  return true;
+}
+
+void hk_superslab_wipe(hk_superslab_t *superslab) { (void)clean_dirty(superslab, purge_or_zero); }
+
+bool hk_superslab_is_valid(const hk_superslab_t *superslab) {
+  if ((superslab->used_slots & ~superslab->dirty_slots) != 0) return false;
+  if (hk_superslab_is_huge(superslab)) return true;
+  for (uint32_t i = 0; i < superslab->slab_count; i++) {
+    bool used = (superslab->used_slots >> i & 1) != 0;
+    if (used != (superslab->slabs[i].state != HK_SLAB_UNUSED)) return false;
+  }
+  return true;
+}

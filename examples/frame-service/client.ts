@@ -1,0 +1,105 @@
+// Child process: the client. Makes its plan, warms the service up, and then sends and checks the
+// measured frames.
+
+import { performance } from 'node:perf_hooks';
+import { ClientConnection, type Traffic } from './client-connection';
+import { ParentLink } from './link';
+import type { ClientReport, FromClient, Scenario, ToClient } from './messages';
+import { makePlan, type Plan } from './plan';
+
+const PROGRESS_EVERY_MS = 200;
+
+const link = new ParentLink<ToClient, FromClient>();
+
+/** Sends frames up to sequence number `end`. @returns when all of them are answered, in ms. */
+async function runPhase(
+  traffic: Traffic,
+  connections: ClientConnection[],
+  end: number,
+): Promise<number> {
+  const began = performance.now();
+  await new Promise<void>((resolve) => {
+    traffic.onPhaseEnd = resolve;
+    traffic.end = end;
+    for (const connection of connections) connection.send();
+  });
+  return performance.now() - began;
+}
+
+/** Tells main how far it is, but only if it is further than last time: standing still is silent. */
+function reportProgress(traffic: Traffic): NodeJS.Timeout {
+  let told = 0;
+  return setInterval(() => {
+    if (traffic.answered === told) return;
+    told = traffic.answered;
+    link.send({ type: 'progress', frames: Math.max(0, told - traffic.measureFrom) });
+  }, PROGRESS_EVERY_MS);
+}
+
+/** Nearest rank in microseconds. */
+function percentile(sortedMs: Float64Array, share: number): number {
+  return sortedMs[Math.ceil(sortedMs.length * share) - 1]! * 1000;
+}
+
+function summarise(traffic: Traffic, elapsedMs: number): ClientReport {
+  const { plan, measureFrom, end } = traffic;
+  let payloadBytes = 0;
+  let echoBytes = 0;
+  for (let sequence = measureFrom; sequence < end; sequence++) {
+    payloadBytes += plan.payloadBytes[sequence % plan.lapFrames]!;
+    echoBytes += plan.echoBytes[sequence % plan.lapFrames]!;
+  }
+  const sorted = traffic.latenciesMs.sort();
+  return {
+    frames: end - measureFrom,
+    payloadBytes,
+    echoBytes,
+    elapsedMs,
+    latencyUs: {
+      p50: percentile(sorted, 0.5),
+      p99: percentile(sorted, 0.99),
+      p999: percentile(sorted, 0.999),
+      max: percentile(sorted, 1),
+    },
+  };
+}
+
+function makeTraffic(scenario: Scenario, plan: Plan): Traffic {
+  return {
+    plan,
+    next: 0,
+    end: 0,
+    answered: 0,
+    measureFrom: scenario.warmupFrames,
+    latenciesMs: new Float64Array(scenario.frames),
+    onFailure: (error) => link.fail(error),
+    onPhaseEnd: () => undefined,
+  };
+}
+
+async function main(): Promise<void> {
+  const { scenario } = await link.next('prepare');
+  const traffic = makeTraffic(scenario, makePlan(scenario));
+  link.send({ type: 'prepared' });
+
+  const { port } = await link.next('connect');
+  const connections = Array.from(
+    { length: scenario.connections },
+    () => new ClientConnection(traffic, scenario.window, port),
+  );
+  await Promise.all(connections.map((connection) => connection.connected()));
+  const progress = reportProgress(traffic);
+  await runPhase(traffic, connections, scenario.warmupFrames);
+  link.send({ type: 'warm' });
+
+  await link.next('go');
+  const elapsedMs = await runPhase(traffic, connections, scenario.warmupFrames + scenario.frames);
+  clearInterval(progress);
+  link.send({ type: 'done', report: summarise(traffic, elapsedMs) });
+
+  await link.next('close');
+  for (const connection of connections) connection.close();
+  link.close();
+}
+
+main().catch((error: unknown) => link.fail(error));

@@ -1,0 +1,53 @@
+// Frame service demo: the same TCP service with its frames in an arena and on Buffer.allocUnsafe.
+// See --help, and examples/README.md for what the figures say.
+//
+//   main -> run -> child ==IPC==> service -> service-connection -> protocol, crc32, memory
+//                        ==IPC==> client  -> client-connection  -> protocol, plan -> mix, input
+
+import { killAllChildren } from './child';
+import { HELP, parseCommandLine, UsageError, type Options } from './cli';
+import { InputError, surveyInput } from './input';
+import { ProgressLine } from './progress';
+import { formatHeading, formatJson, formatRuns, LABELS } from './report';
+import { type Run, runRival } from './run';
+
+async function runAll(options: Options, progress: ProgressLine): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (const rival of options.rivals) {
+    progress.begin(LABELS[rival]);
+    runs.push(await runRival(rival, options, (frames) => progress.update(frames)));
+  }
+  progress.clear();
+  return runs;
+}
+
+async function main(): Promise<void> {
+  const options = parseCommandLine(process.argv.slice(2));
+  if (options === undefined) {
+    console.log(HELP);
+    return;
+  }
+  const input = surveyInput(options.scenario.path);
+  if (!options.json) console.log(`${formatHeading(options, input)}\n`);
+  const terminal = process.stdout.isTTY && !options.json;
+  const progress = new ProgressLine(terminal, options.scenario.frames);
+  try {
+    const runs = await runAll(options, progress);
+    console.log(options.json ? formatJson(options, input, runs) : formatRuns(runs));
+    if (!options.json) console.log('\nevery byte of every reply was right');
+  } finally {
+    progress.clear();
+  }
+}
+
+function complain(error: unknown): void {
+  const known = error instanceof UsageError || error instanceof InputError;
+  const text = error instanceof Error ? error.message : String(error);
+  for (const line of text.split('\n')) console.error(`frame-service: ${line}`);
+  process.exitCode = known ? 2 : 1;
+}
+
+process.on('exit', killAllChildren);
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+main().catch(complain);

@@ -1,0 +1,52 @@
+// What the service costs its process: garbage collections, processor time, resident memory.
+
+import { constants, PerformanceObserver, performance } from 'node:perf_hooks';
+import type { PerformanceEntry } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { ServiceReport } from './messages';
+
+type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } };
+
+export class Meter {
+  readonly #observer = new PerformanceObserver((list) => this.#count(list.getEntries()));
+  #since = 0;
+  #cpu = process.cpuUsage();
+  #gcCount = 0;
+  #gcMajorCount = 0;
+  #gcMs = 0;
+
+  /** Begins to measure, or begins anew. */
+  start(): void {
+    this.#observer.observe({ entryTypes: ['gc'] });
+    this.#since = performance.now();
+    this.#cpu = process.cpuUsage();
+    this.#gcCount = this.#gcMajorCount = this.#gcMs = 0;
+  }
+
+  /** Ends measuring. @returns all of a report that this process can know by itself. */
+  async stop(): Promise<Omit<ServiceReport, 'framesServed'>> {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const rssEndBytes = process.memoryUsage.rss();
+    await turn(); // collections are reported to the observer a turn later
+    this.#count(this.#observer.takeRecords());
+    this.#observer.disconnect();
+    return {
+      gcCount: this.#gcCount,
+      gcMajorCount: this.#gcMajorCount,
+      gcMs: this.#gcMs,
+      cpuMs: (user + system) / 1000,
+      rssPeakBytes: process.resourceUsage().maxRSS * 1024,
+      rssEndBytes,
+    };
+  }
+
+  #count(entries: PerformanceEntry[]): void {
+    for (const entry of entries) {
+      if (entry.startTime < this.#since) continue;
+      this.#gcCount++;
+      if ((entry as GcEntry).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR)
+        this.#gcMajorCount++;
+      this.#gcMs += entry.duration;
+    }
+  }
+}

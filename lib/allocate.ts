@@ -1,0 +1,96 @@
+/**
+ * Allocate: the ways to get a view that need more than a block: zeroed, filled, copied, typed.
+ *
+ * Shared by arenas and scopes, which differ only in the mark they put on a view.
+ */
+import { types } from 'node:util';
+import type { Front } from './front';
+import { validateAlignment, validateLength, validateSize } from './options';
+import type { ViewConstructor } from './types';
+import { clearBuffer, clearView, viewMakerFor } from './view-makers';
+import type { View } from './view';
+
+/** What Buffer.from can make a Buffer of. */
+export type FromValue =
+  | string
+  | ArrayBufferLike
+  | Uint8Array
+  | readonly number[]
+  | { valueOf(): unknown }
+  | { [Symbol.toPrimitive](hint: 'string'): string };
+
+type Fill = string | Uint8Array | number;
+
+const bufferFrom = Buffer.from as (...args: unknown[]) => Buffer;
+
+export function takeUnsafe(front: Front, size: number, alignment: number, mark: number): Buffer {
+  validateAlignment(alignment);
+  return front.takeAligned(size, alignment, mark);
+}
+
+export function takeFilled(
+  front: Front,
+  size: number,
+  fill: Fill | undefined,
+  encoding: BufferEncoding | undefined,
+  mark: number,
+): Buffer {
+  if (fill === undefined || fill === 0) {
+    const view = front.take(size, mark);
+    clearBuffer(view);
+    return view;
+  }
+  validateSize(size);
+  // A byte of core's own tries the arguments first: what it refuses leaves the arena untouched.
+  Buffer.allocUnsafeSlow(1).fill(fill, encoding!);
+  return front.take(size, mark).fill(fill, encoding!);
+}
+
+export function takeCopy(
+  front: Front,
+  value: FromValue,
+  encodingOrOffset: string | number | undefined,
+  length: number | undefined,
+  mark: number,
+): Buffer {
+  if (typeof value === 'string' && isPlainEncoding(encodingOrOffset)) {
+    const view = front.take(Buffer.byteLength(value, encodingOrOffset), mark);
+    view.write(value, encodingOrOffset);
+    return view;
+  }
+  // Core decides what the arguments mean, and throws its own errors, before anything is taken here.
+  const source = types.isUint8Array(value) ? value : bufferFrom(value, encodingOrOffset, length);
+  const view = front.take(source.length, mark);
+  view.set(source);
+  return view;
+}
+
+export function takeTyped<C extends ViewConstructor>(
+  front: Front,
+  constructor: C,
+  length: number,
+  mark: number,
+): InstanceType<C> {
+  const maker = viewMakerFor(constructor);
+  validateLength(length, maker.elementBytes);
+  const view: View = front.takeView(maker, length * maker.elementBytes, mark);
+  clearView(view);
+  return view as InstanceType<C>;
+}
+
+/** Encodings whose byteLength is exact, so that the string can be written without a copy between. */
+function isPlainEncoding(encoding: unknown): encoding is BufferEncoding | undefined {
+  switch (encoding) {
+    case undefined:
+    case 'utf8':
+    case 'utf-8':
+    case 'latin1':
+    case 'binary':
+    case 'ascii':
+    case 'ucs2':
+    case 'utf16le':
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * Arena: the public face of one arena. Checks arguments' meaning; the front does the work.
+ */
+import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
+import { Front } from './front';
+import { type NativeArena, native, statusOf } from './native';
+import { type ResolvedOptions, resolveOptions, validateFunction, validateSize } from './options';
+import { Scope, type ScopeHost } from './scope';
+import { arenaStats } from './stats';
+import type { ArenaOptions, ArenaStats, ViewConstructor } from './types';
+import { LIVE, type View } from './view';
+
+function createCore(options: ResolvedOptions): NativeArena {
+  const { name, maxBytes, strides, hasOwnClasses } = options;
+  const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
+  const core = native.createArena(name, maxBytes, classSizes);
+  if (typeof core !== 'number') return core;
+  const numbers = { requestedBytes: 0, usedBytes: 0, maxBytes };
+  throw new OutOfMemoryError('os', statusOf(core).text, numbers);
+}
+
+/**
+ * Memory that you allocate from and free yourself, without the garbage collector.
+ *
+ * Buffers are core's own; they stay valid until they are freed, or until the arena is reset or
+ * destroyed, which turns them into Buffers of length 0. An arena belongs to the thread that made it.
+ *
+ * @example
+ * const arena = new Arena({ name: 'requests', maxBytes: 64 * 1024 * 1024 });
+ * const frame = arena.allocUnsafe(1500);
+ * try { handle(frame); } finally { arena.free(frame); }
+ */
+export class Arena implements Disposable {
+  /** Name in statistics. */
+  readonly name: string;
+  /** Number of the arena in the process, from 1 on; the same as in statistics. */
+  readonly id: number;
+  readonly #options: ResolvedOptions;
+  readonly #core: NativeArena;
+  readonly #host: ScopeHost;
+  /** The same as #host.front, one step closer. */
+  #front: Front;
+  #destroyed = false;
+
+  /**
+   * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
+   * @throws {ERR_INVALID_ARG_VALUE} unknown option, empty name, size classes not as described.
+   * @throws {ERR_OUT_OF_RANGE} `maxBytes` or a size class is out of range.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} the operating system has no memory for an arena.
+   */
+  constructor(options?: ArenaOptions) {
+    this.#options = resolveOptions(options);
+    this.#core = createCore(this.#options);
+    this.name = this.#core.name;
+    this.id = this.#core.serial;
+    this.#front = new Front(this.#core, this.#options);
+    this.#host = { front: this.#front, scopes: new Set() };
+  }
+
+  /** true after {@link Arena.destroy}. */
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
+
+  // --- Allocate -----------------------------------------------------------------------------------
+
+  /**
+   * A Buffer filled with `fill`, like `Buffer.alloc`.
+   *
+   * @param size - bytes, 0 or more.
+   * @param fill - byte, string or bytes to repeat.
+   * @param encoding - of a string `fill`.
+   * @throws {ERR_INVALID_ARG_TYPE} `size` is not a number, or `fill` is not one of the above.
+   * @throws {ERR_INVALID_ARG_VALUE} `fill` or `encoding` means no bytes.
+   * @throws {ERR_OUT_OF_RANGE} `size` is not a whole number that a Buffer can have.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @defaultValue `fill` 0, `encoding` 'utf8'
+   */
+  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): Buffer {
+    return takeFilled(this.#front, size, fill, encoding, LIVE);
+  }
+
+  /**
+   * A Buffer with old contents: bytes that this arena, and no other, wrote before.
+   *
+   * @param size - bytes, 0 or more.
+   * @param alignment - of the first byte's address: a power of two, 1 to 4096. Without it, blocks
+   *   are aligned to 16 bytes, or 8 for sizes up to 8.
+   * @throws {ERR_INVALID_ARG_TYPE} `size` or `alignment` is not a number.
+   * @throws {ERR_OUT_OF_RANGE} `size` or `alignment` is out of range.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  allocUnsafe(size: number, alignment?: number): Buffer {
+    if (alignment === undefined) return this.#front.take(size, LIVE);
+    return takeUnsafe(this.#front, size, alignment, LIVE);
+  }
+
+  /**
+   * A Buffer with a copy of `value`, like `Buffer.from`; memory is always copied, also of an
+   * ArrayBuffer.
+   *
+   * @throws what `Buffer.from` throws for the same arguments.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  from(value: FromValue, encodingOrOffset?: string | number, length?: number): Buffer {
+    return takeCopy(this.#front, value, encodingOrOffset, length, LIVE);
+  }
+
+  /**
+   * A zeroed typed array or DataView, aligned for its element.
+   *
+   * @param ctor - one of the engine's TypedArray constructors, or DataView.
+   * @param length - elements; bytes for a DataView.
+   * @throws {ERR_INVALID_ARG_TYPE} `ctor` is none of these, or `length` is not a number.
+   * @throws {ERR_OUT_OF_RANGE} `length` is out of range.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  allocTyped<C extends ViewConstructor>(ctor: C, length: number): InstanceType<C> {
+    return takeTyped(this.#front, ctor, length, LIVE);
+  }
+
+  // --- Free ---------------------------------------------------------------------------------------
+
+  /**
+   * Frees a view: its memory, and the view itself, will be handed out again. Do not use it any more,
+   * and do not free what an asynchronous operation still reads or writes.
+   *
+   * @throws {ERR_INVALID_ARG_TYPE} not a view.
+   * @throws {ERR_HAKMEM_NOT_OWNED} a view that this arena did not allocate, a `subarray` included.
+   * @throws {ERR_HAKMEM_DOUBLE_FREE} it is free already.
+   * @throws {ERR_HAKMEM_STALE_VIEW} it was invalidated by `reset()`.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  free(view: View): void {
+    this.#front.give(view);
+  }
+
+  /**
+   * Changes the size of a live view. Contents are kept up to the smaller of both sizes; where the
+   * block allows, nothing is copied. The old view is freed. New bytes have old contents.
+   *
+   * @returns a Buffer of `size` bytes; the same one if the size does not change.
+   * @throws as {@link Arena.free} for `view` and {@link Arena.allocUnsafe} for `size`.
+   */
+  realloc(view: View, size: number): Buffer {
+    const front = this.#front;
+    if (!front.owns(view)) throw front.refusal(view);
+    validateSize(size);
+    if (view.byteLength === size && Buffer.isBuffer(view)) return view;
+    return front.canResize(view, size)
+      ? this.#adopted(front.resizeInPlace(view, size))
+      : this.#moved(view, size);
+  }
+
+  /**
+   * Calls `fn` with a new scope and frees all that was allocated in it when `fn` returns or throws,
+   * or, if it returns a promise, when that settles.
+   *
+   * @returns what `fn` returns.
+   * @throws {ERR_INVALID_ARG_TYPE} `fn` is not a function.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  scope<R>(fn: (scope: Scope) => R): R {
+    validateFunction(fn, 'fn');
+    const scope = this.openScope();
+    let result: R;
+    try {
+      result = fn(scope);
+    } catch (error) {
+      scope.end();
+      throw error;
+    }
+    if (isThenable(result)) {
+      const settled = Promise.resolve(result).finally(() => {
+        scope.end();
+      });
+      return settled as R;
+    }
+    scope.end();
+    return result;
+  }
+
+  /**
+   * A scope that ends when its `end()` is called, or at the end of a `using` block.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  openScope(): Scope {
+    this.#assertAlive();
+    return new Scope(this.#host);
+  }
+
+  /**
+   * Frees everything at once. All views of the arena become Buffers of length 0; memory is kept for
+   * the next allocations.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  reset(): void {
+    this.#assertAlive();
+    this.#front.end();
+    native.resetArena(this.#core.id);
+    this.#setFront(new Front(this.#core, this.#options));
+  }
+
+  /**
+   * Gives back to the operating system what is not in use: free views and blocks, empty slabs, and
+   * pages of free slabs. Live views are not touched.
+   *
+   * @returns bytes given back.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  trim(): number {
+    this.#assertAlive();
+    this.#front.release();
+    return native.trimArena(this.#core.id);
+  }
+
+  /**
+   * Ends the arena. All its views become Buffers of length 0 and its memory goes back. Calling it
+   * again does nothing.
+   */
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#front.end();
+    native.destroyArena(this.#core.id);
+    const ended = new Front(this.#core, this.#options);
+    ended.end();
+    this.#setFront(ended);
+  }
+
+  /** The same as {@link Arena.destroy}, for `using`. */
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  // --- Ask ----------------------------------------------------------------------------------------
+
+  /** true: a live view of this arena. Never throws. */
+  owns(view: unknown): boolean {
+    return this.#front.owns(view);
+  }
+
+  /**
+   * Bytes of the block behind a live view: how far {@link Arena.realloc} can grow it in place.
+   *
+   * @throws as {@link Arena.free}.
+   */
+  usableSize(view: View): number {
+    if (!this.#front.owns(view)) throw this.#front.refusal(view);
+    return this.#front.blockBytes(view);
+  }
+
+  /**
+   * A copy of a view's bytes as an ordinary Buffer, owned by the garbage collector: what to give to
+   * code that keeps, transfers or detaches it.
+   *
+   * @param view - any live view of this arena, or part of one (`subarray`).
+   * @throws {ERR_INVALID_ARG_TYPE} not a view.
+   * @throws {ERR_HAKMEM_STALE_VIEW} its memory is gone.
+   */
+  copyOut(view: View): Buffer {
+    if (!ArrayBuffer.isView(view))
+      throw invalidArgType('view', 'a Buffer, TypedArray or DataView', view);
+    if (
+      (view.buffer as ArrayBuffer & { detached?: boolean }).byteLength === 0 &&
+      !this.owns(view)
+    ) {
+      throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    }
+    const copy = Buffer.allocUnsafeSlow(view.byteLength);
+    copy.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    return copy;
+  }
+
+  /**
+   * A snapshot of the arena's statistics.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   */
+  stats(): ArenaStats {
+    this.#assertAlive();
+    return arenaStats(this.#core.id);
+  }
+
+  #assertAlive(): void {
+    if (this.#destroyed) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+  }
+
+  #setFront(front: Front): void {
+    this.#front = front;
+    this.#host.front = front;
+  }
+
+  #moved(view: View, size: number): Buffer {
+    const mark = this.#front.markOf(view);
+    const next = this.#front.take(size, mark);
+    const kept = Math.min(size, view.byteLength);
+    next.set(new Uint8Array(view.buffer, view.byteOffset, kept));
+    this.#front.give(view);
+    return this.#adopted(next);
+  }
+
+  /** Enters a view that replaces one of a scope into that scope. */
+  #adopted(view: Buffer): Buffer {
+    if (this.#front.markOf(view) !== LIVE) {
+      for (const scope of this.#host.scopes) if (scope.adopt(view)) break;
+    }
+    return view;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}

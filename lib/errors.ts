@@ -1,0 +1,116 @@
+/**
+ * Errors: every code this package throws, and the one place that maps a status of the core to one.
+ *
+ * Codes are permanent; messages may change.
+ */
+import { inspect } from 'node:util';
+
+/** Codes of this package, with their base message. */
+export const HAKMEM_ERRORS = {
+  ERR_HAKMEM_ARENA_DESTROYED: 'The arena is destroyed',
+  ERR_HAKMEM_DOUBLE_FREE: 'The view is already free',
+  ERR_HAKMEM_NATIVE_LOAD: 'The native part of hakmem-arena could not be loaded',
+  ERR_HAKMEM_NOT_OWNED: 'The view was not allocated by this arena',
+  ERR_HAKMEM_OUT_OF_MEMORY: 'Out of memory',
+  ERR_HAKMEM_STALE_VIEW: 'The view was invalidated by reset(), destroy() or a detached ArrayBuffer',
+} as const;
+
+/** A code of {@link HAKMEM_ERRORS}. */
+export type HakmemErrorCode = keyof typeof HAKMEM_ERRORS;
+
+/** An error of the allocator; test `code`, not the message. */
+export class HakmemError extends Error {
+  readonly code: HakmemErrorCode;
+
+  constructor(code: HakmemErrorCode, detail = '', options?: ErrorOptions) {
+    super(HAKMEM_ERRORS[code] + (detail === '' ? '' : `: ${detail}`), options);
+    this.code = code;
+  }
+
+  override get name(): string {
+    return 'HakmemError';
+  }
+}
+
+/** `ERR_HAKMEM_OUT_OF_MEMORY`, with the numbers. */
+export class OutOfMemoryError extends HakmemError {
+  /** 'limit': the arena's `maxBytes`; 'os': the operating system; 'table': 16 GB per arena. */
+  readonly reason: 'limit' | 'os' | 'table';
+  /** Bytes of the request that failed. */
+  readonly requestedBytes: number;
+  /** Bytes in use by the arena: what `maxBytes` limits. */
+  readonly usedBytes: number;
+  /** The arena's `maxBytes`; 0: no limit. */
+  readonly maxBytes: number;
+
+  constructor(
+    reason: 'limit' | 'os' | 'table',
+    text: string,
+    numbers: { requestedBytes: number; usedBytes: number; maxBytes: number },
+  ) {
+    const { requestedBytes, usedBytes, maxBytes } = numbers;
+    const limit = maxBytes === 0 ? 'no limit' : `maxBytes ${maxBytes}`;
+    super(
+      'ERR_HAKMEM_OUT_OF_MEMORY',
+      `${text} (requested ${requestedBytes} bytes, in use ${usedBytes}, ${limit})`,
+    );
+    this.reason = reason;
+    this.requestedBytes = requestedBytes;
+    this.usedBytes = usedBytes;
+    this.maxBytes = maxBytes;
+  }
+}
+
+/** How statuses of the core appear to JavaScript. A status that only our own mistake can cause maps to null. */
+export const STATUS_CODES: Readonly<Record<string, HakmemErrorCode | null>> = {
+  OK: null,
+  OUT_OF_MEMORY_OS: 'ERR_HAKMEM_OUT_OF_MEMORY',
+  OUT_OF_MEMORY_LIMIT: 'ERR_HAKMEM_OUT_OF_MEMORY',
+  OUT_OF_MEMORY_TABLE: 'ERR_HAKMEM_OUT_OF_MEMORY',
+  INVALID_ARGUMENT: null,
+  NOT_OWNED: 'ERR_HAKMEM_NOT_OWNED',
+  DOUBLE_FREE: 'ERR_HAKMEM_DOUBLE_FREE',
+  SLAB_BUSY: null,
+  ARENA_DESTROYED: 'ERR_HAKMEM_ARENA_DESTROYED',
+};
+
+function withCode<E extends Error>(error: E, code: string): E & { code: string } {
+  return Object.assign(error, { code });
+}
+
+function received(value: unknown): string {
+  if (value === null || value === undefined) return `Received ${String(value)}`;
+  if (typeof value === 'function') return `Received function ${value.name}`;
+  if (typeof value === 'object') {
+    const name = (value.constructor as { name?: unknown } | undefined)?.name;
+    return typeof name === 'string' && name !== ''
+      ? `Received an instance of ${name}`
+      : `Received ${inspect(value, { depth: -1 })}`;
+  }
+  return `Received type ${typeof value} (${inspect(value).slice(0, 28)})`;
+}
+
+/** `ERR_INVALID_ARG_TYPE` in Node's words: `expected` completes "must be ...". */
+export function invalidArgType(name: string, expected: string, value: unknown): TypeError {
+  const kind = name.includes('.') ? 'property' : 'argument';
+  const message = `The "${name}" ${kind} must be ${expected}. ${received(value)}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
+}
+
+/** `ERR_OUT_OF_RANGE` in Node's words. */
+export function outOfRange(name: string, range: string, value: unknown): RangeError {
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
+}
+
+/** `ERR_INVALID_ARG_VALUE` in Node's words. */
+export function invalidArgValue(name: string, reason: string, value: unknown): TypeError {
+  const kind = name.includes('.') ? 'property' : 'argument';
+  const message = `The ${kind} '${name}' ${reason}. Received ${inspect(value)}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
+}
+
+/** `ERR_INVALID_STATE` in Node's words. */
+export function invalidState(what: string): Error {
+  return withCode(new Error(`Invalid state: ${what}`), 'ERR_INVALID_STATE');
+}

@@ -1,0 +1,83 @@
+/**
+ * Large: blocks beyond 64 KB, each a run of slabs or a mapping, with an ArrayBuffer of its own.
+ *
+ * A few freed blocks are kept, oldest out first, so that a service that needs 1 MB again and again
+ * pays for a view and no system call.
+ */
+import { Bin, BinKind } from './front-bin';
+import type { Tallies } from './front-tallies';
+import { native } from './native';
+import { REF_INDEX_BITS, SLAB_BYTES, type SlabTable } from './slabs';
+
+/** Free blocks kept, and their bytes: the working set of a few large requests. */
+const KEEP_BLOCKS = 16;
+const KEEP_BYTES = 16 * 1024 * 1024;
+
+/** Largest request served by a run; the core decides the same way. */
+const RUN_SIZE_MAX = 2 * 1024 * 1024;
+
+interface KeptBlock {
+  readonly ref: number;
+  readonly bytes: number;
+}
+
+export class LargeBlocks {
+  readonly #owner: object;
+  readonly #arena: number;
+  readonly #slabs: SlabTable;
+  readonly #tallies: Tallies;
+  /** Oldest first. */
+  readonly #kept: KeptBlock[] = [];
+  #keptBytes = 0;
+
+  constructor(owner: object, arena: number, slabs: SlabTable, tallies: Tallies) {
+    this.#owner = owner;
+    this.#arena = arena;
+    this.#slabs = slabs;
+    this.#tallies = tallies;
+  }
+
+  /** A home for one view of `size` bytes. */
+  binFor(size: number): Bin {
+    const { runBin, hugeBin } = native.tables;
+    return new Bin(this.#owner, BinKind.Large, size, size <= RUN_SIZE_MAX ? runBin : hugeBin);
+  }
+
+  /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
+  takeBlock(size: number): number {
+    const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
+    const at = this.#kept.findLastIndex((block) => block.bytes === wanted);
+    if (at < 0) return native.largeAlloc(this.#arena, size);
+    const [block] = this.#kept.splice(at, 1);
+    this.#keptBytes -= wanted;
+    return block!.ref;
+  }
+
+  /** Takes a block back; old ones go to the core when too much is kept. */
+  giveBlock(ref: number): void {
+    const bytes = this.blockBytes(ref);
+    this.#kept.push({ ref, bytes });
+    this.#keptBytes += bytes;
+    while (this.#kept.length > KEEP_BLOCKS || this.#keptBytes > KEEP_BYTES) this.#releaseOldest();
+  }
+
+  releaseAll(): void {
+    while (this.#kept.length > 0) this.#releaseOldest();
+  }
+
+  blockBytes(ref: number): number {
+    return this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)?.byteLength ?? 0;
+  }
+
+  /** Adds to the bytes of live blocks. */
+  countBlock(bin: Bin, bytes: number): void {
+    this.#tallies.addLiveBlockBytes(bin.classIndex, bytes);
+  }
+
+  #releaseOldest(): void {
+    const { ref, bytes } = this.#kept.shift()!;
+    this.#keptBytes -= bytes;
+    this.#slabs.forget(ref >>> REF_INDEX_BITS);
+    native.largeFree(this.#arena, ref);
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * Front: the hot side of an arena. Views that exist already, binned by exact length.
+ *
+ *   take(200) -> bin of 200 has a view: pop, mark, count                         (no native call)
+ *             -> it has none: a free block of the class, a new view on it        (no native call)
+ *             -> no free block: refill from the core                             (one for a batch)
+ *   give(view) -> checks, count, push
+ *             -> bin full: raise its cap, or drop the view and keep the block
+ *             -> too many blocks: flush the older half to the core               (one for a batch)
+ *
+ * `take` and `give` are written to be inlined: no closures, no allocation, no try, one shape.
+ */
+import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
+import { Bin, BinKind, BinTable, PAGE_BITS, PAGE_MASK } from './front-bin';
+import { SizeClass } from './front-class';
+import { LargeBlocks } from './front-large';
+import { Tallies } from './front-tallies';
+import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
+import { validateSize } from './options';
+import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
+import { usedBytesOf } from './stats';
+import { FREE, type View, homeOf, markOf, refOf, setMark, stamp } from './view';
+import { type ViewMaker, bufferMaker } from './view-makers';
+
+/** Largest size served by a size class. */
+export const CLASS_SIZE_MAX = 64 * 1024;
+
+const emptyBuffer = new ArrayBuffer(0);
+
+export interface FrontOptions {
+  readonly maxBytes: number;
+  /** Block sizes, ascending, ending with 64 KB. */
+  readonly strides: readonly number[];
+}
+
+export class Front {
+  /** Keeps the core arena alive as long as any view leads here. */
+  readonly core: NativeArena;
+  readonly #options: FrontOptions;
+  readonly #slabs: SlabTable;
+  readonly #tallies: Tallies;
+  readonly #allocs: Float64Array;
+  readonly #frees: Float64Array;
+  readonly #buffers = new BinTable(CLASS_SIZE_MAX);
+  /** Tables of the other kinds of views. */
+  readonly #tables = new Map<ViewMaker, BinTable>();
+  readonly #pages: readonly (readonly Bin[])[];
+  readonly #classes: (SizeClass | undefined)[];
+  readonly #large: LargeBlocks;
+  readonly #empty: Bin;
+  #ended = false;
+
+  constructor(core: NativeArena, options: FrontOptions) {
+    this.core = core;
+    this.#options = options;
+    this.#tallies = new Tallies(core.counters);
+    this.#allocs = this.#tallies.allocs;
+    this.#frees = this.#tallies.frees;
+    this.#pages = this.#buffers.pages;
+    this.#slabs = new SlabTable(core.id, new Float64Array(core.counters));
+    this.#classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
+    this.#large = new LargeBlocks(this, core.id, this.#slabs, this.#tallies);
+    this.#empty = new Bin(this, BinKind.Empty, 0, -1);
+  }
+
+  // --- Hot ----------------------------------------------------------------------------------------
+
+  /** A live Buffer of `size` bytes with old contents; `mark` is LIVE or a scope's. */
+  take(size: number, mark: number): Buffer {
+    if (typeof size === 'number' && size > 0 && size <= CLASS_SIZE_MAX) {
+      const bin = this.#pages[size >>> PAGE_BITS]![size & PAGE_MASK]!;
+      if (bin.length === size && bin.top > 0) {
+        const view = bin.views[--bin.top] as Buffer;
+        if (view.length !== size) return this.#takeAfterDetach(bin, view, mark);
+        setMark(view, mark);
+        this.#allocs[bin.cell]!++;
+        return view;
+      }
+    }
+    return this.#takeSlow(size, mark);
+  }
+
+  /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
+  give(view: View): void {
+    const bin = homeOf(view) as Bin | undefined;
+    if (bin?.owner !== this || markOf(view) === FREE) throw this.refusal(view);
+    setMark(view, FREE);
+    if (bin.top < bin.cap) {
+      this.#frees[bin.cell]!++;
+      bin.views[bin.top++] = view;
+    } else {
+      this.#giveSlow(bin, view);
+    }
+  }
+
+  // --- Other ways to take -------------------------------------------------------------------------
+
+  /** A Buffer at a multiple of `alignment`, a power of two up to 4096. */
+  takeAligned(size: number, alignment: number, mark: number): Buffer {
+    validateSize(size);
+    if (size === 0 || size > CLASS_SIZE_MAX) return this.#takeSlow(size, mark);
+    const { strides } = this.#options;
+    const natural = this.#classIndexFor(size);
+    let index = natural;
+    while (strides[index]! % alignment !== 0) index++;
+    if (index === natural) return this.take(size, mark);
+    return this.#fresh(this.#foreignBin(size, index), bufferMaker, mark);
+  }
+
+  /** A typed array or DataView of `bytes` bytes, at a multiple of its element size. */
+  takeView<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
+    if (this.#ended) throw this.refusal(undefined);
+    if (bytes === 0) return this.#emptyView(maker, mark);
+    if (bytes > CLASS_SIZE_MAX) return this.#takeLarge(maker, bytes, mark);
+    const bin = this.#binIn(this.#tableOf(maker), bytes);
+    if (bin.top === 0) return this.#fresh(bin, maker, mark);
+    const view = bin.views[--bin.top] as V;
+    if (isDetached(view)) {
+      this.#classAt(bin.classIndex).giveBlock(refOf(view));
+      return this.#fresh(bin, maker, mark);
+    }
+    setMark(view, mark);
+    this.#allocs[bin.cell]!++;
+    return view;
+  }
+
+  /** Whether the block of a live view suits `size` bytes: it fits, and not half of it is wasted. */
+  canResize(view: View, size: number): boolean {
+    const bin = homeOf(view) as Bin;
+    if (bin.kind === BinKind.Empty || size === 0) return false;
+    if (bin.kind === BinKind.Large && size <= CLASS_SIZE_MAX) return false;
+    const bytes = this.blockBytes(view);
+    return size <= bytes && size > bytes / 2;
+  }
+
+  /** A new Buffer of `size` bytes on the block of a live view, which ends without its block. */
+  resizeInPlace(view: View, size: number): Buffer {
+    const bin = homeOf(view) as Bin;
+    const ref = refOf(view);
+    const next = this.#viewOn(this.#binLike(bin, size), ref, bufferMaker, markOf(view));
+    this.#countFree(bin, ref);
+    setMark(view, FREE);
+    return next;
+  }
+
+  // --- Questions ----------------------------------------------------------------------------------
+
+  /** Bytes of the block behind a live view. */
+  blockBytes(view: View): number {
+    const bin = homeOf(view) as Bin;
+    if (bin.kind === BinKind.Empty) return 0;
+    if (bin.kind === BinKind.Large) return this.#large.blockBytes(refOf(view));
+    return this.#options.strides[bin.classIndex]!;
+  }
+
+  /** true: a live view of this front whose memory is still there. */
+  owns(view: unknown): view is View {
+    const bin = homeOf(view) as Bin | undefined;
+    if (bin?.owner !== this || markOf(view as View) === FREE) return false;
+    return bin.length === 0 || !isDetached(view as View);
+  }
+
+  /** The mark of a view of this front. */
+  markOf(view: View): number {
+    return markOf(view);
+  }
+
+  /** true: a view of this front with this mark. */
+  isMarked(view: View, mark: number): boolean {
+    return markOf(view) === mark && homeOf(view)?.owner === this;
+  }
+
+  /** Why `view` is not accepted where a live view of this arena is needed. */
+  refusal(view: unknown): Error {
+    if (this.#ended) return new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+    if (!ArrayBuffer.isView(view)) {
+      return invalidArgType('view', 'a Buffer, TypedArray or DataView of an arena', view);
+    }
+    const owner = (homeOf(view) as Bin | undefined)?.owner as Front | undefined;
+    if (owner?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
+    const free = owner === this && markOf(view) === FREE;
+    return new HakmemError(free ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
+  }
+
+  // --- All at once --------------------------------------------------------------------------------
+
+  /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
+  release(): void {
+    for (const sizeClass of this.#classes) sizeClass?.releaseAll();
+    this.#large.releaseAll();
+    this.#slabs.retireAll();
+  }
+
+  /**
+   * Ends the front: it hands out nothing any more and refuses every view. Its counters are settled,
+   * so that another front of the same core can go on with them.
+   */
+  end(): void {
+    for (const sizeClass of this.#classes) sizeClass?.end();
+    this.#classes.fill(undefined);
+    this.#buffers.clear();
+    this.#tables.clear();
+    this.#ended = true;
+  }
+
+  // --- Slow ---------------------------------------------------------------------------------------
+
+  #takeSlow(size: number, mark: number): Buffer {
+    validateSize(size);
+    if (this.#ended) throw this.refusal(undefined);
+    if (size === 0) return this.#emptyView(bufferMaker, mark);
+    if (size > CLASS_SIZE_MAX) return this.#takeLarge(bufferMaker, size, mark);
+    return this.#fresh(this.#binIn(this.#buffers, size), bufferMaker, mark);
+  }
+
+  #takeAfterDetach(bin: Bin, view: Buffer, mark: number): Buffer {
+    this.#classAt(bin.classIndex).giveBlock(refOf(view));
+    return this.#fresh(bin, bufferMaker, mark);
+  }
+
+  #giveSlow(bin: Bin, view: View): void {
+    if (bin.kind === BinKind.Empty) return;
+    const ref = refOf(view);
+    this.#countFree(bin, ref);
+    if (bin.kind === BinKind.Large) {
+      this.#large.giveBlock(ref);
+      return;
+    }
+    const sizeClass = this.#classAt(bin.classIndex);
+    if (bin.retired || !sizeClass.keepView(bin, view)) sizeClass.giveBlock(ref);
+  }
+
+  /** A new view on a free block of the bin's class. */
+  #fresh<V extends View>(bin: Bin, maker: ViewMaker<V>, mark: number): V {
+    const sizeClass = this.#classAt(bin.classIndex);
+    let ref = sizeClass.takeBlock();
+    if (ref < 0) {
+      this.release();
+      ref = sizeClass.takeBlock();
+      if (ref < 0) throw this.#outOfMemory(ref, bin.length);
+    }
+    return this.#viewOn(bin, ref, maker, mark);
+  }
+
+  #takeLarge<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
+    let ref = this.#large.takeBlock(bytes);
+    if (ref < 0) {
+      this.release();
+      ref = this.#large.takeBlock(bytes);
+      if (ref < 0) throw this.#outOfMemory(ref, bytes);
+    }
+    return this.#viewOn(this.#large.binFor(bytes), ref, maker, mark);
+  }
+
+  /** Makes and counts the view; a block that cannot be shown goes back. */
+  #viewOn<V extends View>(bin: Bin, ref: number, maker: ViewMaker<V>, mark: number): V {
+    const buffer = this.#slabs.bufferOf(ref >>> REF_INDEX_BITS);
+    if (buffer === undefined) {
+      this.#giveBlock(bin, ref);
+      throw this.#outOfMemory(OUT_OF_MEMORY_OS, bin.length);
+    }
+    const stride = bin.kind === BinKind.Large ? 0 : this.#options.strides[bin.classIndex]!;
+    const view = maker.make(
+      buffer,
+      (ref & REF_INDEX_MASK) * stride,
+      bin.length / maker.elementBytes,
+    );
+    this.#tallies.countAlloc(bin);
+    if (bin.kind === BinKind.Large) this.#large.countBlock(bin, buffer.byteLength);
+    return stamp(view, bin, ref, mark);
+  }
+
+  #emptyView<V extends View>(maker: ViewMaker<V>, mark: number): V {
+    return stamp(maker.make(emptyBuffer, 0, 0), this.#empty, 0, mark);
+  }
+
+  #giveBlock(bin: Bin, ref: number): void {
+    if (bin.kind === BinKind.Large) this.#large.giveBlock(ref);
+    else this.#classAt(bin.classIndex).giveBlock(ref);
+  }
+
+  #countFree(bin: Bin, ref: number): void {
+    this.#tallies.countFree(bin);
+    if (bin.kind === BinKind.Large) this.#large.countBlock(bin, -this.#large.blockBytes(ref));
+  }
+
+  // --- Finding classes and bins -------------------------------------------------------------------
+
+  #classAt(index: number): SizeClass {
+    return (this.#classes[index] ??= new SizeClass(
+      index,
+      this.#options.strides[index]!,
+      this.core.id,
+      this.#slabs,
+      this.#tallies,
+    ));
+  }
+
+  /** The smallest class that holds `size` bytes (1 .. 64 KB). */
+  #classIndexFor(size: number): number {
+    const { strides } = this.#options;
+    let low = 0;
+    let high = strides.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (strides[middle]! < size) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #binIn(table: BinTable, size: number): Bin {
+    return (
+      table.find(size) ?? table.add(new Bin(this, BinKind.Class, size, this.#classIndexFor(size)))
+    );
+  }
+
+  /** A home for one view on a block that is not of the length's own class. */
+  #foreignBin(size: number, classIndex: number): Bin {
+    const bin = new Bin(this, BinKind.Class, size, classIndex);
+    bin.foreign = bin.retired = true;
+    return bin;
+  }
+
+  /** A home for a Buffer of `size` bytes on a block like those of `bin`. */
+  #binLike(bin: Bin, size: number): Bin {
+    if (bin.kind === BinKind.Large) return new Bin(this, BinKind.Large, size, bin.classIndex);
+    return this.#classIndexFor(size) === bin.classIndex
+      ? this.#binIn(this.#buffers, size)
+      : this.#foreignBin(size, bin.classIndex);
+  }
+
+  #tableOf(maker: ViewMaker): BinTable {
+    let table = this.#tables.get(maker);
+    if (table === undefined) this.#tables.set(maker, (table = new BinTable(CLASS_SIZE_MAX)));
+    return table;
+  }
+
+  #outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
+    const { name, text } = statusOf(result);
+    const reason = name.endsWith('LIMIT') ? 'limit' : name.endsWith('TABLE') ? 'table' : 'os';
+    const usedBytes = usedBytesOf(this.core.id);
+    return new OutOfMemoryError(reason, text, {
+      requestedBytes,
+      usedBytes,
+      maxBytes: this.#options.maxBytes,
+    });
+  }
+}
+
+function isDetached(view: View): boolean {
+  return view.buffer.byteLength === 0;
+}

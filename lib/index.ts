@@ -1,0 +1,25 @@
+import { installProcessHooks } from './exit-dump';
+
+export type { FromValue } from './allocate';
+export { Arena } from './arena';
+export { HakmemError, OutOfMemoryError } from './errors';
+export type { HakmemErrorCode } from './errors';
+export { formatHeapStats } from './format';
+export { Scope } from './scope';
+export { heapStats } from './stats';
+export type {
+  ArenaOptions,
+  ArenaStats,
+  BinStats,
+  ByteStats,
+  ClassStats,
+  FailureStats,
+  HeapStats,
+  HeapTotals,
+  OsStats,
+  SuperSlabStats,
+  ViewConstructor,
+} from './types';
+export type { View } from './view';
+
+installProcessHooks();

@@ -1,0 +1,132 @@
+/**
+ * Native: the addon's entries as TypeScript sees them, and the loader.
+ *
+ * Functions return a result >= 0, or a negated status of the core.
+ */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { HakmemError } from './errors';
+
+/** A core arena: `id` names it in every other call. */
+export interface NativeArena {
+  readonly id: number;
+  /** Number of the arena in the process. */
+  readonly serial: number;
+  readonly name: string;
+  /** The front's counters, over core memory. */
+  readonly counters: ArrayBuffer;
+  /** When this object is collected, the arena ends with its last exposed slab. */
+  readonly handle: object;
+}
+
+/** Statistics as flat numbers; `tables` has the names. */
+export interface NativeSnapshot {
+  readonly serial: number;
+  readonly name: string;
+  readonly strides: Float64Array;
+  readonly values: Float64Array;
+}
+
+export interface NativeStatus {
+  readonly name: string;
+  readonly value: number;
+  readonly text: string;
+}
+
+export interface NativeOption {
+  readonly name: string;
+  /** Words separated by '|', or '' for a number. */
+  readonly choices: string;
+  readonly unit: string;
+  readonly meaning: string;
+  readonly value: number;
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Offsets into the counters, in elements; see hk_counters_t. */
+export interface CounterLayout {
+  readonly allocs: number;
+  readonly frees: number;
+  readonly cellBase: number;
+  readonly cellCount: number;
+  readonly binBase: number;
+  readonly cellLengths: number;
+  readonly liveBytes: number;
+  readonly liveBlockBytes: number;
+  readonly pinnedBytes: number;
+  readonly detachedSlabs: number;
+}
+
+export interface NativeTables {
+  readonly statsVersion: number;
+  readonly binFields: readonly string[];
+  readonly arenaFields: readonly string[];
+  readonly processFields: readonly string[];
+  readonly statuses: readonly NativeStatus[];
+  readonly options: readonly NativeOption[];
+  readonly optionWarnings: readonly string[];
+  readonly counters: CounterLayout;
+  readonly defaultStrides: readonly number[];
+  readonly rowNames: readonly string[];
+  readonly rowSizes: readonly number[];
+  readonly runBin: number;
+  readonly hugeBin: number;
+}
+
+export interface Native {
+  readonly tables: NativeTables;
+  /** Block references on their way: 2048 integers, shared by all calls of this environment. */
+  readonly exchange: ArrayBuffer;
+  createArena(name: string, maxBytes: number, classSizes?: Uint32Array): NativeArena | number;
+  destroyArena(arena: number): number;
+  resetArena(arena: number): number;
+  trimArena(arena: number): number;
+  refill(arena: number, bin: number, want: number): number;
+  /** A slab to retire, plus one; or 0. */
+  flush(arena: number, bin: number, count: number): number;
+  largeAlloc(arena: number, size: number): number;
+  largeFree(arena: number, ref: number): number;
+  expose(arena: number, slab: number): ArrayBuffer | number;
+  nextRetirable(arena: number, keep: number): number;
+  retire(arena: number, slab: number): number;
+  arenaStats(arena: number): NativeSnapshot;
+  heapStats(): NativeSnapshot[];
+  processStats(): Float64Array;
+}
+
+function adviceFor(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  if (code === 'ERR_DLOPEN_DISABLED') {
+    return 'Node runs with --permission (or --no-addons); allow native addons with --allow-addons';
+  }
+  return (
+    `there is no binary for ${process.platform}-${process.arch} that Node ${process.version} can ` +
+    'load; with a C compiler, make and Python present, `npm rebuild hakmem-arena` builds one'
+  );
+}
+
+function load(): Native {
+  const root = join(__dirname, '..');
+  try {
+    const nodeGypBuild = createRequire(__filename)('node-gyp-build') as (root: string) => unknown;
+    return nodeGypBuild(root) as Native;
+  } catch (error) {
+    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error), { cause: error });
+  }
+}
+
+export const native: Native = load();
+
+/** The result that stands for "the operating system has no more memory". */
+export const OUT_OF_MEMORY_OS = -native.tables.statuses.find(
+  (status) => status.name === 'OUT_OF_MEMORY_OS',
+)!.value;
+
+const statusByValue = new Map(native.tables.statuses.map((status) => [status.value, status]));
+
+/** The status that a negative result stands for. */
+export function statusOf(result: number): NativeStatus {
+  return statusByValue.get(-result) ?? { name: 'UNKNOWN', value: -result, text: 'unknown status' };
+}

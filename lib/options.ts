@@ -1,0 +1,113 @@
+/**
+ * Options: validation of everything users pass in. Arguments are checked here, once.
+ */
+import { constants } from 'node:buffer';
+import { invalidArgType, invalidArgValue, outOfRange } from './errors';
+import { native } from './native';
+import type { ArenaOptions } from './types';
+
+const MAX_BYTES_MAX = Number.MAX_SAFE_INTEGER;
+const CLASS_COUNT_MAX = 64;
+const CLASS_SIZE_MAX = 65536;
+const ALIGNMENT_MAX = 4096;
+
+/** Options with defaults filled in. */
+export interface ResolvedOptions {
+  /** '': the core names the arena. */
+  readonly name: string;
+  readonly maxBytes: number;
+  /** Block sizes, ascending, ending with 64 KB. */
+  readonly strides: readonly number[];
+  readonly hasOwnClasses: boolean;
+}
+
+/** A whole number of bytes that a Buffer can have. */
+export function validateSize(size: unknown, name = 'size'): asserts size is number {
+  validateInteger(size, name, 0, constants.MAX_LENGTH);
+}
+
+/** A power of two from 1 to 4096. */
+export function validateAlignment(alignment: unknown): asserts alignment is number {
+  validateInteger(alignment, 'alignment', 1, ALIGNMENT_MAX);
+  if ((alignment & (alignment - 1)) !== 0) {
+    throw outOfRange('alignment', 'a power of two', alignment);
+  }
+}
+
+/** A number of elements whose bytes a typed array can have. */
+export function validateLength(length: unknown, elementBytes: number): asserts length is number {
+  validateInteger(length, 'length', 0, Math.floor(constants.MAX_LENGTH / elementBytes));
+}
+
+export function validateFunction(
+  value: unknown,
+  name: string,
+): asserts value is (...args: never[]) => unknown {
+  if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
+}
+
+function validateInteger(
+  value: unknown,
+  name: string,
+  min: number,
+  max: number,
+): asserts value is number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+}
+
+function resolveName(name: unknown): string {
+  if (name === undefined) return '';
+  if (typeof name !== 'string') throw invalidArgType('options.name', 'of type string', name);
+  if (name === '') throw invalidArgValue('options.name', 'must not be empty', name);
+  return name;
+}
+
+function resolveMaxBytes(maxBytes: unknown): number {
+  if (maxBytes === undefined) return 0;
+  validateInteger(maxBytes, 'options.maxBytes', 0, MAX_BYTES_MAX);
+  return maxBytes;
+}
+
+function resolveStrides(sizes: unknown): readonly number[] {
+  const name = 'options.sizeClasses';
+  if (!Array.isArray(sizes)) throw invalidArgType(name, 'an array of numbers', sizes);
+  if (sizes.length === 0 || sizes.length > CLASS_COUNT_MAX) {
+    throw invalidArgValue(name, `must have 1 to ${CLASS_COUNT_MAX} sizes`, sizes);
+  }
+  const strides: number[] = [];
+  for (const size of sizes as unknown[]) {
+    validateInteger(size, `${name}[${strides.length}]`, 8, CLASS_SIZE_MAX);
+    if (size !== 8 && size % 16 !== 0)
+      throw invalidArgValue(name, 'must be 8 or multiples of 16', sizes);
+    if (size <= (strides.at(-1) ?? 0)) throw invalidArgValue(name, 'must be ascending', sizes);
+    strides.push(size);
+  }
+  if (strides.at(-1) !== CLASS_SIZE_MAX) strides.push(CLASS_SIZE_MAX);
+  if (strides.length > CLASS_COUNT_MAX) {
+    throw invalidArgValue(name, `must end with ${CLASS_SIZE_MAX} when it has 64 sizes`, sizes);
+  }
+  return strides;
+}
+
+const KNOWN_OPTIONS = new Set(['name', 'maxBytes', 'sizeClasses']);
+
+/** Checks and completes what `new Arena()` was given. */
+export function resolveOptions(options: ArenaOptions | undefined): ResolvedOptions {
+  if (options === undefined) options = {};
+  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
+    throw invalidArgType('options', 'of type object', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (!KNOWN_OPTIONS.has(key))
+      throw invalidArgValue(`options.${key}`, 'is not a known option', key);
+  }
+  const { name, maxBytes, sizeClasses } = options;
+  return {
+    name: resolveName(name),
+    maxBytes: resolveMaxBytes(maxBytes),
+    strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
+    hasOwnClasses: sizeClasses !== undefined,
+  };
+}

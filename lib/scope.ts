@@ -1,0 +1,133 @@
+/**
+ * Scope: takes views and frees together, at its end, all that are still its own.
+ *
+ * A view knows its scope by its mark. A view freed by hand and handed out again has another mark, so
+ * the end of the scope leaves it alone.
+ */
+import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import { HakmemError, invalidArgType, invalidState } from './errors';
+import type { Front } from './front';
+import type { ViewConstructor } from './types';
+import { FIRST_SCOPE_MARK, LIVE, type View, markOf, setMark } from './view';
+
+/** Marks wrap around long after their scopes have ended. */
+const MARK_MAX = 0x3fffffff;
+let lastMark = FIRST_SCOPE_MARK - 1;
+
+function nextMark(): number {
+  lastMark = lastMark === MARK_MAX ? FIRST_SCOPE_MARK : lastMark + 1;
+  return lastMark;
+}
+
+/** What a scope needs of its arena. The front changes when the arena is reset. */
+export interface ScopeHost {
+  front: Front;
+  readonly scopes: Set<Scope>;
+}
+
+/**
+ * Views allocated here are freed by {@link Scope.end}, except those passed to {@link Scope.keep}.
+ * Made by `arena.openScope()` and `arena.scope(fn)`.
+ */
+export class Scope implements Disposable {
+  readonly #host: ScopeHost;
+  readonly #mark = nextMark();
+  readonly #views: View[] = [];
+  #ended = false;
+
+  /** @internal */
+  constructor(host: ScopeHost) {
+    this.#host = host;
+    host.scopes.add(this);
+  }
+
+  /**
+   * Like `arena.alloc`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.alloc`.
+   */
+  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): Buffer {
+    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark));
+  }
+
+  /**
+   * Like `arena.allocUnsafe`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.allocUnsafe`.
+   */
+  allocUnsafe(size: number, alignment?: number): Buffer {
+    const front = this.#front();
+    if (alignment === undefined) return this.#own(front.take(size, this.#mark));
+    return this.#own(takeUnsafe(front, size, alignment, this.#mark));
+  }
+
+  /**
+   * Like `arena.from`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.from`.
+   */
+  from(value: FromValue, encodingOrOffset?: string | number, length?: number): Buffer {
+    return this.#own(takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark));
+  }
+
+  /**
+   * Like `arena.allocTyped`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.allocTyped`.
+   */
+  allocTyped<C extends ViewConstructor>(ctor: C, length: number): InstanceType<C> {
+    return this.#own(takeTyped(this.#front(), ctor, length, this.#mark));
+  }
+
+  /**
+   * Takes a view out of the scope: it stays live after the end and is freed with `arena.free`.
+   *
+   * @returns the same view.
+   * @throws {ERR_INVALID_ARG_TYPE} not a view.
+   * @throws {ERR_HAKMEM_NOT_OWNED} not a live view of this scope.
+   */
+  keep<V extends View>(view: V): V {
+    if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
+    if (!this.#front().owns(view) || markOf(view) !== this.#mark) {
+      throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
+    }
+    setMark(view, LIVE);
+    return view;
+  }
+
+  /** Frees every view of the scope. Calling it again does nothing. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { front, scopes } = this.#host;
+    scopes.delete(this);
+    const views = this.#views;
+    for (let i = 0; i < views.length; i++) {
+      const view = views[i]!;
+      if (front.isMarked(view, this.#mark)) front.give(view);
+    }
+    views.length = 0;
+  }
+
+  /** The same as {@link Scope.end}, for `using`. */
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
+  adopt(view: View): boolean {
+    if (markOf(view) !== this.#mark) return false;
+    this.#views.push(view);
+    return true;
+  }
+
+  #front(): Front {
+    if (this.#ended) throw invalidState('The scope has ended');
+    return this.#host.front;
+  }
+
+  #own<V extends View>(view: V): V {
+    this.#views.push(view);
+    return view;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Slabs: the far side of edge 2 in JavaScript, the ArrayBuffer of each slab of one arena.
+ *
+ * A slab is exposed on first use and keeps its ArrayBuffer until it is retired. Somebody else may
+ * detach it (a transfer, a byte stream); then it is wrapped again, counted, and warned about once.
+ */
+import { native } from './native';
+
+export const SLAB_BYTES = 64 * 1024;
+
+/** A block reference is slab number x 8192 + block index. */
+export const REF_INDEX_BITS = 13;
+export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
+
+/** UINT32_MAX: see hk_next_retirable. */
+const KEEP_BY_POLICY = 0xffffffff;
+
+let warned = false;
+
+function warnOnce(): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    'An ArrayBuffer of an arena was detached (transferred, or given to a byte stream); Buffers that ' +
+      'shared its slab have length 0 now. Give away copyOut(view) instead.',
+    { code: 'HAKMEM_DETACHED_SLAB' },
+  );
+}
+
+export class SlabTable {
+  readonly #arena: number;
+  readonly #counters: Float64Array;
+  readonly #buffers: (ArrayBuffer | undefined)[] = [];
+
+  constructor(arena: number, counters: Float64Array) {
+    this.#arena = arena;
+    this.#counters = counters;
+  }
+
+  /** The ArrayBuffer of a slab in use; undefined when the engine has no memory for one. */
+  bufferOf(slab: number): ArrayBuffer | undefined {
+    const buffer = this.#buffers[slab];
+    return buffer !== undefined && buffer.byteLength !== 0 ? buffer : this.#expose(slab);
+  }
+
+  /** Forgets a slab's ArrayBuffer, which the native side has detached. */
+  forget(slab: number): void {
+    this.#buffers[slab] = undefined;
+  }
+
+  /** Takes surplus empty slabs out of their classes, as the core's retire policy says. */
+  retireSurplus(): void {
+    this.#retire(KEEP_BY_POLICY);
+  }
+
+  /** Takes all empty slabs out of their classes. */
+  retireAll(): void {
+    this.#retire(0);
+  }
+
+  #retire(keep: number): void {
+    let slab: number;
+    while ((slab = native.nextRetirable(this.#arena, keep)) >= 0) {
+      this.forget(slab);
+      if (native.retire(this.#arena, slab) < 0) return;
+    }
+  }
+
+  #expose(slab: number): ArrayBuffer | undefined {
+    if (this.#buffers[slab] !== undefined) this.#noticeDetached();
+    const buffer = native.expose(this.#arena, slab);
+    if (typeof buffer === 'number') return undefined;
+    while (this.#buffers.length <= slab) this.#buffers.push(undefined);
+    this.#buffers[slab] = buffer;
+    return buffer;
+  }
+
+  #noticeDetached(): void {
+    const cell = native.tables.counters.detachedSlabs;
+    this.#counters[cell] = this.#counters[cell]! + 1;
+    warnOnce();
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * View makers: one per kind of view an arena can hand out, so that views are binned per kind.
+ */
+import { invalidArgType } from './errors';
+import type { ViewConstructor } from './types';
+import { FastBuffer, type View } from './view';
+
+export interface ViewMaker<V extends View = View> {
+  /** Bytes of one element. */
+  readonly elementBytes: number;
+  /** Makes a view of `length` elements at a byte offset. */
+  readonly make: (buffer: ArrayBuffer, offset: number, length: number) => V;
+}
+
+const fillBytes = Uint8Array.prototype.fill;
+
+/** Zeroes a Buffer without the argument checks of Buffer.prototype.fill. */
+export function clearBuffer(buffer: Uint8Array): void {
+  fillBytes.call(buffer, 0);
+}
+
+/** Zeroes any view. */
+export function clearView(view: View): void {
+  fillBytes.call(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);
+}
+
+export const bufferMaker: ViewMaker<Buffer> = {
+  elementBytes: 1,
+  make: (buffer, offset, length) => new FastBuffer(buffer, offset, length),
+};
+
+type AnyConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => View;
+
+const CONSTRUCTORS: readonly ViewConstructor[] = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+];
+
+function makerOf(constructor: unknown): ViewMaker {
+  const Constructor = constructor as AnyConstructor & { BYTES_PER_ELEMENT?: number };
+  return {
+    elementBytes: Constructor.BYTES_PER_ELEMENT ?? 1,
+    make: (buffer, offset, length) => new Constructor(buffer, offset, length),
+  };
+}
+
+const makers = new Map<unknown, ViewMaker>(CONSTRUCTORS.map((c) => [c, makerOf(c)]));
+
+// Newer engines have one more.
+const float16 = (globalThis as Record<string, unknown>)['Float16Array'];
+if (float16 !== undefined) makers.set(float16, makerOf(float16));
+
+/** The maker of a typed array or DataView constructor; throws for anything else. */
+export function viewMakerFor(constructor: unknown): ViewMaker {
+  const maker = makers.get(constructor);
+  if (maker === undefined) {
+    throw invalidArgType('ctor', 'a TypedArray or DataView constructor', constructor);
+  }
+  return maker;
+}

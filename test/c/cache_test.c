@@ -1,0 +1,287 @@
+#include "super/cache.h"
+
+#include "hakmem.h"
+#include "support.h"
+
+#define SECOND_NS ((uint64_t)1000000000)
+
+/* Every test starts with an empty cache, a fake OS and these limits. */
+static hk_options_t *begin(int64_t max_cached, int64_t ttl_sec, int64_t policy) {
+  fake_os_begin();
+  hk_options_t *options = hk_test_options();
+  options->superslab_max_cached = max_cached;
+  options->superslab_max_memory_mb = 512;
+  options->superslab_ttl_sec = ttl_sec;
+  options->free_policy = policy;
+  return options;
+}
+
+static void end(void) { fake_os_end(); }
+
+static uint64_t cached(void) {
+  hk_cache_stats_t stats;
+  hk_cache_stats(&stats);
+  return stats.cached;
+}
+
+static uint64_t cached_bytes(void) {
+  hk_cache_stats_t stats;
+  hk_cache_stats(&stats);
+  return stats.cached_bytes;
+}
+
+static hk_superslab_t *mapped(size_t bytes) {
+  hk_superslab_t *superslab = hk_superslab_map(bytes);
+  superslab->dirty_slots = 1;
+  superslab->base[0] = 0x3c;
+  return superslab;
+}
+
+static hk_superslab_t *put_new(size_t bytes, bool seen) {
+  hk_superslab_t *superslab = mapped(bytes);
+  superslab->seen = seen;
+  (void)hk_cache_put(superslab);
+  return superslab;
+}
+
+HK_TEST(an_empty_cache_has_nothing_to_give) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  EXPECT_EQ(cached(), 0);
+  EXPECT_EQ(cached_bytes(), 0);
+  EXPECT(hk_cache_take(HK_SUPERSLAB_BYTES) == NULL);
+  end();
+}
+
+HK_TEST(the_most_recently_cached_superslab_comes_back_first) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *s[3];
+  for (int i = 0; i < 3; i++) s[i] = put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 3);
+  EXPECT_EQ(cached_bytes(), 3 * HK_SUPERSLAB_BYTES);
+  hk_cache_stats_t before, after;
+  hk_cache_stats(&before);
+  for (int i = 2; i >= 0; i--) {
+    EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), s[i]);
+    EXPECT(hk_superslab_unmap(s[i]));
+  }
+  hk_cache_stats(&after);
+  EXPECT_EQ(after.adopted, before.adopted + 3);
+  EXPECT_EQ(after.cached, 0);
+  EXPECT_EQ(after.cached_bytes, 0);
+  end();
+}
+
+HK_TEST(beyond_the_limit_on_their_number_the_oldest_go) {
+  begin(3, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *s[5];
+  for (int i = 0; i < 5; i++) s[i] = put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 3);
+  for (int i = 4; i >= 2; i--) {
+    EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), s[i]);
+    EXPECT(hk_superslab_unmap(s[i]));
+  }
+  end();
+}
+
+HK_TEST(beyond_the_limit_on_their_bytes_the_oldest_go) {
+  begin(256, 60, HK_FREE_POLICY_KEEP)->superslab_max_memory_mb = 8;
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 2);
+  (void)put_new(5 * HK_MIB, false);
+  EXPECT_EQ(cached(), 2);
+  EXPECT_EQ(cached_bytes(), HK_SUPERSLAB_BYTES + 5 * HK_MIB);
+  (void)put_new(9 * HK_MIB, false); /* more than the limit all by itself */
+  EXPECT_EQ(cached(), 0);
+  end();
+}
+
+HK_TEST(limits_of_zero_keep_nothing) {
+  begin(0, 60, HK_FREE_POLICY_KEEP);
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 0);
+  begin(256, 60, HK_FREE_POLICY_KEEP)->superslab_max_memory_mb = 0;
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 0);
+  begin(256, 0, HK_FREE_POLICY_KEEP);
+  (void)put_new(HK_SUPERSLAB_BYTES, true);
+  EXPECT_EQ(cached(), 0);
+  end();
+}
+
+HK_TEST(a_superslab_is_unmapped_when_it_is_as_old_as_the_ttl) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  (void)put_new(HK_SUPERSLAB_BYTES, true);
+  fake_os.now_ns += 30 * SECOND_NS;
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  fake_os.now_ns += 30 * SECOND_NS - 1;
+  hk_cache_expire(hk_os_now_ns());
+  EXPECT_EQ(cached(), 2);
+  fake_os.now_ns += 1;
+  hk_cache_expire(hk_os_now_ns());
+  EXPECT_EQ(cached(), 1);
+  fake_os.now_ns += 30 * SECOND_NS - 1;
+  hk_cache_expire(hk_os_now_ns());
+  EXPECT_EQ(cached(), 1);
+  fake_os.now_ns += 1;
+  hk_cache_expire(hk_os_now_ns());
+  EXPECT_EQ(cached(), 0);
+  end();
+}
+
+HK_TEST(time_spent_in_use_does_not_count_as_age) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *superslab = put_new(HK_SUPERSLAB_BYTES, false);
+  fake_os.now_ns += 50 * SECOND_NS;
+  EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), superslab);
+  fake_os.now_ns += 50 * SECOND_NS;
+  (void)hk_cache_put(superslab);
+  EXPECT_EQ(cached(), 1);
+  end();
+}
+
+/* An I/O operation may still be writing to memory that JavaScript has seen. */
+HK_TEST(seen_memory_outlives_the_limits_and_ends_with_the_ttl) {
+  begin(1, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *s[4];
+  for (int i = 0; i < 4; i++) s[i] = put_new(HK_SUPERSLAB_BYTES, true);
+  EXPECT_EQ(cached(), 4);
+  EXPECT_EQ(fake_os.unmaps, 0);
+  for (int i = 0; i < 4; i++) s[i]->base[1] = 1; /* mapped still: this would crash */
+  fake_os.now_ns += 60 * SECOND_NS;
+  hk_cache_expire(hk_os_now_ns());
+  EXPECT_EQ(cached(), 0);
+  end();
+}
+
+HK_TEST(seen_memory_beyond_the_limits_costs_address_space_alone) {
+  begin(1, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *within = put_new(HK_SUPERSLAB_BYTES, true);
+  hk_superslab_t *beyond = mapped(HK_SUPERSLAB_BYTES);
+  beyond->seen = true;
+  EXPECT_EQ(hk_cache_put(beyond), HK_SLAB_BYTES);
+  EXPECT_EQ(within->base[0], 0x3c);
+  EXPECT_EQ(beyond->base[0], 0);
+  EXPECT_EQ(beyond->dirty_slots, 0);
+  end();
+}
+
+HK_TEST(unseen_memory_goes_before_seen_memory_that_is_older) {
+  begin(2, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *seen[2];
+  for (int i = 0; i < 2; i++) seen[i] = put_new(HK_SUPERSLAB_BYTES, true);
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 2);
+  for (int i = 1; i >= 0; i--) {
+    EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), seen[i]);
+    EXPECT(hk_superslab_unmap(seen[i]));
+  }
+  end();
+}
+
+HK_TEST(the_policy_batch_gives_pages_back_and_keep_does_not) {
+  begin(256, 60, HK_FREE_POLICY_BATCH);
+  hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
+  EXPECT_EQ(hk_cache_put(superslab), HK_SLAB_BYTES);
+  EXPECT_EQ(superslab->base[0], 0);
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  superslab = mapped(HK_SUPERSLAB_BYTES);
+  EXPECT_EQ(hk_cache_put(superslab), 0);
+  EXPECT_EQ(superslab->base[0], 0x3c);
+  EXPECT_EQ(fake_os.purges, 0);
+  end();
+}
+
+HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *huge = put_new(9 * HK_MIB, false);
+  EXPECT(hk_cache_take(9 * HK_MIB + HK_SLAB_BYTES) == NULL);
+  EXPECT(hk_cache_take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
+  EXPECT_EQ(hk_cache_take(8 * HK_MIB), huge);
+  (void)hk_cache_put(huge);
+  EXPECT_EQ(hk_cache_take(9 * HK_MIB), huge);
+  EXPECT(hk_superslab_unmap(huge));
+  end();
+}
+
+HK_TEST(superslabs_and_huge_mappings_never_stand_in_for_each_other) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  (void)put_new(HK_SUPERSLAB_BYTES + HK_SLAB_BYTES, false);
+  EXPECT(hk_cache_take(HK_SUPERSLAB_BYTES) == NULL);
+  hk_test_empty_cache();
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT(hk_cache_take(HK_SUPERSLAB_BYTES + HK_SLAB_BYTES) == NULL);
+  end();
+}
+
+HK_TEST(an_os_that_refuses_to_unmap_does_not_stop_expiry) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  for (int i = 0; i < 3; i++) (void)put_new(HK_SUPERSLAB_BYTES, false);
+  fake_os.unmap_result = HK_OS_NO_MEMORY;
+  hk_cache_expire(fake_os.now_ns + 61 * SECOND_NS);
+  EXPECT_EQ(cached(), 0);
+  EXPECT_EQ(cached_bytes(), 0);
+  end();
+}
+
+/* --- Between arenas ---------------------------------------------------------------------------- */
+
+static const size_t secret_sizes[] = {8, 100, 1024, 5000, 65536, 200000, 2 * HK_MIB, 3 * HK_MIB};
+#define SECRET_COUNT (sizeof secret_sizes / sizeof secret_sizes[0])
+
+static hk_arena_t *new_arena(void) {
+  hk_arena_t *arena = NULL;
+  EXPECT_EQ(hk_arena_create(NULL, &arena), HK_OK);
+  return arena;
+}
+
+/* An arena writes secrets of every size and ends; the next one must find none of them. */
+static void pass_secrets_on(int64_t policy, hk_os_result_t purge_result) {
+  begin(256, 60, policy);
+  fake_os.purge_result = purge_result;
+  hk_arena_t *arena = new_arena();
+  for (size_t i = 0; i < SECRET_COUNT; i++) {
+    for (int n = 0; n < 20; n++) {
+      void *block = hk_alloc(arena, secret_sizes[i]);
+      memset(block, 0x5e, secret_sizes[i]);
+    }
+  }
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  EXPECT(cached() > 10);
+  uint64_t maps = fake_os.maps;
+  arena = new_arena();
+  uint64_t maps_of_the_arena_itself = fake_os.maps - maps;
+  for (size_t i = 0; i < SECRET_COUNT; i++) {
+    for (int n = 0; n < 20; n++) {
+      const void *block = hk_alloc(arena, secret_sizes[i]);
+      if (!hk_is_zero(block, hk_usable_size(block))) EXPECT(!"bytes of the other arena");
+    }
+  }
+  /* The memory was indeed the same: only the new front was mapped. */
+  EXPECT_EQ(fake_os.maps - maps, maps_of_the_arena_itself + 1);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  end();
+}
+
+HK_TEST(bytes_of_one_arena_never_reach_another) {
+  pass_secrets_on(HK_FREE_POLICY_KEEP, HK_OS_DONE);
+  pass_secrets_on(HK_FREE_POLICY_BATCH, HK_OS_DONE);
+}
+
+HK_TEST(bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge) {
+  pass_secrets_on(HK_FREE_POLICY_KEEP, HK_OS_REFUSED);
+  pass_secrets_on(HK_FREE_POLICY_BATCH, HK_OS_NO_MEMORY);
+}
+
+HK_TEST_MAIN(
+    an_empty_cache_has_nothing_to_give, the_most_recently_cached_superslab_comes_back_first,
+    beyond_the_limit_on_their_number_the_oldest_go, beyond_the_limit_on_their_bytes_the_oldest_go,
+    limits_of_zero_keep_nothing, a_superslab_is_unmapped_when_it_is_as_old_as_the_ttl,
+    time_spent_in_use_does_not_count_as_age, seen_memory_outlives_the_limits_and_ends_with_the_ttl,
+    seen_memory_beyond_the_limits_costs_address_space_alone,
+    unseen_memory_goes_before_seen_memory_that_is_older,
+    the_policy_batch_gives_pages_back_and_keep_does_not,
+    a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own,
+    superslabs_and_huge_mappings_never_stand_in_for_each_other,
+    an_os_that_refuses_to_unmap_does_not_stop_expiry, bytes_of_one_arena_never_reach_another,
+    bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge)

@@ -1,0 +1,162 @@
+/* What several tests need: random numbers, patterns, an OS that fails on demand, child processes.
+ *
+ * Threads: everything here belongs to the thread that runs the test.
+ */
+#ifndef HK_TEST_SUPPORT_H
+#define HK_TEST_SUPPORT_H
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/options.h"
+#include "harness.h"
+#include "os/os.h"
+#include "super/cache.h"
+
+/* --- Random numbers ---------------------------------------------------------------------------- */
+
+typedef struct hk_random_t {
+  uint64_t state;
+} hk_random_t;
+
+/* Starts a sequence and prints its seed; the environment's HK_TEST_SEED replaces `seed`. */
+static inline hk_random_t hk_random_begin(uint64_t seed) {
+  const char *wanted = getenv("HK_TEST_SEED");
+  if (wanted != NULL) seed = strtoull(wanted, NULL, 10);
+  printf("  seed %" PRIu64 "\n", seed);
+  return (hk_random_t){seed};
+}
+
+/* splitmix64: any seed is a good one. */
+static inline uint64_t hk_random_next(hk_random_t *random) {
+  uint64_t z = random->state += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+/* 0 .. bound - 1. */
+static inline uint32_t hk_random_below(hk_random_t *random, uint32_t bound) {
+  return (uint32_t)(hk_random_next(random) % bound);
+}
+
+/* --- Patterns ---------------------------------------------------------------------------------- */
+
+static inline uint64_t hk_pattern_word(uint64_t key, size_t i) {
+  return (key + 1) * 0x9e3779b97f4a7c15u + i * 0xff51afd7ed558ccdu;
+}
+
+/* Writes every byte of a block, differently for every key. */
+static inline void hk_pattern_fill(void *block, size_t bytes, uint64_t key) {
+  for (size_t i = 0; i < bytes; i += 8) {
+    uint64_t word = hk_pattern_word(key, i);
+    memcpy((char *)block + i, &word, bytes - i < 8 ? bytes - i : 8);
+  }
+}
+
+/* true: every byte is as hk_pattern_fill left it. */
+static inline bool hk_pattern_holds(const void *block, size_t bytes, uint64_t key) {
+  for (size_t i = 0; i < bytes; i += 8) {
+    uint64_t word = hk_pattern_word(key, i);
+    if (memcmp((const char *)block + i, &word, bytes - i < 8 ? bytes - i : 8) != 0) return false;
+  }
+  return true;
+}
+
+static inline bool hk_is_zero(const void *block, size_t bytes) {
+  const char *at = block;
+  return bytes == 0 || (*at == 0 && memcmp(at, at + 1, bytes - 1) == 0);
+}
+
+/* --- An OS that fails on demand ----------------------------------------------------------------- */
+
+/* The native OS behind a gate: refusals and time are set by the test, calls are counted. */
+static struct {
+  uint64_t maps_allowed;                     /* further maps that are not refused */
+  hk_os_result_t unmap_result, purge_result; /* HK_OS_DONE: as the native OS says */
+  uint64_t now_ns;                           /* the time, which stands still */
+  uint64_t maps, unmaps, purges, advices;    /* calls that arrived */
+  size_t mapped_bytes;                       /* mapped through here and not unmapped */
+  bool advice;                               /* the last one */
+} fake_os;
+
+static inline void *fake_os_map(size_t bytes, size_t alignment) {
+  fake_os.maps++;
+  if (fake_os.maps_allowed == 0) return NULL;
+  fake_os.maps_allowed--;
+  void *address = hk_os_native.map(bytes, alignment);
+  if (address != NULL) fake_os.mapped_bytes += bytes;
+  return address;
+}
+
+static inline hk_os_result_t fake_os_unmap(void *address, size_t bytes) {
+  fake_os.unmaps++;
+  if (fake_os.unmap_result != HK_OS_DONE) return fake_os.unmap_result;
+  fake_os.mapped_bytes -= bytes;
+  return hk_os_native.unmap(address, bytes);
+}
+
+static inline hk_os_result_t fake_os_purge(void *address, size_t bytes) {
+  fake_os.purges++;
+  if (fake_os.purge_result != HK_OS_DONE) return fake_os.purge_result;
+  return hk_os_native.purge(address, bytes);
+}
+
+static inline hk_os_result_t fake_os_advise_huge(void *address, size_t bytes, bool want) {
+  (void)address, (void)bytes;
+  fake_os.advices++;
+  fake_os.advice = want;
+  return HK_OS_DONE;
+}
+
+static inline uint64_t fake_os_now_ns(void) { return fake_os.now_ns; }
+
+/* Empties the process-wide cache, whatever its limits. */
+static inline void hk_test_empty_cache(void) { hk_cache_expire(UINT64_MAX); }
+
+/* Puts the fake OS in place, well-behaved and with all counts at 0, over an empty cache. */
+static inline void fake_os_begin(void) {
+  static const hk_os_prims_t prims = {.map = fake_os_map,
+                                      .unmap = fake_os_unmap,
+                                      .purge = fake_os_purge,
+                                      .advise_huge = fake_os_advise_huge,
+                                      .now_ns = fake_os_now_ns};
+  hk_test_empty_cache();
+  memset(&fake_os, 0, sizeof fake_os);
+  fake_os.maps_allowed = UINT64_MAX;
+  fake_os.now_ns = 1;
+  hk_os_replace(&prims);
+}
+
+/* Puts the native OS back. */
+static inline void fake_os_end(void) {
+  fake_os.unmap_result = HK_OS_DONE;
+  hk_test_empty_cache();
+  hk_os_replace(NULL);
+}
+
+/* --- Options and child processes ---------------------------------------------------------------- */
+
+/* The options of this process, to be changed and put back by a single-threaded test. */
+static inline hk_options_t *hk_test_options(void) { return (hk_options_t *)hk_options_get(); }
+
+/* Runs `body` in a process of its own. Returns its exit code, which is 0 when every expectation
+ * held, or minus the signal that ended it. What it prints to stderr goes nowhere. */
+static inline int hk_test_in_child(void (*body)(void)) {
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    if (freopen("/dev/null", "w", stderr) == NULL) _exit(2);
+    atomic_store(&hk_test_failures, 0);
+    body();
+    fflush(stdout);
+    _exit(atomic_load(&hk_test_failures) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) return 2;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+#endif

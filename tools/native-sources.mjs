@@ -1,0 +1,39 @@
+// The one list of C and C++ sources: binding.gyp and the C test runner both take it from here.
+// Run as a program, prints every source of the addon for this platform, one per line.
+
+import { readdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const OTHER_OS = process.platform === 'win32' ? '_unix.c' : '_windows.c';
+
+/** Everything under `folder` of the repository, sorted, as paths with forward slashes. */
+export function filesUnder(folder, root = ROOT) {
+  return readdirSync(join(root, folder), { recursive: true })
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+    .sort();
+}
+
+/** The allocator itself, C only, without the files of the other operating system. */
+export function coreSources(root = ROOT) {
+  return filesUnder('csrc', root).filter(
+    (file) => file.endsWith('.c') && !file.endsWith(OTHER_OS) && !file.startsWith('csrc/binding/'),
+  );
+}
+
+/** Everything that goes into the addon. */
+export function addonSources(root = ROOT) {
+  const binding = filesUnder('csrc/binding', root).filter((file) => /\.(c|cc)$/.test(file));
+  return [...coreSources(root), ...binding];
+}
+
+/** Whether the module at `url` is what node was started with, through whatever links. */
+export function isProgram(url) {
+  const started = process.argv[1];
+  return started !== undefined && url === pathToFileURL(realpathSync(started)).href;
+}
+
+if (isProgram(import.meta.url)) {
+  console.log(addonSources().join('\n'));
+}
