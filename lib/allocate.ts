@@ -41,9 +41,10 @@ export function takeFilled(
     return view;
   }
   validateSize(size);
+  if (size === 0) return front.take(size, mark);
   // A byte of core's own tries the arguments first: what it refuses leaves the arena untouched.
-  Buffer.allocUnsafeSlow(1).fill(fill, encoding!);
-  return front.take(size, mark).fill(fill, encoding!);
+  Buffer.alloc(1, fill, encoding);
+  return front.take(size, mark).fill(fill, 0, size, encoding);
 }
 
 export function takeCopy(

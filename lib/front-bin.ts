@@ -18,34 +18,41 @@ export const BinKind = {
 
 export type BinKind = (typeof BinKind)[keyof typeof BinKind];
 
-/** Shared by all bins that have never kept a view. */
-const NO_VIEWS: View[] = [];
-
 export class Bin implements Home {
+  // Hot: what taking and giving reads comes first, to lie on one cache line.
   readonly owner: object;
-  readonly kind: BinKind;
   /** Requested bytes of its views. */
   readonly length: number;
+  /** First of the list of free views. */
+  head: View | null;
+  /** Views in the list: at most `cap`. */
+  count: number;
+  cap: number;
+  /** Index of its counters, or -1 while it has none (then cap is 0). */
+  cell: number;
+  // Cold.
+  readonly kind: BinKind;
   /** Number of the size class, or pseudo bin. */
   readonly classIndex: number;
-  /** views[0 .. top) are free; what lies behind is of no meaning. */
-  views = NO_VIEWS;
-  top = 0;
-  cap = 0;
-  /** Index of its counters, or -1 while it has none (then cap is 0). */
-  cell = -1;
-  /** Allocations when its class last looked: what did not move since is not in demand. */
-  seenAllocs = 0;
-  /** true: its table has forgotten it; its last views give back their blocks alone. */
-  retired = false;
+  /** true: in no table (any more); its views give back their blocks alone. */
+  retired: boolean;
   /** true: its blocks are not of the length's own class (aligned, resized), so they count by class. */
-  foreign = false;
+  foreign: boolean;
+  /** Allocations when its class last looked: what did not move since is not in demand. */
+  seenAllocs: number;
 
   constructor(owner: object, kind: BinKind, length: number, classIndex: number) {
     this.owner = owner;
-    this.kind = kind;
     this.length = length;
+    this.head = null;
+    this.count = 0;
+    this.cap = 0;
+    this.cell = -1;
+    this.kind = kind;
     this.classIndex = classIndex;
+    this.retired = false;
+    this.foreign = false;
+    this.seenAllocs = 0;
   }
 }
 

@@ -10,23 +10,29 @@ import type { Bin } from './front-bin';
 import type { Tallies } from './front-tallies';
 import { native } from './native';
 import type { SlabTable } from './slabs';
-import { refOf, type View } from './view';
+import { LIVE, link, refOf, unlink, type View } from './view';
 
 /**
- * Bytes of views that the bins of a class may keep. Near the size of a level-2 cache: beyond it a
- * recycled view is no warmer than a fresh one.
+ * Bytes of views that the bins of a class may keep: at least the first figure, near a share of a
+ * level-2 cache; beyond it a quarter of what the class has out of the core, so that a busy class does
+ * not go back and forth; at most the second.
  */
-const BUDGET_BYTES = 128 * 1024;
-const BUDGET_MIN_BLOCKS = 4;
-const BUDGET_MAX_BLOCKS = 2048;
+const BUDGET_BYTES_MIN = 128 * 1024;
+const BUDGET_BYTES_MAX = 2 * 1024 * 1024;
+const BUDGET_BLOCKS_MIN = 4;
+const BUDGET_BLOCKS_MAX = 2048;
+const BUDGET_SHARE = 1 / 4;
 
-/** Blocks without a view kept, as a share of the budget, and the batch taken in one refill. */
-const REFS_PER_BUDGET = 0.5;
-const REFS_MIN = 4;
+/** Blocks moved in one batch, at most; and kept without a view: this many batches. */
 const BATCH_MAX = 64;
+const BATCH_START = 16;
+const BATCHES_KEPT = 2;
 
 /** Full bins seen before the class looks for caps that are not in demand any more. */
 const PRESSURE_PER_BUDGET = 4;
+
+/** Lengths remembered to tell those that repeat: a power of two. */
+const RECENT_LENGTHS = 64;
 
 const exchange = new Int32Array(native.exchange);
 
@@ -40,10 +46,15 @@ export class SizeClass {
   #top = 0;
   #batch: number;
   readonly #batchMax: number;
-  readonly #budget: number;
+  /** Blocks out of the core: live, in bins, or in refs. */
+  #owned = 0;
+  #budget: number;
+  readonly #budgetMin: number;
+  readonly #budgetMax: number;
   #lent = 0;
   #pressure = 0;
   readonly #bins: Bin[] = [];
+  readonly #recent = new Int32Array(RECENT_LENGTHS);
 
   constructor(index: number, stride: number, arena: number, slabs: SlabTable, tallies: Tallies) {
     this.index = index;
@@ -51,12 +62,20 @@ export class SizeClass {
     this.#arena = arena;
     this.#slabs = slabs;
     this.#tallies = tallies;
-    const fit = Math.floor(BUDGET_BYTES / stride);
-    this.#budget = Math.min(Math.max(fit, BUDGET_MIN_BLOCKS), BUDGET_MAX_BLOCKS);
-    const room = Math.max(Math.floor(this.#budget * REFS_PER_BUDGET), REFS_MIN);
-    this.#refs = new Int32Array(room);
-    this.#batchMax = Math.min(room >> 1, BATCH_MAX);
-    this.#batch = Math.min(this.#batchMax, 16);
+    this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride);
+    this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride);
+    this.#budget = this.#budgetMin;
+    this.#batchMax = Math.min(Math.max(this.#budgetMin >> 1, 2), BATCH_MAX);
+    this.#batch = Math.min(this.#batchMax, BATCH_START);
+    this.#refs = new Int32Array(this.#batchMax * BATCHES_KEPT);
+  }
+
+  /** Whether a length was asked for not long ago; remembers that it is now. */
+  hasSeen(length: number): boolean {
+    const at = length & (RECENT_LENGTHS - 1);
+    if (this.#recent[at] === length) return true;
+    this.#recent[at] = length;
+    return false;
   }
 
   /** A free block, from the stack or the core; or a negative status. */
@@ -70,21 +89,23 @@ export class SizeClass {
     this.#refs[this.#top++] = ref;
   }
 
-  /** Keeps a view in its full bin by raising the bin's cap, if the budget allows. */
+  /** Keeps a free view in its full bin by raising the bin's cap, if the budget allows. */
   keepView(bin: Bin, view: View): boolean {
     if (this.#lent >= this.#budget) {
       this.#press();
       return false;
     }
     if (!this.#tallies.lendCell(bin)) return false;
-    if (bin.cap === 0) this.#bins.push(bin);
+    if (bin.cap === 0) {
+      this.#bins.push(bin);
+      bin.seenAllocs = this.#tallies.allocs[bin.cell]!;
+    }
     const more = Math.min(Math.max(bin.cap, 1), this.#budget - this.#lent);
     bin.cap += more;
     this.#lent += more;
-    // Filled to the cap, so that hot code only ever writes inside the array.
-    if (bin.views.length === 0) bin.views = [];
-    while (bin.views.length < bin.cap) bin.views.push(view);
-    bin.views[bin.top++] = view;
+    link(view, bin.head);
+    bin.head = view;
+    bin.count++;
     return true;
   }
 
@@ -98,7 +119,8 @@ export class SizeClass {
   /** Lets go of views and blocks, which the core takes back by itself, and settles the counters. */
   end(): void {
     for (const bin of this.#bins) {
-      bin.top = bin.cap = bin.views.length = 0;
+      bin.head = null;
+      bin.count = bin.cap = 0;
       this.#tallies.takeBackCell(bin);
     }
     this.#bins.length = this.#top = 0;
@@ -107,6 +129,7 @@ export class SizeClass {
   #refill(): number {
     const got = native.refill(this.#arena, this.index, this.#batch);
     if (got <= 0) return got;
+    this.#own(got);
     if (this.#batch < this.#batchMax) this.#batch = Math.min(this.#batch * 2, this.#batchMax);
     // Lowest address last, so that it is handed out first and untouched pages stay untouched.
     for (let i = got - 1; i > 0; i--) this.#refs[this.#top++] = exchange[i]!;
@@ -119,15 +142,24 @@ export class SizeClass {
     exchange.set(this.#refs.subarray(0, count));
     this.#refs.copyWithin(0, count, this.#top);
     this.#top -= count;
+    this.#own(-count);
     if (native.flush(this.#arena, this.index, count) > 0) this.#slabs.retireSurplus();
   }
 
+  #own(blocks: number): void {
+    this.#owned += blocks;
+    const share = Math.floor(this.#owned * BUDGET_SHARE);
+    this.#budget = Math.min(Math.max(share, this.#budgetMin), this.#budgetMax);
+  }
+
   #shrink(bin: Bin, cap: number): void {
-    while (bin.top > cap) {
-      const view = bin.views[--bin.top]!;
+    while (bin.count > cap) {
+      const view = bin.head!;
+      bin.head = unlink(view, LIVE);
+      link(view, null);
+      bin.count--;
       this.giveBlock(refOf(view));
     }
-    bin.views.length = cap;
     this.#lent -= bin.cap - cap;
     bin.cap = cap;
     if (cap === 0) this.#tallies.takeBackCell(bin);
@@ -147,4 +179,8 @@ export class SizeClass {
     }
     this.#bins.length = kept;
   }
+}
+
+function blocksIn(bytes: number, stride: number): number {
+  return Math.min(Math.max(Math.floor(bytes / stride), BUDGET_BLOCKS_MIN), BUDGET_BLOCKS_MAX);
 }

@@ -14,12 +14,12 @@ import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
 import { Bin, BinKind, BinTable, PAGE_BITS, PAGE_MASK } from './front-bin';
 import { SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
-import { Tallies } from './front-tallies';
+import { EXACT_LENGTH_MAX, Tallies } from './front-tallies';
 import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
 import { usedBytesOf } from './stats';
-import { FREE, type View, homeOf, markOf, refOf, setMark, stamp } from './view';
+import { type View, homeOf, isLive, link, markOf, refOf, stamp, unlink } from './view';
 import { type ViewMaker, bufferMaker } from './view-makers';
 
 /** Largest size served by a size class. */
@@ -69,12 +69,13 @@ export class Front {
   take(size: number, mark: number): Buffer {
     if (typeof size === 'number' && size > 0 && size <= CLASS_SIZE_MAX) {
       const bin = this.#pages[size >>> PAGE_BITS]![size & PAGE_MASK]!;
-      if (bin.length === size && bin.top > 0) {
-        const view = bin.views[--bin.top] as Buffer;
-        if (view.length !== size) return this.#takeAfterDetach(bin, view, mark);
-        setMark(view, mark);
+      const view = bin.head;
+      if (bin.length === size && view !== null) {
+        bin.head = unlink(view, mark);
+        bin.count--;
+        if ((view as Buffer).length !== size) return this.#replaceDetached(bin, view, bufferMaker, mark);
         this.#allocs[bin.cell]!++;
-        return view;
+        return view as Buffer;
       }
     }
     return this.#takeSlow(size, mark);
@@ -83,12 +84,14 @@ export class Front {
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   give(view: View): void {
     const bin = homeOf(view) as Bin | undefined;
-    if (bin?.owner !== this || markOf(view) === FREE) throw this.refusal(view);
-    setMark(view, FREE);
-    if (bin.top < bin.cap) {
+    if (bin?.owner !== this || !isLive(view)) throw this.refusal(view);
+    if (bin.count < bin.cap) {
       this.#frees[bin.cell]!++;
-      bin.views[bin.top++] = view;
+      link(view, bin.head);
+      bin.head = view;
+      bin.count++;
     } else {
+      link(view, null);
       this.#giveSlow(bin, view);
     }
   }
@@ -113,13 +116,11 @@ export class Front {
     if (bytes === 0) return this.#emptyView(maker, mark);
     if (bytes > CLASS_SIZE_MAX) return this.#takeLarge(maker, bytes, mark);
     const bin = this.#binIn(this.#tableOf(maker), bytes);
-    if (bin.top === 0) return this.#fresh(bin, maker, mark);
-    const view = bin.views[--bin.top] as V;
-    if (isDetached(view)) {
-      this.#classAt(bin.classIndex).giveBlock(refOf(view));
-      return this.#fresh(bin, maker, mark);
-    }
-    setMark(view, mark);
+    const view = bin.head as V | null;
+    if (view === null) return this.#fresh(bin, maker, mark);
+    bin.head = unlink(view, mark);
+    bin.count--;
+    if (isDetached(view)) return this.#replaceDetached(bin, view, maker, mark);
     this.#allocs[bin.cell]!++;
     return view;
   }
@@ -139,7 +140,7 @@ export class Front {
     const ref = refOf(view);
     const next = this.#viewOn(this.#binLike(bin, size), ref, bufferMaker, markOf(view));
     this.#countFree(bin, ref);
-    setMark(view, FREE);
+    link(view, null);
     return next;
   }
 
@@ -156,7 +157,7 @@ export class Front {
   /** true: a live view of this front whose memory is still there. */
   owns(view: unknown): view is View {
     const bin = homeOf(view) as Bin | undefined;
-    if (bin?.owner !== this || markOf(view as View) === FREE) return false;
+    if (bin?.owner !== this || !isLive(view as View)) return false;
     return bin.length === 0 || !isDetached(view as View);
   }
 
@@ -167,7 +168,7 @@ export class Front {
 
   /** true: a view of this front with this mark. */
   isMarked(view: View, mark: number): boolean {
-    return markOf(view) === mark && homeOf(view)?.owner === this;
+    return homeOf(view)?.owner === this && markOf(view) === mark;
   }
 
   /** Why `view` is not accepted where a live view of this arena is needed. */
@@ -178,7 +179,7 @@ export class Front {
     }
     const owner = (homeOf(view) as Bin | undefined)?.owner as Front | undefined;
     if (owner?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    const free = owner === this && markOf(view) === FREE;
+    const free = owner === this && !isLive(view);
     return new HakmemError(free ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
   }
 
@@ -210,12 +211,15 @@ export class Front {
     if (this.#ended) throw this.refusal(undefined);
     if (size === 0) return this.#emptyView(bufferMaker, mark);
     if (size > CLASS_SIZE_MAX) return this.#takeLarge(bufferMaker, size, mark);
-    return this.#fresh(this.#binIn(this.#buffers, size), bufferMaker, mark);
+    const bin = this.#buffers.find(size) ?? this.#newBin(size);
+    return this.#fresh(bin, bufferMaker, mark);
   }
 
-  #takeAfterDetach(bin: Bin, view: Buffer, mark: number): Buffer {
-    this.#classAt(bin.classIndex).giveBlock(refOf(view));
-    return this.#fresh(bin, bufferMaker, mark);
+  /** The bin's view is dead, its block is not. */
+  #replaceDetached<V extends View>(bin: Bin, dead: View, maker: ViewMaker<V>, mark: number): V {
+    link(dead, null);
+    this.#classAt(bin.classIndex).giveBlock(refOf(dead));
+    return this.#fresh(bin, maker, mark);
   }
 
   #giveSlow(bin: Bin, view: View): void {
@@ -313,6 +317,20 @@ export class Front {
     return (
       table.find(size) ?? table.add(new Bin(this, BinKind.Class, size, this.#classIndexFor(size)))
     );
+  }
+
+  /**
+   * A bin for a length that has none: to stay if the length repeats, else for one view only, because
+   * lengths that never come back must not push out those that do.
+   */
+  #newBin(size: number): Bin {
+    const classIndex = this.#classIndexFor(size);
+    const bin = new Bin(this, BinKind.Class, size, classIndex);
+    if (size <= EXACT_LENGTH_MAX || this.#classAt(classIndex).hasSeen(size)) {
+      return this.#buffers.add(bin);
+    }
+    bin.retired = true;
+    return bin;
   }
 
   /** A home for one view on a block that is not of the length's own class. */

@@ -8,7 +8,10 @@
  *
  *   home   the bin the view belongs to; its `owner` is the front of the arena
  *   ref    the block: slab number x 8192 + block index
- *   mark   0: free. 1: live. Above: live, and owned by the scope with this number
+ *   link   a number while the view is live: LIVE, or the mark of the scope that owns it. While it is
+ *          free: the next free view of its bin, or null
+ *
+ * One field for mark and list, because a fourth field would make every stamp half as large again.
  */
 
 /** Anything an arena hands out. */
@@ -19,8 +22,7 @@ export interface Home {
   readonly owner: object;
 }
 
-/** Marks of a view. Scopes use numbers from {@link FIRST_SCOPE_MARK} on. */
-export const FREE = 0;
+/** Marks of live views. Scopes use numbers from {@link FIRST_SCOPE_MARK} on. */
 export const LIVE = 1;
 export const FIRST_SCOPE_MARK = 2;
 
@@ -41,31 +43,50 @@ class Returner {
 class Stamp extends Returner {
   readonly #home: Home;
   readonly #ref: number;
-  #mark: number;
+  #link: number | View | null;
 
   constructor(view: object, home: Home, ref: number, mark: number) {
     super(view);
     this.#home = home;
     this.#ref = ref;
-    this.#mark = mark;
+    this.#link = mark;
   }
 
   /** The view's home, or undefined for anything without a stamp. */
-  static homeOf(value: unknown): Home | undefined {
+  static homeOf(this: void, value: unknown): Home | undefined {
     if (typeof value !== 'object' || value === null || !(#home in value)) return undefined;
     return value.#home;
   }
 
-  static refOf(view: View): number {
+  static refOf(this: void, view: View): number {
     return (view as unknown as Stamp).#ref;
   }
 
-  static markOf(view: View): number {
-    return (view as unknown as Stamp).#mark;
+  /** The mark of a stamped view, or 0 when it is free. */
+  static markOf(this: void, view: View): number {
+    const link = (view as unknown as Stamp).#link;
+    return typeof link === 'number' ? link : 0;
   }
 
-  static setMark(view: View, mark: number): void {
-    (view as unknown as Stamp).#mark = mark;
+  static isLive(this: void, view: View): boolean {
+    return typeof (view as unknown as Stamp).#link === 'number';
+  }
+
+  /** Gives a live view to another owner. */
+  static setMark(this: void, view: View, mark: number): void {
+    (view as unknown as Stamp).#link = mark;
+  }
+
+  /** Makes a view free, before `next` in the list of its bin. */
+  static link(this: void, view: View, next: View | null): void {
+    (view as unknown as Stamp).#link = next;
+  }
+
+  /** Makes a free view live and returns the one behind it. */
+  static unlink(this: void, view: View, mark: number): View | null {
+    const next = (view as unknown as Stamp).#link;
+    (view as unknown as Stamp).#link = mark;
+    return next as View | null;
   }
 }
 
@@ -75,5 +96,5 @@ export function stamp<V extends View>(view: V, home: Home, ref: number, mark: nu
   return view;
 }
 
-/** The following are hot: plain functions over the class's statics inline everywhere. */
-export const { homeOf, refOf, markOf, setMark } = Stamp;
+/** Plain functions over the class's statics: they inline everywhere. */
+export const { homeOf, refOf, markOf, isLive, setMark, link, unlink } = Stamp;

@@ -28,13 +28,16 @@ const NODE_HEADERS = /^(napi|node_api|js_native_api|node|uv|v8)[\w-]*\.h$/;
 const TS_LAYERS = [
   ['index'],
   ['monitor/'],
-  ['arena'],
+  ['arena', 'exit-dump'],
+  ['format'],
   ['scope'],
+  ['allocate'],
   ['front*'],
   ['slabs'],
+  ['view-makers'],
   ['view'],
-  ['native'],
   ['stats', 'options'],
+  ['native'],
   ['errors', 'types'],
 ];
 

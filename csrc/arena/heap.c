@@ -5,10 +5,11 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 
-/* Empty slabs a class may gather before it offers some for retirement, and how many it keeps then.
- * Two thresholds, so that a class that swings by one slab never retires and never asks. */
-#define HEAP_EMPTY_HIGH 3
-#define HEAP_EMPTY_LOW 1
+/* Empty slabs a class may gather before it offers some for retirement, and how many it keeps then: a
+ * few, and a share of all it has, because a class with few blocks per slab empties slabs by chance
+ * alone. Two thresholds, so that a class that swings by one slab never retires and never asks. */
+static uint64_t empty_high(const hk_heap_bin_t *b) { return 16 + hk_cell_get(&b->slabs) / 2; }
+static uint64_t empty_low(const hk_heap_bin_t *b) { return 4 + hk_cell_get(&b->slabs) / 4; }
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 
@@ -22,7 +23,7 @@ static void list_remove(hk_heap_bin_t *b, hk_slab_t *slab) {
     if (slab->next != NULL) slab->next->prev = slab->prev;
     if (partial) {
       hk_cell_sub(&b->partial_slabs, 1);
-    } else if (--b->empty_count <= HEAP_EMPTY_LOW) {
+    } else if (--b->empty_count <= empty_low(b)) {
       b->draining = false;
     }
   }
@@ -44,7 +45,7 @@ static void list_push(hk_heap_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
   *head = slab;
   if (partial) {
     hk_cell_add(&b->partial_slabs, 1);
-  } else if (++b->empty_count > HEAP_EMPTY_HIGH) {
+  } else if (++b->empty_count > empty_high(b)) {
     b->draining = true;
   }
 }
@@ -138,10 +139,11 @@ hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint
 
 /* The slab that `bin` would give up when told to keep `keep` empty ones, or NULL. */
 static hk_slab_t *surplus_slab(const hk_heap_bin_t *b, uint32_t keep) {
-  if (b->empty_count > keep) return b->empty;
+  if (b->empty_count > keep) return hk_slab_is_quiet(b->empty) ? b->empty : NULL;
+  if (keep > 0 || b->current == NULL) return NULL;
   /* Asked to keep nothing, the current slab goes as well once it is empty. */
-  bool current_is_empty = b->current != NULL && b->current->free_count == b->current->capacity;
-  return keep == 0 && current_is_empty ? b->current : NULL;
+  bool is_empty = b->current->free_count == b->current->capacity;
+  return is_empty && hk_slab_is_quiet(b->current) ? b->current : NULL;
 }
 
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
@@ -150,7 +152,7 @@ int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_heap_bin_t *b = &arena->bins[bin];
     if (by_policy && !b->draining) continue;
-    const hk_slab_t *slab = surplus_slab(b, by_policy ? HEAP_EMPTY_LOW : keep);
+    const hk_slab_t *slab = surplus_slab(b, by_policy ? (uint32_t)empty_low(b) : keep);
     if (slab != NULL) return (int32_t)hk_arena_slab_number(slab);
   }
   return -1;
@@ -158,13 +160,15 @@ int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
 
 bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
   const hk_slab_t *slab = hk_arena_slab(arena, slab_number);
-  return slab != NULL && slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity;
+  return slab != NULL && slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity &&
+         hk_slab_is_quiet(slab);
 }
 
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
   hk_slab_t *slab = hk_arena_slab(arena, slab_number);
   if (slab == NULL || slab->state != HK_SLAB_CLASS) return HK_NOT_OWNED;
   if (slab->free_count != slab->capacity || slab->exposed) return HK_SLAB_BUSY;
+  if (!hk_slab_is_quiet(slab)) return HK_SLAB_BUSY;
   hk_heap_bin_t *b = &arena->bins[slab->bin];
   list_remove(b, slab);
   hk_slab_unbind(slab);
@@ -178,6 +182,7 @@ void hk_heap_reset(hk_arena_t *arena) {
     hk_heap_bin_t *b = &arena->bins[bin];
     b->current = b->partial = b->empty = NULL;
     b->empty_count = 0;
+    b->draining = false;
     hk_cell_set(&b->out, 0);
     hk_cell_set(&b->slabs, 0);
     hk_cell_set(&b->partial_slabs, 0);

@@ -2,17 +2,27 @@
 
 #include "arena/heap.h"
 
-hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
-  uint32_t bin = slab->bin;
-  if (!hk_slab_put_remote(slab, index)) return HK_DOUBLE_FREE;
-  atomic_fetch_add_explicit(&arena->bins[bin].frees_remote, 1, memory_order_relaxed);
-  if (atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) != 0) return HK_OK;
+static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
+  if (atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) != 0) return;
   hk_slab_t *head = atomic_load_explicit(&arena->remote_queue, memory_order_relaxed);
   do {
     slab->remote_next = head;
   } while (!atomic_compare_exchange_weak_explicit(&arena->remote_queue, &head, slab,
                                                   memory_order_release, memory_order_relaxed));
-  return HK_OK;
+}
+
+hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  uint32_t bin = slab->bin;
+  /* Once the bit is set the owner may collect it and find the slab empty; until the record is left
+   * alone again it must not be retired. */
+  atomic_fetch_add_explicit(&slab->remote_writers, 1, memory_order_relaxed);
+  bool done = hk_slab_put_remote(slab, index);
+  if (done) {
+    atomic_fetch_add_explicit(&arena->bins[bin].frees_remote, 1, memory_order_relaxed);
+    enqueue(arena, slab);
+  }
+  atomic_fetch_sub_explicit(&slab->remote_writers, 1, memory_order_release);
+  return done ? HK_OK : HK_DOUBLE_FREE;
 }
 
 static void collect(hk_arena_t *arena, hk_slab_t *slab) {

@@ -10,8 +10,11 @@
 
 #define ALL_SLOTS (~(uint32_t)0)
 
-static bool is_over_limit(const hk_arena_t *arena, uint64_t more) {
-  return arena->max_bytes != 0 && hk_cell_get(&arena->supply.used_bytes) + more > arena->max_bytes;
+/* Bytes the arena may still take into use. */
+static uint64_t room_of(const hk_arena_t *arena) {
+  if (arena->max_bytes == 0) return UINT64_MAX;
+  uint64_t used = hk_cell_get(&arena->supply.used_bytes);
+  return used < arena->max_bytes ? arena->max_bytes - used : 0;
 }
 
 static void list_remove(hk_superslab_t **head, hk_superslab_t *superslab) {
@@ -49,7 +52,9 @@ static void give_index(hk_supply_t *supply, uint32_t index) {
 
 /* A SuperSlab from the cache or the OS, clean of other arenas' bytes. */
 static hk_superslab_t *obtain(hk_arena_t *arena, size_t bytes) {
-  hk_superslab_t *superslab = hk_cache_take(bytes);
+  /* The limit is on slabs in use, so only a huge mapping can come too large for it. */
+  uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? room_of(arena) : bytes;
+  hk_superslab_t *superslab = hk_cache_take(bytes, bytes_max);
   if (superslab == NULL) return hk_superslab_map(bytes);
   hk_cell_add(&arena->supply.adopted, 1);
   if (superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
@@ -110,7 +115,7 @@ static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int 
 }
 
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
-  if (is_over_limit(arena, count * HK_SLAB_BYTES)) {
+  if (count * HK_SLAB_BYTES > room_of(arena)) {
     hk_cell_add(&arena->failures_limit, 1);
     return HK_OUT_OF_MEMORY_LIMIT;
   }
@@ -142,7 +147,7 @@ void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
-  if (is_over_limit(arena, bytes)) {
+  if (bytes > room_of(arena)) {
     hk_cell_add(&arena->failures_limit, 1);
     return HK_OUT_OF_MEMORY_LIMIT;
   }

@@ -35,15 +35,16 @@ static bool is_over_limits(uint64_t count, uint64_t bytes) {
          bytes > (uint64_t)options->superslab_max_memory_mb * HK_MIB;
 }
 
-static bool fits(const hk_superslab_t *superslab, size_t bytes) {
+static bool fits(const hk_superslab_t *superslab, size_t bytes, uint64_t bytes_max) {
   return superslab->bytes >= bytes && superslab->bytes - bytes <= bytes / 8 &&
+         superslab->bytes <= bytes_max &&
          hk_superslab_is_huge(superslab) == (bytes > HK_SUPERSLAB_BYTES);
 }
 
-hk_superslab_t *hk_cache_take(size_t bytes) {
+hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *found = cache.head;
-  while (found != NULL && !fits(found, bytes)) found = found->next;
+  while (found != NULL && !fits(found, bytes, bytes_max)) found = found->next;
   if (found != NULL) {
     unlink_entry(found);
     cache.stats.adopted++;

@@ -20,10 +20,10 @@ typedef struct hk_cache_stats_t {
   uint64_t adopted;      /* handed out again so far */
 } hk_cache_stats_t;
 
-/* Takes a SuperSlab of `bytes` (a huge one may be up to an eighth larger), most recently cached
- * first; NULL when there is none. The caller owns it; slots are unused, contents are those of
- * arena `last_arena_id` where dirty. */
-hk_superslab_t *hk_cache_take(size_t bytes);
+/* Takes a SuperSlab of `bytes` (a huge one may be up to an eighth larger, but never larger than
+ * `bytes_max`), most recently cached first; NULL when there is none. The caller owns it; slots are
+ * unused, contents are those of arena `last_arena_id` where dirty. */
+hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max);
 
 /* Gives an unused SuperSlab to the cache, which owns it from here on. Returns bytes purged. */
 size_t hk_cache_put(hk_superslab_t *superslab);

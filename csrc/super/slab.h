@@ -50,11 +50,14 @@ struct hk_slab_t {
   bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
 
   /* Shared with threads that free blocks of this arena. */
-  _Atomic(uint64_t)
-      *remote_bits; /* atomic OR by anyone (release), exchange by the owner (acquire) */
+  /* Atomic OR by anyone (release), exchange by the owner (acquire). */
+  _Atomic(uint64_t) *remote_bits;
   _Atomic(uint32_t) remote_count;  /* bits set and not collected; relaxed, for statistics */
   _Atomic(uint32_t) remote_queued; /* 1 while on the arena's queue of slabs with remote frees */
-  hk_slab_t *remote_next;          /* written by whoever queued it, before publication */
+  /* Threads that are freeing a block here and may still touch this record. Raised before the bit is
+   * set (published by it), lowered last (release); the owner retires only at 0 (acquire). */
+  _Atomic(uint32_t) remote_writers;
+  hk_slab_t *remote_next; /* written by whoever queued it, before publication */
 
   uint64_t inline_bits[HK_SLAB_WORDS_INLINE];
 };
@@ -91,6 +94,13 @@ static inline bool hk_slab_has_block(const hk_slab_t *slab, uint32_t index) {
 /* true: the block is in the core and not handed out. Owner only. */
 static inline bool hk_slab_is_free(const hk_slab_t *slab, uint32_t index) {
   return (slab->free_bits[index >> 6] >> (index & 63) & 1) != 0;
+}
+
+/* true: no other thread touches this record, now or until a block of it is handed out again. Owner
+ * only, and of meaning only while every block is free. */
+static inline bool hk_slab_is_quiet(const hk_slab_t *slab) {
+  return atomic_load_explicit(&slab->remote_writers, memory_order_acquire) == 0 &&
+         atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0;
 }
 
 /* Debug, O(words): the invariants of the file head. */

@@ -1,9 +1,9 @@
 // The command line: flags, their ranges and defaults, and the text of --help.
 
 import { parseArgs } from 'node:util';
-import { type Fault, FAULTS, type Scenario } from './messages';
+import { type Fault, FAULTS, type Reads, READS, type Scenario } from './messages';
 import { type Rival, RIVALS } from './memory';
-import { MAX_FRAME_BYTES, MIN_FRAME_BYTES } from './mix';
+import { MAX_FRAME_BYTES, MIN_FRAME_BYTES, type MixName, MIXES } from './mix';
 
 /** The command line makes no sense; the message says why, in one line. */
 export class UsageError extends Error {}
@@ -34,6 +34,8 @@ checks every byte of every reply.
   --window N        frames in flight per connection, 1..4096 (64)
   --connections N   connections, 1..64 (1)
   --keep N          latest requests that the service keeps per connection (${DEFAULT_KEEP})
+  --mix NAME        frame sizes: service (many repeat) or spread (hardly any do) (service)
+  --reads HOW       service reads into one buffer of its own, or from 'data' events (buffer)
   --min N, --max N  bounds of the frame sizes in bytes, ${MIN_FRAME_BYTES}..${MAX_FRAME_BYTES}
   --seed N          seed of the sizes (1)
   --rivals WHICH    both, arena or buffer (both)
@@ -67,9 +69,11 @@ export function parseCommandLine(args: string[]): Options | undefined {
       window: number('window', 64, 1, 4096),
       connections: number('connections', 1, 1, 64),
       keep: number('keep', DEFAULT_KEEP, 0, 1_000_000),
+      mix: oneOf<MixName>('mix', values.mix ?? 'service', MIXES),
       minBytes,
       maxBytes,
       seed: number('seed', 1, 0, 2 ** 32 - 1),
+      reads: oneOf<Reads>('reads', values.reads ?? 'buffer', READS),
       fault: oneOf<Fault>('fault', values.fault ?? 'none', FAULTS),
     },
     rivals: chooseRivals(values.rivals ?? 'both'),
@@ -91,6 +95,8 @@ function parse(args: string[]) {
         window: { type: 'string' },
         connections: { type: 'string' },
         keep: { type: 'string' },
+        mix: { type: 'string' },
+        reads: { type: 'string' },
         min: { type: 'string' },
         max: { type: 'string' },
         seed: { type: 'string' },

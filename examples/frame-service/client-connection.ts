@@ -1,9 +1,8 @@
 // One connection of the client: keeps a window of frames in flight and checks every byte of every
-// reply. Frames leave in batches, and chunks arrive in one Buffer that is used again and again, so
-// that the client stays out of the way of what is measured.
+// reply. Frames leave in batches, from buffers that are used again and again, so that the client
+// stays out of the way of what is measured.
 
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Plan } from './plan';
 import {
@@ -15,7 +14,6 @@ import {
 } from './protocol';
 
 const BATCH_BYTES = 2 * (REQUEST_HEADER_BYTES + MAX_PAYLOAD_BYTES);
-const RECEIVE_BYTES = 64 * 1024;
 
 /** What all connections share: the next frame to send, the phase, and the latencies. */
 export interface Traffic {
@@ -47,23 +45,15 @@ export class ClientConnection {
   #replyFill = 0;
   readonly #replyHeader = Buffer.alloc(REPLY_HEADER_BYTES);
 
-  constructor(traffic: Traffic, window: number, port: number) {
+  constructor(traffic: Traffic, window: number, socket: Socket) {
     this.#traffic = traffic;
     this.#sequences = new Uint32Array(window);
     this.#sentAt = new Float64Array(window);
-    this.#socket = connect({
-      host: '127.0.0.1',
-      port,
-      noDelay: true,
-      onread: { buffer: Buffer.allocUnsafeSlow(RECEIVE_BYTES), callback: this.#onChunk },
-    });
-    this.#socket.on('drain', () => this.send());
-    this.#socket.on('error', (error) => traffic.onFailure(error));
-    this.#socket.on('close', this.#onClose);
-  }
-
-  async connected(): Promise<void> {
-    await once(this.#socket, 'connect');
+    this.#socket = socket;
+    socket.on('data', this.#onChunk);
+    socket.on('drain', () => this.send());
+    socket.on('error', (error) => traffic.onFailure(error));
+    socket.on('close', this.#onClose);
   }
 
   close(): void {
@@ -113,20 +103,19 @@ export class ClientConnection {
     if (!error && batch !== undefined) this.#spareBatches.push(batch);
   };
 
-  readonly #onChunk = (length: number, chunk: Uint8Array): boolean => {
+  readonly #onChunk = (chunk: Buffer): void => {
     const now = performance.now();
-    const bytes = chunk as Buffer;
-    for (let at = 0; at < length;) {
-      const taken = this.#check(bytes, at, length, now);
-      if (taken === 0) return false;
+    let at = 0;
+    while (at < chunk.length) {
+      const taken = this.#check(chunk, at, now);
+      if (taken === 0) return;
       at += taken;
     }
     this.send();
-    return true;
   };
 
   /** Compares what has come with what must come next. @returns bytes found right; 0: wrong. */
-  #check(chunk: Buffer, at: number, end: number, now: number): number {
+  #check(chunk: Buffer, at: number, now: number): number {
     if (this.#inFlight === 0) return this.#fail('a reply that nobody asked for');
     const { plan } = this.#traffic;
     const sequence = this.#sequences[this.#oldest]!;
@@ -139,7 +128,7 @@ export class ClientConnection {
     const expected = inHeader ? this.#replyHeader : plan.input;
     const from = inHeader ? fill : plan.offsets[row]! + fill - REPLY_HEADER_BYTES;
     const replyBytes = REPLY_HEADER_BYTES + echoBytes;
-    const taken = Math.min((inHeader ? REPLY_HEADER_BYTES : replyBytes) - fill, end - at);
+    const taken = Math.min((inHeader ? REPLY_HEADER_BYTES : replyBytes) - fill, chunk.length - at);
     if (chunk.compare(expected, from, from + taken, at, at + taken) !== 0) {
       return this.#fail(`frame ${sequence}: the reply's ${inHeader ? 'header' : 'echo'} is wrong`);
     }

@@ -1,6 +1,8 @@
-// Child process: the client. Makes its plan, warms the service up, and then sends and checks the
-// measured frames.
+// Child process: the client. Makes its plan, waits for the service to dial in, warms it up, and then
+// sends and checks the measured frames.
 
+import { on, once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ClientConnection, type Traffic } from './client-connection';
 import { ParentLink } from './link';
@@ -77,23 +79,35 @@ function makeTraffic(scenario: Scenario, plan: Plan): Traffic {
   };
 }
 
+/** Waits for the service. @returns its connections. */
+async function acceptAll(server: Server, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  for await (const [socket] of on(server, 'connection')) {
+    sockets.push(socket as Socket);
+    if (sockets.length === count) break;
+  }
+  server.close();
+  return sockets;
+}
+
 async function main(): Promise<void> {
   const { scenario } = await link.next('prepare');
   const traffic = makeTraffic(scenario, makePlan(scenario));
-  link.send({ type: 'prepared' });
+  const server = createServer({ noDelay: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = acceptAll(server, scenario.connections);
+  link.send({ type: 'listening', port: (server.address() as AddressInfo).port });
 
-  const { port } = await link.next('connect');
-  const connections = Array.from(
-    { length: scenario.connections },
-    () => new ClientConnection(traffic, scenario.window, port),
-  );
-  await Promise.all(connections.map((connection) => connection.connected()));
+  const sockets = await accepted;
+  const connections = sockets.map((s) => new ClientConnection(traffic, scenario.window, s));
   const progress = reportProgress(traffic);
   await runPhase(traffic, connections, scenario.warmupFrames);
   link.send({ type: 'warm' });
 
   await link.next('go');
-  const elapsedMs = await runPhase(traffic, connections, scenario.warmupFrames + scenario.frames);
+  const end = scenario.warmupFrames + scenario.frames;
+  const elapsedMs = await runPhase(traffic, connections, end);
   clearInterval(progress);
   link.send({ type: 'done', report: summarise(traffic, elapsedMs) });
 

@@ -2,11 +2,20 @@
 // waits for its first message.
 
 import type { Rival } from './memory';
+import type { MixName } from './mix';
 
 /** Ways to break a run on purpose, to see that it is noticed. */
 export type Fault = 'none' | 'digest' | 'crash' | 'hang';
 
 export const FAULTS: readonly Fault[] = ['none', 'digest', 'crash', 'hang'];
+
+/**
+ * How the service gets at what its socket receives: in one Buffer of its own that the socket fills
+ * again and again, or in a fresh Buffer of Node's for every 'data' event.
+ */
+export type Reads = 'buffer' | 'events';
+
+export const READS: readonly Reads[] = ['buffer', 'events'];
 
 /** What is run: the load, and what the service does with it. */
 export interface Scenario {
@@ -22,32 +31,25 @@ export interface Scenario {
   connections: number;
   /** Of each connection's latest requests, the service keeps so many. */
   keep: number;
+  mix: MixName;
   minBytes: number;
   maxBytes: number;
   seed: number;
+  reads: Reads;
   fault: Fault;
 }
 
 export type ToService =
-  | { type: 'start'; rival: Rival; scenario: Scenario }
+  | { type: 'start'; rival: Rival; scenario: Scenario; port: number }
   | { type: 'mark' }
-  | { type: 'report' }
-  | { type: 'close' };
+  | { type: 'report' };
 
-export type FromService =
-  | { type: 'listening'; port: number }
-  | { type: 'marked' }
-  | { type: 'report'; report: ServiceReport }
-  | Failed;
+export type FromService = { type: 'marked' } | { type: 'report'; report: ServiceReport } | Failed;
 
-export type ToClient =
-  | { type: 'prepare'; scenario: Scenario }
-  | { type: 'connect'; port: number }
-  | { type: 'go' }
-  | { type: 'close' };
+export type ToClient = { type: 'prepare'; scenario: Scenario } | { type: 'go' } | { type: 'close' };
 
 export type FromClient =
-  | { type: 'prepared' }
+  | { type: 'listening'; port: number }
   | { type: 'warm' }
   | { type: 'progress'; frames: number }
   | { type: 'done'; report: ClientReport }

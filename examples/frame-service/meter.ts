@@ -7,26 +7,24 @@ import type { ServiceReport } from './messages';
 
 type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } };
 
+/** Measures from its construction on. */
 export class Meter {
   readonly #observer = new PerformanceObserver((list) => this.#count(list.getEntries()));
-  #since = 0;
-  #cpu = process.cpuUsage();
+  readonly #cpu = process.cpuUsage();
+  readonly #since = performance.now();
   #gcCount = 0;
   #gcMajorCount = 0;
   #gcMs = 0;
 
-  /** Begins to measure, or begins anew. */
-  start(): void {
+  constructor() {
     this.#observer.observe({ entryTypes: ['gc'] });
-    this.#since = performance.now();
-    this.#cpu = process.cpuUsage();
-    this.#gcCount = this.#gcMajorCount = this.#gcMs = 0;
   }
 
-  /** Ends measuring. @returns all of a report that this process can know by itself. */
-  async stop(): Promise<Omit<ServiceReport, 'framesServed'>> {
+  /** @returns all of a report that this process can know by itself. */
+  async stop(): Promise<Omit<ServiceReport, 'framesServed' | 'heapStats'>> {
     const { user, system } = process.cpuUsage(this.#cpu);
     const rssEndBytes = process.memoryUsage.rss();
+    const rssPeakBytes = Math.max(process.resourceUsage().maxRSS * 1024, rssEndBytes);
     await turn(); // collections are reported to the observer a turn later
     this.#count(this.#observer.takeRecords());
     this.#observer.disconnect();
@@ -35,7 +33,7 @@ export class Meter {
       gcMajorCount: this.#gcMajorCount,
       gcMs: this.#gcMs,
       cpuMs: (user + system) / 1000,
-      rssPeakBytes: process.resourceUsage().maxRSS * 1024,
+      rssPeakBytes,
       rssEndBytes,
     };
   }
@@ -44,8 +42,9 @@ export class Meter {
     for (const entry of entries) {
       if (entry.startTime < this.#since) continue;
       this.#gcCount++;
-      if ((entry as GcEntry).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR)
+      if ((entry as GcEntry).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) {
         this.#gcMajorCount++;
+      }
       this.#gcMs += entry.duration;
     }
   }

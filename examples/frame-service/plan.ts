@@ -37,7 +37,7 @@ export function makePlan(scenario: Scenario): Plan {
 /** Cuts frame after frame until every byte of the input is in one, or no more are needed. */
 function cutIntoFrames(input: Buffer, inputBytes: number, scenario: Scenario): Plan {
   const wanted = scenario.frames + scenario.warmupFrames;
-  const mix = new FrameMix(scenario.seed, scenario.minBytes, scenario.maxBytes);
+  const mix = new FrameMix(scenario.mix, scenario.seed, scenario.minBytes, scenario.maxBytes);
   const offsets: number[] = [];
   const payloadBytes: number[] = [];
   const echoBytes: number[] = [];

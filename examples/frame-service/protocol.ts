@@ -72,14 +72,14 @@ export class FrameReader {
     this.#handler = handler;
   }
 
-  /** Consumes all of `chunk`. @throws {ProtocolError} */
-  push(chunk: Buffer): void {
+  /** Consumes the first `length` bytes of `chunk`. @throws {ProtocolError} */
+  push(chunk: Buffer, length: number): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < length) {
       at =
         this.#payload === undefined
-          ? this.#takeHeader(chunk, at)
-          : this.#takePayload(chunk, at, this.#payload);
+          ? this.#takeHeader(chunk, at, length)
+          : this.#takePayload(chunk, at, length, this.#payload);
     }
   }
 
@@ -89,12 +89,12 @@ export class FrameReader {
     this.#payload = undefined;
   }
 
-  #takeHeader(chunk: Buffer, at: number): number {
-    if (this.#headerFill === 0 && chunk.length - at >= REQUEST_HEADER_BYTES) {
+  #takeHeader(chunk: Buffer, at: number, end: number): number {
+    if (this.#headerFill === 0 && end - at >= REQUEST_HEADER_BYTES) {
       this.#beginPayload(chunk, at);
       return at + REQUEST_HEADER_BYTES;
     }
-    const taken = chunk.copy(this.#header, this.#headerFill, at);
+    const taken = chunk.copy(this.#header, this.#headerFill, at, end);
     this.#headerFill += taken;
     if (this.#headerFill === REQUEST_HEADER_BYTES) {
       this.#headerFill = 0;
@@ -118,8 +118,8 @@ export class FrameReader {
     this.#payloadFill = 0;
   }
 
-  #takePayload(chunk: Buffer, at: number, payload: Buffer): number {
-    const taken = chunk.copy(payload, this.#payloadFill, at);
+  #takePayload(chunk: Buffer, at: number, end: number, payload: Buffer): number {
+    const taken = chunk.copy(payload, this.#payloadFill, at, end);
     this.#payloadFill += taken;
     if (this.#payloadFill === payload.length) {
       this.#payload = undefined;

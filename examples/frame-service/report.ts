@@ -4,9 +4,15 @@ import { cpus } from 'node:os';
 import type { Options } from './cli';
 import type { Input } from './input';
 import type { Rival } from './memory';
+import type { Reads } from './messages';
 import type { Run } from './run';
 
 export const LABELS: Record<Rival, string> = { arena: 'arena', buffer: 'Buffer.allocUnsafe' };
+
+const READS_TEXT: Record<Reads, string> = {
+  buffer: 'one buffer of its own',
+  events: "'data' events",
+};
 
 const MB = 1e6;
 
@@ -73,9 +79,9 @@ export function formatHeading(options: Options, input: Input): string {
   const each = scenario.connections === 1 ? '1 connection' : `${scenario.connections} connections`;
   return [
     `input   ${first}${scenario.path} (${megabytes(input.bytes)}${files})`,
-    `load    ${count(scenario.frames)} frames of ${scenario.minBytes}..${scenario.maxBytes} bytes, ` +
+    `load    ${count(scenario.frames)} frames, mix '${scenario.mix}', ${scenario.minBytes}..${scenario.maxBytes} bytes, ` +
       `${each}, window ${scenario.window}, seed ${scenario.seed}`,
-    `keep    the latest ${count(scenario.keep)} requests of each connection`,
+    `service reads from ${READS_TEXT[scenario.reads]}, keeps ${count(scenario.keep)} requests per connection`,
   ].join('\n');
 }
 

@@ -55,12 +55,9 @@ async function conduct(
   service: Child<ToService, FromService>,
   client: Child<ToClient, FromClient>,
 ): Promise<Run> {
-  service.send({ type: 'start', rival, scenario });
   client.send({ type: 'prepare', scenario });
-  const { port } = await service.next('listening');
-  await client.next('prepared');
-
-  client.send({ type: 'connect', port });
+  const { port } = await client.next('listening');
+  service.send({ type: 'start', rival, scenario, port });
   await client.next('warm');
   service.send({ type: 'mark' });
   await service.next('marked');
@@ -70,7 +67,6 @@ async function conduct(
   service.send({ type: 'report' });
   const { report } = await service.next('report');
   client.send({ type: 'close' });
-  service.send({ type: 'close' });
   await Promise.all([client.ended(), service.ended()]);
   const expected = scenario.frames + scenario.warmupFrames;
   if (report.framesServed !== expected) {
@@ -108,7 +104,8 @@ const RELATED_WITHIN_MS = 300;
 /** @returns `first`, or an error with a line for each of the failures that follow at once. */
 async function withRelatedFailures(first: Error, failures: Promise<never>[]): Promise<Error> {
   const messages = new Set([first.message]);
-  for (const failure of failures) failure.catch((error: Error) => messages.add(error.message));
+  for (const failure of failures)
+    failure.catch((error: unknown) => messages.add((error as Error).message));
   await new Promise((resolve) => setTimeout(resolve, RELATED_WITHIN_MS));
   return new Error([...messages].join('\n'), { cause: first });
 }

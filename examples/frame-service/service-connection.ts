@@ -5,12 +5,14 @@
 //   reply    only when the socket has called back. Until then it may sit in the stream's queue, or
 //            the kernel may still be reading from it; freeing it at once would send somebody else's
 //            bytes.
+//   read     the buffer that the socket fills: when the socket is closed, for the same reason.
 
-import type { Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { crc32 } from './crc32';
 import { Fifo } from './fifo';
 import { History } from './history';
 import type { Memory } from './memory';
+import type { Scenario } from './messages';
 import {
   FrameReader,
   ProtocolError,
@@ -19,60 +21,76 @@ import {
   writeReplyHeader,
 } from './protocol';
 
+const READ_BYTES = 64 * 1024;
+
 /** What all connections together have done. */
 export interface Tally {
   frames: number;
 }
 
 export class ServiceConnection implements RequestHandler {
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #memory: Memory;
   readonly #tally: Tally;
   readonly #reader: FrameReader;
   readonly #history: History;
   /** Replies handed to the socket and not called back yet, in the order of the writes. */
   readonly #unwritten = new Fifo<Buffer>();
+  readonly #readBuffer: Buffer | undefined;
 
-  constructor(socket: Socket, memory: Memory, tally: Tally, keep: number) {
-    this.#socket = socket;
+  constructor(memory: Memory, tally: Tally, { reads, keep }: Scenario, port: number) {
     this.#memory = memory;
     this.#tally = tally;
     this.#reader = new FrameReader(memory, this);
     this.#history = new History(memory, keep);
-    socket.on('data', this.#onData);
-    socket.on('drain', this.#onDrain);
-    socket.on('close', this.#onClose);
+    this.#readBuffer = reads === 'buffer' ? memory.allocate(READ_BYTES) : undefined;
+
+    const onread = this.#readBuffer && this.#readInto(this.#readBuffer);
+    this.socket = connect({ host: '127.0.0.1', port, noDelay: true, ...(onread && { onread }) });
+    if (!onread) this.socket.on('data', this.#onData);
+    this.socket.on('drain', this.#onDrain);
+    this.socket.on('close', this.#onClose);
   }
 
   onRequest(sequence: number, echoBytes: number, payload: Buffer): void {
-    const memory = this.#memory;
-    const reply = memory.allocate(REPLY_HEADER_BYTES + echoBytes);
+    const reply = this.#memory.allocate(REPLY_HEADER_BYTES + echoBytes);
     writeReplyHeader(reply, sequence, payload.length, echoBytes, crc32(payload));
     payload.copy(reply, REPLY_HEADER_BYTES, 0, echoBytes);
     this.#history.push(payload);
 
     this.#unwritten.push(reply);
-    this.#socket.write(reply, this.#onWritten);
+    this.socket.write(reply, this.#onWritten);
     this.#tally.frames++;
   }
 
-  /** Corked, the replies to all frames of one chunk leave in one system call. */
+  #readInto(buffer: Buffer): OnReadOpts {
+    return { buffer, callback: (length) => this.#receive(buffer, length) };
+  }
+
   readonly #onData = (chunk: Buffer): void => {
-    const socket = this.#socket;
+    if (!this.#receive(chunk, chunk.length)) this.socket.pause();
+  };
+
+  /**
+   * Corked, the replies to all frames of one chunk leave in one system call.
+   *
+   * @returns false: read no more for now. The client does not take its replies as fast as it sends.
+   */
+  #receive(chunk: Buffer, length: number): boolean {
+    const { socket } = this;
     socket.cork();
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(chunk, length);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       socket.destroy(error);
     }
     socket.uncork();
-    // A client that does not read its replies gets no more requests read.
-    if (socket.writableNeedDrain) socket.pause();
-  };
+    return !socket.writableNeedDrain;
+  }
 
   readonly #onDrain = (): void => {
-    this.#socket.resume();
+    this.socket.resume();
   };
 
   /**
@@ -86,12 +104,13 @@ export class ServiceConnection implements RequestHandler {
     if (reply !== undefined) this.#memory.release(reply);
   };
 
-  /** The handle is closed: libuv has let go of every write. */
+  /** The handle is closed: libuv has let go of everything. */
   readonly #onClose = (): void => {
     this.#reader.dispose();
     this.#history.dispose();
     for (let reply = this.#unwritten.shift(); reply; reply = this.#unwritten.shift()) {
       this.#memory.release(reply);
     }
+    if (this.#readBuffer) this.#memory.release(this.#readBuffer);
   };
 }

@@ -1,20 +1,16 @@
-// Child process: the frame service. Listens on a free port of the loopback interface, answers
-// requests, and reports what that cost.
+// Child process: the frame service. Dials in to the client, as a worker does behind a gateway or
+// broker, because a socket that connects can be given a buffer to read into, and one that was
+// accepted cannot. Answers requests, and reports what that cost.
 
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { breakLater } from './faults';
 import { ParentLink } from './link';
-import { type Memory, type Rival, BufferMemory } from './memory';
+import { BufferMemory, type Memory, type Rival } from './memory';
 import type { FromService, ToService } from './messages';
 import { Meter } from './meter';
 import { ServiceConnection } from './service-connection';
 
 const link = new ParentLink<ToService, FromService>();
-const meter = new Meter();
-const tally = { frames: 0 };
-const open = new Set<Socket>();
-const server = createServer({ noDelay: true, highWaterMark: 256 * 1024 });
 
 /** Loads the addon only where it is used. */
 async function openMemory(rival: Rival): Promise<Memory> {
@@ -23,33 +19,19 @@ async function openMemory(rival: Rival): Promise<Memory> {
   return new ArenaMemory();
 }
 
-function accept(socket: Socket, memory: Memory, keep: number): void {
-  new ServiceConnection(socket, memory, tally, keep);
-  open.add(socket);
-  socket.on('close', () => open.delete(socket));
-  socket.on('error', (error) => link.fail(error));
-}
-
-async function listen(memory: Memory, keep: number): Promise<number> {
-  server.on('connection', (socket: Socket) => accept(socket, memory, keep));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-}
-
-/** Frames still under way have come home when the last connection is closed. */
-async function allClosed(): Promise<void> {
-  server.close();
-  await Promise.all([...open].map((socket) => once(socket, 'close')));
-}
-
 async function main(): Promise<void> {
-  const { rival, scenario } = await link.next('start');
+  const { rival, scenario, port } = await link.next('start');
   const memory = await openMemory(rival);
-  link.send({ type: 'listening', port: await listen(memory, scenario.keep) });
+  const tally = { frames: 0 };
+  const closed: Promise<unknown>[] = [];
+  for (let i = 0; i < scenario.connections; i++) {
+    const { socket } = new ServiceConnection(memory, tally, scenario, port);
+    socket.on('error', (error) => link.fail(error));
+    closed.push(once(socket, 'close'));
+  }
 
   await link.next('mark');
-  meter.start();
+  const meter = new Meter();
   link.send({ type: 'marked' });
   breakLater(scenario.fault);
 
@@ -59,8 +41,8 @@ async function main(): Promise<void> {
   const report = { framesServed: tally.frames, ...costs, ...(heapStats && { heapStats }) };
   link.send({ type: 'report', report });
 
-  await link.next('close');
-  await allClosed();
+  // The client hangs up; frames still kept come home with the connections.
+  await Promise.all(closed);
   memory.close();
   link.close();
 }

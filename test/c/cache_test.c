@@ -30,6 +30,8 @@ static uint64_t cached_bytes(void) {
   return stats.cached_bytes;
 }
 
+static hk_superslab_t *take(size_t bytes) { return hk_cache_take(bytes, UINT64_MAX); }
+
 static hk_superslab_t *mapped(size_t bytes) {
   hk_superslab_t *superslab = hk_superslab_map(bytes);
   superslab->dirty_slots = 1;
@@ -48,7 +50,7 @@ HK_TEST(an_empty_cache_has_nothing_to_give) {
   begin(256, 60, HK_FREE_POLICY_KEEP);
   EXPECT_EQ(cached(), 0);
   EXPECT_EQ(cached_bytes(), 0);
-  EXPECT(hk_cache_take(HK_SUPERSLAB_BYTES) == NULL);
+  EXPECT(take(HK_SUPERSLAB_BYTES) == NULL);
   end();
 }
 
@@ -61,7 +63,7 @@ HK_TEST(the_most_recently_cached_superslab_comes_back_first) {
   hk_cache_stats_t before, after;
   hk_cache_stats(&before);
   for (int i = 2; i >= 0; i--) {
-    EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), s[i]);
+    EXPECT_EQ(take(HK_SUPERSLAB_BYTES), s[i]);
     EXPECT(hk_superslab_unmap(s[i]));
   }
   hk_cache_stats(&after);
@@ -77,7 +79,7 @@ HK_TEST(beyond_the_limit_on_their_number_the_oldest_go) {
   for (int i = 0; i < 5; i++) s[i] = put_new(HK_SUPERSLAB_BYTES, false);
   EXPECT_EQ(cached(), 3);
   for (int i = 4; i >= 2; i--) {
-    EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), s[i]);
+    EXPECT_EQ(take(HK_SUPERSLAB_BYTES), s[i]);
     EXPECT(hk_superslab_unmap(s[i]));
   }
   end();
@@ -133,7 +135,7 @@ HK_TEST(time_spent_in_use_does_not_count_as_age) {
   begin(256, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *superslab = put_new(HK_SUPERSLAB_BYTES, false);
   fake_os.now_ns += 50 * SECOND_NS;
-  EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), superslab);
+  EXPECT_EQ(take(HK_SUPERSLAB_BYTES), superslab);
   fake_os.now_ns += 50 * SECOND_NS;
   (void)hk_cache_put(superslab);
   EXPECT_EQ(cached(), 1);
@@ -173,7 +175,7 @@ HK_TEST(unseen_memory_goes_before_seen_memory_that_is_older) {
   (void)put_new(HK_SUPERSLAB_BYTES, false);
   EXPECT_EQ(cached(), 2);
   for (int i = 1; i >= 0; i--) {
-    EXPECT_EQ(hk_cache_take(HK_SUPERSLAB_BYTES), seen[i]);
+    EXPECT_EQ(take(HK_SUPERSLAB_BYTES), seen[i]);
     EXPECT(hk_superslab_unmap(seen[i]));
   }
   end();
@@ -195,11 +197,12 @@ HK_TEST(the_policy_batch_gives_pages_back_and_keep_does_not) {
 HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
   begin(256, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *huge = put_new(9 * HK_MIB, false);
-  EXPECT(hk_cache_take(9 * HK_MIB + HK_SLAB_BYTES) == NULL);
-  EXPECT(hk_cache_take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
-  EXPECT_EQ(hk_cache_take(8 * HK_MIB), huge);
+  EXPECT(take(9 * HK_MIB + HK_SLAB_BYTES) == NULL);
+  EXPECT(take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
+  EXPECT_EQ(take(8 * HK_MIB), huge);
   (void)hk_cache_put(huge);
-  EXPECT_EQ(hk_cache_take(9 * HK_MIB), huge);
+  EXPECT(hk_cache_take(8 * HK_MIB, 9 * HK_MIB - 1) == NULL);
+  EXPECT_EQ(hk_cache_take(9 * HK_MIB, 9 * HK_MIB), huge);
   EXPECT(hk_superslab_unmap(huge));
   end();
 }
@@ -207,10 +210,10 @@ HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
 HK_TEST(superslabs_and_huge_mappings_never_stand_in_for_each_other) {
   begin(256, 60, HK_FREE_POLICY_KEEP);
   (void)put_new(HK_SUPERSLAB_BYTES + HK_SLAB_BYTES, false);
-  EXPECT(hk_cache_take(HK_SUPERSLAB_BYTES) == NULL);
+  EXPECT(take(HK_SUPERSLAB_BYTES) == NULL);
   hk_test_empty_cache();
   (void)put_new(HK_SUPERSLAB_BYTES, false);
-  EXPECT(hk_cache_take(HK_SUPERSLAB_BYTES + HK_SLAB_BYTES) == NULL);
+  EXPECT(take(HK_SUPERSLAB_BYTES + HK_SLAB_BYTES) == NULL);
   end();
 }
 

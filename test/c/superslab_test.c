@@ -219,6 +219,7 @@ HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
 }
 
 HK_TEST(a_huge_mapping_has_one_record_and_little_metadata) {
+  hk_test_prepare_map();
   fake_os_begin();
   size_t bytes = 5 * HK_SUPERSLAB_BYTES + HK_SLAB_BYTES;
   hk_superslab_t *superslab = hk_superslab_map(bytes);

@@ -10,10 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/options.h"
+#include "arena/arena.h"
 #include "harness.h"
 #include "os/os.h"
 #include "super/cache.h"
+#include "super/map.h"
 
 /* --- Random numbers ---------------------------------------------------------------------------- */
 
@@ -79,6 +80,7 @@ static struct {
   uint64_t now_ns;                           /* the time, which stands still */
   uint64_t maps, unmaps, purges, advices;    /* calls that arrived */
   size_t mapped_bytes;                       /* mapped through here and not unmapped */
+  size_t slab_bytes;                         /* of which SuperSlabs and huge mappings */
   bool advice;                               /* the last one */
 } fake_os;
 
@@ -88,6 +90,7 @@ static inline void *fake_os_map(size_t bytes, size_t alignment) {
   fake_os.maps_allowed--;
   void *address = hk_os_native.map(bytes, alignment);
   if (address != NULL) fake_os.mapped_bytes += bytes;
+  if (address != NULL && bytes >= HK_SUPERSLAB_BYTES) fake_os.slab_bytes += bytes;
   return address;
 }
 
@@ -95,6 +98,7 @@ static inline hk_os_result_t fake_os_unmap(void *address, size_t bytes) {
   fake_os.unmaps++;
   if (fake_os.unmap_result != HK_OS_DONE) return fake_os.unmap_result;
   fake_os.mapped_bytes -= bytes;
+  if (bytes >= HK_SUPERSLAB_BYTES) fake_os.slab_bytes -= bytes;
   return hk_os_native.unmap(address, bytes);
 }
 
@@ -116,6 +120,19 @@ static inline uint64_t fake_os_now_ns(void) { return fake_os.now_ns; }
 /* Empties the process-wide cache, whatever its limits. */
 static inline void hk_test_empty_cache(void) { hk_cache_expire(UINT64_MAX); }
 
+/* Gives the address map the leaves around here, so that no later map is one of its own. To be called
+ * while no SuperSlab is mapped. */
+static inline void hk_test_prepare_map(void) {
+  uintptr_t reach = (uintptr_t)64 << 30;
+  hk_test_empty_cache();
+  void *probe = hk_os_map(HK_SUPERSLAB_BYTES, HK_SUPERSLAB_BYTES);
+  uintptr_t here = (uintptr_t)probe;
+  EXPECT(hk_os_unmap(probe, HK_SUPERSLAB_BYTES));
+  hk_superslab_t around = {.base = (char *)(here - reach), .bytes = 2 * reach};
+  EXPECT(hk_map_insert(&around));
+  hk_map_remove(&around);
+}
+
 /* Puts the fake OS in place, well-behaved and with all counts at 0, over an empty cache. */
 static inline void fake_os_begin(void) {
   static const hk_os_prims_t prims = {.map = fake_os_map,
@@ -135,6 +152,45 @@ static inline void fake_os_end(void) {
   fake_os.unmap_result = HK_OS_DONE;
   hk_test_empty_cache();
   hk_os_replace(NULL);
+}
+
+/* --- Arenas ------------------------------------------------------------------------------------ */
+
+/* An arena with the default classes and a limit; 0: none. */
+static inline hk_arena_t *hk_test_arena(uint64_t max_bytes) {
+  hk_arena_t *arena = NULL;
+  hk_arena_options_t options = {.max_bytes = max_bytes};
+  EXPECT_EQ(hk_arena_create(&options, &arena), HK_OK);
+  return arena;
+}
+
+static inline hk_arena_stats_t hk_test_stats(hk_arena_t *arena) {
+  hk_arena_stats_t stats;
+  hk_arena_stats(arena, &stats);
+  return stats;
+}
+
+/* Bin of the default table that serves `size_bytes`. */
+static inline uint32_t hk_test_bin(size_t size_bytes) {
+  return hk_classes_bin(hk_classes_default(), size_bytes);
+}
+
+/* Address of a block of a class, from the public edges alone. */
+static inline char *hk_test_address(hk_arena_t *arena, uint32_t ref) {
+  hk_slab_info_t info;
+  if (hk_slab_info(arena, ref >> HK_REF_INDEX_BITS, &info) != HK_OK) return NULL;
+  uint32_t index = ref & HK_REF_INDEX_MASK;
+  if (index == 0) return info.address;
+  return (char *)info.address + index * hk_arena_classes(arena)->bins[info.bin].stride_bytes;
+}
+
+/* Retires every slab that is empty; returns how many. */
+static inline uint32_t hk_test_retire_all(hk_arena_t *arena) {
+  uint32_t retired = 0;
+  for (int32_t slab; (slab = hk_next_retirable(arena, 0)) >= 0; retired++) {
+    if (!EXPECT(hk_retire(arena, (uint32_t)slab) == HK_OK)) break;
+  }
+  return retired;
 }
 
 /* --- Options and child processes ---------------------------------------------------------------- */

@@ -1,0 +1,78 @@
+/**
+ * Child: runs a script in a Node of its own, on the built package.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const PACKAGE_ROOT = join(__dirname, '..', '..', '..');
+
+export interface ChildOptions {
+  /** Set for the child; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Arguments of node itself. */
+  readonly nodeArguments?: readonly string[];
+  readonly cwd?: string;
+}
+
+export interface ChildResult {
+  /** null: ended by a signal. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A stale copy must never answer for the sources. */
+function assertBuilt(): void {
+  const built = join(PACKAGE_ROOT, 'dist', 'index.mjs');
+  const lib = join(PACKAGE_ROOT, 'lib');
+  const builtAt = existsSync(built) ? statSync(built).mtimeMs : 0;
+  for (const file of readdirSync(lib)) {
+    if (statSync(join(lib, file)).mtimeMs > builtAt) {
+      throw new Error(`dist/ is older than lib/${file}: run \`npm run build:ts\``);
+    }
+  }
+}
+
+/** An environment in which no switch of the package is set by accident. */
+export function cleanEnvironment(extra: ChildOptions['env'] = {}): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!name.startsWith('HAKMEM_') && name !== 'NODE_OPTIONS') env[name] = value;
+  }
+  for (const [name, value] of Object.entries(extra)) env[name] = value;
+  return env;
+}
+
+/** Runs a program to its end. */
+export function run(
+  program: string,
+  programArguments: readonly string[],
+  options: ChildOptions = {},
+): Promise<ChildResult> {
+  return new Promise((resolve) => {
+    const { cwd = PACKAGE_ROOT, env } = options;
+    const child = execFile(
+      program,
+      [...programArguments],
+      { cwd, env: cleanEnvironment(env), timeout: 50_000, maxBuffer: 64 * 1024 * 1024 },
+      (_error, stdout, stderr) => {
+        resolve({ exitCode: child.exitCode, signal: child.signalCode, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** Runs CommonJS source, in which `require('hakmem-arena')` is the built package. */
+export function runScript(source: string, options: ChildOptions = {}): Promise<ChildResult> {
+  assertBuilt();
+  return run(process.execPath, [...(options.nodeArguments ?? []), '-e', source], options);
+}
+
+/** Runs a script that must succeed and print one JSON value. */
+export async function resultOf<T>(source: string, options: ChildOptions = {}): Promise<T> {
+  const { exitCode, signal, stdout, stderr } = await runScript(source, options);
+  if (exitCode !== 0) throw new Error(`child ended with ${String(exitCode ?? signal)}:\n${stderr}`);
+  return JSON.parse(stdout) as T;
+}

@@ -1,0 +1,105 @@
+/**
+ * Sums: the equations that statistics must satisfy whenever the arena is quiet.
+ *
+ * Plain comparisons instead of `expect`, because this runs after every step of long runs.
+ */
+import type { ArenaStats, BinStats, ClassStats, HeapTotals } from '../../../lib/index';
+
+const SLAB_BYTES = 64 * 1024;
+
+type Row = Omit<BinStats, 'blockSize'>;
+
+function equal(actual: number, expected: number, what: string): void {
+  if (actual !== expected) throw new Error(`${what}: ${actual}, expected ${expected}`);
+}
+
+function checkRow(row: Row, name: string): void {
+  for (const [field, value] of Object.entries(row)) {
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) {
+      throw new Error(`${name}.${field} is ${value}`);
+    }
+  }
+  equal(row.fast + row.slow, row.allocs, `${name}: fast + slow = allocs`);
+  equal(row.local + row.remote, row.frees, `${name}: local + remote = frees`);
+  equal(row.allocs - row.frees, row.live, `${name}: allocs - frees = live`);
+  equal(
+    row.live + row.frontBlocks + row.freeBlocks + row.remoteBlocks,
+    row.capacity,
+    `${name}: live + frontBlocks + freeBlocks + remoteBlocks = capacity`,
+  );
+  if (row.liveBytes > row.blockBytes) {
+    throw new Error(`${name}: ${row.liveBytes} bytes live in blocks of ${row.blockBytes} bytes`);
+  }
+  if (row.partialSlabs > row.slabs) throw new Error(`${name}: more partial slabs than slabs`);
+  if (row.highWater < row.live) throw new Error(`${name}: more live than ever before`);
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
+
+/** A class is the sum of its bins, field by field. */
+function checkClass(row: ClassStats): void {
+  checkRow(row, row.name);
+  for (const bin of row.bins) {
+    const name = `${row.name}/${bin.blockSize}`;
+    checkRow(bin, name);
+    if (bin.blockSize > 0) equal(bin.live * bin.blockSize, bin.blockBytes, `${name}: blockBytes`);
+  }
+  for (const [field, value] of Object.entries(row) as [keyof Row | 'name' | 'maxSize', unknown][]) {
+    if (typeof value !== 'number' || field === 'name' || field === 'maxSize') continue;
+    equal(
+      sum(row.bins, (bin) => bin[field]),
+      value,
+      `${row.name}.${field} over its bins`,
+    );
+  }
+}
+
+/** Throws an error that names the equation which does not hold. */
+export function checkSums<T extends ArenaStats | HeapTotals>(stats: T): T {
+  const { bytes, classes } = stats;
+  for (const row of classes) checkClass(row);
+  equal(
+    bytes.live + bytes.front + bytes.freeInSlab + bytes.freeSlabs + bytes.slack,
+    bytes.committed,
+    'live + front + freeInSlab + freeSlabs + slack = committed',
+  );
+  equal(bytes.committed + bytes.cached, bytes.mapped, 'committed + cached = mapped');
+  equal(
+    sum(classes, (row) => row.liveBytes),
+    bytes.live,
+    'bytes.live over the classes',
+  );
+  equal(sum(classes, (row) => row.slabs) * SLAB_BYTES, bytes.used, 'slabs * 64 KB = used');
+  if (bytes.used > bytes.committed) throw new Error('more bytes used than committed');
+  return stats;
+}
+
+/** All classes in one row. */
+export interface Totals {
+  readonly allocs: number;
+  readonly frees: number;
+  readonly live: number;
+  readonly liveBytes: number;
+  readonly slow: number;
+}
+
+/** Sums over all classes of statistics whose equations hold. */
+export function totalsOf(stats: ArenaStats): Totals {
+  const { classes } = checkSums(stats);
+  return {
+    allocs: sum(classes, (row) => row.allocs),
+    frees: sum(classes, (row) => row.frees),
+    live: sum(classes, (row) => row.live),
+    liveBytes: sum(classes, (row) => row.liveBytes),
+    slow: sum(classes, (row) => row.slow),
+  };
+}
+
+/** The row of a class by name. */
+export function rowOf(stats: ArenaStats | HeapTotals, name: string): ClassStats {
+  const row = stats.classes.find((one) => one.name === name);
+  if (row === undefined) throw new Error(`no class ${name}`);
+  return row;
+}
