@@ -101,6 +101,7 @@ export class Front {
   /** A Buffer at a multiple of `alignment`, a power of two up to 4096. */
   takeAligned(size: number, alignment: number, mark: number): Buffer {
     validateSize(size);
+    if (this.#ended) throw this.refusal(undefined);
     if (size === 0 || size > CLASS_SIZE_MAX) return this.#takeSlow(size, mark);
     const { strides } = this.#options;
     const natural = this.#classIndexFor(size);

@@ -6,7 +6,8 @@ import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { native } from './native';
 import type { ArenaOptions } from './types';
 
-const MAX_BYTES_MAX = Number.MAX_SAFE_INTEGER;
+/** All of a usual user address space; the core takes no larger limit. */
+const MAX_BYTES_MAX = 2 ** 47;
 const CLASS_COUNT_MAX = 64;
 const CLASS_SIZE_MAX = 65536;
 const ALIGNMENT_MAX = 4096;

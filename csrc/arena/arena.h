@@ -35,7 +35,7 @@ typedef struct hk_large_kind_t {
 typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge ones */
-  hk_cell_t count, empties, adopted, committed_bytes, used_bytes;
+  hk_cell_t count, empties, adopted, committed_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 

@@ -1,6 +1,7 @@
 /* The slab edge: what a front may know of a slab, and the promise that an exposed one stays put. */
 #include "arena/arena.h"
 #include "arena/large.h"
+#include "arena/supply.h"
 #include "base/assert.h"
 
 /* A slab that a front can have blocks of: in a class, or first of a run. */
@@ -22,8 +23,10 @@ hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab_number, hk_slab_
 }
 
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab_number, bool exposed) {
-  hk_slab_t *slab = front_slab(arena, slab_number);
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
   if (slab == NULL) return HK_NOT_OWNED;
+  bool lost = slab->state == HK_SLAB_LOST && !exposed;
+  if (!lost && front_slab(arena, slab_number) == NULL) return HK_NOT_OWNED;
   if (slab->exposed == exposed) return HK_OK;
   slab->exposed = exposed;
   if (exposed) {
@@ -31,6 +34,7 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab_number, bool ex
     hk_cell_add(&arena->exposed_slabs, 1);
   } else {
     hk_cell_sub(&arena->exposed_slabs, 1);
+    if (lost) hk_supply_give_lost(arena, slab);
   }
   return HK_OK;
 }
@@ -40,8 +44,10 @@ void hk_slab_conceal_all(hk_arena_t *arena) {
     hk_superslab_t *superslab = arena->superslabs[i];
     if (superslab == NULL) continue;
     for (uint32_t slot = 0; slot < superslab->slab_count; slot++) {
-      superslab->slabs[slot].exposed = false;
+      if (!superslab->slabs[slot].exposed) continue;
+      (void)hk_slab_set_exposed(arena, superslab->index * HK_SUPERSLAB_SLABS + slot, false);
+      /* A lost slab may have been the last of its SuperSlab, which is gone then. */
+      if (arena->superslabs[i] != superslab) break;
     }
   }
-  hk_cell_set(&arena->exposed_slabs, 0);
 }

@@ -5,9 +5,11 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 
-/* Empty slabs a class may gather before it offers some for retirement, and how many it keeps then: a
- * few, and a share of all it has, because a class with few blocks per slab empties slabs by chance
- * alone. Two thresholds, so that a class that swings by one slab never retires and never asks. */
+/* Empty slabs a class may gather before it offers some for retirement, and how many it keeps then.
+ * Generous, because retiring a slab that JavaScript sees detaches its ArrayBuffer, and after the first
+ * detach the engine checks every typed array access it compiles. A share of all, because a class with
+ * few blocks per slab empties slabs by chance alone. Two thresholds, so that a class that swings by a
+ * few slabs never retires and never asks. What is kept here, trim gives back. */
 static uint64_t empty_high(const hk_heap_bin_t *b) { return 16 + hk_cell_get(&b->slabs) / 2; }
 static uint64_t empty_low(const hk_heap_bin_t *b) { return 4 + hk_cell_get(&b->slabs) / 4; }
 

@@ -117,6 +117,10 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
     s->bytes_slack += minus(b->block_bytes, b->live_bytes);
     used += all;
   }
+  /* Lost slabs are used and serve nobody. */
+  uint64_t lost = hk_cell_get(&arena->supply.lost_bytes);
+  s->bytes_slack += lost;
+  used += lost;
   s->bytes_used = hk_cell_get(&arena->supply.used_bytes);
   s->bytes_committed = hk_cell_get(&arena->supply.committed_bytes);
   s->bytes_free_slabs = minus(s->bytes_committed, used);

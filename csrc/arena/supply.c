@@ -180,6 +180,7 @@ size_t hk_supply_release_empties(hk_arena_t *arena, uint64_t keep) {
 
 void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
+  uint64_t lost_bytes = 0;
   for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
     hk_superslab_t *superslab = arena->superslabs[i];
     if (superslab == NULL) {
@@ -188,15 +189,18 @@ void hk_supply_reset(hk_arena_t *arena) {
     }
     bool was_empty = superslab->used_slots == 0;
     list_remove(list_of(supply, superslab), superslab);
-    hk_superslab_reset(superslab);
+    size_t lost = hk_superslab_reset(superslab);
+    lost_bytes += lost;
     list_push(list_of(supply, superslab), superslab);
+    if (lost > 0) continue;
     if (hk_superslab_is_huge(superslab)) {
       (void)release(arena, superslab);
     } else if (!was_empty) {
       hk_cell_add(&supply->empties, 1);
     }
   }
-  hk_cell_set(&supply->used_bytes, 0);
+  hk_cell_set(&supply->used_bytes, lost_bytes);
+  hk_cell_set(&supply->lost_bytes, lost_bytes);
 }
 
 size_t hk_supply_trim(hk_arena_t *arena) {
@@ -207,4 +211,16 @@ size_t hk_supply_trim(hk_arena_t *arena) {
   purged += hk_supply_release_empties(arena, 0);
   hk_cache_expire(hk_os_now_ns());
   return purged;
+}
+
+void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  uint32_t span = slab->span_slabs;
+  hk_cell_sub(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : span * HK_SLAB_BYTES);
+  for (uint32_t i = 0; i < span; i++) slab[i].state = HK_SLAB_UNUSED;
+  if (huge) {
+    hk_supply_give_huge(arena, slab);
+  } else {
+    hk_supply_give(arena, slab, span);
+  }
 }

@@ -22,8 +22,12 @@ void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count);
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab);
 void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab);
 
-/* Makes every slot unused. Huge mappings go to the cache, SuperSlabs stay. */
+/* Makes every slot unused, but those of exposed slabs, which are lost until they are concealed. Huge
+ * mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
+
+/* Gives back a lost slab, or run or huge mapping, that is no longer exposed. */
+void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab);
 
 /* Gives empty SuperSlabs to the cache until `keep` are left. Returns bytes purged on the way. */
 size_t hk_supply_release_empties(hk_arena_t *arena, uint64_t keep);

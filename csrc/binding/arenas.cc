@@ -102,13 +102,14 @@ napi_value DestroyArena(napi_env env, napi_callback_info info) {
   return Int32(env, 0);
 }
 
-// resetArena(arena) -> 0 | -status
+// resetArena(arena) -> 0
 napi_value ResetArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   if (!arguments.ok()) return arguments.Refuse();
   ConcealAll(env, arena);
-  return Failure(env, hk_arena_reset(arena->core));
+  hk_arena_reset(arena->core);
+  return Int32(env, 0);
 }
 
 // trimArena(arena) -> bytes given back to the OS

@@ -46,8 +46,9 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **aren
  * destroy an arena whose owner no longer uses it. No slab may be exposed: HK_SLAB_BUSY. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
-/* Frees every block at once and keeps the SuperSlabs. No slab may be exposed: HK_SLAB_BUSY. */
-hk_status_t hk_arena_reset(hk_arena_t *arena);
+/* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
+ * arena until hk_slab_set_exposed says that it is not any more. */
+void hk_arena_reset(hk_arena_t *arena);
 
 /* Gives back to the OS what is not in use: pages of free slabs, empty SuperSlabs, the caches.
  * Empty slabs count as free only after hk_retire. Returns bytes given back. */

@@ -19,6 +19,7 @@ typedef enum hk_slab_state_t {
   HK_SLAB_CLASS,    /* serves one size class */
   HK_SLAB_RUN,      /* first slab of a run, or of a huge mapping: one block */
   HK_SLAB_RUN_TAIL, /* the others of a run */
+  HK_SLAB_LOST,     /* taken back by a reset while exposed: unusable until it is concealed */
 } hk_slab_state_t;
 
 /* Which list of the heap a slab is on. */
@@ -40,7 +41,7 @@ struct hk_slab_t {
   uint64_t *free_bits;              /* inline_bits or this slab's part of the pool */
   hk_slab_t *next, *prev;           /* in the heap's list `list` */
   uint32_t slot;                    /* constant: 0..31 in its SuperSlab */
-  uint32_t span_slabs;              /* RUN: slabs of the run; else 1 */
+  uint32_t span_slabs;              /* RUN, LOST: slabs of the run; else 1 */
   uint16_t capacity;
   uint16_t free_count;
   uint16_t low_word;

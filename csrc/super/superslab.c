@@ -91,15 +91,28 @@ static void clear_remote(hk_slab_t *slab) {
   atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
 }
 
-void hk_superslab_reset(hk_superslab_t *superslab) {
-  for (uint32_t i = 0; i < superslab->slab_count; i++) {
+static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
+  clear_remote(slab);
+  slab->state = (uint8_t)state;
+  slab->list = HK_SLAB_LIST_NONE;
+}
+
+size_t hk_superslab_reset(hk_superslab_t *superslab) {
+  uint32_t lost_slots = 0;
+  for (uint32_t i = 0; i < superslab->slab_count;) {
     hk_slab_t *slab = &superslab->slabs[i];
-    HK_ASSERT(!slab->exposed);
-    clear_remote(slab);
-    slab->state = HK_SLAB_UNUSED;
-    slab->list = HK_SLAB_LIST_NONE;
+    bool lost = slab->exposed;
+    uint32_t span = slab->state == HK_SLAB_UNUSED ? 1 : slab->span_slabs;
+    if (lost) lost_slots |= slot_mask(i, span);
+    reset_slab(slab, lost ? HK_SLAB_LOST : HK_SLAB_UNUSED);
+    for (uint32_t tail = 1; tail < span && !lost; tail++) {
+      reset_slab(slab + tail, HK_SLAB_UNUSED);
+    }
+    i += span;
   }
-  superslab->used_slots = 0;
+  superslab->used_slots = lost_slots;
+  if (hk_superslab_is_huge(superslab)) return lost_slots != 0 ? superslab->bytes : 0;
+  return hk_popcount32(lost_slots) * HK_SLAB_BYTES;
 }
 
 /* Calls `apply` on each stretch of dirty unused slots; those it accepts are clean afterwards. */

@@ -16,8 +16,7 @@ export interface Options {
   timeoutMs: number;
 }
 
-const DEFAULT_FRAMES = 600_000;
-const DEFAULT_KEEP = 1024;
+const DEFAULT_FRAMES = 1_200_000;
 const QUICK_FRAMES = 20_000;
 const MAX_FRAMES = 20_000_000;
 const MAX_INPUT_BYTES = 512 * 2 ** 20;
@@ -33,13 +32,13 @@ checks every byte of every reply.
   --frames N        frames to measure, going round the input as often as needed (${DEFAULT_FRAMES})
   --window N        frames in flight per connection, 1..4096 (64)
   --connections N   connections, 1..64 (1)
-  --keep N          latest requests that the service keeps per connection (${DEFAULT_KEEP})
+  --keep N          latest requests that the service keeps per connection (0)
   --mix NAME        frame sizes: service (many repeat) or spread (hardly any do) (service)
   --reads HOW       service reads into one buffer of its own, or from 'data' events (buffer)
   --min N, --max N  bounds of the frame sizes in bytes, ${MIN_FRAME_BYTES}..${MAX_FRAME_BYTES}
   --seed N          seed of the sizes (1)
   --rivals WHICH    both, arena or buffer (both)
-  --quick           ${QUICK_FRAMES} frames from the first 8 MB of the input
+  --quick           only ${QUICK_FRAMES} frames, from the first 8 MB of the input
   --timeout N       give up after N seconds without progress (30)
   --fault KIND      break something on purpose, to see that it is noticed: digest, crash or hang
   --json            print one JSON object instead of the table
@@ -68,7 +67,7 @@ export function parseCommandLine(args: string[]): Options | undefined {
       warmupFrames: Math.min(20_000, Math.ceil(frames / 4)),
       window: number('window', 64, 1, 4096),
       connections: number('connections', 1, 1, 64),
-      keep: number('keep', DEFAULT_KEEP, 0, 1_000_000),
+      keep: number('keep', 0, 0, 1_000_000),
       mix: oneOf<MixName>('mix', values.mix ?? 'service', MIXES),
       minBytes,
       maxBytes,

@@ -76,12 +76,13 @@ export function formatHeading(options: Options, input: Input): string {
   const used = Math.min(input.bytes, scenario.maxInputBytes);
   const first = used < input.bytes ? `the first ${megabytes(used)} of ` : '';
   const files = input.files.length === 1 ? '' : ` in ${input.files.length} files`;
-  const each = scenario.connections === 1 ? '1 connection' : `${scenario.connections} connections`;
+  const sizes = `mix '${scenario.mix}', ${scenario.minBytes}..${scenario.maxBytes} bytes`;
+  const kept = scenario.keep === 0 ? 'no frames' : `the latest ${count(scenario.keep)} frames`;
   return [
-    `input   ${first}${scenario.path} (${megabytes(input.bytes)}${files})`,
-    `load    ${count(scenario.frames)} frames, mix '${scenario.mix}', ${scenario.minBytes}..${scenario.maxBytes} bytes, ` +
-      `${each}, window ${scenario.window}, seed ${scenario.seed}`,
-    `service reads from ${READS_TEXT[scenario.reads]}, keeps ${count(scenario.keep)} requests per connection`,
+    `input    ${first}${scenario.path} (${megabytes(input.bytes)}${files})`,
+    `frames   ${count(scenario.frames)}, ${sizes}, seed ${scenario.seed}`,
+    `traffic  connections: ${scenario.connections}, frames in flight on each: ${scenario.window}`,
+    `service  reads from ${READS_TEXT[scenario.reads]}, keeps ${kept}`,
   ].join('\n');
 }
 

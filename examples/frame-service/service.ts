@@ -2,7 +2,6 @@
 // broker, because a socket that connects can be given a buffer to read into, and one that was
 // accepted cannot. Answers requests, and reports what that cost.
 
-import { once } from 'node:events';
 import { breakLater } from './faults';
 import { ParentLink } from './link';
 import { BufferMemory, type Memory, type Rival } from './memory';
@@ -23,11 +22,11 @@ async function main(): Promise<void> {
   const { rival, scenario, port } = await link.next('start');
   const memory = await openMemory(rival);
   const tally = { frames: 0 };
-  const closed: Promise<unknown>[] = [];
+  const closed: Promise<void>[] = [];
   for (let i = 0; i < scenario.connections; i++) {
     const { socket } = new ServiceConnection(memory, tally, scenario, port);
     socket.on('error', (error) => link.fail(error));
-    closed.push(once(socket, 'close'));
+    closed.push(new Promise((resolve) => socket.once('close', () => resolve())));
   }
 
   await link.next('mark');

@@ -152,14 +152,14 @@ static void make_empties(hk_arena_t *arena, uint32_t bin, uint32_t slabs) {
   flush(arena, bin, refs, slabs * capacity);
 }
 
-/* Frees slab after slab of `count` and expects offers to start above three and a quarter of all,
- * and to end at one and an eighth of all. */
+/* Frees slab after slab of `count` and expects offers to start above sixteen and a half of all,
+ * and to end at four and a quarter of all. */
 static void check_thresholds(uint32_t count) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(4096), capacity = capacity_of(bin);
   take(arena, bin, refs, count * capacity + 1);
   uint32_t slabs = count + 1, empties = 0;
-  for (; empties < 3 + slabs / 4; empties++) {
+  for (; empties < 16 + slabs / 2; empties++) {
     EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
     flush(arena, bin, refs + empties * capacity, capacity);
   }
@@ -169,15 +169,15 @@ static void check_thresholds(uint32_t count) {
     EXPECT(hk_slab_is_retirable(arena, (uint32_t)slab));
     if (!EXPECT(hk_retire(arena, (uint32_t)slab) == HK_OK)) break;
   }
-  EXPECT(empties == 1 + slabs / 8 || empties == 1 + (slabs + 1) / 8);
+  EXPECT(empties == 4 + slabs / 4 || empties == 4 + (slabs + 1) / 4);
   EXPECT_EQ(bin_stats(arena, bin).slabs, slabs);
   EXPECT(hk_arena_is_valid(arena));
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
 HK_TEST(a_class_starts_to_offer_empty_slabs_at_one_threshold_and_stops_at_another) {
-  check_thresholds(5);
   check_thresholds(40);
+  check_thresholds(100);
   check_thresholds(300);
 }
 
@@ -186,7 +186,7 @@ HK_TEST(a_reset_forgets_that_a_class_was_giving_up_slabs) {
   uint32_t bin = hk_test_bin(1024);
   make_empties(arena, bin, 40);
   EXPECT(hk_next_retirable(arena, UINT32_MAX) >= 0);
-  EXPECT_EQ(hk_arena_reset(arena), HK_OK);
+  hk_arena_reset(arena);
   make_empties(arena, bin, 3);
   EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -233,7 +233,6 @@ HK_TEST(an_exposed_slab_keeps_its_class_until_it_is_concealed) {
   EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
   flush(arena, bin, refs, 1);
   EXPECT_EQ(hk_retire(arena, 0), HK_SLAB_BUSY);
-  EXPECT_EQ(hk_arena_reset(arena), HK_SLAB_BUSY);
   EXPECT_EQ(hk_arena_destroy(arena), HK_SLAB_BUSY);
   EXPECT_EQ(hk_slab_info(arena, 0, &info), HK_OK);
   EXPECT(info.exposed);
@@ -255,9 +254,39 @@ HK_TEST(concealing_all_slabs_at_once_ends_every_exposure) {
   }
   EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &large), HK_OK);
   EXPECT_EQ(hk_slab_set_exposed(arena, large >> HK_REF_INDEX_BITS, true), HK_OK);
-  EXPECT_EQ(hk_arena_reset(arena), HK_SLAB_BUSY);
   hk_slab_conceal_all(arena);
-  EXPECT_EQ(hk_arena_reset(arena), HK_OK);
+  hk_arena_reset(arena);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(slabs_exposed_at_a_reset_are_lost_until_they_are_concealed) {
+  hk_arena_t *arena = hk_test_arena(0);
+  uint32_t bin = hk_test_bin(1024);
+  uint32_t run, huge;
+  hk_slab_info_t info;
+  hk_arena_stats_t stats;
+  take(arena, bin, refs, 1);
+  uint32_t slabs[3] = {refs[0] >> HK_REF_INDEX_BITS};
+  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_SLAB_BYTES, &run), HK_OK);
+  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &huge), HK_OK);
+  slabs[1] = run >> HK_REF_INDEX_BITS;
+  slabs[2] = huge >> HK_REF_INDEX_BITS;
+  for (int i = 0; i < 3; i++) EXPECT_EQ(hk_slab_set_exposed(arena, slabs[i], true), HK_OK);
+  hk_arena_reset(arena);
+  EXPECT_EQ(hk_arena_used_bytes(arena), 4 * HK_SLAB_BYTES + 3 * HK_MIB);
+  EXPECT_EQ(hk_flush(arena, bin, refs, 1), HK_NOT_OWNED);
+  EXPECT_EQ(hk_large_free(arena, run), HK_NOT_OWNED);
+  EXPECT_EQ(hk_slab_info(arena, slabs[0], &info), HK_NOT_OWNED);
+  EXPECT_EQ(hk_slab_set_exposed(arena, slabs[0], true), HK_NOT_OWNED);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_SLAB_BUSY);
+  hk_arena_stats(arena, &stats);
+  EXPECT_EQ(stats.bytes_slack, 4 * HK_SLAB_BYTES + 3 * HK_MIB);
+  EXPECT(hk_arena_is_valid(arena));
+  for (int i = 0; i < 3; i++) {
+    EXPECT_EQ(hk_slab_set_exposed(arena, slabs[i], false), HK_OK);
+    EXPECT(hk_arena_is_valid(arena));
+  }
+  EXPECT_EQ(hk_arena_used_bytes(arena), 0);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
@@ -400,7 +429,7 @@ HK_TEST(a_reset_drops_remote_frees_that_nobody_collected) {
   for (int round = 0; round < 3; round++) {
     take(arena, bin, refs, 300);
     for (uint32_t i = 0; i < 300; i += 2) EXPECT_EQ(put_remote(arena, refs[i]), HK_OK);
-    EXPECT_EQ(hk_arena_reset(arena), HK_OK);
+    hk_arena_reset(arena);
     EXPECT_EQ(bin_stats(arena, bin).remote_blocks, 0);
     EXPECT(hk_arena_is_valid(arena));
   }
@@ -473,6 +502,7 @@ HK_TEST_MAIN(a_refill_hands_out_low_addresses_first, a_batch_is_never_longer_tha
              asked_to_keep_nothing_a_class_gives_up_its_current_slab_as_well,
              a_slab_with_a_block_out_is_busy, an_exposed_slab_keeps_its_class_until_it_is_concealed,
              concealing_all_slabs_at_once_ends_every_exposure,
+             slabs_exposed_at_a_reset_are_lost_until_they_are_concealed,
              a_double_free_gives_a_code_and_the_rest_of_the_batch_is_taken,
              references_that_are_no_blocks_of_the_bin_give_a_code_and_lose_nothing,
              the_first_bad_reference_of_a_batch_names_the_status,

@@ -13,6 +13,8 @@ export interface ChildOptions {
   /** Arguments of node itself. */
   readonly nodeArguments?: readonly string[];
   readonly cwd?: string;
+  /** Limit on the child's address space; not on Windows. */
+  readonly addressSpaceKib?: number;
 }
 
 export interface ChildResult {
@@ -67,7 +69,12 @@ export function run(
 /** Runs CommonJS source, in which `require('hakmem-arena')` is the built package. */
 export function runScript(source: string, options: ChildOptions = {}): Promise<ChildResult> {
   assertBuilt();
-  return run(process.execPath, [...(options.nodeArguments ?? []), '-e', source], options);
+  const { nodeArguments = [], addressSpaceKib } = options;
+  const nodeAndSource = [process.execPath, ...nodeArguments, '-e', source];
+  if (addressSpaceKib === undefined) return run(nodeAndSource[0]!, nodeAndSource.slice(1), options);
+  // The shell limits itself and then becomes Node.
+  const limit = `ulimit -v ${addressSpaceKib} && exec "$@"`;
+  return run('sh', ['-c', limit, 'sh', ...nodeAndSource], options);
 }
 
 /** Runs a script that must succeed and print one JSON value. */
