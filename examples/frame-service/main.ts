@@ -47,7 +47,13 @@ function complain(error: unknown): void {
   process.exitCode = known ? 2 : 1;
 }
 
+/** Ends at once, and below the progress line. The exit takes the children with it. */
+function stop(exitCode: number): void {
+  if (process.stdout.isTTY) process.stdout.write('\n');
+  process.exit(exitCode);
+}
+
 process.on('exit', killAllChildren);
-process.once('SIGINT', () => process.exit(130));
-process.once('SIGTERM', () => process.exit(143));
+process.once('SIGINT', () => stop(130));
+process.once('SIGTERM', () => stop(143));
 main().catch(complain);
