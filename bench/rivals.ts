@@ -14,8 +14,8 @@ function arenaPlayer(): Player {
   return ({ slots, sizes }, live) => {
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i]!;
-      const old = live[slot]!;
-      if (old !== null) {
+      const old = live[slot];
+      if (old) {
         arena.free(old);
         live[slot] = null;
       } else {

@@ -21,7 +21,7 @@ export type FromValue =
 
 type Fill = string | Uint8Array | number;
 
-const bufferFrom = Buffer.from as (...args: unknown[]) => Buffer;
+const bufferFrom = Buffer.from.bind(Buffer) as (...args: unknown[]) => Buffer;
 
 export function takeUnsafe(front: Front, size: number, alignment: number, mark: number): Buffer {
   validateAlignment(alignment);

@@ -3,7 +3,7 @@
  * HAKMEM_SS_STATS_DUMP or HAKMEM_SS_OS_STATS ask for it; and warns once about switches whose value
  * means nothing.
  */
-import { isMainThread } from 'node:worker_threads';
+import { createRequire } from 'node:module';
 import { formatHeapStats } from './format';
 import { native } from './native';
 import { heapStats } from './stats';
@@ -25,13 +25,20 @@ function dump(wanted: readonly ((line: string) => boolean)[]): void {
   }
 }
 
-/** Called once when the package is loaded. */
+/** Loaded only when there is something to print: most processes never need it. */
+function isMainThread(): boolean {
+  const threads = createRequire(__filename)('node:worker_threads') as { isMainThread: boolean };
+  return threads.isMainThread;
+}
+
+/** Called once when the package is loaded; the main thread speaks for the process. */
 export function installProcessHooks(): void {
-  if (!isMainThread) return;
-  for (const name of native.tables.optionWarnings) {
+  const { optionWarnings } = native.tables;
+  const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, test]) => test);
+  if ((optionWarnings.length === 0 && wanted.length === 0) || !isMainThread()) return;
+  for (const name of optionWarnings) {
     const message = `${name}=${process.env[name] ?? ''} means nothing; the default is used`;
     process.emitWarning(message, { code: 'HAKMEM_BAD_OPTION' });
   }
-  const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, test]) => test);
   if (wanted.length > 0) process.once('exit', () => dump(wanted));
 }

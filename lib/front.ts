@@ -73,7 +73,8 @@ export class Front {
       if (bin.length === size && view !== null) {
         bin.head = unlink(view, mark);
         bin.count--;
-        if ((view as Buffer).length !== size) return this.#replaceDetached(bin, view, bufferMaker, mark);
+        if ((view as Buffer).length !== size)
+          return this.#replaceDetached(bin, view, bufferMaker, mark);
         this.#allocs[bin.cell]!++;
         return view as Buffer;
       }

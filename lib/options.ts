@@ -95,8 +95,7 @@ function resolveStrides(sizes: unknown): readonly number[] {
 const KNOWN_OPTIONS = new Set(['name', 'maxBytes', 'sizeClasses']);
 
 /** Checks and completes what `new Arena()` was given. */
-export function resolveOptions(options: ArenaOptions | undefined): ResolvedOptions {
-  if (options === undefined) options = {};
+export function resolveOptions(options: ArenaOptions = {}): ResolvedOptions {
   if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
     throw invalidArgType('options', 'of type object', options);
   }

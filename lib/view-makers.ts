@@ -12,16 +12,20 @@ export interface ViewMaker<V extends View = View> {
   readonly make: (buffer: ArrayBuffer, offset: number, length: number) => V;
 }
 
-const fillBytes = Uint8Array.prototype.fill;
+/** Uint8Array's own fill: that of Buffer checks its arguments first. */
+const fillBytes = Function.prototype.call.bind(
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
+  Uint8Array.prototype.fill,
+) as (bytes: Uint8Array, value: number) => Uint8Array;
 
-/** Zeroes a Buffer without the argument checks of Buffer.prototype.fill. */
+/** Zeroes a Buffer. */
 export function clearBuffer(buffer: Uint8Array): void {
-  fillBytes.call(buffer, 0);
+  fillBytes(buffer, 0);
 }
 
 /** Zeroes any view. */
 export function clearView(view: View): void {
-  fillBytes.call(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);
+  fillBytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);
 }
 
 export const bufferMaker: ViewMaker<Buffer> = {

@@ -53,37 +53,37 @@ class Stamp extends Returner {
   }
 
   /** The view's home, or undefined for anything without a stamp. */
-  static homeOf(this: void, value: unknown): Home | undefined {
+  static homeOf(value: unknown): Home | undefined {
     if (typeof value !== 'object' || value === null || !(#home in value)) return undefined;
     return value.#home;
   }
 
-  static refOf(this: void, view: View): number {
+  static refOf(view: View): number {
     return (view as unknown as Stamp).#ref;
   }
 
   /** The mark of a stamped view, or 0 when it is free. */
-  static markOf(this: void, view: View): number {
+  static markOf(view: View): number {
     const link = (view as unknown as Stamp).#link;
     return typeof link === 'number' ? link : 0;
   }
 
-  static isLive(this: void, view: View): boolean {
+  static isLive(view: View): boolean {
     return typeof (view as unknown as Stamp).#link === 'number';
   }
 
   /** Gives a live view to another owner. */
-  static setMark(this: void, view: View, mark: number): void {
+  static setMark(view: View, mark: number): void {
     (view as unknown as Stamp).#link = mark;
   }
 
   /** Makes a view free, before `next` in the list of its bin. */
-  static link(this: void, view: View, next: View | null): void {
+  static link(view: View, next: View | null): void {
     (view as unknown as Stamp).#link = next;
   }
 
   /** Makes a free view live and returns the one behind it. */
-  static unlink(this: void, view: View, mark: number): View | null {
+  static unlink(view: View, mark: number): View | null {
     const next = (view as unknown as Stamp).#link;
     (view as unknown as Stamp).#link = mark;
     return next as View | null;
@@ -97,4 +97,5 @@ export function stamp<V extends View>(view: V, home: Home, ref: number, mark: nu
 }
 
 /** Plain functions over the class's statics: they inline everywhere. */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- statics that do not use `this`
 export const { homeOf, refOf, markOf, isLive, setMark, link, unlink } = Stamp;

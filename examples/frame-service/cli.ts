@@ -17,6 +17,8 @@ export interface Options {
 }
 
 const DEFAULT_FRAMES = 1_200_000;
+/** Enough for the optimising compiler and the arena to settle. */
+const WARMUP_FRAMES = 20_000;
 const QUICK_FRAMES = 20_000;
 const MAX_FRAMES = 20_000_000;
 const MAX_INPUT_BYTES = 512 * 2 ** 20;
@@ -64,7 +66,7 @@ export function parseCommandLine(args: string[]): Options | undefined {
       path: positionals[0] ?? process.execPath,
       maxInputBytes: values.quick ? QUICK_INPUT_BYTES : MAX_INPUT_BYTES,
       frames,
-      warmupFrames: Math.min(20_000, Math.ceil(frames / 4)),
+      warmupFrames: Math.min(WARMUP_FRAMES, frames),
       window: number('window', 64, 1, 4096),
       connections: number('connections', 1, 1, 64),
       keep: number('keep', 0, 0, 1_000_000),

@@ -1,6 +1,6 @@
 // The last frames of a connection, kept as a service does that must be able to repeat or replay
 // them. What is kept lives long enough to be in the collector's way, which is what real services do
-// to it with their caches, queues and sessions.
+// to it with their caches and queues.
 
 import type { Memory } from './memory';
 

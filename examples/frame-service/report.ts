@@ -20,8 +20,7 @@ interface Row {
   label: string;
   value: (run: Run) => number;
   digits: number;
-  /** Which way is better; rows without are there for the record. */
-  better?: 'more' | 'less';
+  better: 'more' | 'less';
 }
 
 const ROWS: readonly Row[] = [
@@ -116,7 +115,7 @@ export function formatJson(options: Options, input: Input, runs: readonly Run[])
 
 /** @returns how the arena, the first run, stands against the other; nothing if it ran alone. */
 function compare({ value, better }: Row, [arena, buffer]: readonly Run[]): string[] {
-  if (arena === undefined || buffer === undefined || better === undefined) return [];
+  if (arena === undefined || buffer === undefined) return [];
   const [ours, theirs] = [value(arena), value(buffer)];
   if (theirs === 0) return [ours === 0 ? 'same' : ''];
   const percent = (ours / theirs - 1) * 100;

@@ -152,43 +152,61 @@ static void make_empties(hk_arena_t *arena, uint32_t bin, uint32_t slabs) {
   flush(arena, bin, refs, slabs * capacity);
 }
 
-/* Frees slab after slab of `count` and expects offers to start above sixteen and a half of all,
- * and to end at four and a quarter of all. */
-static void check_thresholds(uint32_t count) {
+typedef struct thresholds_t {
+  uint32_t start, end; /* empty slabs when offers start and when they end */
+} thresholds_t;
+
+/* Frees the slabs of a class of `count` one after another until some are offered, and retires those.
+ * From then on a few slabs that come and go must not lead to any more offers. */
+static thresholds_t find_thresholds(uint32_t count) {
   hk_arena_t *arena = hk_test_arena(0);
-  uint32_t bin = hk_test_bin(4096), capacity = capacity_of(bin);
+  uint32_t bin = hk_test_bin(4096), capacity = capacity_of(bin), got;
   take(arena, bin, refs, count * capacity + 1);
-  uint32_t slabs = count + 1, empties = 0;
-  for (; empties < 16 + slabs / 2; empties++) {
-    EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
-    flush(arena, bin, refs + empties * capacity, capacity);
+  thresholds_t found = {0, 0};
+  while (found.start < count && hk_next_retirable(arena, UINT32_MAX) < 0) {
+    flush(arena, bin, refs + found.start++ * capacity, capacity);
   }
-  EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
-  flush(arena, bin, refs + empties++ * capacity, capacity);
-  for (int32_t slab; (slab = hk_next_retirable(arena, UINT32_MAX)) >= 0; empties--, slabs--) {
+  found.end = found.start;
+  for (int32_t slab; (slab = hk_next_retirable(arena, UINT32_MAX)) >= 0; found.end--) {
     EXPECT(hk_slab_is_retirable(arena, (uint32_t)slab));
     if (!EXPECT(hk_retire(arena, (uint32_t)slab) == HK_OK)) break;
   }
-  EXPECT(empties == 4 + slabs / 4 || empties == 4 + (slabs + 1) / 4);
-  EXPECT_EQ(bin_stats(arena, bin).slabs, slabs);
+  EXPECT_EQ(bin_stats(arena, bin).slabs, count + 1 - (found.start - found.end));
+  for (int round = 0; round < 100; round++) {
+    uint32_t swing[32];
+    EXPECT_EQ(hk_refill(arena, bin, swing, capacity, &got), HK_OK);
+    EXPECT_EQ(hk_refill(arena, bin, swing + got, capacity, &got), HK_OK);
+    EXPECT_EQ(hk_flush(arena, bin, swing, capacity), HK_OK);
+    EXPECT_EQ(hk_flush(arena, bin, swing + capacity, got - 1), HK_OK);
+    EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
+    if (round > 0) EXPECT_EQ(hk_flush(arena, bin, swing + capacity + got - 1, 1), HK_OK);
+  }
   EXPECT(hk_arena_is_valid(arena));
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  return found;
 }
 
 HK_TEST(a_class_starts_to_offer_empty_slabs_at_one_threshold_and_stops_at_another) {
-  check_thresholds(40);
-  check_thresholds(100);
-  check_thresholds(300);
+  thresholds_t some = find_thresholds(60), many = find_thresholds(400);
+  EXPECT(some.end >= 1);
+  EXPECT(some.start >= some.end + 3);
+  EXPECT(some.start < 60);
+  EXPECT(many.start >= many.end + 3);
+  EXPECT(many.start < 400);
+  /* A share of all slabs, so that chance does not empty too many of them. */
+  EXPECT(many.start > some.start && many.end > some.end);
 }
 
 HK_TEST(a_reset_forgets_that_a_class_was_giving_up_slabs) {
   hk_arena_t *arena = hk_test_arena(0);
-  uint32_t bin = hk_test_bin(1024);
-  make_empties(arena, bin, 40);
+  uint32_t bin = hk_test_bin(4096);
+  make_empties(arena, bin, 400);
   EXPECT(hk_next_retirable(arena, UINT32_MAX) >= 0);
   hk_arena_reset(arena);
-  make_empties(arena, bin, 3);
-  EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
+  for (uint32_t slabs = 1; slabs <= find_thresholds(60).end + 2; slabs++) {
+    make_empties(arena, bin, slabs);
+    EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
+  }
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 

@@ -203,6 +203,7 @@ HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
   }
   hk_superslab_use(superslab, 30, 2);
   superslab->slabs[30].state = HK_SLAB_RUN;
+  superslab->slabs[30].span_slabs = 2;
   superslab->slabs[31].state = HK_SLAB_RUN_TAIL;
   hk_superslab_reset(superslab);
   EXPECT_EQ(superslab->used_slots, 0);
@@ -258,6 +259,7 @@ HK_TEST(a_slot_marked_used_without_a_slab_is_invalid) {
   hk_superslab_use(superslab, 0, 1);
   EXPECT(!hk_superslab_is_valid(superslab));
   superslab->slabs[0].state = HK_SLAB_RUN;
+  superslab->slabs[0].span_slabs = 1;
   EXPECT(hk_superslab_is_valid(superslab));
   superslab->dirty_slots = 0;
   EXPECT(!hk_superslab_is_valid(superslab));
