@@ -92,15 +92,16 @@ void *hk_arena_add_front(hk_arena_t *arena, size_t bytes) {
   size_t mapped = hk_os_round_to_pages(bytes);
   void *front = hk_os_map(mapped, 1);
   if (front == NULL) return NULL;
-  arena->front_bytes = mapped;
+  hk_cell_set(&arena->front_bytes, mapped);
   arena->front = front;
   return front;
 }
 
 static void drop_front(hk_arena_t *arena) {
   if (arena->front == NULL) return;
-  (void)hk_os_unmap(arena->front, arena->front_bytes);
+  (void)hk_os_unmap(arena->front, hk_cell_get(&arena->front_bytes));
   arena->front = NULL;
+  hk_cell_set(&arena->front_bytes, 0);
 }
 
 /* All that was live counts as freed. */

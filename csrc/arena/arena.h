@@ -51,7 +51,7 @@ struct hk_arena_t {
   hk_supply_t supply;
   hk_cell_t exposed_slabs, failures_os, failures_limit, double_frees;
   void *front;             /* front/: its state, NULL until the first hk_alloc */
-  size_t front_bytes;      /* of the mapping behind it */
+  hk_cell_t front_bytes;   /* of the mapping behind it; 0: no front in C */
   hk_arena_t *next, *prev; /* registry lock */
   /* shared: slabs with remote frees waiting; pushed by anyone (release), taken whole by the owner
    * (acquire). */

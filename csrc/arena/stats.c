@@ -80,7 +80,7 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->free_blocks = minus(s->capacity, out);
   s->block_bytes = s->live * c->stride_bytes;
   /* A front in C does not know the requested size when it frees: block sizes stand in. */
-  if (arena->front != NULL) s->live_bytes = s->block_bytes;
+  if (hk_cell_get(&arena->front_bytes) != 0) s->live_bytes = s->block_bytes;
 }
 
 static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {

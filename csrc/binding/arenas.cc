@@ -21,8 +21,9 @@ napi_value CountersBuffer(napi_env env, hk_arena_t *core) {
 }
 
 // The JavaScript side has let go of the arena without destroying it, or after.
-void HandleCollected(napi_env, void *data, void *) {
+void HandleCollected(napi_env env, void *data, void *) {
   auto *arena = static_cast<ArenaHandle *>(data);
+  AbandonAll(env, arena);
   OrphanArena(arena);
   DropArena(arena);
 }

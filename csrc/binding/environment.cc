@@ -92,11 +92,17 @@ SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab) {
   return Grow(&arena->slabs, &arena->slab_count, slab + 1) ? &arena->slabs[slab] : nullptr;
 }
 
-void ReleaseHold(napi_env env, Exposure *exposure) {
-  if (!exposure->holding) return;
-  exposure->holding = false;
+void Recount(napi_env env, Exposure *exposure) {
+  if (!exposure->discounted) return;
+  exposure->discounted = false;
   int64_t total;
   napi_adjust_external_memory(env, exposure->bytes, &total);
+}
+
+void ReleaseHold(napi_env env, Exposure *exposure) {
+  Recount(env, exposure);
+  if (!exposure->holding) return;
+  exposure->holding = false;
   ArenaHandle *arena = exposure->arena;
   if (--arena->slabs[exposure->slab].holds > 0 || arena->core == nullptr) return;
   hk_slab_set_exposed(arena->core, exposure->slab, false);

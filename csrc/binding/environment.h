@@ -26,8 +26,9 @@ struct Exposure {
   ArenaHandle *arena;
   uint32_t slab;
   int64_t bytes;
-  napi_ref buffer; // weak, to the ArrayBuffer; nullptr once no longer the slab's current one
+  napi_ref buffer; // strong while the arena lives; nullptr once no longer the slab's current one
   bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
+  bool discounted; // taken off V8's account of external memory; see slabs.cc
 };
 
 // One slab number of an arena. `holds` counts exposures that are `holding`: the current one, and
@@ -72,6 +73,9 @@ void DropArena(ArenaHandle *arena);
 // The entry of a slab number, growing the table; nullptr: out of memory.
 SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab);
 
+// Puts an exposure's bytes back on V8's account.
+void Recount(napi_env env, Exposure *exposure);
+
 // Says that an exposure's bytes can no longer be reached from JavaScript.
 void ReleaseHold(napi_env env, Exposure *exposure);
 
@@ -86,6 +90,9 @@ napi_value DefineTables(napi_env env, napi_value exports);
 // are still held.
 bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab);
 void ConcealAll(napi_env env, ArenaHandle *arena);
+
+// Leaves all ArrayBuffers of an arena to the garbage collector.
+void AbandonAll(napi_env env, ArenaHandle *arena);
 
 } // namespace hakmem
 

@@ -33,23 +33,40 @@ napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
   return detached ? nullptr : buffer;
 }
 
+// The slab's current ArrayBuffer, if any, is no longer ours to detach: from here on V8 decides when its
+// bytes are free, and has to know their size.
 void ForgetCurrent(napi_env env, SlabEntry *entry) {
-  if (entry->current == nullptr) return;
-  napi_delete_reference(env, entry->current->buffer);
-  entry->current->buffer = nullptr;
+  Exposure *exposure = entry->current;
+  if (exposure == nullptr) return;
+  Recount(env, exposure);
+  napi_delete_reference(env, exposure->buffer);
+  exposure->buffer = nullptr;
   entry->current = nullptr;
 }
 
-// V8 counts external bytes towards its garbage collector's schedule, although collecting can never
-// free arena memory: take them off its account while they are exposed.
+// V8 counts external bytes towards the schedule of its garbage collector, although collecting can never
+// free arena memory: slabs come off its account while they are exposed. V8 ends the process when the
+// account goes below zero, so whatever V8 may free by itself has to be back on it before: strong
+// references keep slabs from that, and larger blocks, which V8 detaches one by one when the environment
+// ends, stay on the account.
+constexpr int64_t kAccountReserve = 512 * 1024;
+
+void Discount(napi_env env, Exposure *exposure) {
+  int64_t total = 0;
+  if (exposure->bytes > static_cast<int64_t>(HK_SLAB_BYTES)) return;
+  if (napi_adjust_external_memory(env, 0, &total) != napi_ok) return;
+  if (total < exposure->bytes + kAccountReserve) return;
+  exposure->discounted = napi_adjust_external_memory(env, -exposure->bytes, &total) == napi_ok;
+}
+
+// Before the ArrayBuffer is made, because making it is what asks V8 to collect.
 napi_value WrapSlab(napi_env env, const hk_slab_info_t &slab, Exposure *exposure) {
-  int64_t total;
   napi_value buffer = nullptr;
-  napi_adjust_external_memory(env, -exposure->bytes, &total);
+  Discount(env, exposure);
   napi_status status = napi_create_external_arraybuffer(env, slab.address, slab.bytes,
                                                         BackingStoreFreed, exposure, &buffer);
   if (status == napi_ok) return buffer;
-  napi_adjust_external_memory(env, exposure->bytes, &total);
+  Recount(env, exposure);
   return nullptr;
 }
 
@@ -70,14 +87,14 @@ napi_value Expose(napi_env env, napi_callback_info info) {
 
   auto *exposure = static_cast<Exposure *>(std::calloc(1, sizeof(Exposure)));
   if (exposure == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
-  *exposure = {arena, number, static_cast<int64_t>(slab.bytes), nullptr, true};
+  *exposure = {arena, number, static_cast<int64_t>(slab.bytes), nullptr, true, false};
   buffer = WrapSlab(env, slab, exposure);
   if (buffer == nullptr) {
     std::free(exposure);
     return Failure(env, HK_OUT_OF_MEMORY_OS);
   }
   HoldArena(arena);
-  napi_create_reference(env, buffer, 0, &exposure->buffer);
+  napi_create_reference(env, buffer, 1, &exposure->buffer);
   entry->current = exposure;
   entry->holds++;
   hk_slab_set_exposed(arena->core, number, true);
@@ -120,6 +137,12 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
 
 void ConcealAll(napi_env env, ArenaHandle *arena) {
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) ConcealSlab(env, arena, slab);
+}
+
+void AbandonAll(napi_env env, ArenaHandle *arena) {
+  for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
+    ForgetCurrent(env, &arena->slabs[slab]);
+  }
 }
 
 napi_value DefineSlabs(napi_env env, napi_value exports) {

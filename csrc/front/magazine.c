@@ -179,14 +179,23 @@ hk_status_t hk_free(hk_arena_t *arena, void *block) {
   const hk_class_t *c = &owner->classes->bins[slab->bin];
   uint32_t in_slab = (uint32_t)(offset & (HK_SLAB_BYTES - 1));
   uint32_t index = hk_classes_index(c, in_slab);
-  if (HK_UNLIKELY(index * c->stride_bytes != in_slab)) return HK_NOT_OWNED;
+  if (HK_UNLIKELY(index * c->stride_bytes != in_slab || index >= c->capacity)) return HK_NOT_OWNED;
   if (HK_UNLIKELY(owner != arena)) return hk_remote_put(owner, slab, index);
   if (HK_UNLIKELY(hk_slab_is_free(slab, index))) return HK_DOUBLE_FREE;
   return free_local(arena, slab->bin, block);
 }
 
+/* The SuperSlab that an address lies in. The map knows chunks of 2 MB, and the last chunk of a huge
+ * mapping may belong to somebody else from where the mapping ends. */
+static hk_superslab_t *superslab_around(const void *address) {
+  hk_superslab_t *superslab = hk_map_find(address);
+  if (superslab == NULL) return NULL;
+  size_t offset = (size_t)((const char *)address - superslab->base);
+  return offset < superslab->bytes ? superslab : NULL;
+}
+
 size_t hk_usable_size(const void *block) {
-  hk_superslab_t *superslab = hk_map_find(block);
+  hk_superslab_t *superslab = superslab_around(block);
   hk_arena_t *owner =
       superslab != NULL ? atomic_load_explicit(&superslab->owner, memory_order_acquire) : NULL;
   if (owner == NULL) return 0;
@@ -197,7 +206,7 @@ size_t hk_usable_size(const void *block) {
 }
 
 bool hk_owns(const hk_arena_t *arena, const void *address) {
-  hk_superslab_t *superslab = hk_map_find(address);
+  hk_superslab_t *superslab = superslab_around(address);
   return superslab != NULL &&
          atomic_load_explicit(&superslab->owner, memory_order_acquire) == arena;
 }

@@ -223,12 +223,18 @@ static hk_status_t take_large(hk_arena_t *arena, size_t size) {
 /* Operations that between them map everything an arena ever maps. */
 static hk_status_t do_step(hk_arena_t *arena, int step) {
   switch (step) {
-    case 0: return refill_one(arena, 64);
-    case 1: return take_large(arena, HK_MIB);
-    case 2: return take_large(arena, 2 * HK_MIB);
-    case 3: return take_large(arena, 3 * HK_MIB);
-    case 4: return take_large(arena, HK_MIB + HK_SLAB_BYTES);
-    default: return hk_alloc(arena, 16) != NULL ? HK_OK : HK_OUT_OF_MEMORY_OS;
+    case 0:
+      return refill_one(arena, 64);
+    case 1:
+      return take_large(arena, HK_MIB);
+    case 2:
+      return take_large(arena, 2 * HK_MIB);
+    case 3:
+      return take_large(arena, 3 * HK_MIB);
+    case 4:
+      return take_large(arena, HK_MIB + HK_SLAB_BYTES);
+    default:
+      return hk_alloc(arena, 16) != NULL ? HK_OK : HK_OUT_OF_MEMORY_OS;
   }
 }
 

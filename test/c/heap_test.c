@@ -111,8 +111,8 @@ HK_TEST(partial_slabs_are_used_up_before_empty_ones_and_those_before_new_ones) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(1024), capacity = capacity_of(bin), got;
   take(arena, bin, refs, 4 * capacity);
-  EXPECT_EQ(hk_flush(arena, bin, refs, capacity), HK_OK);          /* slab 0 is empty */
-  EXPECT_EQ(hk_flush(arena, bin, refs + capacity, 5), HK_OK);      /* slab 1 is partial */
+  EXPECT_EQ(hk_flush(arena, bin, refs, capacity), HK_OK);     /* slab 0 is empty */
+  EXPECT_EQ(hk_flush(arena, bin, refs + capacity, 5), HK_OK); /* slab 1 is partial */
   EXPECT_EQ(bin_stats(arena, bin).partial_slabs, 1);
   EXPECT_EQ(hk_refill(arena, bin, refs, 5, &got), HK_OK);
   for (uint32_t i = 0; i < got; i++) EXPECT_EQ(refs[i] >> HK_REF_INDEX_BITS, 1);
@@ -160,7 +160,7 @@ typedef struct thresholds_t {
  * From then on a few slabs that come and go must not lead to any more offers. */
 static thresholds_t find_thresholds(uint32_t count) {
   hk_arena_t *arena = hk_test_arena(0);
-  uint32_t bin = hk_test_bin(4096), capacity = capacity_of(bin), got;
+  uint32_t bin = hk_test_bin(4096), capacity = capacity_of(bin);
   take(arena, bin, refs, count * capacity + 1);
   thresholds_t found = {0, 0};
   while (found.start < count && hk_next_retirable(arena, UINT32_MAX) < 0) {
@@ -174,12 +174,9 @@ static thresholds_t find_thresholds(uint32_t count) {
   EXPECT_EQ(bin_stats(arena, bin).slabs, count + 1 - (found.start - found.end));
   for (int round = 0; round < 100; round++) {
     uint32_t swing[32];
-    EXPECT_EQ(hk_refill(arena, bin, swing, capacity, &got), HK_OK);
-    EXPECT_EQ(hk_refill(arena, bin, swing + got, capacity, &got), HK_OK);
-    EXPECT_EQ(hk_flush(arena, bin, swing, capacity), HK_OK);
-    EXPECT_EQ(hk_flush(arena, bin, swing + capacity, got - 1), HK_OK);
+    take(arena, bin, swing, 2 * capacity);
+    flush(arena, bin, swing, 2 * capacity);
     EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
-    if (round > 0) EXPECT_EQ(hk_flush(arena, bin, swing + capacity + got - 1, 1), HK_OK);
   }
   EXPECT(hk_arena_is_valid(arena));
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -308,6 +305,73 @@ HK_TEST(slabs_exposed_at_a_reset_are_lost_until_they_are_concealed) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+/* JavaScript can still see the memory, so nothing else may be put there. */
+HK_TEST(a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed) {
+  hk_arena_t *arena = hk_test_arena(0);
+  uint32_t bin = hk_test_bin(1024), lost[3], got;
+  hk_slab_info_t info;
+  take(arena, bin, lost, 1);
+  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_SLAB_BYTES, &lost[1]), HK_OK);
+  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &lost[2]), HK_OK);
+  uint64_t used_bytes = 4 * HK_SLAB_BYTES + 3 * HK_MIB;
+  char *addresses[3];
+  for (int i = 0; i < 3; i++) {
+    addresses[i] = hk_test_address(arena, lost[i]);
+    EXPECT_EQ(hk_slab_set_exposed(arena, lost[i] >> HK_REF_INDEX_BITS, true), HK_OK);
+    memset(addresses[i], 0x1f, HK_SLAB_BYTES);
+  }
+  for (int round = 0; round < 3; round++) {
+    hk_arena_reset(arena);
+    EXPECT_EQ(hk_arena_used_bytes(arena), used_bytes);
+    EXPECT_EQ(hk_test_stats(arena).bytes_slack, used_bytes);
+    EXPECT(hk_arena_is_valid(arena));
+    EXPECT_EQ(hk_arena_destroy(arena), HK_SLAB_BUSY);
+    EXPECT_EQ(hk_flush(arena, bin, lost, 1), HK_NOT_OWNED);
+    for (int i = 0; i < 3; i++) {
+      uint32_t slab = lost[i] >> HK_REF_INDEX_BITS;
+      EXPECT_EQ(hk_large_free(arena, lost[i]), HK_NOT_OWNED);
+      EXPECT_EQ(hk_free(arena, addresses[i]), HK_NOT_OWNED);
+      EXPECT_EQ(hk_free(NULL, addresses[i]), HK_NOT_OWNED);
+      EXPECT_EQ(hk_slab_info(arena, slab, &info), HK_NOT_OWNED);
+      EXPECT_EQ(hk_slab_set_exposed(arena, slab, true), HK_NOT_OWNED);
+      EXPECT_EQ(hk_retire(arena, slab), HK_NOT_OWNED);
+    }
+    /* Fill the rest of the SuperSlab; no address of a lost slab may come up. */
+    for (int i = 0; i < 28; i++) {
+      EXPECT_EQ(hk_refill(arena, hk_test_bin(HK_CLASS_SIZE_MAX), refs, 1, &got), HK_OK);
+      EXPECT(refs[0] >> HK_REF_INDEX_BITS < HK_SUPERSLAB_SLABS);
+      memset(hk_test_address(arena, refs[0]), 0x2e, HK_SLAB_BYTES);
+    }
+    (void)hk_arena_trim(arena);
+    for (int i = 0; i < 3; i++) EXPECT_EQ(addresses[i][HK_SLAB_BYTES - 1], 0x1f);
+  }
+  hk_arena_reset(arena);
+  for (int i = 0; i < 2; i++) {
+    EXPECT_EQ(hk_slab_set_exposed(arena, lost[i] >> HK_REF_INDEX_BITS, false), HK_OK);
+    EXPECT(hk_arena_is_valid(arena));
+  }
+  EXPECT_EQ(hk_arena_used_bytes(arena), 3 * HK_MIB);
+  hk_slab_conceal_all(arena);
+  EXPECT_EQ(hk_arena_used_bytes(arena), 0);
+  EXPECT(hk_arena_is_valid(arena));
+  take(arena, bin, refs, 1);
+  EXPECT_EQ(refs[0], lost[0]);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(a_lost_slab_counts_against_the_limit) {
+  hk_arena_t *arena = hk_test_arena(2 * HK_SLAB_BYTES);
+  uint32_t bin = hk_test_bin(HK_CLASS_SIZE_MAX), got;
+  take(arena, bin, refs, 1);
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
+  hk_arena_reset(arena);
+  take(arena, bin, refs, 1);
+  EXPECT_EQ(hk_refill(arena, bin, refs, 1, &got), HK_OUT_OF_MEMORY_LIMIT);
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
+  take(arena, bin, refs, 1);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 HK_TEST(a_double_free_gives_a_code_and_the_rest_of_the_batch_is_taken) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(64);
@@ -327,12 +391,12 @@ HK_TEST(references_that_are_no_blocks_of_the_bin_give_a_code_and_lose_nothing) {
   take(arena, bin, refs, 4);
   take(arena, other, refs + 4, 1);
   EXPECT_EQ(hk_large_alloc(arena, 300000, &large), HK_OK);
-  uint32_t foreign[] = {refs[4],                        /* of another bin */
-                        large,                          /* a run */
+  uint32_t foreign[] = {refs[4],                          /* of another bin */
+                        large,                            /* a run */
                         large + (1 << HK_REF_INDEX_BITS), /* the middle of a run */
-                        capacity,                       /* past the last block */
-                        31u << HK_REF_INDEX_BITS,       /* an unused slab */
-                        3u << 18,                       /* a SuperSlab that is not there */
+                        capacity,                         /* past the last block */
+                        31u << HK_REF_INDEX_BITS,         /* an unused slab */
+                        3u << 18,                         /* a SuperSlab that is not there */
                         UINT32_MAX};
   for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
     uint32_t batch[] = {foreign[i], refs[0]};
@@ -486,9 +550,8 @@ HK_TEST(no_block_is_out_twice_and_none_is_lost) {
     }
     for (uint32_t n = hk_random_below(&random, 24); n > 0 && count > 0; n--) {
       uint32_t i = hk_random_below(&random, count), ref = held[i].ref;
-      hk_status_t status = hk_random_below(&random, 4) == 0
-                               ? put_remote(arena, ref)
-                               : hk_flush(arena, held[i].bin, &ref, 1);
+      hk_status_t status = hk_random_below(&random, 4) == 0 ? put_remote(arena, ref)
+                                                            : hk_flush(arena, held[i].bin, &ref, 1);
       if (status != HK_OK) EXPECT_EQ(status, HK_OK);
       out[ref / 8] = (uint8_t)(out[ref / 8] & ~(1 << ref % 8));
       held[i] = held[--count];
@@ -521,6 +584,8 @@ HK_TEST_MAIN(a_refill_hands_out_low_addresses_first, a_batch_is_never_longer_tha
              a_slab_with_a_block_out_is_busy, an_exposed_slab_keeps_its_class_until_it_is_concealed,
              concealing_all_slabs_at_once_ends_every_exposure,
              slabs_exposed_at_a_reset_are_lost_until_they_are_concealed,
+             a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed,
+             a_lost_slab_counts_against_the_limit,
              a_double_free_gives_a_code_and_the_rest_of_the_batch_is_taken,
              references_that_are_no_blocks_of_the_bin_give_a_code_and_lose_nothing,
              the_first_bad_reference_of_a_batch_names_the_status,

@@ -24,8 +24,8 @@ static uint32_t xorshift32(uint32_t *state) {
   return *state;
 }
 
-static void mixed_steps(hk_arena_t *arena, void **slots, uint32_t ws, uint32_t count,
-                        uint32_t seed, uint32_t min, uint32_t max) {
+static void mixed_steps(hk_arena_t *arena, void **slots, uint32_t ws, uint32_t count, uint32_t seed,
+                        uint32_t min, uint32_t max) {
   for (uint32_t state = seed; count > 0; count--) {
     uint32_t r = xorshift32(&state), slot = r % ws;
     if (slots[slot] != NULL) {
@@ -285,7 +285,8 @@ HK_TEST(addresses_that_are_no_blocks_are_refused) {
   hk_arena_t *arena = hk_test_arena(0);
   int local;
   void *foreign = malloc(100);
-  char *small = hk_alloc(arena, 100), *run = hk_alloc(arena, 200000), *huge = hk_alloc(arena, 3 << 20);
+  char *small = hk_alloc(arena, 100), *run = hk_alloc(arena, 200000),
+       *huge = hk_alloc(arena, 3 << 20);
   EXPECT_EQ(hk_free(arena, &local), HK_NOT_OWNED);
   EXPECT_EQ(hk_free(arena, foreign), HK_NOT_OWNED);
   EXPECT_EQ(hk_free(arena, (void *)UINTPTR_MAX), HK_NOT_OWNED);
@@ -453,8 +454,7 @@ HK_TEST(an_os_that_refuses_is_a_null_and_what_is_live_stays) {
   fake_os.maps_allowed = 0;
   EXPECT(hk_alloc(arena, 2 * HK_MIB) == NULL);
   EXPECT(hk_alloc(arena, 5 * HK_MIB) == NULL);
-  while (hk_alloc(arena, 60000) != NULL) {
-  }
+  while (hk_alloc(arena, 60000) != NULL) {}
   EXPECT(hk_pattern_holds(live, 1000, 1));
   EXPECT(hk_arena_is_valid(arena));
   fake_os.maps_allowed = UINT64_MAX;
@@ -482,27 +482,24 @@ HK_TEST(magazines_hold_no_block_from_before_a_reset) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-HK_TEST_MAIN(nothing_is_ours_before_the_first_arena, golden_counts_of_one_size_in_64_slots,
-             golden_counts_of_16_to_1024_bytes_in_256_slots,
-             golden_counts_of_257_to_768_bytes_in_256_slots,
-             golden_counts_of_16_to_1024_bytes_in_400_slots_a_million_times,
-             a_steady_run_of_64_slots_goes_to_the_core_less_than_ten_times,
-             sizes_around_every_power_of_two_up_to_8_mb, sizes_around_every_bin_edge,
-             size_zero_is_a_block_like_any_other, sizes_beyond_any_address_space_are_null,
-             an_arena_with_classes_of_its_own_serves_every_size, no_two_live_blocks_share_a_byte,
-             whole_blocks_written_for_200000_steps_corrupt_nothing,
-             whole_blocks_of_mid_and_large_sizes_corrupt_nothing,
-             a_million_operations_end_with_nothing_live, a_steady_load_makes_no_system_calls,
-             addresses_that_are_no_blocks_are_refused,
-             the_rest_of_a_slab_behind_its_last_block_is_no_block,
-             an_address_behind_the_end_of_a_huge_block_is_not_ours,
-             freeing_a_block_that_is_back_in_the_core_is_a_double_free,
-             a_large_block_freed_twice_is_not_ours_any_more,
-             a_block_of_a_destroyed_arena_is_nobodys,
-             a_block_of_another_arena_goes_back_to_its_owner,
-             a_large_block_is_freed_by_its_owner_alone,
-             a_class_short_of_memory_gets_what_other_magazines_hold,
-             a_large_block_short_of_memory_gets_what_magazines_hold,
-             at_the_limit_every_block_is_handed_out_before_the_first_null,
-             an_os_that_refuses_is_a_null_and_what_is_live_stays,
-             magazines_hold_no_block_from_before_a_reset)
+HK_TEST_MAIN(
+    nothing_is_ours_before_the_first_arena, golden_counts_of_one_size_in_64_slots,
+    golden_counts_of_16_to_1024_bytes_in_256_slots, golden_counts_of_257_to_768_bytes_in_256_slots,
+    golden_counts_of_16_to_1024_bytes_in_400_slots_a_million_times,
+    a_steady_run_of_64_slots_goes_to_the_core_less_than_ten_times,
+    sizes_around_every_power_of_two_up_to_8_mb, sizes_around_every_bin_edge,
+    size_zero_is_a_block_like_any_other, sizes_beyond_any_address_space_are_null,
+    an_arena_with_classes_of_its_own_serves_every_size, no_two_live_blocks_share_a_byte,
+    whole_blocks_written_for_200000_steps_corrupt_nothing,
+    whole_blocks_of_mid_and_large_sizes_corrupt_nothing, a_million_operations_end_with_nothing_live,
+    a_steady_load_makes_no_system_calls, addresses_that_are_no_blocks_are_refused,
+    the_rest_of_a_slab_behind_its_last_block_is_no_block,
+    an_address_behind_the_end_of_a_huge_block_is_not_ours,
+    freeing_a_block_that_is_back_in_the_core_is_a_double_free,
+    a_large_block_freed_twice_is_not_ours_any_more, a_block_of_a_destroyed_arena_is_nobodys,
+    a_block_of_another_arena_goes_back_to_its_owner, a_large_block_is_freed_by_its_owner_alone,
+    a_class_short_of_memory_gets_what_other_magazines_hold,
+    a_large_block_short_of_memory_gets_what_magazines_hold,
+    at_the_limit_every_block_is_handed_out_before_the_first_null,
+    an_os_that_refuses_is_a_null_and_what_is_live_stays,
+    magazines_hold_no_block_from_before_a_reset)

@@ -19,9 +19,9 @@ static bool sums_hold(hk_arena_t *arena) {
     slab_bytes += s.bins[bin].slabs * HK_SLAB_BYTES;
   }
   hold = hold && s.bytes_used == slab_bytes && s.bytes_free_slabs == s.bytes_committed - slab_bytes;
-  return hold && s.bytes_live + s.bytes_front + s.bytes_free_in_slab + s.bytes_free_slabs +
-                         s.bytes_slack ==
-                     s.bytes_committed;
+  return hold &&
+         s.bytes_live + s.bytes_front + s.bytes_free_in_slab + s.bytes_free_slabs + s.bytes_slack ==
+             s.bytes_committed;
 }
 
 static bool is_consistent(hk_arena_t *arena) {
@@ -141,8 +141,9 @@ HK_TEST(requested_lengths_are_live_bytes_and_the_rest_of_the_block_is_slack) {
 HK_TEST(every_exact_length_is_counted_under_the_bin_that_serves_it) {
   static const uint32_t own[] = {16, 320, 1520};
   hk_arena_t *arenas[2] = {hk_test_arena(0), NULL};
-  EXPECT_EQ(hk_arena_create(&(hk_arena_options_t){.class_sizes = own, .class_count = 3}, &arenas[1]),
-            HK_OK);
+  EXPECT_EQ(
+      hk_arena_create(&(hk_arena_options_t){.class_sizes = own, .class_count = 3}, &arenas[1]),
+      HK_OK);
   for (int a = 0; a < 2; a++) {
     const hk_classes_t *classes = hk_arena_classes(arenas[a]);
     uint64_t expected[HK_BIN_MAX] = {0};

@@ -259,10 +259,11 @@ HK_TEST(a_slab_in_use_is_never_supplied_again) {
 }
 
 HK_TEST_MAIN(slabs_come_in_address_order_from_one_superslab,
-             the_lowest_slab_given_back_is_the_next_one_taken, a_run_takes_the_first_gap_long_enough,
+             the_lowest_slab_given_back_is_the_next_one_taken,
+             a_run_takes_the_first_gap_long_enough,
              one_empty_superslab_stays_and_the_second_goes_to_the_cache,
-             one_slab_going_back_and_forth_asks_neither_cache_nor_os, the_cache_is_asked_before_the_os,
-             the_limit_is_reached_exactly_and_never_passed,
+             one_slab_going_back_and_forth_asks_neither_cache_nor_os,
+             the_cache_is_asked_before_the_os, the_limit_is_reached_exactly_and_never_passed,
              a_huge_mapping_counts_against_the_limit_with_all_its_bytes,
              a_larger_mapping_from_the_cache_does_not_break_the_limit,
              an_os_that_refuses_costs_neither_index_nor_bytes, the_lowest_free_index_is_used_again,

@@ -1,0 +1,261 @@
+#include "arena/remote.h"
+#include "threads.h"
+
+#define FREERS 2
+
+/* Blocks carry their size and a pattern made from it, so that whoever frees one can check it. */
+static void *filled_block(hk_arena_t *arena, size_t size) {
+  size_t *block = hk_alloc(arena, size);
+  if (block == NULL) return NULL;
+  *block = size;
+  hk_pattern_fill(block + 1, size - sizeof size, size);
+  return block;
+}
+
+static void check_block(const size_t *block) {
+  if (!hk_pattern_holds(block + 1, *block - sizeof *block, *block)) EXPECT(!"overwritten");
+}
+
+typedef struct freer_t {
+  hk_channel_t channel;
+  uint64_t freed;
+} freer_t;
+
+/* Frees what comes in, until NULL does. */
+static void *free_what_comes(void *context) {
+  freer_t *freer = context;
+  for (void *block;;) {
+    if (!hk_channel_receive(&freer->channel, &block)) {
+      sched_yield();
+      continue;
+    }
+    if (block == NULL) return NULL;
+    check_block(block);
+    if (hk_free(NULL, block) != HK_OK) EXPECT(!"freed");
+    freer->freed++;
+  }
+}
+
+HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
+  enum { BLOCKS = 60000 };
+  static freer_t freers[FREERS];
+  pthread_t threads[FREERS];
+  hk_random_t random = hk_random_begin(17);
+  hk_arena_t *arena = hk_test_arena(0);
+  for (int i = 0; i < FREERS; i++) {
+    EXPECT_EQ(pthread_create(&threads[i], NULL, free_what_comes, &freers[i]), 0);
+  }
+  uint64_t local = 0;
+  for (int i = 0; i < BLOCKS; i++) {
+    void *block = filled_block(arena, 16 + hk_random_below(&random, i % 100 == 0 ? 40000 : 800));
+    if (!EXPECT(block != NULL)) break;
+    uint32_t who = hk_random_below(&random, FREERS + 1);
+    if (who < FREERS) {
+      hk_channel_send(&freers[who].channel, block);
+    } else {
+      check_block(block);
+      if (hk_free(arena, block) != HK_OK) EXPECT(!"freed");
+      local++;
+    }
+    if (i % 5000 == 0) (void)hk_arena_trim(arena);
+  }
+  uint64_t remote = 0;
+  for (int i = 0; i < FREERS; i++) {
+    hk_channel_send(&freers[i].channel, NULL);
+    EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+    remote += freers[i].freed;
+  }
+  EXPECT_EQ(remote + local, BLOCKS);
+  hk_remote_drain(arena);
+  EXPECT(hk_arena_is_valid(arena));
+  hk_arena_stats_t stats = hk_test_stats(arena);
+  uint64_t counted = 0;
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    EXPECT_EQ(stats.bins[bin].live, 0);
+    EXPECT_EQ(stats.bins[bin].remote_blocks, 0);
+    counted += stats.bins[bin].frees_remote;
+  }
+  EXPECT_EQ(counted, remote);
+  EXPECT_EQ(stats.double_frees, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(an_arena_at_its_limit_lives_on_what_strangers_give_back) {
+  enum { BLOCKS = 20000 };
+  static freer_t freer;
+  pthread_t thread;
+  hk_arena_t *arena = hk_test_arena(4 * HK_SLAB_BYTES); /* far less than passes through it */
+  EXPECT_EQ(pthread_create(&thread, NULL, free_what_comes, &freer), 0);
+  for (int i = 0; i < BLOCKS; i++) {
+    void *block;
+    while ((block = filled_block(arena, 3000)) == NULL) sched_yield();
+    hk_channel_send(&freer.channel, block);
+  }
+  hk_channel_send(&freer.channel, NULL);
+  EXPECT_EQ(pthread_join(thread, NULL), 0);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+/* --- Exactly one free of a block succeeds -------------------------------------------------------------- */
+
+#define RACERS 4
+#define RACED_BLOCKS 3000
+
+typedef struct racer_t {
+  hk_gate_t *gate;
+  void **blocks;
+  uint64_t freed, refused;
+} racer_t;
+
+static void *free_all(void *context) {
+  racer_t *racer = context;
+  hk_gate_pass(racer->gate);
+  for (int i = 0; i < RACED_BLOCKS; i++) {
+    hk_status_t status = hk_free(NULL, racer->blocks[i]);
+    racer->freed += status == HK_OK;
+    racer->refused += status == HK_DOUBLE_FREE;
+  }
+  return NULL;
+}
+
+HK_TEST(of_many_threads_that_free_a_block_exactly_one_succeeds) {
+  static const size_t sizes[] = {8, 64, 1024, 20000};
+  for (int s = 0; s < 4; s++) {
+    static void *blocks[RACED_BLOCKS];
+    hk_gate_t gate = {.wanted = RACERS};
+    racer_t racers[RACERS];
+    hk_arena_t *arena = hk_test_arena(0);
+    for (int i = 0; i < RACED_BLOCKS; i++) blocks[i] = hk_alloc(arena, sizes[s]);
+    for (int i = 0; i < RACERS; i++) racers[i] = (racer_t){.gate = &gate, .blocks = blocks};
+    hk_test_run_threads(RACERS, free_all, racers, sizeof racers[0]);
+    uint64_t freed = 0, refused = 0;
+    for (int i = 0; i < RACERS; i++) {
+      freed += racers[i].freed;
+      refused += racers[i].refused;
+    }
+    EXPECT_EQ(freed, RACED_BLOCKS);
+    EXPECT_EQ(refused, (RACERS - 1) * RACED_BLOCKS);
+    hk_bin_stats_t stats = hk_test_stats(arena).bins[hk_test_bin(sizes[s])];
+    EXPECT_EQ(stats.frees_remote, RACED_BLOCKS);
+    EXPECT_EQ(stats.remote_blocks, RACED_BLOCKS);
+    EXPECT_EQ(stats.live, 0);
+    hk_remote_drain(arena);
+    EXPECT_EQ(hk_test_stats(arena).bins[hk_test_bin(sizes[s])].remote_blocks, 0);
+    EXPECT(hk_arena_is_valid(arena));
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  }
+}
+
+/* --- A ring of owners, each freeing its neighbour's blocks ----------------------------------------------- */
+
+#define OWNERS 3
+#define PASSED_BLOCKS 20000
+
+typedef struct owner_t {
+  hk_gate_t *gate;
+  hk_channel_t in, *out;
+  hk_arena_t *arena;
+  uint64_t seed, received;
+} owner_t;
+
+static bool free_one_from_neighbour(owner_t *owner) {
+  void *block;
+  if (!hk_channel_receive(&owner->in, &block)) return false;
+  check_block(block);
+  if (hk_free(owner->arena, block) != HK_OK) EXPECT(!"freed");
+  owner->received++;
+  return true;
+}
+
+static void *pass_blocks_on(void *context) {
+  owner_t *owner = context;
+  hk_random_t random = {owner->seed};
+  owner->arena = hk_test_arena(0);
+  hk_gate_pass(owner->gate);
+  for (int i = 0; i < PASSED_BLOCKS; i++) {
+    void *block = filled_block(owner->arena, 16 + hk_random_below(&random, 1500));
+    while (!hk_channel_try_send(owner->out, block)) {
+      if (!free_one_from_neighbour(owner)) sched_yield();
+    }
+    (void)free_one_from_neighbour(owner);
+  }
+  while (owner->received < PASSED_BLOCKS) {
+    if (!free_one_from_neighbour(owner)) sched_yield();
+  }
+  return NULL;
+}
+
+HK_TEST(owners_that_free_each_others_blocks_end_with_nothing_live) {
+  static owner_t owners[OWNERS];
+  hk_gate_t gate = {.wanted = OWNERS};
+  for (uint64_t i = 0; i < OWNERS; i++) {
+    owners[i].gate = &gate;
+    owners[i].out = &owners[(i + 1) % OWNERS].in;
+    owners[i].seed = i;
+  }
+  hk_test_run_threads(OWNERS, pass_blocks_on, owners, sizeof owners[0]);
+  for (int i = 0; i < OWNERS; i++) {
+    /* The owner thread has ended; any thread may finish its arena. */
+    hk_remote_drain(owners[i].arena);
+    EXPECT_EQ(hk_test_stats(owners[i].arena).bytes_live, 0);
+    EXPECT(hk_arena_is_valid(owners[i].arena));
+    EXPECT_EQ(hk_arena_destroy(owners[i].arena), HK_OK);
+  }
+}
+
+/* --- A slab must not go while a thread that freed its last block is not done with it ---------------------- */
+
+typedef struct handoff_t {
+  _Atomic(void *) block;
+  atomic_bool *stop;
+} handoff_t;
+
+static void *free_handed_over(void *context) {
+  handoff_t *handoff = context;
+  while (!atomic_load(handoff->stop)) {
+    void *block = atomic_exchange(&handoff->block, NULL);
+    if (block == NULL) {
+      sched_yield();
+    } else if (hk_free(NULL, block) != HK_OK) {
+      EXPECT(!"freed");
+    }
+  }
+  return NULL;
+}
+
+/* Two threads free the two blocks of a slab; the moment it is empty its owner retires it and its
+ * SuperSlab is unmapped. A record that is touched after that is a crash. */
+HK_TEST(a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done) {
+  enum { ROUNDS = 3000 };
+  atomic_bool stop = false;
+  handoff_t handoffs[2] = {{.stop = &stop}, {.stop = &stop}};
+  pthread_t threads[2];
+  hk_options_t *options = hk_test_options();
+  int64_t ttl_sec = options->superslab_ttl_sec;
+  options->superslab_ttl_sec = 0;
+  hk_arena_t *arena = hk_test_arena(0);
+  for (int i = 0; i < 2; i++) {
+    EXPECT_EQ(pthread_create(&threads[i], NULL, free_handed_over, &handoffs[i]), 0);
+  }
+  uint32_t bin = hk_test_bin(32768), refs[2], got;
+  for (int round = 0; round < ROUNDS; round++) {
+    if (!EXPECT(hk_refill(arena, bin, refs, 2, &got) == HK_OK && got == 2)) break;
+    for (int i = 0; i < 2; i++) {
+      atomic_store(&handoffs[i].block, hk_test_address(arena, refs[i]));
+    }
+    while (hk_test_retire_all(arena) == 0) sched_yield();
+    (void)hk_arena_trim(arena);
+    if (hk_test_stats(arena).bytes_committed != 0) EXPECT(!"unmapped");
+  }
+  atomic_store(&stop, true);
+  for (int i = 0; i < 2; i++) EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  options->superslab_ttl_sec = ttl_sec;
+}
+
+HK_TEST_MAIN(strangers_free_while_the_owner_allocates_and_nothing_is_lost,
+             an_arena_at_its_limit_lives_on_what_strangers_give_back,
+             of_many_threads_that_free_a_block_exactly_one_succeeds,
+             owners_that_free_each_others_blocks_end_with_nothing_live,
+             a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done)

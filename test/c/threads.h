@@ -1,0 +1,64 @@
+/* Threads for tests: starting a few of them together, and handing pointers from one to another. */
+#ifndef HK_TEST_THREADS_H
+#define HK_TEST_THREADS_H
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "support.h"
+
+#define HK_TEST_THREADS_MAX 8
+
+/* Runs `body` in `count` threads at once, each with an element of `contexts`, and joins them. */
+static inline void hk_test_run_threads(uint32_t count, void *(*body)(void *), void *contexts,
+                                       size_t context_bytes) {
+  pthread_t threads[HK_TEST_THREADS_MAX];
+  for (uint32_t i = 0; i < count; i++) {
+    void *context = (char *)contexts + i * context_bytes;
+    EXPECT_EQ(pthread_create(&threads[i], NULL, body, context), 0);
+  }
+  for (uint32_t i = 0; i < count; i++) EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+/* A gate that opens when `wanted` threads have arrived, so that they start as one. */
+typedef struct hk_gate_t {
+  atomic_uint arrived;
+  uint32_t wanted;
+} hk_gate_t;
+
+static inline void hk_gate_pass(hk_gate_t *gate) {
+  atomic_fetch_add(&gate->arrived, 1);
+  while (atomic_load(&gate->arrived) < gate->wanted) sched_yield();
+}
+
+/* A queue of pointers with one writer and one reader. */
+#define HK_CHANNEL_SIZE 256
+
+typedef struct hk_channel_t {
+  atomic_uint head, tail; /* release by the side that moves it, acquire by the other */
+  void *items[HK_CHANNEL_SIZE];
+} hk_channel_t;
+
+static inline bool hk_channel_try_send(hk_channel_t *channel, void *item) {
+  uint32_t tail = atomic_load_explicit(&channel->tail, memory_order_relaxed);
+  uint32_t head = atomic_load_explicit(&channel->head, memory_order_acquire);
+  if (tail - head == HK_CHANNEL_SIZE) return false;
+  channel->items[tail % HK_CHANNEL_SIZE] = item;
+  atomic_store_explicit(&channel->tail, tail + 1, memory_order_release);
+  return true;
+}
+
+static inline void hk_channel_send(hk_channel_t *channel, void *item) {
+  while (!hk_channel_try_send(channel, item)) sched_yield();
+}
+
+/* false: nothing there now. */
+static inline bool hk_channel_receive(hk_channel_t *channel, void **item) {
+  uint32_t head = atomic_load_explicit(&channel->head, memory_order_relaxed);
+  if (head == atomic_load_explicit(&channel->tail, memory_order_acquire)) return false;
+  *item = channel->items[head % HK_CHANNEL_SIZE];
+  atomic_store_explicit(&channel->head, head + 1, memory_order_release);
+  return true;
+}
+
+#endif
