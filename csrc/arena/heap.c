@@ -169,7 +169,7 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
   hk_slab_t *slab = hk_arena_slab(arena, slab_number);
   if (slab == NULL || slab->state != HK_SLAB_CLASS) return HK_NOT_OWNED;
-  if (slab->free_count != slab->capacity || slab->exposed) return HK_SLAB_BUSY;
+  if (slab->free_count != slab->capacity) return HK_SLAB_BUSY;
   if (!hk_slab_is_quiet(slab)) return HK_SLAB_BUSY;
   hk_heap_bin_t *b = &arena->bins[slab->bin];
   list_remove(b, slab);

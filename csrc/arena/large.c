@@ -54,7 +54,6 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   if (slab == NULL || (ref & HK_REF_INDEX_MASK) != 0) return HK_NOT_OWNED;
   if (slab->state == HK_SLAB_UNUSED) return HK_DOUBLE_FREE;
   if (slab->state != HK_SLAB_RUN) return HK_NOT_OWNED;
-  if (slab->exposed) return HK_SLAB_BUSY;
   hk_large_kind_t *kind = kind_of(arena, slab->bin);
   hk_cell_add(&kind->flushes, 1);
   hk_cell_sub(&kind->out, 1);

@@ -132,7 +132,20 @@ hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) 
   return HK_OK;
 }
 
+/* What is still exposed stays used, and serves nobody until it is concealed. */
+static void lose(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  slab->state = HK_SLAB_LOST;
+  slab->span_slabs = count;
+  for (uint32_t i = 1; i < count; i++) slab[i].state = HK_SLAB_RUN_TAIL;
+  hk_cell_add(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : count * HK_SLAB_BYTES);
+}
+
 void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
+  if (slab->exposed) {
+    lose(arena, slab, count);
+    return;
+  }
   hk_supply_t *supply = &arena->supply;
   hk_superslab_t *superslab = slab->superslab;
   list_remove(list_of(supply, superslab), superslab);
@@ -161,6 +174,10 @@ hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **sla
 }
 
 void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab) {
+  if (slab->exposed) {
+    lose(arena, slab, 1);
+    return;
+  }
   hk_superslab_t *superslab = slab->superslab;
   superslab->used_slots = 0;
   hk_cell_sub(&arena->supply.used_bytes, superslab->bytes);

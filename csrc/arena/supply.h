@@ -15,7 +15,8 @@
  * record is UNUSED still and the caller binds it. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);
 
-/* Gives them back; their records must be UNUSED again. A second empty SuperSlab goes to the cache. */
+/* Gives them back; their records must be UNUSED again. Exposed ones are lost until they are concealed.
+ * A second empty SuperSlab goes to the cache. */
 void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count);
 
 /* The same for a huge mapping of at least `bytes`. */

@@ -15,7 +15,7 @@
   X(INVALID_ARGUMENT, 4, "an argument is out of range")                      \
   X(NOT_OWNED, 5, "the block or slab does not belong to this arena")         \
   X(DOUBLE_FREE, 6, "the block is already free")                             \
-  X(SLAB_BUSY, 7, "the slab has live blocks or is still exposed")            \
+  X(SLAB_BUSY, 7, "a slab has blocks out, or is still exposed")            \
   X(ARENA_DESTROYED, 8, "the arena is destroyed")
 
 typedef enum hk_status_t {

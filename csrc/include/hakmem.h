@@ -77,7 +77,8 @@ hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint
  * `*ref`, whose index is 0. HK_OUT_OF_MEMORY_*, HK_INVALID_ARGUMENT (size). */
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref);
 
-/* Frees it. HK_NOT_OWNED, HK_DOUBLE_FREE, HK_SLAB_BUSY while it is exposed. */
+/* Frees it; while it is exposed its memory waits (see hk_slab_set_exposed). HK_NOT_OWNED,
+ * HK_DOUBLE_FREE. */
 hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref);
 
 /* --- Edge 2: slabs ----------------------------------------------------------------------------- */
@@ -92,8 +93,9 @@ typedef struct hk_slab_info_t {
 /* Describes slab `slab` (= reference >> 13). HK_NOT_OWNED: no such slab in use. */
 hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t *info);
 
-/* Says that the slab's memory becomes visible to a front, or stops being so. While exposed it is
- * not reused for another class. HK_NOT_OWNED. */
+/* Says that the slab's memory becomes visible to a front, or stops being so. A slab that is freed,
+ * retired or reset while exposed is lost: used, but of no use, until it is said to be exposed no more.
+ * HK_NOT_OWNED. */
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 
 /* Says so of every slab, when the front's world has ended. */
@@ -103,10 +105,10 @@ void hk_slab_conceal_all(hk_arena_t *arena);
  * `keep` empty slabs; UINT32_MAX: what the retire policy says. */
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep);
 
-/* true: every block of this slab is free, so hk_retire would take it once it is not exposed. */
+/* true: every block of this slab is free, so hk_retire would take it. */
 bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab);
 
-/* Takes an empty slab out of its class. HK_SLAB_BUSY: it has blocks out or is exposed. */
+/* Takes an empty slab out of its class. HK_SLAB_BUSY: it has blocks out. */
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
 /* --- Statistics -------------------------------------------------------------------------------- */

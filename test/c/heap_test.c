@@ -195,16 +195,18 @@ HK_TEST(a_class_starts_to_offer_empty_slabs_at_one_threshold_and_stops_at_anothe
 }
 
 HK_TEST(a_reset_forgets_that_a_class_was_giving_up_slabs) {
-  hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(4096);
-  make_empties(arena, bin, 400);
-  EXPECT(hk_next_retirable(arena, UINT32_MAX) >= 0);
-  hk_arena_reset(arena);
-  for (uint32_t slabs = 1; slabs <= find_thresholds(60).end + 2; slabs++) {
-    make_empties(arena, bin, slabs);
-    EXPECT_EQ(hk_next_retirable(arena, UINT32_MAX), -1);
+  for (uint32_t empties = 1; empties <= 30; empties++) {
+    hk_arena_t *fresh = hk_test_arena(0), *reset = hk_test_arena(0);
+    make_empties(reset, bin, 400);
+    EXPECT(hk_next_retirable(reset, UINT32_MAX) >= 0);
+    hk_arena_reset(reset);
+    make_empties(fresh, bin, empties);
+    make_empties(reset, bin, empties);
+    EXPECT_EQ(hk_next_retirable(reset, UINT32_MAX) >= 0, hk_next_retirable(fresh, UINT32_MAX) >= 0);
+    EXPECT_EQ(hk_arena_destroy(fresh), HK_OK);
+    EXPECT_EQ(hk_arena_destroy(reset), HK_OK);
   }
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
 HK_TEST(asked_to_keep_nothing_a_class_gives_up_its_current_slab_as_well) {
@@ -240,21 +242,24 @@ HK_TEST(a_slab_with_a_block_out_is_busy) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-HK_TEST(an_exposed_slab_keeps_its_class_until_it_is_concealed) {
+HK_TEST(a_slab_retired_while_exposed_serves_no_class_until_it_is_concealed) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(1024);
   hk_slab_info_t info;
   take(arena, bin, refs, 1);
   EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
   flush(arena, bin, refs, 1);
-  EXPECT_EQ(hk_retire(arena, 0), HK_SLAB_BUSY);
-  EXPECT_EQ(hk_arena_destroy(arena), HK_SLAB_BUSY);
-  EXPECT_EQ(hk_slab_info(arena, 0, &info), HK_OK);
-  EXPECT(info.exposed);
-  EXPECT_EQ(info.bin, bin);
-  EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
   EXPECT_EQ(hk_retire(arena, 0), HK_OK);
+  EXPECT_EQ(hk_slab_info(arena, 0, &info), HK_NOT_OWNED);
   EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_NOT_OWNED);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_SLAB_BUSY);
+  take(arena, hk_test_bin(16), refs, 1);
+  EXPECT(refs[0] >> HK_REF_INDEX_BITS != 0);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
+  take(arena, hk_test_bin(32), refs, 1);
+  EXPECT_EQ(refs[0] >> HK_REF_INDEX_BITS, 0);
+  EXPECT(hk_arena_is_valid(arena));
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
@@ -581,7 +586,8 @@ HK_TEST_MAIN(a_refill_hands_out_low_addresses_first, a_batch_is_never_longer_tha
              a_class_starts_to_offer_empty_slabs_at_one_threshold_and_stops_at_another,
              a_reset_forgets_that_a_class_was_giving_up_slabs,
              asked_to_keep_nothing_a_class_gives_up_its_current_slab_as_well,
-             a_slab_with_a_block_out_is_busy, an_exposed_slab_keeps_its_class_until_it_is_concealed,
+             a_slab_with_a_block_out_is_busy,
+             a_slab_retired_while_exposed_serves_no_class_until_it_is_concealed,
              concealing_all_slabs_at_once_ends_every_exposure,
              slabs_exposed_at_a_reset_are_lost_until_they_are_concealed,
              a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed,

@@ -254,8 +254,53 @@ HK_TEST(a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done) {
   options->superslab_ttl_sec = ttl_sec;
 }
 
+/* --- A free that arrives while the owner collects --------------------------------------------------------- */
+
+#define PAIR_SLABS 1000
+
+typedef struct pairs_t {
+  char *blocks[2 * PAIR_SLABS];
+  atomic_bool done;
+} pairs_t;
+
+static void *free_pairs(void *context) {
+  pairs_t *pairs = context;
+  for (int i = 0; i < 2 * PAIR_SLABS; i++) {
+    if (hk_free(NULL, pairs->blocks[i]) != HK_OK) EXPECT(!"freed");
+  }
+  atomic_store(&pairs->done, true);
+  return NULL;
+}
+
+/* The first block of a slab puts it on the owner's queue; the second finds it there, or just taken
+ * off. Forgotten between the two, it would stay away for ever: nothing else is freed in its slab. */
+HK_TEST(a_free_that_meets_a_collection_is_not_forgotten) {
+  static pairs_t pairs;
+  uint32_t bin = hk_test_bin(32768), got;
+  for (int round = 0; round < 20; round++) {
+    pthread_t thread;
+    hk_arena_t *arena = hk_test_arena(0);
+    for (int i = 0; i < 2 * PAIR_SLABS; i += 2) {
+      uint32_t refs[2];
+      if (!EXPECT(hk_refill(arena, bin, refs, 2, &got) == HK_OK && got == 2)) return;
+      for (int k = 0; k < 2; k++) pairs.blocks[i + k] = hk_test_address(arena, refs[k]);
+    }
+    atomic_store(&pairs.done, false);
+    EXPECT_EQ(pthread_create(&thread, NULL, free_pairs, &pairs), 0);
+    while (!atomic_load(&pairs.done)) hk_remote_drain(arena);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    hk_remote_drain(arena);
+    hk_bin_stats_t stats = hk_test_stats(arena).bins[bin];
+    EXPECT_EQ(stats.frees_remote, 2 * PAIR_SLABS);
+    EXPECT_EQ(stats.remote_blocks, 0);
+    EXPECT_EQ(stats.free_blocks, 2 * PAIR_SLABS);
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  }
+}
+
 HK_TEST_MAIN(strangers_free_while_the_owner_allocates_and_nothing_is_lost,
              an_arena_at_its_limit_lives_on_what_strangers_give_back,
              of_many_threads_that_free_a_block_exactly_one_succeeds,
              owners_that_free_each_others_blocks_end_with_nothing_live,
-             a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done)
+             a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done,
+             a_free_that_meets_a_collection_is_not_forgotten)

@@ -40,6 +40,18 @@ HK_TEST(a_bound_slab_has_every_block_of_its_class_free) {
   }
 }
 
+HK_TEST(every_stride_an_arena_may_bring_gives_a_valid_slab) {
+  static hk_classes_t table;
+  for (uint32_t stride = 8; stride <= HK_CLASS_SIZE_MAX; stride += stride == 8 ? 8 : 16) {
+    (void)bound_slab(0);
+    hk_slab_unbind(&fixture.slab);
+    if (hk_classes_build(&table, &stride, 1) != HK_OK) EXPECT(!"built");
+    hk_slab_bind(&fixture.slab, 0, &table.bins[0], fixture.pool);
+    if (!hk_slab_is_valid(&fixture.slab)) EXPECT(!"valid");
+    if (fixture.slab.free_count != HK_SLAB_BYTES / stride) EXPECT(!"all blocks");
+  }
+}
+
 HK_TEST(blocks_come_once_each_and_in_address_order) {
   static uint32_t refs[8192];
   FOR_EACH_BIN(bin) {
@@ -230,6 +242,7 @@ HK_TEST(a_slab_agrees_with_an_array_of_booleans) {
 }
 
 HK_TEST_MAIN(a_bound_slab_has_every_block_of_its_class_free,
+             every_stride_an_arena_may_bring_gives_a_valid_slab,
              blocks_come_once_each_and_in_address_order, a_batch_stops_at_what_was_asked_for,
              the_lowest_free_block_is_the_next_one_wherever_it_was_freed,
              a_second_put_of_a_block_is_noticed_and_changes_nothing,
