@@ -16,7 +16,7 @@ interface Settings {
   readonly rounds: number;
 }
 
-const FULL: Settings = { runs: 10, steps: 1_000_000, rounds: 5 };
+const FULL: Settings = { runs: 10, steps: 1_000_000, rounds: 3 };
 const QUICK: Settings = { runs: 3, steps: 100_000, rounds: 2 };
 
 interface Result {

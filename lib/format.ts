@@ -31,6 +31,12 @@ function rowLabel(name: string): string {
   return name.startsWith('C') ? name.slice(1) : name;
 }
 
+function isStats(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { arenas, classes, totals } = value as Partial<HeapStats & ArenaStats>;
+  return Array.isArray(classes) || (Array.isArray(arenas) && typeof totals === 'object');
+}
+
 function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {
   return 'arenas' in stats;
 }
@@ -44,11 +50,7 @@ function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {
  * @throws {ERR_INVALID_ARG_TYPE} anything else.
  */
 export function formatHeapStats(stats: ArenaStats | HeapStats): string {
-  if (
-    typeof stats !== 'object' ||
-    (stats as unknown) === null ||
-    typeof stats.version !== 'number'
-  ) {
+  if (!isStats(stats)) {
     throw invalidArgType('stats', 'the result of heapStats() or arena.stats()', stats);
   }
   if (!isHeapStats(stats)) return lines(stats, '').join('\n');

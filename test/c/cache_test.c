@@ -276,6 +276,25 @@ HK_TEST(bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge) {
   pass_secrets_on(HK_FREE_POLICY_BATCH, HK_OS_NO_MEMORY);
 }
 
+HK_TEST(a_slab_that_was_ever_exposed_puts_its_superslab_in_quarantine) {
+  for (int exposed = 0; exposed <= 1; exposed++) {
+    begin(0, 60, HK_FREE_POLICY_BATCH);
+    hk_arena_t *arena = new_arena();
+    uint32_t ref, got;
+    EXPECT_EQ(hk_refill(arena, hk_test_bin(64), &ref, 1, &got), HK_OK);
+    if (exposed) {
+      EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
+      EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
+    }
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+    EXPECT_EQ(fake_os.slab_bytes, exposed ? HK_SUPERSLAB_BYTES : 0);
+    fake_os.now_ns += 60 * SECOND_NS;
+    hk_cache_expire(hk_os_now_ns());
+    EXPECT_EQ(fake_os.slab_bytes, 0);
+    end();
+  }
+}
+
 HK_TEST_MAIN(
     an_empty_cache_has_nothing_to_give, the_most_recently_cached_superslab_comes_back_first,
     beyond_the_limit_on_their_number_the_oldest_go, beyond_the_limit_on_their_bytes_the_oldest_go,
@@ -287,4 +306,5 @@ HK_TEST_MAIN(
     a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own,
     superslabs_and_huge_mappings_never_stand_in_for_each_other,
     an_os_that_refuses_to_unmap_does_not_stop_expiry, bytes_of_one_arena_never_reach_another,
-    bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge)
+    bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge,
+    a_slab_that_was_ever_exposed_puts_its_superslab_in_quarantine)

@@ -279,6 +279,19 @@ HK_TEST(a_steady_load_makes_no_system_calls) {
   fake_os_end();
 }
 
+HK_TEST(blocks_go_to_the_core_and_come_back_in_batches) {
+  enum { BLOCKS = 10000 };
+  static void *blocks[BLOCKS];
+  hk_arena_t *arena = hk_test_arena(0);
+  for (int i = 0; i < BLOCKS; i++) blocks[i] = hk_alloc(arena, 256);
+  for (int i = 0; i < BLOCKS; i++) free_ok(arena, blocks[i]);
+  hk_bin_stats_t stats = hk_test_stats(arena).bins[hk_test_bin(256)];
+  EXPECT(stats.refills < BLOCKS / 50);
+  EXPECT(stats.flushes < BLOCKS / 50);
+  EXPECT(stats.front_blocks * 256 <= 128 * HK_KIB); /* and no more than this stays in front */
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 /* --- Misuse ---------------------------------------------------------------------------------------------- */
 
 HK_TEST(addresses_that_are_no_blocks_are_refused) {
@@ -492,8 +505,8 @@ HK_TEST_MAIN(
     an_arena_with_classes_of_its_own_serves_every_size, no_two_live_blocks_share_a_byte,
     whole_blocks_written_for_200000_steps_corrupt_nothing,
     whole_blocks_of_mid_and_large_sizes_corrupt_nothing, a_million_operations_end_with_nothing_live,
-    a_steady_load_makes_no_system_calls, addresses_that_are_no_blocks_are_refused,
-    the_rest_of_a_slab_behind_its_last_block_is_no_block,
+    a_steady_load_makes_no_system_calls, blocks_go_to_the_core_and_come_back_in_batches,
+    addresses_that_are_no_blocks_are_refused, the_rest_of_a_slab_behind_its_last_block_is_no_block,
     an_address_behind_the_end_of_a_huge_block_is_not_ours,
     freeing_a_block_that_is_back_in_the_core_is_a_double_free,
     a_large_block_freed_twice_is_not_ours_any_more, a_block_of_a_destroyed_arena_is_nobodys,

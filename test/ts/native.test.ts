@@ -1,0 +1,333 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HAKMEM_ERRORS, STATUS_CODES } from '../../lib/errors';
+import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../../lib/native';
+import { PACKAGE_ROOT, resultOf, run, runScript } from './support/child';
+import { expectCode } from './support/codes';
+
+const { tables } = native;
+
+describe('the statuses of the core', () => {
+  test('every one has a code, or is known to have none', () => {
+    expect(tables.statuses.map((status) => status.name).sort()).toEqual(
+      Object.keys(STATUS_CODES).sort(),
+    );
+  });
+
+  test.each(tables.statuses.map((status) => [status.name, status] as const))(
+    '%s is found by its value and says what it means',
+    (name, status) => {
+      expect(statusOf(-status.value)).toEqual(status);
+      expect(status.text).not.toBe('');
+      const code = STATUS_CODES[name];
+      if (code !== null) expect(Object.keys(HAKMEM_ERRORS)).toContain(code);
+    },
+  );
+
+  test('values are different and small, 0 is OK', () => {
+    const values = tables.statuses.map((status) => status.value);
+    expect(new Set(values).size).toBe(values.length);
+    expect(values.every((value) => Number.isInteger(value) && value >= 0 && value < 64)).toBe(true);
+    expect(statusOf(0).name).toBe('OK');
+    expect(statusOf(OUT_OF_MEMORY_OS).name).toBe('OUT_OF_MEMORY_OS');
+  });
+
+  test('one the core does not have is UNKNOWN', () => {
+    expect(statusOf(-1000)).toMatchObject({ name: 'UNKNOWN', value: 1000 });
+  });
+});
+
+describe('the options of the process', () => {
+  const DEFAULTS: Readonly<Record<string, number>> = {
+    HAKMEM_SUPERSLAB_MAX_CACHED: 256,
+    HAKMEM_SUPERSLAB_MAX_MEMORY_MB: 512,
+    HAKMEM_SUPERSLAB_TTL_SEC: 60,
+    HAKMEM_FREE_POLICY: 1,
+    HAKMEM_THP: 0,
+    HAKMEM_SS_MADVISE_STRICT: 0,
+    HAKMEM_TINY_HEAP_STATS_DUMP: 0,
+    HAKMEM_SS_STATS_DUMP: 0,
+    HAKMEM_SS_OS_STATS: 0,
+  };
+
+  test('have the names and defaults that are documented', () => {
+    const found = Object.fromEntries(tables.options.map((option) => [option.name, option.default]));
+    expect(found).toMatchObject(DEFAULTS);
+  });
+
+  test.each(tables.options.map((option) => [option.name, option] as const))(
+    '%s has a range that holds its default, and a meaning',
+    (name, option) => {
+      expect(name).toMatch(/^HAKMEM_[A-Z_]+$/);
+      expect(option.meaning).not.toBe('');
+      expect(option.default).toBeGreaterThanOrEqual(option.min);
+      expect(option.default).toBeLessThanOrEqual(option.max);
+      if (option.choices !== '') {
+        expect(option.choices.split('|').length).toBe(option.max - option.min + 1);
+      }
+    },
+  );
+
+  test('names are different', () => {
+    expect(new Set(tables.options.map((option) => option.name)).size).toBe(tables.options.length);
+  });
+
+  type Values = Readonly<Record<string, number>>;
+  const readOptions = `
+    const { native } = require('./dist/native.js');
+    const values = native.tables.options.map(({ name, value }) => [name, value]);
+    console.log(JSON.stringify(Object.fromEntries(values)));`;
+
+  test('are the defaults in a clean environment', async () => {
+    expect(await resultOf<Values>(readOptions)).toMatchObject(DEFAULTS);
+  });
+
+  test('are read from the environment', async () => {
+    const env = {
+      HAKMEM_SUPERSLAB_MAX_CACHED: '7',
+      HAKMEM_SUPERSLAB_TTL_SEC: '0',
+      HAKMEM_FREE_POLICY: 'keep',
+      HAKMEM_THP: 'never',
+    };
+    expect(await resultOf<Values>(readOptions, { env })).toMatchObject({
+      ...DEFAULTS,
+      HAKMEM_SUPERSLAB_MAX_CACHED: 7,
+      HAKMEM_SUPERSLAB_TTL_SEC: 0,
+      HAKMEM_FREE_POLICY: 0,
+      HAKMEM_THP: 2,
+    });
+  });
+
+  test('a value that means nothing is the default', async () => {
+    const env = {
+      HAKMEM_SUPERSLAB_MAX_CACHED: '-1',
+      HAKMEM_SUPERSLAB_TTL_SEC: '12s',
+      HAKMEM_FREE_POLICY: 'KEEP',
+      HAKMEM_THP: '1',
+      HAKMEM_SUPERSLAB_MAX_MEMORY_MB: '',
+    };
+    expect(await resultOf<Values>(readOptions, { env })).toMatchObject(DEFAULTS);
+  });
+});
+
+describe('the tables', () => {
+  test('size classes ascend to 64 KB', () => {
+    const strides = tables.defaultStrides;
+    expect(strides.length).toBeLessThanOrEqual(64);
+    expect(strides).toEqual([...strides].sort((a, b) => a - b));
+    expect(strides.at(-1)).toBe(65_536);
+    expect(strides.every((stride) => stride === 8 || stride % 16 === 0)).toBe(true);
+  });
+
+  test('rows are C0..C7, M0..M5, run, huge', () => {
+    expect(tables.rowNames).toEqual([
+      ...Array.from({ length: 8 }, (_, i) => `C${i}`),
+      ...Array.from({ length: 6 }, (_, i) => `M${i}`),
+      'run',
+      'huge',
+    ]);
+    expect(tables.rowSizes.slice(0, 15)).toEqual(
+      [...Array.from({ length: 14 }, (_, i) => 8 << i), 2 * 1024 * 1024],
+    );
+  });
+
+  test('every power of two up to 64 KB is a size class, so that rows and classes agree', () => {
+    for (const size of tables.rowSizes.slice(0, 14)) expect(tables.defaultStrides).toContain(size);
+  });
+});
+
+describe('the entries refuse what would harm memory', () => {
+  const BAD_ARENAS: readonly unknown[] = [-1, 1e6, '0', null, undefined, {}];
+  let arena: NativeArena;
+  beforeAll(() => {
+    const created = native.createArena('entries', 0);
+    if (typeof created === 'number') throw new Error(statusOf(created).text);
+    arena = created;
+  });
+  afterAll(() => {
+    native.destroyArena(arena.id);
+  });
+
+  const nameOf = (result: unknown): string => statusOf(result as number).name;
+
+  test.each(BAD_ARENAS.map((id) => ({ id })))('an arena $id', ({ id }) => {
+    const bad = id as number;
+    // 1e6 is a good number for an arena that does not exist.
+    for (const call of [
+      () => native.destroyArena(bad),
+      () => native.resetArena(bad),
+      () => native.trimArena(bad),
+      () => native.refill(bad, 0, 1),
+      () => native.flush(bad, 0, 0),
+      () => native.largeAlloc(bad, 100_000),
+      () => native.largeFree(bad, 0),
+      () => native.expose(bad, 0),
+      () => native.nextRetirable(bad, 0),
+      () => native.retire(bad, 0),
+      () => native.arenaStats(bad),
+    ]) {
+      expectCode(call, 'ERR_INVALID_ARG_TYPE');
+    }
+  });
+
+  test('a class, count or batch out of range', () => {
+    expect(nameOf(native.refill(arena.id, 64, 1))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.refill(arena.id, 0xffffffff, 1))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.refill(arena.id, 0, 0))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.refill(arena.id, 0, 2049))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.flush(arena.id, 64, 1))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.flush(arena.id, 0, 2049))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.largeAlloc(arena.id, 65_536))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.largeAlloc(arena.id, 2 ** 50))).toBe('OUT_OF_MEMORY_OS');
+    expectCode(() => native.largeAlloc(arena.id, -1), 'ERR_INVALID_ARG_TYPE');
+    expectCode(() => native.largeAlloc(arena.id, NaN), 'ERR_INVALID_ARG_TYPE');
+  });
+
+  test('references that are no blocks, or free already', () => {
+    const exchange = new Int32Array(native.exchange);
+    expect(native.refill(arena.id, 5, 4)).toBe(4);
+    const refs = exchange.slice(0, 4);
+    for (const bad of [-1, 0x7fffffff, refs[3]! + 100_000, 31 << 13]) {
+      exchange[0] = bad;
+      expect(nameOf(native.flush(arena.id, 5, 1))).toBe('NOT_OWNED');
+      expect(native.largeFree(arena.id, bad >>> 0)).toBeLessThan(0);
+    }
+    exchange.set(refs);
+    expect(nameOf(native.flush(arena.id, 6, 4))).toBe('NOT_OWNED');
+    expect(native.flush(arena.id, 5, 4)).toBe(0);
+    exchange.set(refs);
+    expect(nameOf(native.flush(arena.id, 5, 4))).toBe('DOUBLE_FREE');
+    const at = tables.arenaFields.indexOf('double_frees');
+    expect(native.arenaStats(arena.id).values[at]).toBe(4);
+  });
+
+  test('a batch with one bad reference takes the others', () => {
+    const exchange = new Int32Array(native.exchange);
+    expect(native.refill(arena.id, 7, 8)).toBe(8);
+    const refs = exchange.slice(0, 8);
+    exchange[3] = 0x7fffffff;
+    expect(nameOf(native.flush(arena.id, 7, 8))).toBe('NOT_OWNED');
+    exchange[0] = refs[3]!;
+    expect(native.flush(arena.id, 7, 1)).toBe(0);
+  });
+
+  test('slabs that are not in use, or not empty', () => {
+    for (const slab of [500, 0xffffffff, 8192 * 32]) {
+      expect(nameOf(native.expose(arena.id, slab))).toBe('NOT_OWNED');
+      expect(native.retire(arena.id, slab)).toBeLessThan(0);
+    }
+    const exchange = new Int32Array(native.exchange);
+    expect(native.refill(arena.id, 20, 1)).toBe(1);
+    const ref = exchange[0]!;
+    expect(nameOf(native.retire(arena.id, ref >>> 13))).toBe('SLAB_BUSY');
+    exchange[0] = ref;
+    native.flush(arena.id, 20, 1);
+  });
+
+  test('a new arena with arguments of the wrong kind', () => {
+    const create = native.createArena as (...args: unknown[]) => unknown;
+    for (const args of [
+      [],
+      [5, 0],
+      ['x', 'y'],
+      ['x', -1],
+      ['x', NaN],
+      ['x', 2 ** 60],
+      ['x', 0, [64]],
+      ['x', 0, new Float64Array([64])],
+      ['x', 0, new Uint32Array(0)],
+    ]) {
+      expectCode(() => create(...args), 'ERR_INVALID_ARG_TYPE');
+    }
+    for (const sizes of [[0], [7], [24], [64, 32], [65_552], new Array<number>(65).fill(16)]) {
+      expect(nameOf(native.createArena('x', 0, Uint32Array.from(sizes)))).toBe('INVALID_ARGUMENT');
+    }
+  });
+
+  test('an ArrayBuffer is the same while a slab is exposed', () => {
+    const exchange = new Int32Array(native.exchange);
+    expect(native.refill(arena.id, 30, 1)).toBe(1);
+    const ref = exchange[0]!;
+    const buffer = native.expose(arena.id, ref >>> 13);
+    expect(native.expose(arena.id, ref >>> 13)).toBe(buffer);
+    expect((buffer as ArrayBuffer).byteLength).toBe(65_536);
+    exchange[0] = ref;
+    native.flush(arena.id, 30, 1);
+    expect(native.retire(arena.id, ref >>> 13)).toBe(0);
+    expect((buffer as ArrayBuffer).byteLength).toBe(0);
+  });
+});
+
+describe('loading', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hakmem-load-'));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const report = (path: string): string => `
+    try { require(${JSON.stringify(path)}); console.log('{}'); }
+    catch ({ code, message, cause }) {
+      console.log(JSON.stringify({ code, message, cause: String(cause) }));
+    }`;
+
+  interface Failure {
+    readonly code?: string;
+    readonly message: string;
+    readonly cause: string;
+  }
+
+  test('without a binary says so by ERR_HAKMEM_NATIVE_LOAD, and how to get one', async () => {
+    cpSync(join(PACKAGE_ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+    cpSync(join(PACKAGE_ROOT, 'package.json'), join(folder, 'package.json'));
+    symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const failure = await resultOf<Failure>(report(folder));
+    expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
+    expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.cause).toContain('No native build was found');
+  });
+
+  test('where addons are forbidden names the switch that allows them', async () => {
+    const failure = await resultOf<Failure>(report('hakmem-arena'), {
+      nodeArguments: ['--no-addons'],
+    });
+    expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
+    expect(failure.message).toContain('--allow-addons');
+  });
+
+  test('from another working directory works', async () => {
+    const script = `require(${JSON.stringify(PACKAGE_ROOT)}); console.log(1);`;
+    expect(await resultOf<number>(script, { cwd: tmpdir() })).toBe(1);
+  });
+
+  test('prints nothing', async () => {
+    const { exitCode, stdout, stderr } = await runScript(`
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena();
+      arena.free(arena.alloc(100));
+      arena.destroy();`);
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  test('by import and by require is one class', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      import * as imported from 'hakmem-arena';
+      const required = createRequire(import.meta.url)('hakmem-arena');
+      const names = Object.keys(required).filter((name) => imported[name] !== required[name]);
+      const arena = new imported.Arena();
+      console.log(JSON.stringify({
+        names, count: Object.keys(required).length, same: arena instanceof required.Arena,
+      }));`;
+    const { stdout, stderr } = await run(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      source,
+    ]);
+    expect(stderr).toBe('');
+    const result = JSON.parse(stdout) as { names: string[]; count: number; same: boolean };
+    expect(result).toMatchObject({ names: [], same: true });
+    expect(result.count).toBeGreaterThanOrEqual(6);
+  });
+});
