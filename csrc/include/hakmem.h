@@ -197,8 +197,9 @@ void hk_counters_drop(hk_counters_t *counters);
 void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
 
 /* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a block
- * of another arena is handed to its owner (up to 64 KB: runs and huge mappings only their owner frees). NULL blocks are ignored. HK_NOT_OWNED, HK_DOUBLE_FREE
- * (where it can be seen at once; see docs/ARCHITECTURE.md). */
+ * of another arena is handed to its owner, but runs and huge mappings only their owner can free
+ * (HK_NOT_OWNED). NULL blocks are ignored. HK_DOUBLE_FREE is exact for a block that is in the core or
+ * was freed remotely; a block in a magazine is found out when the magazine is flushed. */
 hk_status_t hk_free(hk_arena_t *arena, void *block);
 
 /* Bytes usable in a live block; 0: not ours. */
