@@ -87,31 +87,34 @@ describe('realloc', () => {
 
   const SIZES = [0, 1, 100, 105, 112, 113, 1000, 8000, 50_000, 65_536, 65_537, 70_000, 130_000];
   const LARGE = [700_000, 2_097_152, 2_097_153, 3_000_000];
-  test.each([...SIZES, ...LARGE])('from %i bytes keeps the contents, whatever the new size', (from) => {
-    const arena = new Arena();
-    for (const to of [...SIZES, ...LARGE]) {
-      const old = arena.allocUnsafe(from);
-      const pattern = patternOf(from, to);
-      old.set(pattern);
-      const next = arena.realloc(old, to);
-      expect(next.length).toBe(to);
-      expect(arena.owns(next)).toBe(true);
-      const kept = Math.min(from, to);
-      expect(next.subarray(0, kept).equals(pattern.subarray(0, kept))).toBe(true);
-      expect(totalsOf(arena.stats()).liveBytes).toBe(to);
-      if (from !== to) {
-        expect(arena.owns(old)).toBe(false);
-        expectCode(() => arena.free(old), 'ERR_HAKMEM_DOUBLE_FREE');
-        expectCode(() => arena.realloc(old, 10), 'ERR_HAKMEM_DOUBLE_FREE');
+  test.each([...SIZES, ...LARGE])(
+    'from %i bytes keeps the contents, whatever the new size',
+    (from) => {
+      const arena = new Arena();
+      for (const to of [...SIZES, ...LARGE]) {
+        const old = arena.allocUnsafe(from);
+        const pattern = patternOf(from, to);
+        old.set(pattern);
+        const next = arena.realloc(old, to);
+        expect(next.length).toBe(to);
+        expect(arena.owns(next)).toBe(true);
+        const kept = Math.min(from, to);
+        expect(next.subarray(0, kept).equals(pattern.subarray(0, kept))).toBe(true);
+        expect(totalsOf(arena.stats()).liveBytes).toBe(to);
+        if (from !== to) {
+          expect(arena.owns(old)).toBe(false);
+          expectCode(() => arena.free(old), 'ERR_HAKMEM_DOUBLE_FREE');
+          expectCode(() => arena.realloc(old, 10), 'ERR_HAKMEM_DOUBLE_FREE');
+        }
+        next.fill(0xcc);
+        arena.free(next);
+        expect(totalsOf(arena.stats())).toMatchObject({ live: 0, liveBytes: 0 });
       }
-      next.fill(0xcc);
-      arena.free(next);
-      expect(totalsOf(arena.stats())).toMatchObject({ live: 0, liveBytes: 0 });
-    }
-    arena.trim();
-    expect(checkSums(arena.stats()).bytes.used).toBe(0);
-    arena.destroy();
-  });
+      arena.trim();
+      expect(checkSums(arena.stats()).bytes.used).toBe(0);
+      arena.destroy();
+    },
+  );
 
   test('grows and shrinks in place as far as the block reaches', () => {
     const arena = new Arena();

@@ -93,21 +93,29 @@ describe('an argument error', () => {
   ])('reads as one of Node for a size that is %s', (_name, size) => {
     const theirs = errorOf(() => Buffer.alloc(size as never)) as NodeError;
     const error = ours((arena) => arena.alloc(size as never));
-    expect({ name: error.name, code: error.code }).toEqual({ name: theirs.name, code: theirs.code });
+    expect({ name: error.name, code: error.code }).toEqual({
+      name: theirs.name,
+      code: theirs.code,
+    });
     expect(error.message.split(' Received ')[0]).toBe(theirs.message.split(' Received ')[0]);
   });
 
   test.each([-1, 2 ** 53, Infinity, -Infinity])('reads as one of Node for the size %p', (size) => {
     const theirs = errorOf(() => Buffer.alloc(size)) as NodeError;
     const error = ours((arena) => arena.alloc(size));
-    expect({ name: error.name, code: error.code }).toEqual({ name: theirs.name, code: theirs.code });
+    expect({ name: error.name, code: error.code }).toEqual({
+      name: theirs.name,
+      code: theirs.code,
+    });
     expect(error.message).toContain('The value of "size" is out of range.');
   });
 
   test('names the option that is wrong', () => {
     expect(ours(() => new Arena({ name: 5 as never })).message).toContain('options.name');
     expect(ours(() => new Arena({ maxBytes: -1 })).message).toContain('options.maxBytes');
-    expect(ours(() => new Arena({ sizeClasses: [16, 9] })).message).toContain('options.sizeClasses');
+    expect(ours(() => new Arena({ sizeClasses: [16, 9] })).message).toContain(
+      'options.sizeClasses',
+    );
     expect(ours(() => new Arena({ unknown: 1 } as never)).message).toContain('options.unknown');
   });
 });

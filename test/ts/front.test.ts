@@ -22,10 +22,7 @@ describe('random_mixed', () => {
     call([20_000, 64, 1, 1024, 1024], [0, 0, 0, 0, 0, 0, 0, 11016]),
     call([20_000, 256, 1, 16, 1024], [0, 10, 148, 341, 720, 1414, 2749, 5683]),
     call([20_000, 256, 1, 257, 768], [0, 0, 0, 0, 0, 0, 5382, 5683]),
-    call(
-      [1_000_000, 400, 1, 16, 1024],
-      [0, 523, 8757, 17253, 34764, 68835, 137_297, 282_671],
-    ),
+    call([1_000_000, 400, 1, 16, 1024], [0, 523, 8757, 17253, 34764, 68835, 137_297, 282_671]),
   ])('($iterations, $slots, $seed, $min, $max) allocates to the unit', (golden) => {
     const arena = new Arena();
     randomMixed(arena, golden);
@@ -166,7 +163,8 @@ describe('writing whole blocks', () => {
         const first = block[0];
         // All bytes equal the first: the block equals itself moved on by one byte.
         const same = Buffer.compare(block.subarray(1), block.subarray(0, -1)) === 0;
-        if (first !== pattern || !same) throw new Error(`step ${step}: ${held.length} B overwritten`);
+        if (first !== pattern || !same)
+          throw new Error(`step ${step}: ${held.length} B overwritten`);
         arena.free(held);
         slots[slot] = undefined;
       }

@@ -128,9 +128,10 @@ describe('the tables', () => {
       'run',
       'huge',
     ]);
-    expect(tables.rowSizes.slice(0, 15)).toEqual(
-      [...Array.from({ length: 14 }, (_, i) => 8 << i), 2 * 1024 * 1024],
-    );
+    expect(tables.rowSizes.slice(0, 15)).toEqual([
+      ...Array.from({ length: 14 }, (_, i) => 8 << i),
+      2 * 1024 * 1024,
+    ]);
   });
 
   test('every power of two up to 64 KB is a size class, so that rows and classes agree', () => {

@@ -300,14 +300,16 @@ describe.each(DETACHERS)('a slab taken away by %s', (...detacher) => {
   });
 });
 
-test.each(['trim', 'reset'])('what was taken away comes back after a %s, once nobody holds it', async (method) => {
-  interface Report {
-    readonly held: number;
-    readonly released: number;
-    readonly destroyed: number;
-  }
-  const report = await resultOf<Report>(
-    `
+test.each(['trim', 'reset'])(
+  'what was taken away comes back after a %s, once nobody holds it',
+  async (method) => {
+    interface Report {
+      readonly held: number;
+      readonly released: number;
+      readonly destroyed: number;
+    }
+    const report = await resultOf<Report>(
+      `
     const { Arena, heapStats } = require('hakmem-arena');
     const arena = new Arena();
     const used = () => (arena.trim(), arena.stats().bytes.used);
@@ -335,11 +337,12 @@ test.each(['trim', 'reset'])('what was taken away comes back after a %s, once no
       const destroyed = heapStats().arenas.length;
       console.log(JSON.stringify({ held, released, destroyed }));
     })();`,
-    { nodeArguments: ['--expose-gc'] },
-  );
-  expect(report.held).toBe((1 + 1 + 2 + 46) * SLAB_BYTES);
-  expect(report).toMatchObject({ released: 0, destroyed: 0 });
-});
+      { nodeArguments: ['--expose-gc'] },
+    );
+    expect(report.held).toBe((1 + 1 + 2 + 46) * SLAB_BYTES);
+    expect(report).toMatchObject({ released: 0, destroyed: 0 });
+  },
+);
 
 test('the first detached slab is one warning for the whole process, which names copyOut', async () => {
   const warnings = await resultOf<{ code?: string; message: string }[]>(`

@@ -5,7 +5,10 @@ import { checkSums, rowOf, totalsOf } from './support/sums';
 const MIB = 1024 * 1024;
 
 /** The rows of `heapStats` that belong to these arenas; others may run in the same process. */
-function statsOf(arenas: readonly Arena[], heap: HeapStats = heapStats()): (ArenaStats | undefined)[] {
+function statsOf(
+  arenas: readonly Arena[],
+  heap: HeapStats = heapStats(),
+): (ArenaStats | undefined)[] {
   return arenas.map(({ id }) => heap.arenas.find((stats) => stats.id === id));
 }
 
@@ -190,11 +193,26 @@ describe('heapStats()', () => {
     const sum = (value: (stats: ArenaStats) => number): number =>
       heap.arenas.reduce((total, stats) => total + value(stats), 0);
     for (const [row, total] of totals.classes.entries()) {
-      for (const field of ['allocs', 'fast', 'slow', 'frees', 'live', 'liveBytes', 'slabs'] as const) {
+      for (const field of [
+        'allocs',
+        'fast',
+        'slow',
+        'frees',
+        'live',
+        'liveBytes',
+        'slabs',
+      ] as const) {
         expect(total[field]).toBe(sum((stats) => stats.classes[row]![field]));
       }
     }
-    for (const field of ['live', 'front', 'freeInSlab', 'freeSlabs', 'slack', 'committed'] as const) {
+    for (const field of [
+      'live',
+      'front',
+      'freeInSlab',
+      'freeSlabs',
+      'slack',
+      'committed',
+    ] as const) {
       expect(totals.bytes[field]).toBe(sum((stats) => stats.bytes[field]));
     }
     const first = heap.arenas[0]!;

@@ -24,7 +24,13 @@ import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { inspect, isDeepStrictEqual, types } from 'node:util';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import { brotliCompressSync, brotliDecompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib';
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  deflateSync,
+  gunzipSync,
+  gzipSync,
+} from 'node:zlib';
 import { Arena } from '../../lib/index';
 import { expectCode } from './support/codes';
 import { Random } from './support/random';
@@ -86,11 +92,19 @@ describe('a Buffer of an arena is one of core', () => {
   test.each(SIZES)('%i bytes: text', (size) => {
     const { ours, core } = twins(arena, size);
     expect(inspect(ours)).toBe(inspect(core));
-    expect(inspect(ours, { showHidden: true }).replace(/byteOffset: \d+|buffer: \S+[^}]*/g, '')).toBe(
-      inspect(core, { showHidden: true }).replace(/byteOffset: \d+|buffer: \S+[^}]*/g, ''),
-    );
+    expect(
+      inspect(ours, { showHidden: true }).replace(/byteOffset: \d+|buffer: \S+[^}]*/g, ''),
+    ).toBe(inspect(core, { showHidden: true }).replace(/byteOffset: \d+|buffer: \S+[^}]*/g, ''));
     expect(JSON.stringify(ours)).toBe(JSON.stringify(core));
-    for (const encoding of ['utf8', 'hex', 'base64', 'base64url', 'latin1', 'ascii', 'utf16le'] as const) {
+    for (const encoding of [
+      'utf8',
+      'hex',
+      'base64',
+      'base64url',
+      'latin1',
+      'ascii',
+      'utf16le',
+    ] as const) {
       expect(ours.toString(encoding)).toBe(core.toString(encoding));
       expect(ours.toString(encoding, 1, size - 1)).toBe(core.toString(encoding, 1, size - 1));
     }
@@ -100,7 +114,13 @@ describe('a Buffer of an arena is one of core', () => {
 
   test.each(SIZES)('%i bytes: parts', (size) => {
     const { ours, core } = twins(arena, size);
-    for (const [from, to] of [[0, size], [1, size - 1], [-3, undefined], [2, 2], [size, 0]] as const) {
+    for (const [from, to] of [
+      [0, size],
+      [1, size - 1],
+      [-3, undefined],
+      [2, 2],
+      [size, 0],
+    ] as const) {
       const part = ours.subarray(from, to);
       expect(part).toStrictEqual(core.subarray(from, to));
       expect(part.buffer).toBe(ours.buffer);
@@ -236,10 +256,7 @@ describe('files', () => {
   test('streams carry it', async () => {
     const file = join(folder, 'stream');
     const chunks = Array.from({ length: 50 }, (_, i) => twins(arena, 1000 + i));
-    await pipeline(
-      Readable.from(chunks.map(({ ours }) => ours)),
-      createWriteStream(file),
-    );
+    await pipeline(Readable.from(chunks.map(({ ours }) => ours)), createWriteStream(file));
     const read: Buffer[] = [];
     for await (const chunk of createReadStream(file)) read.push(chunk as Buffer);
     expect(Buffer.concat(read)).toStrictEqual(Buffer.concat(chunks.map(({ core }) => core)));

@@ -1,0 +1,243 @@
+import { describe, expect, test } from '@jest/globals';
+import { Arena, heapStats } from '../../lib/index';
+import { resultOf } from '../ts/support/child';
+import { checkSums } from '../ts/support/sums';
+
+const MIB = 1024 * 1024;
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+describe('resident memory', () => {
+  // On other systems RSS moves for reasons of its own.
+  const linux = process.platform === 'linux' ? test : test.skip;
+
+  linux('loading the package costs less than 2 MB', async () => {
+    // Of itself: what it needs of Node is there in any service.
+    const script = `
+      for (const name of ['module', 'path', 'fs', 'os', 'util', 'buffer', 'node-gyp-build']) require(name);
+      gc(); gc();
+      const before = process.memoryUsage.rss();
+      require('hakmem-arena');
+      console.log(process.memoryUsage.rss() - before);`;
+    const grown: number[] = [];
+    for (let i = 0; i < 7; i++) {
+      grown.push(await resultOf<number>(script, { nodeArguments: ['--expose-gc'] }));
+    }
+    expect(median(grown)).toBeLessThan(2 * MIB);
+  });
+
+  linux('pages that were never touched cost nothing', async () => {
+    const grown = await resultOf<number>(`
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena();
+      arena.free(arena.alloc(100));
+      const before = process.memoryUsage.rss();
+      for (let i = 0; i < 100; i++) arena.allocUnsafe(2_000_000);
+      console.log(process.memoryUsage.rss() - before);`);
+    expect(grown).toBeLessThan(20 * MIB);
+  });
+
+  linux('a trim gives pages back', async () => {
+    const { full, trimmed } = await resultOf<{ full: number; trimmed: number }>(`
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena();
+      const before = process.memoryUsage.rss();
+      const views = Array.from({ length: 100_000 }, () => arena.alloc(1000, 1));
+      const full = process.memoryUsage.rss() - before;
+      for (const view of views) arena.free(view);
+      views.length = 0;
+      arena.trim();
+      console.log(JSON.stringify({ full, trimmed: process.memoryUsage.rss() - before }));`);
+    expect(full).toBeGreaterThan(90 * MIB);
+    expect(trimmed).toBeLessThan(full - 80 * MIB);
+  });
+
+  linux('destroy gives pages back', async () => {
+    const { full, destroyed } = await resultOf<{ full: number; destroyed: number }>(`
+      const { Arena } = require('hakmem-arena');
+      const before = process.memoryUsage.rss();
+      const arena = new Arena();
+      for (let i = 0; i < 100; i++) arena.alloc(1_000_000, 1);
+      const full = process.memoryUsage.rss() - before;
+      arena.destroy();
+      console.log(JSON.stringify({ full, destroyed: process.memoryUsage.rss() - before }));`);
+    expect(full).toBeGreaterThan(90 * MIB);
+    expect(destroyed).toBeLessThan(20 * MIB);
+  });
+});
+
+describe('arenas dropped without destroy', () => {
+  interface Report {
+    readonly peak: number;
+    readonly arenas: number;
+    readonly committed: number;
+    readonly mapped: number;
+    readonly external: number;
+  }
+
+  test('give their memory back when they are collected', async () => {
+    const report = await resultOf<Report>(
+      `
+      const { Arena, heapStats } = require('hakmem-arena');
+      const useAndDrop = () => {
+        const arena = new Arena();
+        for (const size of [100, 1000, 30_000, 200_000, 3_000_000]) arena.alloc(size);
+        arena.allocTyped(Float64Array, 1000);
+        arena.openScope().alloc(50);
+      };
+      const turn = () => new Promise(setImmediate);
+      (async () => {
+        let peak = 0;
+        const before = process.memoryUsage().external;
+        for (let round = 0; round < 10; round++) {
+          for (let i = 0; i < 10; i++) useAndDrop();
+          peak = Math.max(peak, heapStats().arenas.length);
+          for (let i = 0; i < 3; i++) { gc(); await turn(); }
+        }
+        const { arenas, totals: { bytes: { committed, mapped } } } = heapStats();
+        const external = process.memoryUsage().external - before;
+        console.log(JSON.stringify({ peak, arenas: arenas.length, committed, mapped, external }));
+      })();`,
+      { nodeArguments: ['--expose-gc'] },
+    );
+    expect(report.peak).toBeGreaterThanOrEqual(10);
+    expect(report.arenas).toBe(0);
+    expect(report.committed).toBe(0);
+    // One round's worth, kept for reuse.
+    expect(report.mapped).toBeLessThanOrEqual(10 * 8 * MIB);
+    expect(Math.abs(report.external)).toBeLessThan(4 * MIB);
+  });
+
+  test('live on as long as one of their views', async () => {
+    const report = await resultOf<{ whole: boolean; during: number; after: number }>(
+      `
+      const { Arena, heapStats } = require('hakmem-arena');
+      const turn = () => new Promise(setImmediate);
+      let view = (() => {
+        const arena = new Arena();
+        const neighbours = Array.from({ length: 1000 }, () => arena.alloc(1000, 1));
+        return neighbours[500];
+      })();
+      (async () => {
+        for (let i = 0; i < 5; i++) { gc(); await turn(); }
+        for (let i = 0; i < 50; i++) new Arena().alloc(1000, 2);
+        const whole = view.equals(Buffer.alloc(1000, 1));
+        const during = heapStats().arenas.length;
+        view = undefined;
+        for (let i = 0; i < 5; i++) { gc(); await turn(); }
+        console.log(JSON.stringify({ whole, during, after: heapStats().arenas.length }));
+      })();`,
+      { nodeArguments: ['--expose-gc'] },
+    );
+    expect(report.whole).toBe(true);
+    expect(report.during).toBeGreaterThanOrEqual(1);
+    expect(report.after).toBe(0);
+  });
+
+  test('live on as long as a subarray shows their bytes', async () => {
+    const whole = await resultOf<boolean>(
+      `
+      const { Arena } = require('hakmem-arena');
+      const turn = () => new Promise(setImmediate);
+      const part = (() => new Arena().alloc(1000, 1).subarray(100, 200))();
+      (async () => {
+        for (let i = 0; i < 5; i++) { gc(); await turn(); }
+        for (let i = 0; i < 50; i++) { const other = new Arena(); other.alloc(1000, 2); other.destroy(); }
+        console.log(part.equals(Buffer.alloc(100, 1)));
+      })();`,
+      { nodeArguments: ['--expose-gc'] },
+    );
+    expect(whole).toBe(true);
+  });
+});
+
+describe('the garbage collector', () => {
+  test('is not driven by arena memory', async () => {
+    const { major, external } = await resultOf<{ major: number; external: number }>(`
+      const { PerformanceObserver, constants } = require('node:perf_hooks');
+      let major = 0;
+      const observer = new PerformanceObserver((list) => {
+        for (const { detail } of list.getEntries()) {
+          if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) major++;
+        }
+      });
+      observer.observe({ entryTypes: ['gc'] });
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena();
+      const before = process.memoryUsage().external;
+      for (let i = 0; i < 8192; i++) arena.allocUnsafe(65_536);
+      const external = process.memoryUsage().external - before;
+      setTimeout(() => console.log(JSON.stringify({ major, external })), 50);`);
+    // 512 MB exposed: counted as external memory, but no reason to collect.
+    expect(external).toBeGreaterThanOrEqual(0);
+    expect(major).toBeLessThanOrEqual(4);
+  });
+
+  test('finds little to do: recycled views are no new objects', () => {
+    const arena = new Arena();
+    const first = arena.allocUnsafe(300);
+    arena.free(first);
+    for (let i = 0; i < 1000; i++) {
+      const view = arena.allocUnsafe(300);
+      expect(view).toBe(first);
+      arena.free(view);
+    }
+    arena.destroy();
+  });
+});
+
+describe('cycles', () => {
+  test('2,000 of create, use and destroy keep what is mapped bounded', () => {
+    const cycle = (i: number): void => {
+      const arena = new Arena({ name: `cycle-${i}` });
+      const views = [100, 1000, 40_000, 150_000].map((size) => arena.alloc(size, i & 0xff));
+      arena.free(views[1]!);
+      arena.allocTyped(Float64Array, 100);
+      if (i % 10 === 0) arena.allocUnsafe(3_000_000);
+      arena.destroy();
+    };
+    for (let i = 0; i < 50; i++) cycle(i);
+    const before = heapStats().totals;
+    for (let i = 0; i < 2000; i++) cycle(i);
+    const after = heapStats().totals;
+    expect(after.bytes.committed).toBe(before.bytes.committed);
+    expect(after.bytes.mapped).toBeLessThanOrEqual(before.bytes.mapped + 8 * MIB);
+    expect(heapStats().arenas.some(({ name }) => name.startsWith('cycle-'))).toBe(false);
+  });
+
+  test('SuperSlabs over the limits of the cache are not kept for ever', async () => {
+    const { cached, mapped } = await resultOf<{ cached: number; mapped: number }>(
+      `
+      const { Arena, heapStats } = require('hakmem-arena');
+      const cycle = () => {
+        const arena = new Arena();
+        for (let i = 0; i < 50; i++) arena.allocUnsafe(2_000_000);
+        arena.destroy();
+      };
+      for (let i = 0; i < 20; i++) cycle();
+      const { superslabs, bytes } = heapStats().totals;
+      console.log(JSON.stringify({ cached: superslabs.cached, mapped: bytes.mapped }));`,
+      { env: { HAKMEM_SUPERSLAB_MAX_CACHED: '4', HAKMEM_SUPERSLAB_TTL_SEC: '0' } },
+    );
+    expect(cached).toBeLessThanOrEqual(4);
+    expect(mapped).toBeLessThanOrEqual(8 * MIB);
+  });
+
+  test('within the limits SuperSlabs are reused without a system call each', () => {
+    const arena = new Arena();
+    for (let i = 0; i < 20; i++) arena.allocUnsafe(MIB);
+    arena.destroy();
+    const before = heapStats().totals.os;
+    for (let round = 0; round < 20; round++) {
+      const again = new Arena();
+      for (let i = 0; i < 20; i++) again.allocUnsafe(MIB);
+      checkSums(again.stats());
+      again.destroy();
+    }
+    const after = heapStats().totals.os;
+    // The arenas' own records, a few mappings each; not their 10 SuperSlabs.
+    expect(after.map - before.map).toBeLessThanOrEqual(20 * 4);
+  });
+});
