@@ -19,7 +19,7 @@ function outcomeOf(make: () => Buffer): string {
 function nameOf(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.constructor.name}(${value.length})`;
   if (typeof value === 'symbol' || typeof value === 'bigint') return typeof value;
-  return JSON.stringify(value) ?? typeof value;
+  return value === undefined ? 'undefined' : JSON.stringify(value);
 }
 
 /** Leaves old bytes in the blocks that small sizes get next. */
@@ -156,7 +156,8 @@ describe('from copies as Buffer.from does', () => {
     dirty(arena);
     const before = totalsOf(arena.stats());
     const [value, encodingOrOffset, length] = args as [string, BufferEncoding, number];
-    const from = Buffer.from as (...values: readonly unknown[]) => Buffer;
+    const from = (...values: readonly unknown[]): Buffer =>
+      Buffer.from(...(values as [string, BufferEncoding]));
     const ours = outcomeOf(() =>
       args.length === 1 ? arena.from(value) : arena.from(value, encodingOrOffset, length),
     );

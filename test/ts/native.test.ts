@@ -228,7 +228,8 @@ describe('the entries refuse what would harm memory', () => {
   });
 
   test('a new arena with arguments of the wrong kind', () => {
-    const create = native.createArena as (...args: unknown[]) => unknown;
+    const create = (...args: readonly unknown[]): unknown =>
+      native.createArena(...(args as [string, number, Uint32Array]));
     for (const args of [
       [],
       [5, 0],

@@ -100,6 +100,17 @@ describe('maxBytes', () => {
     arena.destroy();
   });
 
+  test('is kept when a cached mapping is larger than the request', () => {
+    const other = new Arena();
+    other.allocUnsafe(3_400_000);
+    other.destroy();
+    const maxBytes = 3 * MIB;
+    const arena = new Arena({ maxBytes });
+    expect(arena.allocUnsafe(3_100_000).length).toBe(3_100_000);
+    expect(arena.stats().bytes.used).toBeLessThanOrEqual(maxBytes);
+    arena.destroy();
+  });
+
   test('a thousand failures lose nothing', () => {
     const arena = new Arena({ maxBytes: MIB });
     const { views } = exhaust(arena, 1000);

@@ -175,7 +175,7 @@ describe('openScope', () => {
     const scope = arena.openScope();
     expectCode(() => scope.alloc(-1), 'ERR_OUT_OF_RANGE');
     expectCode(() => scope.alloc(5, 'zz', 'hex'), 'ERR_INVALID_ARG_VALUE');
-    expectCode(() => scope.from(5 as never), 'ERR_INVALID_ARG_TYPE');
+    expectCode(() => scope.from(5), 'ERR_INVALID_ARG_TYPE');
     expectCode(() => scope.allocTyped(Array as never, 5), 'ERR_INVALID_ARG_TYPE');
     scope.end();
     expect(totalsOf(arena.stats())).toMatchObject({ allocs: 0, frees: 0 });
@@ -290,7 +290,7 @@ describe('a view freed by hand', () => {
 
   test('and recycled outside stays with its new owner', () => {
     const arena = new Arena();
-    let recycled = Buffer.alloc(0);
+    let recycled: Buffer = Buffer.alloc(0);
     arena.scope((scope) => {
       const view = scope.alloc(100);
       arena.free(view);
@@ -340,7 +340,7 @@ describe('realloc inside a scope', () => {
     ['from nothing', 0, 100],
   ])('%s: the new view belongs to the scope', (_name, from, to) => {
     const arena = new Arena();
-    let next = Buffer.alloc(0);
+    let next: Buffer = Buffer.alloc(0);
     arena.scope((scope) => {
       next = arena.realloc(scope.alloc(from), to);
       expect(next.length).toBe(to);

@@ -19,14 +19,18 @@ describe('the class of a size', () => {
     const arena = new Arena();
     const view = arena.allocUnsafe(size);
     expect(view.length).toBe(size);
-    expect(arena.usableSize(view)).toBe(blockBytesFor(size));
+    const usable = arena.usableSize(view);
+    // A huge mapping that is used again may be an eighth larger.
+    const most = size > 2 * MIB ? (blockBytesFor(size) * 9) / 8 : blockBytesFor(size);
+    expect(usable).toBeGreaterThanOrEqual(blockBytesFor(size));
+    expect(usable).toBeLessThanOrEqual(most);
 
     const stats = checkSums(arena.stats());
     const used = stats.classes.filter((row) => row.allocs > 0);
     expect(used).toEqual([stats.classes.find((row) => size <= row.maxSize)]);
     expect(used[0]).toMatchObject({ allocs: 1, live: 1, liveBytes: size });
 
-    blockOf(view, arena.usableSize(view)).fill(0xa5);
+    blockOf(view, usable).fill(0xa5);
     arena.free(view);
     expect(totalsOf(arena.stats())).toMatchObject({ frees: 1, live: 0, liveBytes: 0 });
     arena.destroy();
