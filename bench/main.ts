@@ -17,7 +17,7 @@ interface Settings {
 }
 
 const FULL: Settings = { runs: 10, steps: 1_000_000, rounds: 3 };
-const QUICK: Settings = { runs: 3, steps: 100_000, rounds: 2 };
+const QUICK: Settings = { runs: 3, steps: 50_000, rounds: 2 };
 
 interface Result {
   readonly case: string;

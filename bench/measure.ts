@@ -5,7 +5,8 @@
 import { CASES, traceOf } from './cases';
 import { type Live, type Player, RIVALS } from './rivals';
 
-const WARM_UP_ROUNDS = 2;
+/** Until the loop and what it calls are compiled for good. */
+const WARM_UP_ROUNDS = 6;
 
 function nsPerStep(play: Player, caseName: string, steps: number, rounds: number): number {
   const found = CASES.find(({ name }) => name === caseName)!;

@@ -135,14 +135,17 @@ describe('workers terminated while they allocate', () => {
     const { once } = require('node:events');
     const { Arena, heapStats } = require('hakmem-arena');
     const source = \`
-      const { parentPort } = require('node:worker_threads');
+      const { parentPort, workerData } = require('node:worker_threads');
       const { Arena } = require('hakmem-arena');
+      // With other external memory about, V8 accounts for slabs in another way.
+      const ballast = Buffer.alloc(workerData.ballastBytes);
       let told = false;
       const tell = () => { if (!told) parentPort.postMessage('going'); told = true; };
       ${loop}
     \`;
     const killOne = async (i) => {
-      const worker = new Worker(source, { eval: true });
+      const workerData = { ballastBytes: i % 4 < 2 ? 0 : 16 * 1024 * 1024 };
+      const worker = new Worker(source, { eval: true, workerData });
       await once(worker, 'message');
       if (i % 3 === 1) await new Promise((resolve) => setTimeout(resolve, i % 5));
       await worker.terminate();
