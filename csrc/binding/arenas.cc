@@ -82,14 +82,14 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
     OrphanArena(arena);
     return Failure(env, HK_OUT_OF_MEMORY_OS);
   }
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("id", Int32(env, static_cast<int32_t>(arena->id)));
-  result.Set("serial", Double(env, static_cast<double>(hk_arena_id(core))));
-  napi_value core_name;
+  napi_value result = NewObject(env);
+  Put(env, result, "id", Int32(env, static_cast<int32_t>(arena->id)));
+  Put(env, result, "serial", Double(env, static_cast<double>(hk_arena_id(core))));
+  napi_value core_name = nullptr;
   napi_create_string_utf8(env, hk_arena_name(core), NAPI_AUTO_LENGTH, &core_name);
-  result.Set("name", core_name);
-  result.Set("counters", counters);
-  result.Set("handle", handle);
+  Put(env, result, "name", core_name);
+  Put(env, result, "counters", counters);
+  Put(env, result, "handle", handle);
   return result;
 }
 

@@ -69,8 +69,31 @@ inline napi_value Double(napi_env env, double number) {
   return result;
 }
 
+// Objects and arrays for JavaScript. A worker may be terminated in the middle of any call: from then on
+// these fail, and their failure must not matter, because nobody will look at the result. So they do not
+// go through node-addon-api, which ends the process when it cannot throw.
+inline napi_value NewObject(napi_env env) {
+  napi_value object = nullptr;
+  napi_create_object(env, &object);
+  return object;
+}
+
+inline napi_value NewArray(napi_env env) {
+  napi_value array = nullptr;
+  napi_create_array(env, &array);
+  return array;
+}
+
+inline void Put(napi_env env, napi_value object, const char *name, napi_value value) {
+  napi_set_named_property(env, object, name, value);
+}
+
+inline void Put(napi_env env, napi_value array, uint32_t index, napi_value value) {
+  napi_set_element(env, array, index, value);
+}
+
 inline void Define(napi_env env, napi_value exports, const char *name, napi_callback callback) {
-  napi_value function;
+  napi_value function = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
   napi_set_named_property(env, exports, name, function);
 }

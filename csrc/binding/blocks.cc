@@ -63,7 +63,7 @@ napi_value DefineBlocks(napi_env env, napi_value exports) {
   Define(env, exports, "flush", Flush);
   Define(env, exports, "largeAlloc", LargeAlloc);
   Define(env, exports, "largeFree", LargeFree);
-  napi_value exchange;
+  napi_value exchange = nullptr;
   napi_create_external_arraybuffer(env, GetEnvironment(env)->exchange,
                                    sizeof(Environment::exchange), nullptr, nullptr, &exchange);
   napi_set_named_property(env, exports, "exchange", exchange);

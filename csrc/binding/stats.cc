@@ -48,7 +48,7 @@ void TakeSnapshot(hk_arena_t *core, Snapshot *snapshot) {
 }
 
 napi_value DoublesToJs(napi_env env, size_t length, double **data) {
-  napi_value buffer, array = nullptr;
+  napi_value buffer = nullptr, array = nullptr;
   void *bytes = nullptr;
   if (napi_create_arraybuffer(env, length * sizeof(double), &bytes, &buffer) != napi_ok) {
     return nullptr;
@@ -61,18 +61,18 @@ napi_value DoublesToJs(napi_env env, size_t length, double **data) {
 // { serial, name, strides, values }
 napi_value SnapshotToJs(napi_env env, const Snapshot &snapshot) {
   double *values = nullptr, *strides = nullptr;
-  Napi::Object result = Napi::Object::New(env);
+  napi_value result = NewObject(env);
   napi_value values_array = DoublesToJs(env, kSnapshotLength, &values);
   napi_value strides_array = DoublesToJs(env, snapshot.class_count, &strides);
   if (values_array == nullptr || strides_array == nullptr) return nullptr;
   Flatten(snapshot.stats, values);
   for (uint32_t i = 0; i < snapshot.class_count; i++) strides[i] = snapshot.strides[i];
-  napi_value name;
+  napi_value name = nullptr;
   napi_create_string_utf8(env, snapshot.name, NAPI_AUTO_LENGTH, &name);
-  result.Set("serial", Double(env, snapshot.serial));
-  result.Set("name", name);
-  result.Set("strides", strides_array);
-  result.Set("values", values_array);
+  Put(env, result, "serial", Double(env, snapshot.serial));
+  Put(env, result, "name", name);
+  Put(env, result, "strides", strides_array);
+  Put(env, result, "values", values_array);
   return result;
 }
 
@@ -109,8 +109,8 @@ napi_value HeapStats(napi_env env, napi_callback_info) {
   hk_arena_each(CountArena, &list.capacity);
   list.items = static_cast<Snapshot *>(std::malloc((list.capacity + 1) * sizeof(Snapshot)));
   if (list.items != nullptr) hk_arena_each(AppendArena, &list);
-  Napi::Array result = Napi::Array::New(env, list.count);
-  for (uint32_t i = 0; i < list.count; i++) result.Set(i, SnapshotToJs(env, list.items[i]));
+  napi_value result = NewArray(env);
+  for (uint32_t i = 0; i < list.count; i++) Put(env, result, i, SnapshotToJs(env, list.items[i]));
   std::free(list.items);
   return result;
 }
