@@ -99,6 +99,10 @@ void *hk_arena_add_front(hk_arena_t *arena, size_t bytes) {
 
 static void drop_front(hk_arena_t *arena) {
   if (arena->front == NULL) return;
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    hk_magazine_t *m = &arena->magazines[bin];
+    m->top = m->bottom = m->full = NULL;
+  }
   (void)hk_os_unmap(arena->front, hk_cell_get(&arena->front_bytes));
   arena->front = NULL;
   hk_cell_set(&arena->front_bytes, 0);
@@ -114,10 +118,13 @@ static void settle_counters(hk_arena_t *arena) {
     hk_counter_set(&c->frees.by_cell[i], hk_counter_get(&c->allocs.by_cell[i]));
   }
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
-    double remote = bin < HK_BIN_MAX ? (double)atomic_load(&arena->bins[bin].frees_remote) : 0;
-    hk_counter_set(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]) - remote);
+    hk_counter_set(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]));
     hk_counter_set(&c->live_bytes[bin], 0);
     hk_counter_set(&c->live_block_bytes[bin], 0);
+  }
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    hk_magazine_t *m = &arena->magazines[bin];
+    hk_cell_set(&m->frees, hk_cell_get(&m->allocs) - atomic_load(&arena->bins[bin].frees_remote));
   }
 }
 

@@ -31,6 +31,20 @@ typedef struct hk_large_kind_t {
   hk_cell_t out, high_water, block_bytes, refills, flushes;
 } hk_large_kind_t;
 
+/* front/: one bin of the front in C, a stack of free block addresses. Here, because statistics read its
+ * cells at any time. All that an allocation or a free of the bin needs, in one cache line. */
+typedef struct hk_magazine_t {
+  void **top;              /* behind the block that is handed out next */
+  void **bottom;           /* top is here: empty. NULL: no stack yet, and so for top and full */
+  void **full;             /* top is here: half of it is flushed */
+  hk_cell_t allocs, frees; /* frees by the owner thread */
+  uint32_t stride_bytes, reciprocal; /* of the class */
+  uint32_t used_bytes;               /* capacity x stride: no block begins beyond */
+  uint32_t limit;                    /* most blocks, ever */
+  uint64_t padding;
+} hk_magazine_t;
+static_assert(sizeof(hk_magazine_t) == 64, "one cache line");
+
 /* supply.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
@@ -46,11 +60,13 @@ struct hk_arena_t {
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_classes_t own_classes;
   hk_counters_t *counters;
+  /* The last one serves HK_SLOT_BIN_NONE: no address is a block of it. */
+  alignas(64) hk_magazine_t magazines[HK_BIN_MAX + 1];
   hk_heap_bin_t bins[HK_BIN_MAX];
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
   hk_cell_t exposed_slabs, failures_os, failures_limit, double_frees;
-  void *front;             /* front/: its state, NULL until the first hk_alloc */
+  void *front;             /* front/: memory of its own, NULL until the first hk_alloc */
   hk_cell_t front_bytes;   /* of the mapping behind it; 0: no front in C */
   hk_arena_t *next, *prev; /* registry lock */
   /* shared: slabs with remote frees waiting; pushed by anyone (release), taken whole by the owner
@@ -83,7 +99,7 @@ static inline char *hk_arena_slab_address(const hk_slab_t *slab) {
   return hk_superslab_address(slab->superslab, slab->slot);
 }
 
-/* Maps `bytes` of zeroed memory for the state of a front in C. The arena owns it and drops it, blocks
+/* Maps `bytes` of zeroed memory for the stacks of the front in C. The arena owns it and drops it, blocks
  * and all, at the next reset or destroy. NULL: the OS refused. */
 void *hk_arena_add_front(hk_arena_t *arena, size_t bytes);
 

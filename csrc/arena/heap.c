@@ -67,6 +67,7 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   hk_status_t status = hk_supply_take(arena, 1, slab);
   if (status != HK_OK) return status;
   hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
+  hk_superslab_set_bin(*slab, bin);
   hk_cell_add(&arena->bins[bin].slabs, 1);
   return HK_OK;
 }
@@ -88,38 +89,60 @@ static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin
   return HK_OK;
 }
 
-hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
-                      uint32_t *got) {
-  if (bin >= arena->classes->count || want == 0 || want > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
+hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab) {
   hk_heap_bin_t *b = &arena->bins[bin];
-  uint32_t taken = 0;
-  while (taken < want) {
-    if (b->current == NULL || b->current->free_count == 0) {
-      /* A batch that has something is not worth a new slab. */
-      hk_status_t status = next_current_slow(arena, bin, taken == 0);
-      if (status != HK_OK && taken == 0) return status;
-      if (status != HK_OK) break;
-    }
-    taken += hk_slab_take(b->current, hk_arena_base_ref(b->current), refs + taken, want - taken);
+  if (b->current == NULL || b->current->free_count == 0) {
+    hk_status_t status = next_current_slow(arena, bin, grow);
+    if (status != HK_OK) return status;
   }
+  *slab = b->current;
+  return HK_OK;
+}
+
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken) {
+  hk_heap_bin_t *b = &arena->bins[bin];
   hk_cell_add(&b->out, taken);
   hk_cell_raise(&b->high_water, hk_cell_get(&b->out));
   hk_cell_add(&b->refills, 1);
   hk_cell_add(&b->slow, 1);
+}
+
+hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
+                      uint32_t *got) {
+  if (bin >= arena->classes->count || want == 0 || want > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
+  uint32_t taken = 0;
+  while (taken < want) {
+    /* A batch that has something is not worth a new slab. */
+    hk_slab_t *slab;
+    hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab);
+    if (status != HK_OK && taken == 0) return status;
+    if (status != HK_OK) break;
+    taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);
+  }
+  hk_heap_count_refill(arena, bin, taken);
   *got = taken;
   return HK_OK;
 }
 
-static hk_status_t flush_one(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
-  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
-  uint32_t index = ref & HK_REF_INDEX_MASK;
-  if (slab == NULL || !hk_slab_has_block(slab, index) || slab->bin != bin) return HK_NOT_OWNED;
+hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   if (HK_UNLIKELY(!hk_slab_put(slab, index))) {
     hk_cell_add(&arena->double_frees, 1);
     return HK_DOUBLE_FREE;
   }
   if (slab->free_count == 1 || slab->free_count == slab->capacity) hk_heap_relist(arena, slab);
   return HK_OK;
+}
+
+void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed) {
+  hk_cell_sub(&arena->bins[bin].out, flushed);
+  hk_cell_add(&arena->bins[bin].flushes, 1);
+}
+
+static hk_status_t flush_one(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
+  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  uint32_t index = ref & HK_REF_INDEX_MASK;
+  if (slab == NULL || !hk_slab_has_block(slab, index) || slab->bin != bin) return HK_NOT_OWNED;
+  return hk_heap_put(arena, slab, index);
 }
 
 hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint32_t count) {
@@ -134,8 +157,7 @@ hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint
       first_bad = status;
     }
   }
-  hk_cell_sub(&arena->bins[bin].out, flushed);
-  hk_cell_add(&arena->bins[bin].flushes, 1);
+  hk_heap_count_flush(arena, bin, flushed);
   return first_bad;
 }
 
@@ -174,6 +196,7 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
   hk_heap_bin_t *b = &arena->bins[slab->bin];
   list_remove(b, slab);
   hk_slab_unbind(slab);
+  hk_superslab_set_bin(slab, HK_SLOT_BIN_NONE);
   hk_cell_sub(&b->slabs, 1);
   hk_supply_give(arena, slab, 1);
   return HK_OK;

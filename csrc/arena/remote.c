@@ -11,18 +11,24 @@ static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
                                                   memory_order_release, memory_order_relaxed));
 }
 
-hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
-  uint32_t bin = slab->bin;
+/* The first block in a word of the bitmap: whoever sets it puts the slab on the queue. */
+static hk_remote_t put_first(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   /* Once the bit is set the owner may collect it and find the slab empty; until the record is left
    * alone again it must not be retired. */
   atomic_fetch_add_explicit(&slab->remote_writers, 1, memory_order_relaxed);
-  bool done = hk_slab_put_remote(slab, index);
-  if (done) {
-    atomic_fetch_add_explicit(&arena->bins[bin].frees_remote, 1, memory_order_relaxed);
-    enqueue(arena, slab);
-  }
+  hk_remote_t result = hk_slab_put_remote(slab, index);
+  if (result == HK_REMOTE_FIRST) enqueue(arena, slab);
   atomic_fetch_sub_explicit(&slab->remote_writers, 1, memory_order_release);
-  return done ? HK_OK : HK_DOUBLE_FREE;
+  return result;
+}
+
+hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  hk_heap_bin_t *b = &arena->bins[slab->bin];
+  hk_remote_t result = hk_slab_join_remote(slab, index);
+  if (result == HK_REMOTE_ALONE) result = put_first(arena, slab, index);
+  if (result == HK_REMOTE_DOUBLE) return HK_DOUBLE_FREE;
+  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_relaxed);
+  return HK_OK;
 }
 
 static void collect(hk_arena_t *arena, hk_slab_t *slab) {

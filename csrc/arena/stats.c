@@ -58,6 +58,10 @@ static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     if ((int64_t)stats->bins[bin].live_bytes < 0) stats->bins[bin].live_bytes = 0;
   }
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    stats->bins[bin].allocs += hk_cell_get(&arena->magazines[bin].allocs);
+    stats->bins[bin].frees_local += hk_cell_get(&arena->magazines[bin].frees);
+  }
   stats->bytes_pinned = count_of(&c->pinned_bytes);
   stats->detached_slabs = count_of(&c->detached_slabs);
 }

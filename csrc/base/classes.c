@@ -53,10 +53,12 @@ static hk_class_t class_of_stride(uint32_t stride) {
                       .row = hk_classes_row_of_size(stride)};
 }
 
-static uint8_t first_bin_for(const hk_classes_t *table, size_t size_bytes) {
+static void index_by_size(hk_classes_t *table) {
   uint32_t bin = 0;
-  while (table->bins[bin].stride_bytes < size_bytes) bin++;
-  return (uint8_t)bin;
+  for (uint32_t i = 0; i <= HK_CLASS_SIZE_MAX / 8; i++) {
+    if (i * 8 > table->bins[bin].stride_bytes) bin++;
+    table->by_size[i] = (uint8_t)bin;
+  }
 }
 
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count) {
@@ -66,8 +68,7 @@ hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_
   if (strides[count - 1] < HK_CLASS_SIZE_MAX) {
     table->bins[table->count++] = class_of_stride((uint32_t)HK_CLASS_SIZE_MAX);
   }
-  for (size_t i = 0; i < sizeof table->small; i++) table->small[i] = first_bin_for(table, i * 8);
-  for (size_t i = 0; i < sizeof table->mid; i++) table->mid[i] = first_bin_for(table, i * 256 + 1);
+  index_by_size(table);
   return HK_OK;
 }
 

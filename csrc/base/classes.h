@@ -41,8 +41,9 @@ typedef struct hk_class_t {
 typedef struct hk_classes_t {
   uint32_t count;
   hk_class_t bins[HK_BIN_MAX];
-  uint8_t small[HK_EXACT_LENGTH_MAX / 8 + 1]; /* by (size + 7) / 8 */
-  uint8_t mid[HK_CLASS_SIZE_MAX / 256];       /* by (size - 1) / 256: first bin that may fit */
+  /* By (size + 7) / 8. One table for all sizes, because sizes are hard to predict and a branch on them
+   * costs more than a line of this table. */
+  uint8_t by_size[HK_CLASS_SIZE_MAX / 8 + 1];
 } hk_classes_t;
 
 /* The default table; built on first use, safe from any thread, never freed. */
@@ -57,12 +58,9 @@ hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_
 uint32_t hk_classes_row_of_size(size_t size_bytes);
 const char *hk_classes_row_name(uint32_t row);
 
-/* Smallest bin whose stride holds `size_bytes` (1..64 KB). */
+/* Smallest bin whose stride holds `size_bytes` (0..64 KB). */
 static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_bytes) {
-  if (size_bytes <= HK_EXACT_LENGTH_MAX) return table->small[(size_bytes + 7) >> 3];
-  uint32_t bin = table->mid[(size_bytes - 1) >> 8];
-  while (table->bins[bin].stride_bytes < size_bytes) bin++;
-  return bin;
+  return table->by_size[(size_bytes + 7) >> 3];
 }
 
 /* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).

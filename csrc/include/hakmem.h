@@ -198,8 +198,9 @@ void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
 
 /* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a block
  * of another arena is handed to its owner, but runs and huge mappings only their owner can free
- * (HK_NOT_OWNED). NULL blocks are ignored. HK_DOUBLE_FREE is exact for a block that is in the core or
- * was freed remotely; a block in a magazine is found out when the magazine is flushed. */
+ * (HK_NOT_OWNED). NULL blocks are ignored. HK_DOUBLE_FREE is exact for a block that was freed remotely.
+ * Of a local one it is told when the block is the last that was freed; else the core finds it out when
+ * the magazine is flushed and counts it in `double_frees`. Debug builds know every block in the core. */
 hk_status_t hk_free(hk_arena_t *arena, void *block);
 
 /* Bytes usable in a live block; 0: not ours. */

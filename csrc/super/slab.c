@@ -26,7 +26,7 @@ void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *
 
 void hk_slab_unbind(hk_slab_t *slab) {
   HK_ASSERT(slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity);
-  HK_ASSERT(atomic_load_explicit(&slab->remote_count, memory_order_relaxed) == 0);
+  HK_ASSERT(hk_slab_is_quiet(slab));
   slab->state = HK_SLAB_UNUSED;
   slab->list = HK_SLAB_LIST_NONE;
 }
@@ -64,21 +64,35 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
   return true;
 }
 
-bool hk_slab_put_remote(hk_slab_t *slab, uint32_t index) {
+hk_remote_t hk_slab_join_remote(hk_slab_t *slab, uint32_t index) {
+  _Atomic(uint64_t) *word = &slab->remote_bits[index >> 6];
+  uint64_t bit = (uint64_t)1 << (index & 63);
+  uint64_t before = atomic_load_explicit(word, memory_order_relaxed);
+  while (before != 0) {
+    if ((before & bit) != 0) return HK_REMOTE_DOUBLE;
+    if (atomic_compare_exchange_weak_explicit(word, &before, before | bit, memory_order_release,
+                                              memory_order_relaxed)) {
+      return HK_REMOTE_JOINED;
+    }
+  }
+  return HK_REMOTE_ALONE;
+}
+
+hk_remote_t hk_slab_put_remote(hk_slab_t *slab, uint32_t index) {
   uint64_t bit = (uint64_t)1 << (index & 63);
   uint64_t before =
       atomic_fetch_or_explicit(&slab->remote_bits[index >> 6], bit, memory_order_release);
-  if ((before & bit) != 0) return false;
-  atomic_fetch_add_explicit(&slab->remote_count, 1, memory_order_relaxed);
-  return true;
+  if ((before & bit) != 0) return HK_REMOTE_DOUBLE;
+  return before == 0 ? HK_REMOTE_FIRST : HK_REMOTE_JOINED;
 }
 
 uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
   uint32_t gained = 0;
   uint32_t collected = 0;
+  _Atomic(uint64_t) *words = slab->remote_bits;
   for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
-    uint64_t bits = atomic_exchange_explicit(&slab->remote_bits[w], 0, memory_order_acquire);
-    if (bits == 0) continue;
+    if (atomic_load_explicit(&words[w], memory_order_relaxed) == 0) continue;
+    uint64_t bits = atomic_exchange_explicit(&words[w], 0, memory_order_acquire);
     uint64_t fresh = bits & ~slab->free_bits[w];
     collected += hk_popcount64(bits);
     gained += hk_popcount64(fresh);
@@ -86,9 +100,6 @@ uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
     lower_hint(slab, w);
   }
   slab->free_count = (uint16_t)(slab->free_count + gained);
-  /* A freeing thread sets the bit first and counts after, so the count may lag and wrap for a
-   * moment; statistics read it clamped. */
-  atomic_fetch_sub_explicit(&slab->remote_count, collected, memory_order_relaxed);
   *duplicates += collected - gained;
   HK_ASSERT_SLOW(hk_slab_is_valid(slab));
   return gained;

@@ -9,6 +9,7 @@
 #ifndef HK_SUPER_SLAB_H
 #define HK_SUPER_SLAB_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "base/classes.h"
@@ -35,13 +36,12 @@ typedef enum hk_slab_list_t {
 #define HK_SLAB_WORDS_MAX (HK_SLAB_BYTES / 8 / 64)
 #define HK_SLAB_WORDS_INLINE 4
 
+/* Two cache lines: what a free in C reads comes first. */
 typedef struct hk_slab_t hk_slab_t;
 struct hk_slab_t {
-  struct hk_superslab_t *superslab; /* constant */
-  uint64_t *free_bits;              /* inline_bits or this slab's part of the pool */
-  hk_slab_t *next, *prev;           /* in the heap's list `list` */
-  uint32_t slot;                    /* constant: 0..31 in its SuperSlab */
-  uint32_t span_slabs;              /* RUN, LOST: slabs of the run; else 1 */
+  alignas(128) struct hk_superslab_t *superslab; /* constant */
+  uint64_t *free_bits;                           /* inline_bits or this slab's part of the pool */
+  uint64_t inline_bits[HK_SLAB_WORDS_INLINE];
   uint16_t capacity;
   uint16_t free_count;
   uint16_t low_word;
@@ -50,18 +50,20 @@ struct hk_slab_t {
   uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE */
   bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
 
+  hk_slab_t *next, *prev; /* in the heap's list `list` */
+  uint32_t slot;          /* constant: 0..31 in its SuperSlab */
+  uint32_t span_slabs;    /* RUN, LOST: slabs of the run; else 1 */
+
   /* Shared with threads that free blocks of this arena. */
   /* Atomic OR by anyone (release), exchange by the owner (acquire). */
   _Atomic(uint64_t) *remote_bits;
-  _Atomic(uint32_t) remote_count;  /* bits set and not collected; relaxed, for statistics */
   _Atomic(uint32_t) remote_queued; /* 1 while on the arena's queue of slabs with remote frees */
-  /* Threads that are freeing a block here and may still touch this record. Raised before the bit is
-   * set (published by it), lowered last (release); the owner retires only at 0 (acquire). */
+  /* Threads that may still queue this record. Raised before the bit is set (published by it), lowered
+   * last (release); the owner retires only at 0 (acquire). */
   _Atomic(uint32_t) remote_writers;
   hk_slab_t *remote_next; /* written by whoever queued it, before publication */
-
-  uint64_t inline_bits[HK_SLAB_WORDS_INLINE];
 };
+static_assert(sizeof(hk_slab_t) == 128, "two cache lines");
 
 /* Turns an unused slab into one of class `c`: all blocks free. `pool` holds HK_SLAB_WORDS_MAX words
  * for this slab's free bits; it must outlive the binding. */
@@ -77,8 +79,19 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
 /* Gives one block back. false: it was free already, nothing changed. */
 bool hk_slab_put(hk_slab_t *slab, uint32_t index);
 
-/* The same from a thread that is not the owner. false: its remote bit was set already. */
-bool hk_slab_put_remote(hk_slab_t *slab, uint32_t index);
+/* The same from a thread that is not the owner, in two ways. `join` adds the block to a word in which
+ * others wait: whoever came first answers for the slab being queued, so this touches the record no
+ * more. HK_REMOTE_ALONE: no other waits there, nothing was done; `put` is the way then, between raising
+ * and lowering remote_writers, and HK_REMOTE_FIRST makes the caller answer for the queue. */
+typedef enum hk_remote_t {
+  HK_REMOTE_JOINED,
+  HK_REMOTE_FIRST,
+  HK_REMOTE_ALONE,
+  HK_REMOTE_DOUBLE, /* its remote bit was set already */
+} hk_remote_t;
+
+hk_remote_t hk_slab_join_remote(hk_slab_t *slab, uint32_t index);
+hk_remote_t hk_slab_put_remote(hk_slab_t *slab, uint32_t index);
 
 /* Moves all remote bits to free bits. Returns blocks gained; adds to `*duplicates` those that were
  * free already (freed by owner and stranger both). */

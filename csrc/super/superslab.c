@@ -15,6 +15,9 @@ static size_t metadata_bytes(size_t bytes) {
 }
 
 static void init_slabs(hk_superslab_t *superslab) {
+  for (uint32_t i = 0; i < HK_SUPERSLAB_SLABS; i++) {
+    atomic_init(&superslab->slot_bins[i], HK_SLOT_BIN_NONE);
+  }
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     superslab->slabs[i].superslab = superslab;
     superslab->slabs[i].slot = i;
@@ -82,11 +85,10 @@ void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count
 }
 
 static void clear_remote(hk_slab_t *slab) {
-  if (atomic_load_explicit(&slab->remote_count, memory_order_relaxed) != 0) {
-    for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
-      atomic_store_explicit(&slab->remote_bits[w], 0, memory_order_relaxed);
-    }
-    atomic_store_explicit(&slab->remote_count, 0, memory_order_relaxed);
+  /* Remote bits are set only in slabs that are queued. */
+  if (atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0) return;
+  for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
+    atomic_store_explicit(&slab->remote_bits[w], 0, memory_order_relaxed);
   }
   atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
 }
@@ -95,6 +97,7 @@ static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
   clear_remote(slab);
   slab->state = (uint8_t)state;
   slab->list = HK_SLAB_LIST_NONE;
+  hk_superslab_set_bin(slab, HK_SLOT_BIN_NONE);
 }
 
 size_t hk_superslab_reset(hk_superslab_t *superslab) {
@@ -152,8 +155,11 @@ bool hk_superslab_is_valid(const hk_superslab_t *superslab) {
   if ((superslab->used_slots & ~superslab->dirty_slots) != 0) return false;
   if (hk_superslab_is_huge(superslab)) return true;
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
+    const hk_slab_t *slab = &superslab->slabs[i];
     bool used = (superslab->used_slots >> i & 1) != 0;
-    if (used != (superslab->slabs[i].state != HK_SLAB_UNUSED)) return false;
+    if (used != (slab->state != HK_SLAB_UNUSED)) return false;
+    uint32_t bin = slab->state == HK_SLAB_CLASS ? slab->bin : HK_SLOT_BIN_NONE;
+    if (hk_superslab_slot_bin(superslab, i) != bin) return false;
   }
   return true;
 }

@@ -350,6 +350,18 @@ HK_TEST(an_address_behind_the_end_of_a_huge_block_is_not_ours) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+HK_TEST(freeing_a_block_twice_in_a_row_is_a_double_free) {
+  hk_arena_t *arena = hk_test_arena(0);
+  void *a = hk_alloc(arena, 100), *b = hk_alloc(arena, 100);
+  free_ok(arena, a);
+  EXPECT_EQ(hk_free(arena, a), HK_DOUBLE_FREE);
+  free_ok(arena, b);
+  EXPECT_EQ(hk_free(arena, b), HK_DOUBLE_FREE);
+  EXPECT_EQ(hk_test_stats(arena).bins[hk_test_bin(100)].frees_local, 2);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 HK_TEST(freeing_a_block_that_is_back_in_the_core_is_a_double_free) {
   enum { BLOCKS = 500 };
   void *blocks[BLOCKS];
@@ -508,6 +520,7 @@ HK_TEST_MAIN(
     a_steady_load_makes_no_system_calls, blocks_go_to_the_core_and_come_back_in_batches,
     addresses_that_are_no_blocks_are_refused, the_rest_of_a_slab_behind_its_last_block_is_no_block,
     an_address_behind_the_end_of_a_huge_block_is_not_ours,
+    freeing_a_block_twice_in_a_row_is_a_double_free,
     freeing_a_block_that_is_back_in_the_core_is_a_double_free,
     a_large_block_freed_twice_is_not_ours_any_more, a_block_of_a_destroyed_arena_is_nobodys,
     a_block_of_another_arena_goes_back_to_its_owner, a_large_block_is_freed_by_its_owner_alone,

@@ -121,12 +121,13 @@ HK_TEST(remote_bits_become_free_bits_when_they_are_collected) {
     uint32_t capacity = slab->capacity, freed = 0;
     uint64_t duplicates = 0;
     EXPECT_EQ(hk_slab_take(slab, 0, refs, capacity), capacity);
-    for (uint32_t i = 0; i < capacity; i += 2, freed++) EXPECT(hk_slab_put_remote(slab, i));
+    for (uint32_t i = 0; i < capacity; i += 2, freed++) {
+      EXPECT_EQ(hk_slab_put_remote(slab, i), i % 64 == 0 ? HK_REMOTE_FIRST : HK_REMOTE_JOINED);
+    }
     EXPECT_EQ(slab->free_count, 0);
     EXPECT_EQ(hk_slab_collect_remote(slab, &duplicates), freed);
     EXPECT_EQ(duplicates, 0);
     EXPECT_EQ(slab->free_count, freed);
-    EXPECT_EQ(slab->remote_count, 0);
     EXPECT(hk_slab_is_valid(slab));
     EXPECT_EQ(hk_slab_collect_remote(slab, &duplicates), 0);
     EXPECT_EQ(hk_slab_take(slab, 0, refs, capacity), freed);
@@ -138,9 +139,24 @@ HK_TEST(a_second_remote_put_of_a_block_is_noticed) {
   uint32_t refs[1];
   hk_slab_t *slab = bound_slab(bin_of(1024));
   EXPECT_EQ(hk_slab_take(slab, 0, refs, 1), 1);
-  EXPECT(hk_slab_put_remote(slab, 0));
-  EXPECT(!hk_slab_put_remote(slab, 0));
-  EXPECT_EQ(slab->remote_count, 1);
+  EXPECT_EQ(hk_slab_put_remote(slab, 0), HK_REMOTE_FIRST);
+  EXPECT_EQ(hk_slab_put_remote(slab, 0), HK_REMOTE_DOUBLE);
+  EXPECT_EQ(hk_slab_join_remote(slab, 0), HK_REMOTE_DOUBLE);
+}
+
+HK_TEST(a_remote_put_joins_others_of_its_word_only) {
+  uint32_t refs[2];
+  uint64_t duplicates = 0;
+  hk_slab_t *slab = bound_slab(bin_of(256));
+  EXPECT_EQ(hk_slab_take(slab, 0, refs, 2), 2);
+  EXPECT_EQ(hk_slab_join_remote(slab, 1), HK_REMOTE_ALONE);
+  EXPECT_EQ(hk_slab_put_remote(slab, 100), HK_REMOTE_FIRST);
+  EXPECT_EQ(hk_slab_join_remote(slab, 1), HK_REMOTE_ALONE);
+  EXPECT_EQ(hk_slab_put_remote(slab, 0), HK_REMOTE_FIRST);
+  EXPECT_EQ(hk_slab_join_remote(slab, 1), HK_REMOTE_JOINED);
+  EXPECT_EQ(hk_slab_collect_remote(slab, &duplicates), 2);
+  EXPECT_EQ(duplicates, 1);
+  EXPECT_EQ(hk_slab_join_remote(slab, 1), HK_REMOTE_ALONE);
 }
 
 HK_TEST(a_block_freed_by_owner_and_stranger_both_is_free_once_and_counted_as_duplicate) {
@@ -149,8 +165,8 @@ HK_TEST(a_block_freed_by_owner_and_stranger_both_is_free_once_and_counted_as_dup
   hk_slab_t *slab = bound_slab(bin_of(1024));
   EXPECT_EQ(hk_slab_take(slab, 0, refs, 3), 3);
   EXPECT(hk_slab_put(slab, 1));
-  EXPECT(hk_slab_put_remote(slab, 1));
-  EXPECT(hk_slab_put_remote(slab, 2));
+  EXPECT_EQ(hk_slab_put_remote(slab, 1), HK_REMOTE_FIRST);
+  EXPECT_EQ(hk_slab_put_remote(slab, 2), HK_REMOTE_JOINED);
   EXPECT_EQ(hk_slab_collect_remote(slab, &duplicates), 1);
   EXPECT_EQ(duplicates, 11);
   EXPECT_EQ(slab->free_count, slab->capacity - 1);
@@ -219,7 +235,11 @@ static void run_model(uint32_t bin, hk_random_t *random) {
       case 2:
       case 3:
         if (!out[index]) break;
-        if (hk_slab_put_remote(slab, index) == remote[index]) EXPECT(!"remote double free seen");
+        {
+          hk_remote_t put = hk_slab_join_remote(slab, index);
+          if (put == HK_REMOTE_ALONE) put = hk_slab_put_remote(slab, index);
+          if ((put == HK_REMOTE_DOUBLE) != remote[index]) EXPECT(!"remote double free seen");
+        }
         remote[index] = true;
         break;
       default:
@@ -248,7 +268,7 @@ HK_TEST_MAIN(a_bound_slab_has_every_block_of_its_class_free,
              a_second_put_of_a_block_is_noticed_and_changes_nothing,
              strides_from_256_bytes_up_touch_no_page_of_the_pool,
              remote_bits_become_free_bits_when_they_are_collected,
-             a_second_remote_put_of_a_block_is_noticed,
+             a_second_remote_put_of_a_block_is_noticed, a_remote_put_joins_others_of_its_word_only,
              a_block_freed_by_owner_and_stranger_both_is_free_once_and_counted_as_duplicate,
              a_slab_bound_again_remembers_nothing_of_its_last_class,
              a_wrong_count_a_bit_past_the_end_and_a_wrong_hint_are_all_invalid,
