@@ -5,6 +5,8 @@ export { Arena } from './arena';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export { formatHeapStats } from './format';
+export { heapMap } from './heap-map';
+export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './heap-map';
 export { Scope } from './scope';
 export { heapStats } from './stats';
 export type {

@@ -27,6 +27,14 @@ export interface NativeSnapshot {
   readonly values: Float64Array;
 }
 
+/** The SuperSlabs of one arena as flat integers; lib/heap-map.ts knows the layout. */
+export interface NativeArenaMap {
+  readonly serial: number;
+  readonly name: string;
+  readonly strides: Uint32Array;
+  readonly rows: Uint32Array;
+}
+
 export interface NativeStatus {
   readonly name: string;
   readonly value: number;
@@ -94,6 +102,7 @@ export interface Native {
   arenaStats(arena: number): NativeSnapshot;
   heapStats(): NativeSnapshot[];
   processStats(): Float64Array;
+  heapMap(): NativeArenaMap[];
 }
 
 function adviceFor(error: unknown): string {

@@ -26,6 +26,7 @@ const NODE_HEADERS = /^(napi|node_api|js_native_api|node|uv|v8)[\w-]*\.h$/;
  * may import those of its own row and of the rows further down.
  */
 const TS_LAYERS = [
+  ['cli/'],
   ['index'],
   ['monitor/'],
   ['arena', 'exit-dump'],
@@ -36,7 +37,7 @@ const TS_LAYERS = [
   ['slabs'],
   ['view-makers'],
   ['view'],
-  ['stats', 'options'],
+  ['stats', 'heap-map', 'options'],
   ['native'],
   ['errors', 'types'],
 ];

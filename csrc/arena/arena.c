@@ -82,6 +82,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
     return status;
   }
   arena->id = next_id();
+  arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
   set_name(arena, options->name);
   register_arena(arena);
   *result = arena;

@@ -11,6 +11,7 @@
 
 #include "arena/counters.h"
 #include "hakmem.h"
+#include "os/lock.h"
 #include "super/superslab.h"
 
 /* heap.c: one size class of an arena. */
@@ -72,6 +73,7 @@ struct hk_arena_t {
   /* shared: slabs with remote frees waiting; pushed by anyone (release), taken whole by the owner
    * (acquire). */
   _Atomic(hk_slab_t *) remote_queue;
+  hk_lock_t table_lock; /* held by the owner to change the table below, by others to read it */
   /* The table behind references: superslabs[slab >> 5]. Last: only touched pages cost anything. */
   hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
 };

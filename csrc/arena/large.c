@@ -2,6 +2,7 @@
 
 #include "arena/supply.h"
 #include "base/assert.h"
+#include "base/compiler.h"
 
 size_t hk_large_block_bytes(const hk_slab_t *slab) {
   return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
@@ -12,10 +13,10 @@ static hk_large_kind_t *kind_of(hk_arena_t *arena, uint32_t bin) {
 }
 
 static void bind_run(hk_slab_t *first, uint32_t bin, uint32_t span) {
-  first->state = HK_SLAB_RUN;
-  first->bin = (uint8_t)bin;
+  HK_PUBLISH(first->bin, bin);
+  HK_PUBLISH(first->state, HK_SLAB_RUN);
   first->span_slabs = span;
-  for (uint32_t i = 1; i < span; i++) first[i].state = HK_SLAB_RUN_TAIL;
+  for (uint32_t i = 1; i < span; i++) HK_PUBLISH(first[i].state, HK_SLAB_RUN_TAIL);
 }
 
 static hk_status_t take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
@@ -59,7 +60,7 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   hk_cell_sub(&kind->out, 1);
   hk_cell_sub(&kind->block_bytes, hk_large_block_bytes(slab));
   uint32_t span = slab->span_slabs;
-  for (uint32_t i = 0; i < span; i++) slab[i].state = HK_SLAB_UNUSED;
+  for (uint32_t i = 0; i < span; i++) HK_PUBLISH(slab[i].state, HK_SLAB_UNUSED);
   if (slab->bin == HK_BIN_HUGE) {
     hk_supply_give_huge(arena, slab);
   } else {

@@ -61,6 +61,22 @@ static hk_superslab_t *obtain(hk_arena_t *arena, size_t bytes) {
   return superslab;
 }
 
+/* A SuperSlab enters the arena's table, or leaves it. Whoever holds the lock can rely on every SuperSlab
+ * there staying, and on their count (see heap_map.c). */
+static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
+  hk_lock_acquire(&arena->table_lock);
+  arena->superslabs[superslab->index] = superslab;
+  hk_cell_add(&arena->supply.count, 1);
+  hk_lock_release(&arena->table_lock);
+}
+
+static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
+  hk_lock_acquire(&arena->table_lock);
+  arena->superslabs[superslab->index] = NULL;
+  hk_cell_sub(&arena->supply.count, 1);
+  hk_lock_release(&arena->table_lock);
+}
+
 static hk_status_t adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **result) {
   hk_supply_t *supply = &arena->supply;
   int32_t index = take_index(supply);
@@ -74,9 +90,8 @@ static hk_status_t adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **resul
   superslab->index = (uint32_t)index;
   superslab->last_arena_id = arena->id;
   atomic_store_explicit(&superslab->owner, arena, memory_order_release);
-  arena->superslabs[index] = superslab;
+  enter(arena, superslab);
   list_push(list_of(supply, superslab), superslab);
-  hk_cell_add(&supply->count, 1);
   hk_cell_add(&supply->committed_bytes, superslab->bytes);
   if (!hk_superslab_is_huge(superslab)) hk_cell_add(&supply->empties, 1);
   *result = superslab;
@@ -89,8 +104,7 @@ static size_t release(hk_arena_t *arena, hk_superslab_t *superslab) {
   HK_ASSERT(superslab->used_slots == 0);
   list_remove(list_of(supply, superslab), superslab);
   give_index(supply, superslab->index);
-  arena->superslabs[superslab->index] = NULL;
-  hk_cell_sub(&supply->count, 1);
+  leave(arena, superslab);
   hk_cell_sub(&supply->committed_bytes, superslab->bytes);
   if (!hk_superslab_is_huge(superslab)) hk_cell_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
@@ -135,9 +149,9 @@ hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) 
 /* What is still exposed stays used, and serves nobody until it is concealed. */
 static void lose(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   bool huge = hk_superslab_is_huge(slab->superslab);
-  slab->state = HK_SLAB_LOST;
+  HK_PUBLISH(slab->state, HK_SLAB_LOST);
   slab->span_slabs = count;
-  for (uint32_t i = 1; i < count; i++) slab[i].state = HK_SLAB_RUN_TAIL;
+  for (uint32_t i = 1; i < count; i++) HK_PUBLISH(slab[i].state, HK_SLAB_RUN_TAIL);
   hk_cell_add(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : count * HK_SLAB_BYTES);
 }
 
@@ -167,7 +181,8 @@ hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **sla
   hk_superslab_t *superslab;
   hk_status_t status = adopt(arena, bytes, &superslab);
   if (status != HK_OK) return status;
-  superslab->used_slots = superslab->dirty_slots = 1;
+  superslab->used_slots = 1;
+  HK_PUBLISH(superslab->dirty_slots, 1);
   hk_cell_add(&arena->supply.used_bytes, superslab->bytes);
   *slab = &superslab->slabs[0];
   return HK_OK;
@@ -234,7 +249,7 @@ void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab) {
   bool huge = hk_superslab_is_huge(slab->superslab);
   uint32_t span = slab->span_slabs;
   hk_cell_sub(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : span * HK_SLAB_BYTES);
-  for (uint32_t i = 0; i < span; i++) slab[i].state = HK_SLAB_UNUSED;
+  for (uint32_t i = 0; i < span; i++) HK_PUBLISH(slab[i].state, HK_SLAB_UNUSED);
   if (huge) {
     hk_supply_give_huge(arena, slab);
   } else {

@@ -2,7 +2,7 @@
  *
  * Owns:      hk_supply_t: the arena's SuperSlabs, their index in the reference table, the limit.
  * Called by: heap (one slab), large (runs, huge), arena (reset, trim, destroy).
- * Calls:     superslab, cache.
+ * Calls:     superslab, cache, lock.
  * Threads:   owner only.
  * Stages of an acquire: a free slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
  */

@@ -1,4 +1,4 @@
-/* What we ask of the compiler beyond C11: branch hints, bit counting, inlining. */
+/* What we ask of the compiler beyond C11: branch hints, bit counting, inlining, published fields. */
 #ifndef HK_BASE_COMPILER_H
 #define HK_BASE_COMPILER_H
 
@@ -29,5 +29,11 @@ static inline uint32_t hk_ctz32(uint32_t bits) { return hk_ctz64(bits); }
 static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__popcnt64(bits); }
 static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(bits); }
 #endif
+
+/* A field that one thread writes (HK_PUBLISH; it reads it plainly) and any thread may look at
+ * (HK_OBSERVE): plain loads and stores that the compiler neither tears nor invents, and no order. */
+#define HK_PUBLISH(field, value) \
+  __atomic_store_n(&(field), (__typeof__(field))(value), __ATOMIC_RELAXED)
+#define HK_OBSERVE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
 #endif

@@ -11,6 +11,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   hakmem::DefineBlocks(env, exports);
   hakmem::DefineSlabs(env, exports);
   hakmem::DefineStats(env, exports);
+  hakmem::DefineHeapMap(env, exports);
   hakmem::DefineTables(env, exports);
   return exports;
 }

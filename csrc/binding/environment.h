@@ -84,6 +84,7 @@ napi_value DefineArenas(napi_env env, napi_value exports);
 napi_value DefineBlocks(napi_env env, napi_value exports);
 napi_value DefineSlabs(napi_env env, napi_value exports);
 napi_value DefineStats(napi_env env, napi_value exports);
+napi_value DefineHeapMap(napi_env env, napi_value exports);
 napi_value DefineTables(napi_env env, napi_value exports);
 
 // Detaches the current ArrayBuffer of a slab, if there is one. false: its bytes were given away and

@@ -159,6 +159,35 @@ void hk_process_stats(hk_process_stats_t *stats);
  * not create or destroy arenas. Stops when it returns false. */
 void hk_arena_each(bool (*visit)(hk_arena_t *arena, void *context), void *context);
 
+/* What a slab is doing. */
+typedef enum hk_slab_use_t {
+  HK_SLAB_USE_NONE = 0,
+  HK_SLAB_USE_CLASS, /* serves one size class */
+  HK_SLAB_USE_LARGE, /* first slab of a run, or all of a huge mapping */
+  HK_SLAB_USE_TAIL,  /* a further slab of the run before it */
+  HK_SLAB_USE_LOST   /* waits for JavaScript to let go of it */
+} hk_slab_use_t;
+
+typedef struct hk_mapped_slab_t {
+  uint8_t use;       /* hk_slab_use_t */
+  uint8_t bin;       /* CLASS, LARGE */
+  bool touched;      /* its pages may take up memory; else never used, or given back to the OS */
+  uint16_t taken;    /* CLASS: blocks out of the core, live or kept by the front */
+  uint16_t capacity; /* CLASS: all its blocks */
+} hk_mapped_slab_t;
+
+typedef struct hk_mapped_superslab_t {
+  uint64_t bytes;      /* 2 MB; more: a huge mapping */
+  uint32_t index;      /* in its arena, stable while the arena has it */
+  uint32_t slab_count; /* 32, or 1: huge */
+  hk_mapped_slab_t slabs[HK_SUPERSLAB_SLABS];
+} hk_mapped_superslab_t;
+
+/* Describes the SuperSlabs of an arena, lowest index first, at most `max` of them. Returns how many
+ * there are. From any thread, without stopping the owner: exact while it is quiet; else each number
+ * was true a moment ago, though not all of them at the same one. */
+uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs, uint32_t max);
+
 /* Counters that the front keeps and statistics read: plain doubles in memory of their own, exact to
  * 2^53, written by the owner thread only. A block is counted in one place, by its requested length:
  *   - lengths up to 1024: in the cell of that length;

@@ -20,6 +20,7 @@ typedef pthread_mutex_t hk_os_mutex_t;
 /* In the order in which they may be taken. */
 typedef enum hk_lock_rank_t {
   HK_LOCK_RANK_REGISTRY = 1, /* list of arenas: create, destroy, process statistics */
+  HK_LOCK_RANK_TABLE,        /* which SuperSlabs an arena has */
   HK_LOCK_RANK_CACHE,        /* SuperSlabs between owners */
   HK_LOCK_RANK_MAP           /* growth of the address map */
 } hk_lock_rank_t;

@@ -13,10 +13,10 @@ static uint64_t word_mask(uint32_t capacity, uint32_t word) {
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool) {
   HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed);
   slab->capacity = (uint16_t)c->capacity;
-  slab->free_count = (uint16_t)c->capacity;
+  HK_PUBLISH(slab->free_count, c->capacity);
   slab->low_word = 0;
-  slab->bin = (uint8_t)bin;
-  slab->state = HK_SLAB_CLASS;
+  HK_PUBLISH(slab->bin, bin);
+  HK_PUBLISH(slab->state, HK_SLAB_CLASS);
   slab->list = HK_SLAB_LIST_NONE;
   slab->span_slabs = 1;
   uint32_t words = hk_slab_words(slab);
@@ -27,7 +27,7 @@ void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *
 void hk_slab_unbind(hk_slab_t *slab) {
   HK_ASSERT(slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity);
   HK_ASSERT(hk_slab_is_quiet(slab));
-  slab->state = HK_SLAB_UNUSED;
+  HK_PUBLISH(slab->state, HK_SLAB_UNUSED);
   slab->list = HK_SLAB_LIST_NONE;
 }
 
@@ -46,7 +46,7 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
     if (bits != 0) break;
   }
   slab->low_word = (uint16_t)w;
-  slab->free_count = (uint16_t)(slab->free_count - taken);
+  HK_PUBLISH(slab->free_count, slab->free_count - taken);
   return taken;
 }
 
@@ -59,7 +59,7 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
   uint64_t bit = (uint64_t)1 << (index & 63);
   if (HK_UNLIKELY((slab->free_bits[word] & bit) != 0)) return false;
   slab->free_bits[word] |= bit;
-  slab->free_count++;
+  HK_PUBLISH(slab->free_count, slab->free_count + 1);
   lower_hint(slab, word);
   return true;
 }
@@ -99,7 +99,7 @@ uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
     slab->free_bits[w] |= fresh;
     lower_hint(slab, w);
   }
-  slab->free_count = (uint16_t)(slab->free_count + gained);
+  HK_PUBLISH(slab->free_count, slab->free_count + gained);
   *duplicates += collected - gained;
   HK_ASSERT_SLOW(hk_slab_is_valid(slab));
   return gained;

@@ -2,7 +2,8 @@
  *
  * Owns:       the record of a slab; the record lives in core memory, never inside the slab.
  * Called by:  superslab (slots), heap (take, put), remote (put_remote, collect).
- * Threads:    fields are owner-only except those marked shared.
+ * Threads:    fields are owner-only except those marked shared; `published` ones are written by the
+ *             owner with HK_PUBLISH and looked at by anyone (arena/heap_map.c).
  * Invariants: a block's free bit and remote bit are never both set; free_count = set free bits;
  *             no set bit below word `low_word`.
  */
@@ -43,11 +44,11 @@ struct hk_slab_t {
   uint64_t *free_bits;                           /* inline_bits or this slab's part of the pool */
   uint64_t inline_bits[HK_SLAB_WORDS_INLINE];
   uint16_t capacity;
-  uint16_t free_count;
+  uint16_t free_count; /* published */
   uint16_t low_word;
-  uint8_t state; /* hk_slab_state_t */
+  uint8_t state; /* hk_slab_state_t; published */
   uint8_t list;  /* hk_slab_list_t */
-  uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE */
+  uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
   bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
 
   hk_slab_t *next, *prev; /* in the heap's list `list` */

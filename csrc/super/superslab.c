@@ -75,7 +75,7 @@ void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count) 
   uint32_t mask = slot_mask(slot, count);
   HK_ASSERT((superslab->used_slots & mask) == 0);
   superslab->used_slots |= mask;
-  superslab->dirty_slots |= mask;
+  HK_PUBLISH(superslab->dirty_slots, superslab->dirty_slots | mask);
 }
 
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
@@ -95,7 +95,7 @@ static void clear_remote(hk_slab_t *slab) {
 
 static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
   clear_remote(slab);
-  slab->state = (uint8_t)state;
+  HK_PUBLISH(slab->state, state);
   slab->list = HK_SLAB_LIST_NONE;
   hk_superslab_set_bin(slab, HK_SLOT_BIN_NONE);
 }
@@ -123,7 +123,7 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
   if (hk_superslab_is_huge(superslab)) {
     if (superslab->dirty_slots == 0 || superslab->used_slots != 0) return 0;
     if (!apply(superslab->base, superslab->bytes)) return 0;
-    superslab->dirty_slots = 0;
+    HK_PUBLISH(superslab->dirty_slots, 0);
     return superslab->bytes;
   }
   size_t cleaned = 0;
@@ -136,7 +136,7 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
     uint32_t mask = slot_mask(slot, count);
     todo &= ~mask;
     if (!apply(hk_superslab_address(superslab, slot), count * HK_SLAB_BYTES)) continue;
-    superslab->dirty_slots &= ~mask;
+    HK_PUBLISH(superslab->dirty_slots, superslab->dirty_slots & ~mask);
     cleaned += count * HK_SLAB_BYTES;
   }
   return cleaned;

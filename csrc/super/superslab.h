@@ -25,7 +25,8 @@ struct hk_superslab_t {
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
   uint32_t index;      /* in its arena's table */
   uint32_t used_slots; /* bit per slot that is not UNUSED */
-  /* Bit per slot whose pages may be touched: not known to read as zero. Huge: bit 0 for all. */
+  /* Bit per slot whose pages may be touched: not known to read as zero. Huge: bit 0 for all.
+   * Published. */
   uint32_t dirty_slots;
   bool seen;              /* some slab was exposed: unmapping must wait (see cache.h) */
   uint64_t last_arena_id; /* whose bytes the dirty slots hold */
