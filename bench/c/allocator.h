@@ -1,0 +1,72 @@
+/* Allocator: what every case is written against. One build of all cases for each implementation:
+ *
+ *   ALLOCATOR=1  hakmem-arena, one arena per thread
+ *   ALLOCATOR=2  malloc and free, of whatever library is preloaded
+ *   ALLOCATOR=3  mimalloc's own heaps, one per thread
+ *
+ * The calls that are timed are inline, so that nobody pays for this interface.
+ */
+#ifndef BENCH_ALLOCATOR_H
+#define BENCH_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct heap_t heap_t;
+
+/* A heap for the calling thread, who alone allocates from it. */
+heap_t *heap_open(void);
+
+/* The thread is about to end; blocks of the heap may live on. Threads to come may be given it. */
+void heap_leave(heap_t *heap);
+
+/* Ends a heap and every block of it. false: this allocator has no heaps that can be ended. */
+bool heap_destroy(heap_t *heap);
+
+/* Gives back to the OS whatever can be given back. */
+void heap_trim(heap_t *heap);
+
+/* What the allocator says about itself; all 0 when it says nothing. */
+typedef struct allocator_stats_t {
+  uint64_t allocs;
+  uint64_t slow; /* allocs that went behind the front */
+} allocator_stats_t;
+
+allocator_stats_t allocator_stats(void);
+
+#if ALLOCATOR == 1
+#include "hakmem.h"
+
+static inline void *heap_alloc(heap_t *heap, size_t size) {
+  return hk_alloc((hk_arena_t *)heap, size);
+}
+static inline void heap_free(heap_t *heap, void *block) {
+  (void)hk_free((hk_arena_t *)heap, block);
+}
+
+#elif ALLOCATOR == 2
+#include <stdlib.h>
+
+static inline void *heap_alloc(heap_t *heap, size_t size) {
+  (void)heap;
+  return malloc(size);
+}
+static inline void heap_free(heap_t *heap, void *block) {
+  (void)heap;
+  free(block);
+}
+
+#elif ALLOCATOR == 3
+#include <mimalloc.h>
+
+static inline void *heap_alloc(heap_t *heap, size_t size) {
+  return mi_heap_malloc((mi_heap_t *)heap, size);
+}
+static inline void heap_free(heap_t *heap, void *block) {
+  (void)heap;
+  mi_free(block);
+}
+#endif
+
+#endif

@@ -1,0 +1,55 @@
+/* hakmem-arena. An arena that a thread has left waits, blocks and all, for the next thread. */
+#include "allocator.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "harness.h"
+
+#define LEFT_MAX 1024
+
+static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
+static hk_arena_t *left[LEFT_MAX];
+static uint32_t left_first, left_count;
+
+/* First left, first taken: a thread rarely gets the arena of the thread it takes its blocks from,
+ * which would turn frees that are remote into local ones. */
+heap_t *heap_open(void) {
+  hk_arena_t *arena = NULL;
+  pthread_mutex_lock(&left_lock);
+  if (left_count > 0) {
+    arena = left[left_first++ % LEFT_MAX];
+    left_count--;
+  }
+  pthread_mutex_unlock(&left_lock);
+  if (arena == NULL && hk_arena_create(NULL, &arena) != HK_OK) bench_fail("no arena");
+  return (heap_t *)arena;
+}
+
+void heap_leave(heap_t *heap) {
+  pthread_mutex_lock(&left_lock);
+  if (left_count == LEFT_MAX) bench_fail("too many arenas without a thread");
+  left[(left_first + left_count++) % LEFT_MAX] = (hk_arena_t *)heap;
+  pthread_mutex_unlock(&left_lock);
+}
+
+bool heap_destroy(heap_t *heap) { return hk_arena_destroy((hk_arena_t *)heap) == HK_OK; }
+
+void heap_trim(heap_t *heap) { (void)hk_arena_trim((hk_arena_t *)heap); }
+
+static bool add_arena(hk_arena_t *arena, void *context) {
+  allocator_stats_t *sum = context;
+  hk_arena_stats_t stats;
+  hk_arena_stats(arena, &stats);
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
+    sum->allocs += stats.bins[bin].allocs;
+    sum->slow += stats.bins[bin].slow;
+  }
+  return true;
+}
+
+allocator_stats_t allocator_stats(void) {
+  allocator_stats_t sum = {0, 0};
+  hk_arena_each(add_arena, &sum);
+  return sum;
+}

@@ -1,0 +1,73 @@
+// Cases as the programs take them (bench/c/main.c), full and quick. `only`: rivals that can play it.
+
+const MIXED_SEED = 1234567;
+const STEPS = 1_000_000;
+const GIB = 2 ** 30;
+
+function randomMixed(slots) {
+  return {
+    name: `random-mixed-${slots}`,
+    about: `16..1040 B at random, ${slots} slots, 10 million iterations`,
+    full: ['random_mixed', 10_000_000, slots, MIXED_SEED, 16, 1040],
+    quick: ['random_mixed', 20_000, slots, MIXED_SEED, 16, 1040],
+  };
+}
+
+function trace(name, about, min, max) {
+  return {
+    name,
+    about: `${about}, 400 slots, from a prepared trace`,
+    full: ['trace', STEPS, 20, min, max],
+    quick: ['trace', 20_000, 1, min, max],
+  };
+}
+
+function midLarge(name, threads, cycles, about) {
+  return {
+    name: `${name}-${threads}`,
+    about: `8..34 KB, 2048 slots, ${threads} thread${threads > 1 ? 's' : ''}, ${about}`,
+    full: ['mid_large', threads, cycles, 2048, 42],
+    quick: ['mid_large', threads, 2_000, 256, 42],
+  };
+}
+
+function larson(threads) {
+  return {
+    name: `larson-${threads}`,
+    about: `8..1000 B, 5000 blocks per thread, ${threads} thread${threads > 1 ? 's' : ''} at a time`,
+    full: ['larson', 1000, 8, 1000, 5000, 100, 4141, threads],
+    quick: ['larson', 10, 8, 1000, 100, 10, 4141, threads],
+  };
+}
+
+export const CASES = [
+  randomMixed(256),
+  randomMixed(400),
+  trace('service-mix', '64, 128, 188, 256, 512, 1316, 1500 and 4096 B', 0, 0),
+  trace('uniform', '16..1024 B', 16, 1024),
+  ...[16, 256, 1024, 8192, 32768].map((b) => trace(`fixed-${b}`, `always ${b} B`, b, b)),
+  midLarge('mid-large', 1, 40_000, '40,000 cycles from a cold start'),
+  midLarge('mid-large', 2, 40_000, '40,000 cycles each from a cold start'),
+  midLarge('mid-large-long', 1, 4_000_000, '4 million cycles'),
+  midLarge('mid-large-long', 2, 4_000_000, '4 million cycles each'),
+  ...[1, 2, 4].map(larson),
+  {
+    name: 'handover',
+    about: '16..1024 B, one thread allocates, another one frees: every free is remote',
+    full: ['handover', 5_000_000, 16, 1024],
+    quick: ['handover', 20_000, 16, 1024],
+  },
+  {
+    name: 'burst',
+    about: '1 to 32 KB up to 1 GB in all, touched, freed, trimmed',
+    full: ['burst', GIB],
+    quick: ['burst', GIB / 64],
+  },
+  {
+    name: 'cycles',
+    about: 'create a heap, allocate 100 blocks, free 50, destroy it: 100,000 times',
+    full: ['cycles', 100_000],
+    quick: ['cycles', 100],
+    only: ['hakmem', 'mimalloc-heap'],
+  },
+];

@@ -1,0 +1,116 @@
+#define _GNU_SOURCE
+#include "harness.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "allocator.h"
+
+#define THREADS_MAX 64
+
+static uint64_t started_ns, rss_at_start;
+static allocator_stats_t stats_at_start;
+static char report[1024];
+
+void bench_fail(const char *why) {
+  (void)dprintf(STDERR_FILENO, "bench: %s\n", why);
+  _exit(1);
+}
+
+void *bench_memory(size_t bytes) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (memory == MAP_FAILED) bench_fail("no memory for the harness");
+  return memory;
+}
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A line of /proc/self/status, in bytes. Read without stdio, which would call malloc. */
+static uint64_t status_bytes(const char *field) {
+  static char text[8192];
+  int fd = open("/proc/self/status", O_RDONLY);
+  ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+  if (fd >= 0) close(fd);
+  text[got > 0 ? got : 0] = 0;
+  const char *line = strstr(text, field);
+  return line != NULL ? strtoull(line + strlen(field) + 1, NULL, 10) * 1024 : 0;
+}
+
+uint64_t bench_rss_bytes(void) { return status_bytes("VmRSS"); }
+uint64_t bench_mapped_bytes(void) { return status_bytes("VmSize"); }
+
+/* A system call that nobody else makes: who counts system calls from outside counts from here to
+ * the next one. */
+static void mark(void) { (void)syscall(SYS_getppid); }
+
+void bench_start(void) {
+  rss_at_start = bench_rss_bytes();
+  stats_at_start = allocator_stats();
+  mark();
+  started_ns = now_ns();
+}
+
+void bench_report(const char *name, uint64_t value) {
+  size_t used = strlen(report);
+  (void)snprintf(report + used, sizeof report - used, ",\"%s\":%llu", name,
+                 (unsigned long long)value);
+}
+
+void bench_stop(uint64_t operations) {
+  uint64_t ns = now_ns() - started_ns;
+  mark();
+  allocator_stats_t stats = allocator_stats();
+  bench_report("rssStart", rss_at_start);
+  bench_report("rssPeak", status_bytes("VmHWM"));
+  bench_report("allocs", stats.allocs - stats_at_start.allocs);
+  bench_report("slow", stats.slow - stats_at_start.slow);
+  (void)dprintf(STDOUT_FILENO, "{\"operations\":%llu,\"ns\":%llu%s}\n",
+                (unsigned long long)operations, (unsigned long long)ns, report);
+}
+
+typedef struct thread_t {
+  void (*work)(void *context, uint32_t thread);
+  void *context;
+  uint32_t number;
+} thread_t;
+
+static pthread_barrier_t all_ready, clock_runs;
+
+static void *thread_main(void *argument) {
+  const thread_t *thread = argument;
+  thread->work(thread->context, thread->number);
+  return NULL;
+}
+
+void bench_ready(void) {
+  pthread_barrier_wait(&all_ready);
+  pthread_barrier_wait(&clock_runs);
+}
+
+void bench_threads(uint32_t count, void (*work)(void *context, uint32_t thread), void *context) {
+  pthread_t ids[THREADS_MAX];
+  thread_t threads[THREADS_MAX];
+  if (count == 0 || count > THREADS_MAX) bench_fail("1 to 64 threads");
+  pthread_barrier_init(&all_ready, NULL, count + 1);
+  pthread_barrier_init(&clock_runs, NULL, count + 1);
+  for (uint32_t i = 0; i < count; i++) {
+    threads[i] = (thread_t){work, context, i};
+    if (pthread_create(&ids[i], NULL, thread_main, &threads[i]) != 0) bench_fail("no thread");
+  }
+  pthread_barrier_wait(&all_ready);
+  bench_start();
+  pthread_barrier_wait(&clock_runs);
+  for (uint32_t i = 0; i < count; i++) pthread_join(ids[i], NULL);
+}

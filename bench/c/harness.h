@@ -1,0 +1,37 @@
+/* Harness: what every case needs beside an allocator. Its own memory never comes from malloc. */
+#ifndef BENCH_HARNESS_H
+#define BENCH_HARNESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Touched memory for slots and traces; the same for every allocator. */
+void *bench_memory(size_t bytes);
+
+_Noreturn void bench_fail(const char *why);
+
+/* What is between them is timed. bench_stop prints the result; `operations` is what a step counts. */
+void bench_start(void);
+void bench_stop(uint64_t operations);
+
+/* Adds a field to the result. Before bench_stop. */
+void bench_report(const char *name, uint64_t value);
+
+/* Resident now, and reserved, of this process. */
+uint64_t bench_rss_bytes(void);
+uint64_t bench_mapped_bytes(void);
+
+/* Runs `work(context, thread)` on so many threads. They wait for each other between what they do
+ * before bench_ready and after it, and the clock starts there. Returns when all have ended. */
+void bench_threads(uint32_t count, void (*work)(void *context, uint32_t thread), void *context);
+void bench_ready(void);
+
+/* xorshift32 with shifts 13, 17, 5. */
+static inline uint32_t bench_random(uint32_t state) {
+  state ^= state << 13;
+  state ^= state >> 17;
+  state ^= state << 5;
+  return state;
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* One case, once, in this process: prints its result as a line of JSON.
+ *
+ *   bench CASE NUMBER...
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "harness.h"
+
+#define ARGUMENTS_MAX 8
+
+typedef struct case_t {
+  const char *name;
+  void (*run)(const uint64_t *arguments);
+  int arguments;
+} case_t;
+
+static const case_t cases[] = {
+    {"random_mixed", case_random_mixed, 5}, /* iterations slots seed min max */
+    {"mid_large", case_mid_large, 4},       /* threads cycles slots seed */
+    {"trace", case_trace, 4},               /* steps rounds min max, both 0: the service mix */
+    {"larson", case_larson, 7},             /* milliseconds min max chunks rounds seed threads */
+    {"handover", case_handover, 3},         /* blocks min max */
+    {"burst", case_burst, 1},               /* bytes */
+    {"cycles", case_cycles, 1},             /* cycles */
+};
+
+int main(int argc, char **argv) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    if (argc < 2 || strcmp(argv[1], cases[i].name) != 0) continue;
+    if (argc - 2 != cases[i].arguments) bench_fail("wrong number of arguments");
+    uint64_t arguments[ARGUMENTS_MAX];
+    for (int a = 0; a < cases[i].arguments; a++) arguments[a] = strtoull(argv[a + 2], NULL, 10);
+    cases[i].run(arguments);
+    return 0;
+  }
+  bench_fail("no such case");
+}

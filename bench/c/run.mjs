@@ -1,0 +1,130 @@
+// Benches of the core against other allocators. Every run is a process of its own, and rivals take
+// turns, so that a machine that slows down slows all of them down.
+//
+//   npm run bench:c -- [--runs N] [--only CASE] [--rival NAME] [--quick] [--json] [--markdown]
+//
+// --only and --rival may be given more than once and match from the start of a name. --quick plays small
+// inputs once, installs nothing, and says only whether every case ran.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { buildRivals, compilerVersion } from './build.mjs';
+import { CASES } from './cases.mjs';
+import { printCase, printCaseMarkdown } from './report.mjs';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+const { values: options } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '10' },
+    only: { type: 'string', multiple: true, default: [''] },
+    rival: { type: 'string', multiple: true, default: [''] },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
+  },
+});
+
+function environmentOf({ preload }) {
+  return preload === undefined ? {} : { LD_PRELOAD: preload };
+}
+
+/** Plays a case once; what the program says. */
+function play(rival, args) {
+  const env = { ...process.env, ...environmentOf(rival) };
+  const output = execFileSync(rival.program, args.map(String), { encoding: 'utf8', env });
+  return JSON.parse(output);
+}
+
+/**
+ * System calls of the timed part, counted by strace in a run of its own: those between the two marks
+ * of harness.c, without the yields of a thread that waits for another. Undefined without strace.
+ */
+function countSystemCalls(rival, args) {
+  const log = join(tmpdir(), `bench-c-${process.pid}.strace`);
+  const preload = Object.entries(environmentOf(rival)).flatMap(([k, v]) => ['-E', `${k}=${v}`]);
+  const traced = ['-f', '-o', log, ...preload, rival.program, ...args.map(String)];
+  if (spawnSync('strace', traced, { stdio: 'ignore' }).status !== 0) return undefined;
+  const lines = readFileSync(log, 'utf8').split('\n');
+  rmSync(log);
+  const marks = lines.flatMap((line, i) => (line.includes('getppid(') ? [i] : []));
+  const calls = lines.slice(marks[0] + 1, marks[1]).filter((line) => /^\d+ +\w+\(/.test(line));
+  return calls.filter((line) => !line.includes(' sched_yield(')).length;
+}
+
+function chosen(names, patterns) {
+  const found = names.filter((name) => patterns.some((pattern) => name.startsWith(pattern)));
+  if (found.length === 0) throw new Error(`${patterns.join(', ')}: there are ${names.join(', ')}`);
+  return found;
+}
+
+/** All runs of one case: for each rival what every run said, and its system calls. */
+function measure(one, rivals, runs) {
+  const args = options.quick ? one.quick : one.full;
+  const names = Object.keys(rivals).filter((name) => one.only?.includes(name) ?? true);
+  const results = Object.fromEntries(names.map((name) => [name, { runs: [] }]));
+  for (let run = 0; run < runs; run++) {
+    for (const name of names) results[name].runs.push(play(rivals[name], args));
+  }
+  if (!options.quick) {
+    for (const name of names) results[name].systemCalls = countSystemCalls(rivals[name], args);
+  }
+  return results;
+}
+
+function commit() {
+  const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  try {
+    return (
+      git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') ? ' and changes' : '')
+    );
+  } catch {
+    return 'unknown';
+  }
+}
+
+function main() {
+  if (process.platform !== 'linux') {
+    console.log('bench:c: not run, it needs Linux');
+    return;
+  }
+  const runs = options.quick ? 1 : Number(options.runs);
+  const { rivals, missing } = buildRivals({ mayInstall: !options.quick });
+  const wanted = chosen(Object.keys(rivals), options.rival);
+  const cases = chosen(
+    CASES.map(({ name }) => name),
+    options.only,
+  );
+  const about = {
+    machine: `${cpus().length} x ${cpus()[0].model.trim()}`,
+    kernel: `Linux ${release()}`,
+    compiler: compilerVersion(),
+    node: process.version,
+    commit: commit(),
+    runs,
+  };
+  const say = (text) => options.json || console.log(text);
+  say(
+    Object.entries(about)
+      .map((pair) => pair.join(' '))
+      .join(', '),
+  );
+  if (missing.length > 0) say(`not to be had here: ${missing.join(', ')}`);
+
+  const print = options.markdown ? printCaseMarkdown : printCase;
+  const results = {};
+  for (const one of CASES.filter(({ name }) => cases.includes(name))) {
+    const playing = Object.fromEntries(wanted.map((name) => [name, rivals[name]]));
+    results[one.name] = measure(one, playing, runs);
+    if (options.quick) say(`${one.name}: ${Object.keys(results[one.name]).join(', ')} ran`);
+    else if (!options.json) print(one, results[one.name]);
+  }
+  if (options.json) console.log(JSON.stringify({ about, missing, results }, null, 2));
+}
+
+process.chdir(ROOT);
+main();
