@@ -7,9 +7,9 @@ const GIB = 2 ** 30;
 function randomMixed(slots) {
   return {
     name: `random-mixed-${slots}`,
-    about: `16..1040 B at random, ${slots} slots, 10 million iterations`,
-    full: ['random_mixed', 10_000_000, slots, MIXED_SEED, 16, 1040],
-    quick: ['random_mixed', 20_000, slots, MIXED_SEED, 16, 1040],
+    about: `16..1024 B at random, ${slots} slots, 10 million iterations`,
+    full: ['random_mixed', 10_000_000, slots, MIXED_SEED, 16, 1024],
+    quick: ['random_mixed', 20_000, slots, MIXED_SEED, 16, 1024],
   };
 }
 

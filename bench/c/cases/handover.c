@@ -33,7 +33,7 @@ static void produce(handover_t *h, heap_t *heap) {
     if (at + BATCH > RING) wait_for(&h->read, at + BATCH - RING);
     for (uint64_t i = at; i < at + BATCH; i++) {
       state = bench_random(state);
-      unsigned char *block = heap_alloc(heap, h->min + state % (h->max - h->min + 1));
+      unsigned char *block = heap_alloc(heap, h->min + bench_modulo(state, h->max - h->min + 1));
       block[0] = (unsigned char)state;
       h->ring[i % RING] = block;
     }

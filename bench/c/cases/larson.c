@@ -28,7 +28,8 @@ typedef struct chain_t {
 static volatile unsigned char sink;
 
 static unsigned char *new_block(const larson_t *larson, heap_t *heap, uint32_t random) {
-  unsigned char *block = heap_alloc(heap, larson->min + random % (larson->max - larson->min));
+  unsigned char *block =
+      heap_alloc(heap, larson->min + bench_modulo(random, larson->max - larson->min));
   block[0] = (unsigned char)random;
   return block;
 }
@@ -40,7 +41,7 @@ static void replace_blocks(chain_t *chain, heap_t *heap) {
   uint64_t done = 0;
   while (done < count && !atomic_load_explicit(&larson->stop, memory_order_relaxed)) {
     state = bench_random(state);
-    unsigned char **slot = &chain->blocks[state % larson->chunks];
+    unsigned char **slot = &chain->blocks[bench_modulo(state, larson->chunks)];
     state = bench_random(state);
     sink = **slot;
     heap_free(heap, *slot);

@@ -21,7 +21,7 @@ static void work(void *context, uint32_t thread) {
   bench_ready();
   for (uint64_t i = 0; i < mid->cycles; i++) {
     state = bench_random(state);
-    unsigned char **slot = &slots[state % mid->count];
+    unsigned char **slot = &slots[bench_modulo(state, mid->count)];
     if (*slot != NULL) {
       sink = **slot;
       heap_free(heap, *slot);

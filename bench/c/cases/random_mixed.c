@@ -14,7 +14,7 @@ static volatile unsigned char sink;
 static void play(heap_t *heap, const mix_t *mix, uint64_t iterations, uint32_t state) {
   for (uint64_t i = 0; i < iterations; i++) {
     state = bench_random(state);
-    unsigned char **slot = &mix->slots[state % mix->count];
+    unsigned char **slot = &mix->slots[bench_modulo(state, mix->count)];
     if (*slot != NULL) {
       sink = **slot;
       heap_free(heap, *slot);
