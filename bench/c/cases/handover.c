@@ -14,7 +14,8 @@ typedef struct handover_t {
   _Alignas(128) _Atomic uint64_t written;
   _Alignas(128) _Atomic uint64_t read;
   _Alignas(128) uint64_t blocks;
-  uint32_t min, max;
+  uint32_t min;
+  bench_divisor_t by_sizes;
   unsigned char **ring;
 } handover_t;
 
@@ -33,7 +34,7 @@ static void produce(handover_t *h, heap_t *heap) {
     if (at + BATCH > RING) wait_for(&h->read, at + BATCH - RING);
     for (uint64_t i = at; i < at + BATCH; i++) {
       state = bench_random(state);
-      unsigned char *block = heap_alloc(heap, h->min + bench_modulo(state, h->max - h->min + 1));
+      unsigned char *block = heap_alloc(heap, h->min + bench_modulo(state, h->by_sizes));
       block[0] = (unsigned char)state;
       h->ring[i % RING] = block;
     }
@@ -68,7 +69,7 @@ void case_handover(const uint64_t *arguments) {
   static handover_t h;
   h.blocks = arguments[0] / BATCH * BATCH;
   h.min = (uint32_t)arguments[1];
-  h.max = (uint32_t)arguments[2];
+  h.by_sizes = bench_divisor((uint32_t)(arguments[2] - arguments[1] + 1));
   h.ring = bench_memory(RING * sizeof *h.ring);
   bench_threads(2, work, &h);
   bench_stop(h.blocks);

@@ -12,7 +12,8 @@
 #include "../harness.h"
 
 typedef struct larson_t {
-  uint32_t min, max, chunks, rounds;
+  uint32_t min, chunks, rounds;
+  bench_divisor_t by_chunks, by_sizes;
   _Atomic bool stop;
   _Atomic uint32_t running;
 } larson_t;
@@ -28,8 +29,7 @@ typedef struct chain_t {
 static volatile unsigned char sink;
 
 static unsigned char *new_block(const larson_t *larson, heap_t *heap, uint32_t random) {
-  unsigned char *block =
-      heap_alloc(heap, larson->min + bench_modulo(random, larson->max - larson->min));
+  unsigned char *block = heap_alloc(heap, larson->min + bench_modulo(random, larson->by_sizes));
   block[0] = (unsigned char)random;
   return block;
 }
@@ -41,7 +41,7 @@ static void replace_blocks(chain_t *chain, heap_t *heap) {
   uint64_t done = 0;
   while (done < count && !atomic_load_explicit(&larson->stop, memory_order_relaxed)) {
     state = bench_random(state);
-    unsigned char **slot = &chain->blocks[bench_modulo(state, larson->chunks)];
+    unsigned char **slot = &chain->blocks[bench_modulo(state, larson->by_chunks)];
     state = bench_random(state);
     sink = **slot;
     heap_free(heap, *slot);
@@ -79,9 +79,10 @@ static void sleep_ms(uint64_t ms) {
 
 void case_larson(const uint64_t *arguments) {
   larson_t larson = {.min = (uint32_t)arguments[1],
-                     .max = (uint32_t)arguments[2],
                      .chunks = (uint32_t)arguments[3],
-                     .rounds = (uint32_t)arguments[4]};
+                     .rounds = (uint32_t)arguments[4],
+                     .by_chunks = bench_divisor((uint32_t)arguments[3]),
+                     .by_sizes = bench_divisor((uint32_t)(arguments[2] - arguments[1]))};
   uint32_t threads = (uint32_t)arguments[6];
   uint32_t state = (uint32_t)arguments[5];
   chain_t *chains = bench_memory(threads * sizeof *chains);

@@ -17,11 +17,12 @@ static void work(void *context, uint32_t thread) {
   const mid_t *mid = context;
   unsigned char **slots = &mid->slots[(size_t)thread * mid->count];
   uint32_t state = mid->seed + thread;
+  bench_divisor_t by = bench_divisor(mid->count);
   heap_t *heap = heap_open();
   bench_ready();
   for (uint64_t i = 0; i < mid->cycles; i++) {
     state = bench_random(state);
-    unsigned char **slot = &slots[bench_modulo(state, mid->count)];
+    unsigned char **slot = &slots[bench_modulo(state, by)];
     if (*slot != NULL) {
       sink = **slot;
       heap_free(heap, *slot);

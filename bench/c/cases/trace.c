@@ -28,7 +28,9 @@ static step_t *make_trace(uint64_t steps, uint32_t min, uint32_t max) {
   return trace;
 }
 
-static void play(heap_t *heap, const step_t *trace, uint64_t steps, unsigned char **slots) {
+/* Not inlined: warm-up and run are the same code. */
+static __attribute__((noinline)) void play(heap_t *heap, const step_t *trace, uint64_t steps,
+                                           unsigned char **slots) {
   for (uint64_t i = 0; i < steps; i++) {
     unsigned char **slot = &slots[trace[i].slot];
     if (*slot != NULL) {
