@@ -42,8 +42,8 @@ const TS_LAYERS = [
   ['errors', 'types'],
 ];
 
-/** Packages that lib/ may import, beside `node:` modules. */
-const TS_PACKAGES = ['node-gyp-build'];
+/** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */
+const TS_PACKAGES = ['node-gyp-build', 'prom-client', '@opentelemetry/api'];
 
 const OS_MACRO =
   /\b(_WIN32|_WIN64|__MINGW\w*|__CYGWIN__|__linux__|__gnu_linux__|__ANDROID__|__APPLE__|__MACH__|__FreeBSD__|__unix__)\b/;

@@ -1,0 +1,211 @@
+/**
+ * Metrics: what monitoring systems are told about arenas. Names, units and help texts stand here once,
+ * for Prometheus and for OpenTelemetry.
+ */
+import { createRequire } from 'node:module';
+import type { ArenaStats, ClassStats, HeapTotals } from '../types';
+
+export type Labels = Readonly<Record<string, string>>;
+
+export type LabelName =
+  'arena' | 'call' | 'path' | 'reason' | 'result' | 'size_class' | 'state' | 'version';
+
+/**
+ * 'counter': only ever grows; 'amount': can be added up over arenas and processes; 'level': cannot.
+ */
+export type MetricKind = 'counter' | 'amount' | 'level';
+
+export type Unit = 'By' | '1' | `{${string}}`;
+
+/** Receives one number of a metric. Numbers with the same labels are added up. */
+export type Emit = (labels: Labels, value: number) => void;
+
+export interface Metric {
+  /** In Prometheus, behind the prefix. */
+  readonly name: string;
+  /** In OpenTelemetry, behind its prefix; undefined: said elsewhere there. */
+  readonly otel: string | undefined;
+  readonly kind: MetricKind;
+  readonly unit: Unit;
+  readonly help: string;
+  /** 'arena' is added to what `arena` emits, not to what `heap` emits. */
+  readonly labels: readonly LabelName[];
+  /** What there is to say of one arena. */
+  readonly arena?: (stats: ArenaStats, emit: Emit) => void;
+  /** What there is to say of the process. */
+  readonly heap?: (totals: HeapTotals, emit: Emit) => void;
+}
+
+/** Classes never used have nothing to say: most arenas use a few of them. */
+function byClass(
+  read: (row: ClassStats, emit: (value: number, more?: Labels) => void) => void,
+): (stats: ArenaStats, emit: Emit) => void {
+  return ({ classes }, emit) => {
+    for (const row of classes) {
+      if (row.bins.length === 0) continue;
+      read(row, (value, more) => emit({ size_class: row.name, ...more }, value));
+    }
+  };
+}
+
+function superslabStates({ superslabs: { live, empties } }: ArenaStats, emit: Emit): void {
+  emit({ state: 'used' }, Math.max(0, live - empties));
+  emit({ state: 'empty' }, empties);
+}
+
+function osCalls({ os }: HeapTotals, emit: Emit): void {
+  emit({ call: 'map', result: 'ok' }, os.map);
+  emit({ call: 'map', result: 'failed' }, os.mapFailed);
+  emit({ call: 'unmap', result: 'ok' }, os.unmap);
+  emit({ call: 'unmap', result: 'failed' }, os.unmapFailed);
+  emit({ call: 'purge', result: 'ok' }, os.purge);
+  emit({ call: 'purge', result: 'failed' }, os.purgeFailed);
+  emit({ call: 'purge', result: 'enomem' }, os.purgeEnomem);
+}
+
+function failureReasons({ failures }: ArenaStats, emit: Emit): void {
+  emit({ reason: 'os' }, failures.os);
+  emit({ reason: 'limit' }, failures.limit);
+  emit({ reason: 'double_free' }, failures.doubleFrees);
+}
+
+const readPackage = createRequire(__filename);
+
+/** Of hakmem-arena. */
+export const PACKAGE_VERSION = (readPackage('../../package.json') as { version: string }).version;
+
+export const METRICS: readonly Metric[] = [
+  {
+    name: 'allocations_total',
+    otel: 'allocations',
+    kind: 'counter',
+    unit: '{allocation}',
+    help: 'Allocations; path slow: needed a native call.',
+    labels: ['arena', 'size_class', 'path'],
+    arena: byClass((row, emit) => {
+      emit(row.fast, { path: 'fast' });
+      emit(row.slow, { path: 'slow' });
+    }),
+  },
+  {
+    name: 'frees_total',
+    otel: 'frees',
+    kind: 'counter',
+    unit: '{free}',
+    help: 'Frees; path remote: by another thread than the arena belongs to.',
+    labels: ['arena', 'size_class', 'path'],
+    arena: byClass((row, emit) => {
+      emit(row.local, { path: 'local' });
+      emit(row.remote, { path: 'remote' });
+    }),
+  },
+  {
+    name: 'in_use_bytes',
+    otel: 'memory.in_use',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes requested by live allocations.',
+    labels: ['arena', 'size_class'],
+    arena: byClass((row, emit) => emit(row.liveBytes)),
+  },
+  {
+    name: 'block_bytes',
+    otel: 'memory.blocks',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes of the blocks that live allocations take; what exceeds in_use_bytes is rounding.',
+    labels: ['arena', 'size_class'],
+    arena: byClass((row, emit) => emit(row.blockBytes)),
+  },
+  {
+    name: 'superslabs',
+    otel: 'superslabs',
+    kind: 'amount',
+    unit: '{superslab}',
+    help: 'SuperSlabs of 2 MB and huge mappings. State empty: held by an arena without use; cached: kept by the process for any arena.',
+    labels: ['arena', 'state'],
+    arena: superslabStates,
+    heap: ({ superslabs }, emit) => emit({ state: 'cached' }, superslabs.cached),
+  },
+  {
+    name: 'mapped_bytes',
+    otel: 'memory.mapped',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Address space of all arenas and of the cache; untouched pages of it cost no memory.',
+    labels: [],
+    heap: ({ bytes }, emit) => emit({}, bytes.mapped),
+  },
+  {
+    name: 'committed_bytes',
+    otel: 'memory.committed',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Address space of the SuperSlabs and huge mappings that an arena holds.',
+    labels: ['arena'],
+    arena: ({ bytes }, emit) => emit({}, bytes.committed),
+  },
+  {
+    name: 'used_bytes',
+    otel: 'memory.used',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes of slabs, runs and huge mappings in use: what maxBytes limits.',
+    labels: ['arena'],
+    arena: ({ bytes }, emit) => emit({}, bytes.used),
+  },
+  {
+    name: 'pinned_bytes',
+    otel: 'memory.pinned',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes kept alive by holders after a reset or destroy.',
+    labels: ['arena'],
+    arena: ({ bytes }, emit) => emit({}, bytes.pinned),
+  },
+  {
+    name: 'os_calls_total',
+    otel: 'os_calls',
+    kind: 'counter',
+    unit: '{call}',
+    help: 'Calls to the operating system. Result enomem: a purge refused because the process has too many mappings.',
+    labels: ['call', 'result'],
+    heap: osCalls,
+  },
+  {
+    name: 'purge_disabled',
+    otel: 'purge_disabled',
+    kind: 'level',
+    unit: '1',
+    help: '1: the process no longer gives pages back, because the operating system refused.',
+    labels: [],
+    heap: ({ os }, emit) => emit({}, os.purgeDisabled ? 1 : 0),
+  },
+  {
+    name: 'failures_total',
+    otel: 'failures',
+    kind: 'counter',
+    unit: '{failure}',
+    help: 'Requests refused by the operating system or by maxBytes, and double frees that reached the core.',
+    labels: ['arena', 'reason'],
+    arena: failureReasons,
+  },
+  {
+    name: 'detached_slabs_total',
+    otel: 'detached_slabs',
+    kind: 'counter',
+    unit: '{slab}',
+    help: 'Slabs whose ArrayBuffer was detached by a transfer or a byte stream.',
+    labels: ['arena'],
+    arena: ({ detachedSlabs }, emit) => emit({}, detachedSlabs),
+  },
+  {
+    name: 'info',
+    otel: undefined,
+    kind: 'level',
+    unit: '1',
+    help: 'Always 1; the label is the version of hakmem-arena.',
+    labels: ['version'],
+    heap: (_totals, emit) => emit({ version: PACKAGE_VERSION }, 1),
+  },
+];

@@ -1,0 +1,189 @@
+/**
+ * Sampler: turns statistics into series, with a bound on how many there can be.
+ *
+ * Arenas come and go; series must not. Arenas with the same label share their series; counters keep
+ * what ended arenas had counted and never go down.
+ */
+import { invalidArgType, outOfRange } from '../errors';
+import { heapStats } from '../stats';
+import type { ArenaStats, HeapStats } from '../types';
+import { type Labels, METRICS, type Metric } from './metrics';
+
+/** What all exporters of metrics take. */
+export interface HeapMetricsOptions {
+  /**
+   * Most values of the label `arena` in the life of the process; further arenas share `other`.
+   * @default 100
+   */
+  readonly maxArenas?: number;
+  /**
+   * The label of an arena. Give arenas that come and go by the thousand one label.
+   * @default the arena's name
+   */
+  readonly arenaLabel?: (arena: { readonly id: number; readonly name: string }) => string;
+}
+
+/** One number of one metric. */
+export interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+interface Series {
+  readonly labels: Labels;
+  value: number;
+}
+
+type SeriesByKey = Map<string, Series>;
+
+/** What all arenas with labels that are too many are called. */
+const OTHER = 'other';
+
+function keyOf(labels: Labels): string {
+  return Object.values(labels).join('\0');
+}
+
+function add(series: SeriesByKey, labels: Labels, value: number): void {
+  const key = keyOf(labels);
+  const known = series.get(key);
+  if (known === undefined) series.set(key, { labels, value });
+  else known.value += value;
+}
+
+/** Fast and slow are read one after the other, so their difference may seem to go back by one. */
+function raise(series: SeriesByKey, labels: Labels, value: number): void {
+  const key = keyOf(labels);
+  const known = series.get(key);
+  if (known === undefined) series.set(key, { labels, value });
+  else known.value = Math.max(known.value, value);
+}
+
+function addAll(target: SeriesByKey, source: SeriesByKey): void {
+  for (const { labels, value } of source.values()) add(target, labels, value);
+}
+
+/** The counters of one metric: of the process, of each living arena, and of all that have ended. */
+class CounterSeries {
+  readonly #process: SeriesByKey = new Map();
+  readonly #byArena = new Map<number, SeriesByKey>();
+  readonly #ended: SeriesByKey = new Map();
+
+  update(metric: Metric, stats: HeapStats, labelOf: (arena: ArenaStats) => string): void {
+    metric.heap?.(stats.totals, (labels, value) => raise(this.#process, labels, value));
+    const alive = new Set<number>();
+    for (const arena of stats.arenas) {
+      alive.add(arena.id);
+      this.#updateArena(metric, arena, labelOf(arena));
+    }
+    for (const [id, series] of this.#byArena) {
+      if (alive.has(id)) continue;
+      this.#byArena.delete(id);
+      addAll(this.#ended, series);
+    }
+  }
+
+  samples(): Sample[] {
+    const sum: SeriesByKey = new Map();
+    const parts = [this.#process, this.#ended, ...this.#byArena.values()];
+    for (const part of parts) addAll(sum, part);
+    return [...sum.values()];
+  }
+
+  #updateArena(metric: Metric, arena: ArenaStats, label: string): void {
+    if (metric.arena === undefined) return;
+    const series: SeriesByKey = this.#byArena.get(arena.id) ?? new Map();
+    this.#byArena.set(arena.id, series);
+    metric.arena(arena, (labels, value) => raise(series, { arena: label, ...labels }, value));
+  }
+}
+
+function presentSamples(
+  metric: Metric,
+  stats: HeapStats,
+  labelOf: (arena: ArenaStats) => string,
+): Sample[] {
+  const series: SeriesByKey = new Map();
+  metric.heap?.(stats.totals, (labels, value) => add(series, labels, value));
+  for (const arena of stats.arenas) {
+    const label = labelOf(arena);
+    metric.arena?.(arena, (labels, value) => add(series, { arena: label, ...labels }, value));
+  }
+  return [...series.values()];
+}
+
+/** Samples of every metric, from one snapshot at a time. */
+export class Sampler {
+  readonly #maxArenas: number;
+  readonly #arenaLabel: NonNullable<HeapMetricsOptions['arenaLabel']>;
+  readonly #labels = new Map<number, string>();
+  readonly #values = new Set<string>();
+  readonly #counters = new Map<Metric, CounterSeries>();
+  #current: Map<Metric, Sample[]> | undefined;
+
+  /**
+   * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
+   * @throws {ERR_OUT_OF_RANGE} `maxArenas` is not a whole number from 1 on.
+   */
+  constructor(options: HeapMetricsOptions = {}) {
+    if (typeof options !== 'object' || (options as unknown) === null) {
+      throw invalidArgType('options', 'of type object', options);
+    }
+    const { maxArenas = 100, arenaLabel = ({ name }) => name } = options;
+    if (typeof maxArenas !== 'number') {
+      throw invalidArgType('options.maxArenas', 'of type number', maxArenas);
+    }
+    if (!Number.isSafeInteger(maxArenas) || maxArenas < 1) {
+      throw outOfRange('options.maxArenas', 'an integer >= 1', maxArenas);
+    }
+    if (typeof arenaLabel !== 'function') {
+      throw invalidArgType('options.arenaLabel', 'of type function', arenaLabel);
+    }
+    this.#maxArenas = maxArenas;
+    this.#arenaLabel = arenaLabel;
+  }
+
+  /**
+   * Samples of one metric. Metrics asked for in one go, without giving way to other code, come from the
+   * same snapshot.
+   */
+  samplesOf(metric: Metric): readonly Sample[] {
+    if (this.#current === undefined) {
+      this.#current = this.#read();
+      queueMicrotask(() => (this.#current = undefined));
+    }
+    return this.#current.get(metric) ?? [];
+  }
+
+  #read(): Map<Metric, Sample[]> {
+    const stats = heapStats();
+    const labelOf = this.#labeller(stats.arenas);
+    return new Map(METRICS.map((metric) => [metric, this.#sample(metric, stats, labelOf)]));
+  }
+
+  #sample(metric: Metric, stats: HeapStats, labelOf: (arena: ArenaStats) => string): Sample[] {
+    if (metric.kind !== 'counter') return presentSamples(metric, stats, labelOf);
+    const counters = this.#counters.get(metric) ?? new CounterSeries();
+    this.#counters.set(metric, counters);
+    counters.update(metric, stats, labelOf);
+    return counters.samples();
+  }
+
+  /** Labels are given once, oldest arena first, and kept while the arena lives. */
+  #labeller(arenas: readonly ArenaStats[]): (arena: ArenaStats) => string {
+    const alive = new Set(arenas.map(({ id }) => id));
+    for (const id of this.#labels.keys()) if (!alive.has(id)) this.#labels.delete(id);
+    for (const arena of arenas) {
+      if (!this.#labels.has(arena.id)) this.#labels.set(arena.id, this.#newLabel(arena));
+    }
+    return ({ id }) => this.#labels.get(id) ?? OTHER;
+  }
+
+  #newLabel({ id, name }: ArenaStats): string {
+    const answer: unknown = this.#arenaLabel({ id, name });
+    const label = String(answer);
+    if (this.#values.has(label)) return label;
+    if (this.#values.size >= this.#maxArenas) return OTHER;
+    this.#values.add(label);
+    return label;
+  }
+}
