@@ -27,10 +27,13 @@ bool heap_destroy(heap_t *heap);
 /* Gives back to the OS whatever can be given back. */
 void heap_trim(heap_t *heap);
 
+#define ALLOCATOR_ROWS 8 /* C0..C7: up to 8, 16, .. 1024 bytes */
+
 /* What the allocator says about itself; all 0 when it says nothing. */
 typedef struct allocator_stats_t {
   uint64_t allocs;
-  uint64_t slow; /* allocs that went behind the front */
+  uint64_t slow;                 /* allocs that went behind the front */
+  uint64_t rows[ALLOCATOR_ROWS]; /* allocs by row */
 } allocator_stats_t;
 
 allocator_stats_t allocator_stats(void);

@@ -2,7 +2,6 @@
 #include "allocator.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #include "harness.h"
 
@@ -39,17 +38,22 @@ void heap_trim(heap_t *heap) { (void)hk_arena_trim((hk_arena_t *)heap); }
 
 static bool add_arena(hk_arena_t *arena, void *context) {
   allocator_stats_t *sum = context;
+  const hk_classes_t *classes = hk_arena_classes(arena);
   hk_arena_stats_t stats;
   hk_arena_stats(arena, &stats);
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     sum->allocs += stats.bins[bin].allocs;
     sum->slow += stats.bins[bin].slow;
   }
+  for (uint32_t bin = 0; bin < classes->count; bin++) {
+    uint32_t row = classes->bins[bin].row;
+    if (row < ALLOCATOR_ROWS) sum->rows[row] += stats.bins[bin].allocs;
+  }
   return true;
 }
 
 allocator_stats_t allocator_stats(void) {
-  allocator_stats_t sum = {0, 0};
+  allocator_stats_t sum = {0};
   hk_arena_each(add_arena, &sum);
   return sum;
 }

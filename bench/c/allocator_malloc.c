@@ -40,4 +40,4 @@ void heap_trim(heap_t *heap) {
   }
 }
 
-allocator_stats_t allocator_stats(void) { return (allocator_stats_t){0, 0}; }
+allocator_stats_t allocator_stats(void) { return (allocator_stats_t){0}; }

@@ -21,4 +21,4 @@ void heap_trim(heap_t *heap) {
   mi_collect(true);
 }
 
-allocator_stats_t allocator_stats(void) { return (allocator_stats_t){0, 0}; }
+allocator_stats_t allocator_stats(void) { return (allocator_stats_t){0}; }

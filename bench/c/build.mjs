@@ -10,22 +10,23 @@ const CC = process.env.CC || 'cc';
 const FOLDER = '.build/bench-c';
 const FLAGS = ['-std=gnu11', '-O3', '-DNDEBUG', '-pthread', '-fvisibility=hidden'];
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Wstrict-prototypes'];
-const LIBRARY_FOLDERS = ['/usr/lib', '/usr/lib64', '/usr/lib/x86_64-linux-gnu'].concat(
+const LIBRARY_FOLDERS = [
+  '/usr/lib/x86_64-linux-gnu',
   '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
   '/usr/local/lib',
-);
+];
+
+const HAKMEM = ['-DALLOCATOR=1', '-Icsrc', '-Icsrc/include', 'bench/c/allocator_hakmem.c'];
+const HAKMEM_LIBRARY = 'libhakmem.so';
 
 /** Programs: own source files and flags of each. */
 const PROGRAMS = {
-  hakmem: () => [
-    '-DALLOCATOR=1',
-    '-Icsrc',
-    '-Icsrc/include',
-    'bench/c/allocator_hakmem.c',
-    ...coreSources(),
-  ],
-  malloc: () => ['-DALLOCATOR=2', 'bench/c/allocator_malloc.c', '-ldl'],
-  mimalloc: () => ['-DALLOCATOR=3', 'bench/c/allocator_mimalloc_heap.c', '-lmimalloc'],
+  hakmem: [...HAKMEM, join(FOLDER, HAKMEM_LIBRARY), '-Wl,-rpath,$ORIGIN'],
+  'hakmem-linked': [...HAKMEM, ...coreSources()],
+  malloc: ['-DALLOCATOR=2', 'bench/c/allocator_malloc.c', '-ldl'],
+  'mimalloc-heap': ['-DALLOCATOR=3', 'bench/c/allocator_mimalloc_heap.c', '-lmimalloc'],
 };
 
 /** Debian's packages, and what the shared library in each is called. */
@@ -37,7 +38,8 @@ const PRELOADED = {
     packages: ['libtcmalloc-minimal4t64', 'libtcmalloc-minimal4'],
   },
 };
-const HEADERS_PACKAGE = 'libmimalloc-dev';
+const MIMALLOC_HEADER = '/usr/include/mimalloc.h';
+const MIMALLOC_HEADER_PACKAGE = 'libmimalloc-dev';
 
 function succeeds(command, args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
@@ -59,41 +61,61 @@ function install(packages) {
   if (!installed() && apt('update')) installed();
 }
 
-/** Path of the program, or undefined when it cannot be compiled here. */
+function compile(output, args) {
+  const { status, stderr } = spawnSync(CC, [...FLAGS, ...WARNINGS, '-o', output, ...args], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`${CC} failed:\n${stderr}`);
+  return output;
+}
+
 function buildProgram(name) {
-  const program = join(FOLDER, name);
-  const sources = filesUnder('bench/c').filter(
+  const cases = filesUnder('bench/c').filter(
     (file) => file.endsWith('.c') && !file.includes('/allocator_'),
   );
-  const args = [...FLAGS, ...WARNINGS, '-o', program, ...sources, ...PROGRAMS[name]()];
-  const { status, stderr } = spawnSync(CC, args, { encoding: 'utf8' });
-  if (status === 0) return program;
-  if (name !== 'mimalloc') throw new Error(`${CC} failed:\n${stderr}`);
-  return undefined;
+  return compile(join(FOLDER, name), [...cases, ...PROGRAMS[name]]);
+}
+
+/** Us twice: in a shared library, as the rivals are, and linked into the program. */
+function buildOurs() {
+  const shared = ['-fPIC', '-shared', '-fvisibility=protected', '-Icsrc', '-Icsrc/include'];
+  compile(join(FOLDER, HAKMEM_LIBRARY), [...shared, ...coreSources()]);
+  return {
+    hakmem: { program: buildProgram('hakmem') },
+    'hakmem-linked': { program: buildProgram('hakmem-linked') },
+  };
+}
+
+/** Whether the loader takes it: what it cannot preload it leaves out, and glibc would run instead. */
+function isPreloaded(program, preload) {
+  const env = { ...process.env, LD_PRELOAD: preload };
+  const { status, stderr } = spawnSync(program, ['burst', '4096'], { encoding: 'utf8', env });
+  return status === 0 && stderr === '';
 }
 
 /**
- * Rivals by name, hakmem first: the program of each and what to preload. `missing` are those that are
- * not to be had here. With `mayInstall`, Debian packages are installed for them first.
+ * Rivals by name, ours first: the program of each and what to preload. `missing` are those that are not
+ * to be had here. With `mayInstall`, Debian packages are installed for them first.
  */
 export function buildRivals({ mayInstall }) {
   mkdirSync(FOLDER, { recursive: true });
-  const rivals = { hakmem: { program: buildProgram('hakmem') } };
-  const missing = [];
   const malloc = buildProgram('malloc');
-  rivals.glibc = { program: malloc };
+  const rivals = { ...buildOurs(), glibc: { program: malloc } };
+  const missing = [];
 
   for (const [name, { library, packages }] of Object.entries(PRELOADED)) {
     if (mayInstall && findLibrary(library) === undefined) install(packages);
     const preload = findLibrary(library);
-    if (preload === undefined) missing.push(name);
-    else rivals[name] = { program: malloc, preload };
+    if (preload !== undefined && isPreloaded(malloc, preload)) {
+      rivals[name] = { program: malloc, preload };
+    } else {
+      missing.push(name);
+    }
   }
 
-  if (mayInstall && !existsSync('/usr/include/mimalloc.h')) install([HEADERS_PACKAGE]);
-  const mimalloc = buildProgram('mimalloc');
-  if (mimalloc === undefined) missing.push('mimalloc-heap');
-  else rivals['mimalloc-heap'] = { program: mimalloc };
+  if (mayInstall && !existsSync(MIMALLOC_HEADER)) install([MIMALLOC_HEADER_PACKAGE]);
+  if (!existsSync(MIMALLOC_HEADER)) missing.push('mimalloc-heap');
+  else rivals['mimalloc-heap'] = { program: buildProgram('mimalloc-heap') };
   return { rivals, missing };
 }
 

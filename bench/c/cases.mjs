@@ -1,15 +1,21 @@
-// Cases as the programs take them (bench/c/main.c), full and quick. `only`: rivals that can play it.
+// Cases as the programs take them (bench/c/main.c). Each has
+//   full, quick   arguments for a run that counts, and for one that only shows that it runs
+//   traced        arguments for the run in which system calls are counted, when not `full`
+//   only          rivals that can play it, when not all
+//   quickRows     allocations of the quick run in rows C0..C7, where they are known to the unit
+//   columns       figures that only this case has, in bytes
 
 const MIXED_SEED = 1234567;
 const STEPS = 1_000_000;
 const GIB = 2 ** 30;
 
-function randomMixed(slots) {
+function randomMixed(slots, quick, quickRows) {
   return {
     name: `random-mixed-${slots}`,
     about: `16..1024 B at random, ${slots} slots, 10 million iterations`,
     full: ['random_mixed', 10_000_000, slots, MIXED_SEED, 16, 1024],
-    quick: ['random_mixed', 20_000, slots, MIXED_SEED, 16, 1024],
+    quick: ['random_mixed', quick, slots, 1, 16, 1024],
+    quickRows,
   };
 }
 
@@ -41,8 +47,8 @@ function larson(threads) {
 }
 
 export const CASES = [
-  randomMixed(256),
-  randomMixed(400),
+  randomMixed(256, 20_000, [0, 10, 148, 341, 720, 1414, 2749, 5683]),
+  randomMixed(400, 1_000_000, [0, 523, 8757, 17253, 34764, 68835, 137297, 282671]),
   trace('service-mix', '64, 128, 188, 256, 512, 1316, 1500 and 4096 B', 0, 0),
   trace('uniform', '16..1024 B', 16, 1024),
   ...[16, 256, 1024, 8192, 32768].map((b) => trace(`fixed-${b}`, `always ${b} B`, b, b)),
@@ -62,12 +68,20 @@ export const CASES = [
     about: '1 to 32 KB up to 1 GB in all, touched, freed, trimmed',
     full: ['burst', GIB],
     quick: ['burst', GIB / 64],
+    columns: { 'RSS before': 'rssStart', freed: 'rssFreed', trimmed: 'rssTrimmed' },
   },
   {
     name: 'cycles',
     about: 'create a heap, allocate 100 blocks, free 50, destroy it: 100,000 times',
     full: ['cycles', 100_000],
     quick: ['cycles', 100],
+    traced: ['cycles', 1000],
+    columns: {
+      'RSS before': 'rssStart',
+      'RSS after': 'rssEnd',
+      'mapped before': 'mappedStart',
+      'mapped after': 'mappedEnd',
+    },
     only: ['hakmem', 'mimalloc-heap'],
   },
 ];

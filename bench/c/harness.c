@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,20 +63,36 @@ void bench_start(void) {
   started_ns = now_ns();
 }
 
-void bench_report(const char *name, uint64_t value) {
+static void append(const char *format, ...) {
   size_t used = strlen(report);
-  (void)snprintf(report + used, sizeof report - used, ",\"%s\":%llu", name,
-                 (unsigned long long)value);
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(report + used, sizeof report - used, format, arguments);
+  va_end(arguments);
+}
+
+void bench_report(const char *name, uint64_t value) {
+  append(",\"%s\":%llu", name, (unsigned long long)value);
+}
+
+/* The counts that an allocator keeps of itself; nothing for one that keeps none. */
+static void report_stats(void) {
+  allocator_stats_t stats = allocator_stats();
+  bench_report("allocs", stats.allocs - stats_at_start.allocs);
+  bench_report("slow", stats.slow - stats_at_start.slow);
+  if (stats.allocs == 0) return;
+  append(",\"rows\":[%llu", (unsigned long long)stats.rows[0]);
+  for (int row = 1; row < ALLOCATOR_ROWS; row++)
+    append(",%llu", (unsigned long long)stats.rows[row]);
+  append("]");
 }
 
 void bench_stop(uint64_t operations) {
   uint64_t ns = now_ns() - started_ns;
   mark();
-  allocator_stats_t stats = allocator_stats();
   bench_report("rssStart", rss_at_start);
   bench_report("rssPeak", status_bytes("VmHWM"));
-  bench_report("allocs", stats.allocs - stats_at_start.allocs);
-  bench_report("slow", stats.slow - stats_at_start.slow);
+  report_stats();
   (void)dprintf(STDOUT_FILENO, "{\"operations\":%llu,\"ns\":%llu%s}\n",
                 (unsigned long long)operations, (unsigned long long)ns, report);
 }

@@ -1,7 +1,9 @@
 // Tables: a row for each rival, for the terminal and for docs/BENCHMARKS.md.
 
-const OURS = 'hakmem';
 const MIB = 2 ** 20;
+
+const isOurs = (name) => name.startsWith('hakmem');
+const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MB`;
 
 function medianOf(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -9,49 +11,42 @@ function medianOf(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const mib = (bytes) => (bytes / MIB).toFixed(1);
-
-/** Figures of a rival, as numbers. */
-function figuresOf({ runs, systemCalls }) {
-  const speeds = runs.map(({ operations, ns }) => (operations * 1e3) / ns);
+/** Figures of a rival: medians over its runs. */
+function figuresOf({ runs, traced }) {
   const median = (field) => medianOf(runs.map((run) => run[field]));
-  const operations = median('operations');
+  const speeds = runs.map(({ operations, ns }) => (operations * 1e3) / ns);
   return {
+    median,
     speed: medianOf(speeds),
     slowest: Math.min(...speeds),
     fastest: Math.max(...speeds),
-    rssPeak: median('rssPeak'),
-    systemCalls: systemCalls === undefined ? undefined : (systemCalls * 1e6) / operations,
+    calls: traced && (traced.systemCalls * 1e6) / traced.operations,
     slow: median('allocs') > 0 ? median('slow') / median('allocs') : undefined,
-    rss:
-      runs[0].rssFreed === undefined
-        ? undefined
-        : ['rssStart', 'rssFreed', 'rssTrimmed'].map(median),
   };
 }
 
-/** Header and rows of a case, as text. The ratio is how many times faster we are. */
-function tableOf(results) {
+/** Header and rows of a case, as text. `to best`: speed as a multiple of the fastest rival's. */
+export function tableOf(one, results) {
   const figures = Object.entries(results).map(([name, result]) => [name, figuresOf(result)]);
-  const ours = figures.find(([name]) => name === OURS)?.[1].speed;
-  const best = Math.max(...figures.filter(([name]) => name !== OURS).map(([, f]) => f.speed));
-  const header = ['', 'M/s', 'spread', OURS, 'peak RSS', 'calls/M', 'slow'];
-  const burst = figures[0][1].rss !== undefined;
-  const rows = figures.map(([name, f]) => [
-    name + (f.speed === best ? ' *' : ''),
-    f.speed.toPrecision(4),
-    `${f.slowest.toPrecision(4)}..${f.fastest.toPrecision(4)}`,
-    ours === undefined || name === OURS ? '' : `${(ours / f.speed).toFixed(2)}x`,
-    `${mib(f.rssPeak)} MB`,
-    f.systemCalls === undefined ? '?' : f.systemCalls.toFixed(1),
-    f.slow === undefined ? '' : `${(f.slow * 100).toFixed(3)} %`,
-    ...(burst ? [f.rss.map(mib).join(' / ')] : []),
+  const rivals = figures.filter(([name]) => !isOurs(name)).map(([, { speed }]) => speed);
+  const best = Math.max(...rivals);
+  const columns = Object.entries(one.columns ?? {});
+  const rows = figures.map(([name, { median, speed, slowest, fastest, calls, slow }]) => [
+    name,
+    speed.toPrecision(4),
+    `${slowest.toPrecision(4)}..${fastest.toPrecision(4)}`,
+    rivals.length > 0 ? `${(speed / best).toFixed(2)}x` : '',
+    mib(median('rssPeak')),
+    calls === undefined ? '?' : calls.toFixed(1),
+    slow === undefined ? '' : `${(slow * 100).toFixed(3)} %`,
+    ...columns.map(([, field]) => mib(median(field))),
   ]);
-  return [burst ? [...header, 'before / freed / trimmed'] : header, ...rows];
+  const header = ['', 'M/s', 'spread', 'to best', 'peak RSS', 'calls/M', 'slow'];
+  return [[...header, ...columns.map(([title]) => title)], ...rows];
 }
 
 export function printCase(one, results) {
-  const table = tableOf(results);
+  const table = tableOf(one, results);
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   console.log(`\n${one.name}: ${one.about}`);
   for (const row of table) {
@@ -63,7 +58,7 @@ export function printCase(one, results) {
 }
 
 export function printCaseMarkdown(one, results) {
-  const [header, ...rows] = tableOf(results);
+  const [header, ...rows] = tableOf(one, results);
   const line = (cells) => `| ${cells.join(' | ')} |`;
   console.log(`\n**${one.name}**: ${one.about}\n`);
   console.log([line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n'));

@@ -44,16 +44,18 @@ function play(rival, args) {
  * System calls of the timed part, counted by strace in a run of its own: those between the two marks
  * of harness.c, without the yields of a thread that waits for another. Undefined without strace.
  */
-function countSystemCalls(rival, args) {
+function trace(rival, args) {
   const log = join(tmpdir(), `bench-c-${process.pid}.strace`);
   const preload = Object.entries(environmentOf(rival)).flatMap(([k, v]) => ['-E', `${k}=${v}`]);
-  const traced = ['-f', '-o', log, ...preload, rival.program, ...args.map(String)];
-  if (spawnSync('strace', traced, { stdio: 'ignore' }).status !== 0) return undefined;
+  const command = ['-f', '-o', log, ...preload, rival.program, ...args.map(String)];
+  const { status, stdout } = spawnSync('strace', command, { encoding: 'utf8' });
+  if (status !== 0) return undefined;
   const lines = readFileSync(log, 'utf8').split('\n');
   rmSync(log);
   const marks = lines.flatMap((line, i) => (line.includes('getppid(') ? [i] : []));
   const calls = lines.slice(marks[0] + 1, marks[1]).filter((line) => /^\d+ +\w+\(/.test(line));
-  return calls.filter((line) => !line.includes(' sched_yield(')).length;
+  const systemCalls = calls.filter((line) => !line.includes(' sched_yield(')).length;
+  return { operations: JSON.parse(stdout).operations, systemCalls };
 }
 
 function chosen(names, patterns) {
@@ -64,16 +66,28 @@ function chosen(names, patterns) {
 
 /** All runs of one case: for each rival what every run said, and its system calls. */
 function measure(one, rivals, runs) {
-  const args = options.quick ? one.quick : one.full;
   const names = Object.keys(rivals).filter((name) => one.only?.includes(name) ?? true);
   const results = Object.fromEntries(names.map((name) => [name, { runs: [] }]));
   for (let run = 0; run < runs; run++) {
-    for (const name of names) results[name].runs.push(play(rivals[name], args));
+    for (const name of names) results[name].runs.push(play(rivals[name], one.full));
   }
-  if (!options.quick) {
-    for (const name of names) results[name].systemCalls = countSystemCalls(rivals[name], args);
-  }
+  for (const name of names) results[name].traced = trace(rivals[name], one.traced ?? one.full);
   return results;
+}
+
+/** Plays every case once on small inputs, and checks what is known to the unit. */
+function smokeTest(cases, rivals) {
+  for (const one of cases) {
+    const names = Object.keys(rivals).filter((name) => one.only?.includes(name) ?? true);
+    for (const name of names) {
+      const { operations, rows } = play(rivals[name], one.quick);
+      if (!(operations > 0)) throw new Error(`${one.name}: ${name} did nothing`);
+      if (one.quickRows && rows && `${rows}` !== `${one.quickRows}`) {
+        throw new Error(`${one.name}: ${name} counts ${rows} allocations, not ${one.quickRows}`);
+      }
+    }
+    console.log(`${one.name}: ${names.join(', ')} ran`);
+  }
 }
 
 function commit() {
@@ -87,19 +101,8 @@ function commit() {
   }
 }
 
-function main() {
-  if (process.platform !== 'linux') {
-    console.log('bench:c: not run, it needs Linux');
-    return;
-  }
-  const runs = options.quick ? 1 : Number(options.runs);
-  const { rivals, missing } = buildRivals({ mayInstall: !options.quick });
-  const wanted = chosen(Object.keys(rivals), options.rival);
-  const cases = chosen(
-    CASES.map(({ name }) => name),
-    options.only,
-  );
-  const about = {
+function about(runs) {
+  return {
     machine: `${cpus().length} x ${cpus()[0].model.trim()}`,
     kernel: `Linux ${release()}`,
     compiler: compilerVersion(),
@@ -107,24 +110,50 @@ function main() {
     commit: commit(),
     runs,
   };
-  const say = (text) => options.json || console.log(text);
-  say(
-    Object.entries(about)
-      .map((pair) => pair.join(' '))
-      .join(', '),
-  );
-  if (missing.length > 0) say(`not to be had here: ${missing.join(', ')}`);
+}
 
+function textOf(facts) {
+  return Object.entries(facts)
+    .map((pair) => pair.join(' '))
+    .join(', ');
+}
+
+function main() {
+  if (process.platform !== 'linux') {
+    console.log('bench:c: not run, it needs Linux');
+    return;
+  }
+  const runs = Number(options.runs);
+  if (!(Number.isInteger(runs) && runs > 0)) throw new Error('--runs takes a whole number from 1');
+  const { rivals: all, missing } = buildRivals({ mayInstall: !options.quick });
+  const rivals = Object.fromEntries(
+    chosen(Object.keys(all), options.rival).map((name) => [name, all[name]]),
+  );
+  const names = chosen(
+    CASES.map(({ name }) => name),
+    options.only,
+  );
+  const cases = CASES.filter(({ name }) => names.includes(name));
+  if (missing.length > 0) console.error(`not to be had here: ${missing.join(', ')}`);
+  if (options.quick) {
+    smokeTest(cases, rivals);
+    return;
+  }
+
+  if (!options.json) console.log(textOf(about(runs)));
   const print = options.markdown ? printCaseMarkdown : printCase;
   const results = {};
-  for (const one of CASES.filter(({ name }) => cases.includes(name))) {
-    const playing = Object.fromEntries(wanted.map((name) => [name, rivals[name]]));
-    results[one.name] = measure(one, playing, runs);
-    if (options.quick) say(`${one.name}: ${Object.keys(results[one.name]).join(', ')} ran`);
-    else if (!options.json) print(one, results[one.name]);
+  for (const one of cases) {
+    results[one.name] = measure(one, rivals, runs);
+    if (!options.json) print(one, results[one.name]);
   }
-  if (options.json) console.log(JSON.stringify({ about, missing, results }, null, 2));
+  if (options.json) console.log(JSON.stringify({ about: about(runs), missing, results }, null, 2));
 }
 
 process.chdir(ROOT);
-main();
+try {
+  main();
+} catch (error) {
+  console.error(`bench:c: ${error.message}`);
+  process.exitCode = 1;
+}

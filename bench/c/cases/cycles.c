@@ -17,10 +17,10 @@ static void cycle(void) {
 
 void case_cycles(const uint64_t *arguments) {
   cycle();
+  bench_report("mappedStart", bench_mapped_bytes());
   bench_start();
-  uint64_t mapped = bench_mapped_bytes();
   for (uint64_t i = 0; i < arguments[0]; i++) cycle();
-  bench_report("mappedGrowth", bench_mapped_bytes() - mapped);
+  bench_report("mappedEnd", bench_mapped_bytes());
   bench_report("rssEnd", bench_rss_bytes());
   bench_stop(arguments[0]);
 }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tableOf } from '../../bench/c/report.mjs';
+
+/** A rival whose runs did a thousand operations in so many microseconds each. */
+function rival(...microseconds) {
+  const runs = microseconds.map((us) => ({
+    operations: 1000,
+    ns: us * 1000,
+    rssPeak: 2 ** 20,
+    allocs: 500,
+    slow: 1,
+  }));
+  return { runs };
+}
+
+function column(table, title) {
+  const at = table[0].indexOf(title);
+  return Object.fromEntries(table.slice(1).map((row) => [row[0], row[at]]));
+}
+
+test('speeds are medians, and nobody is compared with a build of ours', () => {
+  const table = tableOf({}, { hakmem: rival(10, 20), 'hakmem-linked': rival(5), glibc: rival(20) });
+  assert.deepEqual(column(table, 'M/s'), {
+    hakmem: '75.00',
+    'hakmem-linked': '200.0',
+    glibc: '50.00',
+  });
+  assert.deepEqual(column(table, 'to best'), {
+    hakmem: '1.50x',
+    'hakmem-linked': '4.00x',
+    glibc: '1.00x',
+  });
+});
+
+test('what was not counted is not shown as none', () => {
+  const traced = { operations: 2000, systemCalls: 3 };
+  const table = tableOf({}, { glibc: rival(10), mimalloc: { ...rival(10), traced } });
+  assert.deepEqual(column(table, 'calls/M'), { glibc: '?', mimalloc: '1500.0' });
+});
+
+test('a case can have columns of its own', () => {
+  const one = { columns: { freed: 'rssFreed' } };
+  const runs = rival(10).runs.map((run) => ({ ...run, rssFreed: 3 * 2 ** 20 }));
+  assert.deepEqual(column(tableOf(one, { glibc: { runs } }), 'freed'), { glibc: '3.0 MB' });
+});
