@@ -36,6 +36,8 @@ interface Series {
 
 type SeriesByKey = Map<string, Series>;
 
+const nameOf: NonNullable<HeapMetricsOptions['arenaLabel']> = ({ name }) => name;
+
 /** What all arenas with labels that are too many are called. */
 const OTHER = 'other';
 
@@ -91,7 +93,7 @@ class CounterSeries {
 
   #updateArena(metric: Metric, arena: ArenaStats, label: string): void {
     if (metric.arena === undefined) return;
-    const series: SeriesByKey = this.#byArena.get(arena.id) ?? new Map();
+    const series: SeriesByKey = this.#byArena.get(arena.id) ?? new Map<string, Series>();
     this.#byArena.set(arena.id, series);
     metric.arena(arena, (labels, value) => raise(series, { arena: label, ...labels }, value));
   }
@@ -128,7 +130,7 @@ export class Sampler {
     if (typeof options !== 'object' || (options as unknown) === null) {
       throw invalidArgType('options', 'of type object', options);
     }
-    const { maxArenas = 100, arenaLabel = ({ name }) => name } = options;
+    const { maxArenas = 100, arenaLabel = nameOf } = options;
     if (typeof maxArenas !== 'number') {
       throw invalidArgType('options.maxArenas', 'of type number', maxArenas);
     }
