@@ -26,6 +26,9 @@ uint64_t bench_mapped_bytes(void);
 void bench_threads(uint32_t count, void (*work)(void *context, uint32_t thread), void *context);
 void bench_ready(void);
 
+/* Reads a byte that nobody needs. */
+static inline void bench_read(const void *block) { (void)*(const volatile char *)block; }
+
 /* xorshift32 with shifts 13, 17, 5. */
 static inline uint32_t bench_random(uint32_t state) {
   state ^= state << 13;

@@ -26,8 +26,6 @@ typedef struct chain_t {
   uint32_t state;
 } chain_t;
 
-static volatile unsigned char sink;
-
 static unsigned char *new_block(const larson_t *larson, heap_t *heap, uint32_t random) {
   unsigned char *block = heap_alloc(heap, larson->min + bench_modulo(random, larson->by_sizes));
   block[0] = (unsigned char)random;
@@ -43,7 +41,7 @@ static void replace_blocks(chain_t *chain, heap_t *heap) {
     state = bench_random(state);
     unsigned char **slot = &chain->blocks[bench_modulo(state, larson->by_chunks)];
     state = bench_random(state);
-    sink = **slot;
+    bench_read(*slot);
     heap_free(heap, *slot);
     *slot = new_block(larson, heap, state);
     done++;

@@ -11,8 +11,6 @@ typedef struct mid_t {
   uint32_t count, seed;
 } mid_t;
 
-static volatile unsigned char sink;
-
 static void work(void *context, uint32_t thread) {
   const mid_t *mid = context;
   unsigned char **slots = &mid->slots[(size_t)thread * mid->count];
@@ -24,7 +22,7 @@ static void work(void *context, uint32_t thread) {
     state = bench_random(state);
     unsigned char **slot = &slots[bench_modulo(state, by)];
     if (*slot != NULL) {
-      sink = **slot;
+      bench_read(*slot);
       heap_free(heap, *slot);
       *slot = NULL;
     } else {

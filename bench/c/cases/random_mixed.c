@@ -8,9 +8,6 @@ typedef struct mix_t {
   uint32_t count, min, max;
 } mix_t;
 
-/* Keeps the compiler from leaving out the read before a free. */
-static volatile unsigned char sink;
-
 /* Not inlined: warm-up and run are the same code. */
 static __attribute__((noinline)) void play(heap_t *heap, const mix_t *mix, uint64_t iterations,
                                            uint32_t state) {
@@ -19,7 +16,7 @@ static __attribute__((noinline)) void play(heap_t *heap, const mix_t *mix, uint6
     state = bench_random(state);
     unsigned char **slot = &mix->slots[bench_modulo(state, by)];
     if (*slot != NULL) {
-      sink = **slot;
+      bench_read(*slot);
       heap_free(heap, *slot);
       *slot = NULL;
     } else {

@@ -14,8 +14,6 @@ typedef struct step_t {
 
 static const uint16_t service_mix[8] = {64, 128, 188, 256, 512, 1316, 1500, 4096};
 
-static volatile unsigned char sink;
-
 static step_t *make_trace(uint64_t steps, uint32_t min, uint32_t max) {
   step_t *trace = bench_memory(steps * sizeof *trace);
   uint32_t state = SEED;
@@ -34,7 +32,7 @@ static __attribute__((noinline)) void play(heap_t *heap, const step_t *trace, ui
   for (uint64_t i = 0; i < steps; i++) {
     unsigned char **slot = &slots[trace[i].slot];
     if (*slot != NULL) {
-      sink = **slot;
+      bench_read(*slot);
       heap_free(heap, *slot);
       *slot = NULL;
     } else {
