@@ -4,8 +4,10 @@
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
 import { Front } from './front';
+import { type WritableLike, settleWrite, validateThenable } from './free-after';
 import { type NativeArena, native, statusOf } from './native';
 import { type ResolvedOptions, resolveOptions, validateFunction, validateSize } from './options';
+import { Ownership } from './ownership';
 import { Scope, type ScopeHost } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaOptions, ArenaStats, ViewConstructor } from './types';
@@ -39,6 +41,7 @@ export class Arena implements Disposable {
   readonly #options: ResolvedOptions;
   readonly #core: NativeArena;
   readonly #host: ScopeHost;
+  readonly #ownership: Ownership;
   /** The same as #host.front, one step closer. */
   #front: Front;
   #destroyed = false;
@@ -55,6 +58,7 @@ export class Arena implements Disposable {
     this.name = this.#core.name;
     this.id = this.#core.serial;
     this.#front = new Front(this.#core, this.#options);
+    this.#ownership = new Ownership(this.#core.id, this.#core.counters);
     this.#host = { front: this.#front, scopes: new Set() };
   }
 
@@ -128,7 +132,8 @@ export class Arena implements Disposable {
 
   /**
    * Frees a view: its memory, and the view itself, will be handed out again. Do not use it any more,
-   * and do not free what an asynchronous operation still reads or writes.
+   * and do not free what an asynchronous operation still reads or writes: {@link Arena.retain} it, or
+   * free it with {@link Arena.freeAfter} or {@link Arena.freeAfterWrite}.
    *
    * @throws {ERR_INVALID_ARG_TYPE} not a view.
    * @throws {ERR_HAKMEM_NOT_OWNED} a view that this arena did not allocate, a `subarray` included.
@@ -155,6 +160,83 @@ export class Arena implements Disposable {
     return front.canResize(view, size)
       ? this.#adopted(front.resizeInPlace(view, size))
       : this.#moved(view, size);
+  }
+
+  // --- Hold -----------------------------------------------------------------------------------------
+
+  /**
+   * Holds a view beyond its free: until the last {@link Arena.release} its bytes stay what they are,
+   * also when it is freed, its scope ends, or the arena is reset or destroyed. Everyone who retains
+   * releases, once each.
+   *
+   * @param view - a live view of this arena, or one that is retained already.
+   * @returns the same view.
+   * @throws as {@link Arena.free}.
+   * @example
+   * const chunk = arena.retain(scope.from(text)); // the scope's free waits
+   * fs.write(fd, chunk, () => arena.release(chunk));
+   */
+  retain<V extends View>(view: V): V {
+    this.#ownership.retain(this.#front, view);
+    return view;
+  }
+
+  /**
+   * Takes back one {@link Arena.retain}. A view that has been freed meanwhile is recycled by its last
+   * release; one that has not stays live. Works after a reset and after destroy, too.
+   *
+   * @returns true: that was the last, and the view is gone now.
+   * @throws {ERR_INVALID_STATE} the view is live, but not retained.
+   * @throws as {@link Arena.free} otherwise.
+   */
+  release(view: View): boolean {
+    return this.#ownership.release(this.#front, view);
+  }
+
+  /**
+   * Frees a view once a promise settles, either way: for the promise of an operation that uses it. The
+   * view counts as freed at once, and is retained until then.
+   *
+   * @param view - a live view of this arena.
+   * @param promise - any promise or thenable.
+   * @returns a promise that settles as `promise` does, after the view is free. Rejects with
+   *   `ERR_INVALID_ARG_TYPE` when `promise` is none, and with what {@link Arena.free} throws.
+   * @example
+   * await arena.freeAfter(page, file.write(page));
+   */
+  async freeAfter<T>(view: View, promise: PromiseLike<T>): Promise<T> {
+    validateThenable(promise);
+    this.#ownership.hold(this.#front, view);
+    this.#ownership.giveUp(view);
+    try {
+      return await promise;
+    } finally {
+      this.release(view);
+    }
+  }
+
+  /**
+   * Writes a view to a stream and frees it when the stream has done with it: in the callback of the
+   * write, or when the stream closes without one. The view counts as freed at once; if the stream
+   * refuses it, it stays the caller's.
+   *
+   * @param writable - a Writable of Node, a socket or a response of `http` included.
+   * @param view - a live Buffer of this arena, or another view that the stream takes.
+   * @returns a promise that fulfils when the view is free and the write succeeded. Rejects with the
+   *   error of the write, with `ERR_INVALID_ARG_TYPE` when `writable` is no stream, and with what
+   *   {@link Arena.free} throws.
+   * @example
+   * await arena.freeAfterWrite(socket, arena.from(`HTTP/1.1 204 No Content\r\n\r\n`));
+   */
+  async freeAfterWrite(writable: WritableLike, view: View): Promise<void> {
+    this.#ownership.hold(this.#front, view);
+    try {
+      const written = settleWrite(writable, view);
+      this.#ownership.giveUp(view);
+      await written;
+    } finally {
+      this.release(view);
+    }
   }
 
   /**
@@ -197,14 +279,16 @@ export class Arena implements Disposable {
 
   /**
    * Frees everything at once. All views of the arena become Buffers of length 0; memory is kept for
-   * the next allocations.
+   * the next allocations. Views that are retained stay as they are until their last release, and so
+   * does the 64 KB slab around each.
    *
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
    */
   reset(): void {
     this.#assertAlive();
+    const pinned = this.#ownership.pin(this.#front);
     this.#front.end();
-    native.resetArena(this.#core.id);
+    native.resetArena(this.#core.id, pinned);
     this.#setFront(new Front(this.#core, this.#options));
   }
 
@@ -222,14 +306,16 @@ export class Arena implements Disposable {
   }
 
   /**
-   * Ends the arena. All its views become Buffers of length 0 and its memory goes back. Calling it
-   * again does nothing.
+   * Ends the arena. All its views become Buffers of length 0 and its memory goes back. Views that are
+   * retained stay as they are until their last release; the memory around them follows then. Calling
+   * it again does nothing.
    */
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    const pinned = this.#ownership.pin(this.#front);
     this.#front.end();
-    native.destroyArena(this.#core.id);
+    native.destroyArena(this.#core.id, pinned);
     const ended = new Front(this.#core, this.#options);
     ended.end();
     this.#setFront(ended);

@@ -10,6 +10,7 @@
  *
  * `take` and `give` are written to be inlined: no closures, no allocation, no try, one shape.
  */
+import { custodyOf, isFreed, keeperOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
 import { Bin, BinKind, BinTable, PAGE_BITS, PAGE_MASK } from './front-bin';
 import { SizeClass } from './front-class';
@@ -85,7 +86,10 @@ export class Front {
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   give(view: View): void {
     const bin = homeOf(view) as Bin | undefined;
-    if (bin?.owner !== this || !isLive(view)) throw this.refusal(view);
+    if (bin?.owner !== this || !isLive(view)) {
+      this.#giveOther(view);
+      return;
+    }
     if (bin.count < bin.cap) {
       this.#frees[bin.cell]!++;
       link(view, bin.head);
@@ -130,7 +134,7 @@ export class Front {
   /** Whether the block of a live view suits `size` bytes: it fits, and not half of it is wasted. */
   canResize(view: View, size: number): boolean {
     const bin = homeOf(view) as Bin;
-    if (bin.kind === BinKind.Empty || size === 0) return false;
+    if (bin.owner !== this || bin.kind === BinKind.Empty || size === 0) return false;
     if (bin.kind === BinKind.Large && size <= CLASS_SIZE_MAX) return false;
     const bytes = this.blockBytes(view);
     return size <= bytes && size > bytes / 2;
@@ -158,9 +162,8 @@ export class Front {
 
   /** true: a live view of this front whose memory is still there. */
   owns(view: unknown): view is View {
-    const bin = homeOf(view) as Bin | undefined;
-    if (bin?.owner !== this || !isLive(view as View)) return false;
-    return bin.length === 0 || !isDetached(view as View);
+    if (keeperOf(view) !== this || isFreed(view as View)) return false;
+    return (homeOf(view) as Bin).length === 0 || !isDetached(view as View);
   }
 
   /** The mark of a view of this front. */
@@ -170,7 +173,7 @@ export class Front {
 
   /** true: a view of this front with this mark. */
   isMarked(view: View, mark: number): boolean {
-    return homeOf(view)?.owner === this && markOf(view) === mark;
+    return keeperOf(view) === this && markOf(view) === mark;
   }
 
   /** Why `view` is not accepted where a live view of this arena is needed. */
@@ -179,9 +182,9 @@ export class Front {
     if (!ArrayBuffer.isView(view)) {
       return invalidArgType('view', 'a Buffer, TypedArray or DataView of an arena', view);
     }
-    const owner = (homeOf(view) as Bin | undefined)?.owner as Front | undefined;
-    if (owner?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    const free = owner === this && !isLive(view);
+    const keeper = keeperOf(view);
+    if (keeper?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
+    const free = keeper === this && isFreed(view);
     return new HakmemError(free ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
   }
 
@@ -222,6 +225,13 @@ export class Front {
     link(dead, null);
     this.#classAt(bin.classIndex).giveBlock(refOf(dead));
     return this.#fresh(bin, maker, mark);
+  }
+
+  /** Takes back a view that is not, or not plainly, a live one of this front. */
+  #giveOther(view: View): void {
+    const custody = custodyOf(view);
+    if (custody?.keeper !== this || isFreed(view)) throw this.refusal(view);
+    custody.give(view);
   }
 
   #giveSlow(bin: Bin, view: View): void {

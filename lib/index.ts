@@ -2,6 +2,7 @@ import { installProcessHooks } from './exit-dump';
 
 export type { FromValue } from './allocate';
 export { Arena } from './arena';
+export type { WritableLike } from './free-after';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export { formatHeapStats } from './format';

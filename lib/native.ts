@@ -88,8 +88,9 @@ export interface Native {
   /** Block references on their way: 2048 integers, shared by all calls of this environment. */
   readonly exchange: ArrayBuffer;
   createArena(name: string, maxBytes: number, classSizes?: Uint32Array): NativeArena | number;
-  destroyArena(arena: number): number;
-  resetArena(arena: number): number;
+  /** `pinned`: slabs that stay attached, out of use, until they are unpinned. */
+  destroyArena(arena: number, pinned?: Uint32Array): number;
+  resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
   refill(arena: number, bin: number, want: number): number;
   /** A slab to retire, plus one; or 0. */
@@ -99,6 +100,8 @@ export interface Native {
   expose(arena: number, slab: number): ArrayBuffer | number;
   nextRetirable(arena: number, keep: number): number;
   retire(arena: number, slab: number): number;
+  /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
+  unpin(arena: number, slab: number): number;
   arenaStats(arena: number): NativeSnapshot;
   heapStats(): NativeSnapshot[];
   processStats(): Float64Array;

@@ -6,10 +6,10 @@
  * Nobody outside this file can see or change them, the prototype stays exactly Buffer.prototype, and
  * `subarray` results carry no stamp.
  *
- *   home   the bin the view belongs to; its `owner` is the front of the arena
+ *   home   the bin the view belongs to; its `owner` is the front of the arena, or a custody (see there)
  *   ref    the block: slab number x 8192 + block index
- *   link   a number while the view is live: LIVE, or the mark of the scope that owns it. While it is
- *          free: the next free view of its bin, or null
+ *   link   a number while the view is live: LIVE, the mark of the scope that owns it, or HELD. While it
+ *          is free: the next free view of its bin, or null
  *
  * One field for mark and list, because a fourth field would make every stamp half as large again.
  */
@@ -22,7 +22,11 @@ export interface Home {
   readonly owner: object;
 }
 
-/** Marks of live views. Scopes use numbers from {@link FIRST_SCOPE_MARK} on. */
+/**
+ * Marks of live views. HELD: its owner has freed it, somebody else has retained it. Scopes use numbers
+ * from {@link FIRST_SCOPE_MARK} on.
+ */
+export const HELD = 0;
 export const LIVE = 1;
 export const FIRST_SCOPE_MARK = 2;
 
@@ -41,7 +45,7 @@ class Returner {
 }
 
 class Stamp extends Returner {
-  readonly #home: Home;
+  #home: Home;
   readonly #ref: number;
   #link: number | View | null;
 
@@ -62,14 +66,19 @@ class Stamp extends Returner {
     return (view as unknown as Stamp).#ref;
   }
 
-  /** The mark of a stamped view, or 0 when it is free. */
+  /** The mark of a stamped view, or {@link HELD} when it is free. */
   static markOf(view: View): number {
     const link = (view as unknown as Stamp).#link;
-    return typeof link === 'number' ? link : 0;
+    return typeof link === 'number' ? link : HELD;
   }
 
   static isLive(view: View): boolean {
     return typeof (view as unknown as Stamp).#link === 'number';
+  }
+
+  /** Moves a live view to another home. */
+  static setHome(view: View, home: Home): void {
+    (view as unknown as Stamp).#home = home;
   }
 
   /** Gives a live view to another owner. */
@@ -98,4 +107,4 @@ export function stamp<V extends View>(view: V, home: Home, ref: number, mark: nu
 
 /** Plain functions over the class's statics: they inline everywhere. */
 // eslint-disable-next-line @typescript-eslint/unbound-method -- statics that do not use `this`
-export const { homeOf, refOf, markOf, isLive, setMark, link, unlink } = Stamp;
+export const { homeOf, refOf, markOf, isLive, setHome, setMark, link, unlink } = Stamp;

@@ -37,30 +37,16 @@ napi_value HandleOf(napi_env env, ArenaHandle *arena) {
   return handle;
 }
 
-// Class sizes from a Uint32Array, or none. false: something else.
-bool ReadClassSizes(napi_env env, napi_value value, hk_arena_options_t *options) {
-  napi_valuetype type;
-  if (napi_typeof(env, value, &type) != napi_ok) return false;
-  if (type == napi_undefined) return true;
-  bool is_typedarray = false;
-  if (napi_is_typedarray(env, value, &is_typedarray) != napi_ok || !is_typedarray) return false;
-  napi_typedarray_type kind;
-  void *data;
-  napi_status status =
-      napi_get_typedarray_info(env, value, &kind, &options->class_count, &data, nullptr, nullptr);
-  options->class_sizes = static_cast<const uint32_t *>(data);
-  return status == napi_ok && kind == napi_uint32_array && options->class_count > 0;
-}
-
 // createArena(name, maxBytes, classSizes?) -> { id, serial, counters, handle } | -status
 napi_value CreateArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   char name[HK_ARENA_NAME_MAX + 1];
   hk_arena_options_t options = {};
   double max_bytes = arguments.Double(1);
+  options.class_sizes = arguments.Uint32Array(2, &options.class_count);
   bool readable = arguments.ok() && max_bytes >= 0 &&
                   max_bytes <= static_cast<double>(HK_SIZE_MAX) &&
-                  ReadClassSizes(env, arguments.value(2), &options);
+                  (options.class_sizes == nullptr || options.class_count > 0);
   size_t length = 0;
   if (!readable ||
       napi_get_value_string_utf8(env, arguments.value(0), name, sizeof name, &length) != napi_ok) {
@@ -93,22 +79,37 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// destroyArena(arena) -> 0. Bytes that were given away keep their slabs until they are let go.
+// Conceals all slabs but those listed in argument 1, an optional Uint32Array. false: it is something else.
+bool ConcealUnpinned(napi_env env, Arguments *arguments, ArenaHandle *arena) {
+  size_t count = 0;
+  const uint32_t *pinned = arguments->Uint32Array(1, &count);
+  if (!arguments->ok()) return false;
+  for (size_t i = 0; i < count; i++) PinSlab(env, arena, pinned[i]);
+  ConcealAll(env, arena);
+  return true;
+}
+
+// destroyArena(arena, pinned?) -> 0. Bytes that were given away keep their slabs until they are let go,
+// pinned slabs stay attached until they are unpinned; all else goes back now.
 napi_value DestroyArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
-  if (!arguments.ok()) return arguments.Refuse();
-  ConcealAll(env, arena);
-  OrphanArena(arena);
+  if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
+  if (HasPins(arena)) {
+    arena->ended = true;
+    hk_arena_reset(arena->core);
+    hk_arena_trim(arena->core);
+  } else {
+    OrphanArena(arena);
+  }
   return Int32(env, 0);
 }
 
-// resetArena(arena) -> 0
+// resetArena(arena, pinned?) -> 0
 napi_value ResetArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
-  if (!arguments.ok()) return arguments.Refuse();
-  ConcealAll(env, arena);
+  if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
   hk_arena_reset(arena->core);
   return Int32(env, 0);
 }

@@ -39,6 +39,31 @@ public:
     return arena;
   }
 
+  // The same, one that has ended but for its pins included.
+  ArenaHandle *PinnedArena() {
+    ArenaHandle *arena = FindPinnedArena(GetEnvironment(env_), Uint32(0));
+    ok_ = ok_ && arena != nullptr;
+    return arena;
+  }
+
+  // The elements of an optional Uint32Array, or nullptr when it is undefined. Anything else fails the call.
+  const uint32_t *Uint32Array(size_t i, size_t *count) {
+    void *data = nullptr;
+    *count = 0;
+    napi_valuetype type;
+    bool is_typedarray = false;
+    napi_typedarray_type kind = napi_int8_array;
+    ok_ = ok_ && napi_typeof(env_, values_[i], &type) == napi_ok;
+    if (!ok_ || type == napi_undefined) return nullptr;
+    ok_ = napi_is_typedarray(env_, values_[i], &is_typedarray) == napi_ok && is_typedarray &&
+          napi_get_typedarray_info(env_, values_[i], &kind, count, &data, nullptr, nullptr) ==
+              napi_ok &&
+          kind == napi_uint32_array;
+    if (!ok_) return nullptr;
+    static constexpr uint32_t none = 0;
+    return data != nullptr ? static_cast<const uint32_t *>(data) : &none;
+  }
+
   // Throws and returns the undefined value.
   napi_value Refuse() {
     napi_throw_type_error(env_, "ERR_INVALID_ARG_TYPE", "hakmem-arena: bad native call");

@@ -53,8 +53,13 @@ Environment *GetEnvironment(napi_env env) {
   return static_cast<Environment *>(data);
 }
 
-ArenaHandle *FindArena(Environment *environment, uint32_t id) {
+ArenaHandle *FindPinnedArena(Environment *environment, uint32_t id) {
   return id < environment->arena_count ? environment->arenas[id] : nullptr;
+}
+
+ArenaHandle *FindArena(Environment *environment, uint32_t id) {
+  ArenaHandle *arena = FindPinnedArena(environment, id);
+  return arena != nullptr && !arena->ended ? arena : nullptr;
 }
 
 ArenaHandle *AddArena(Environment *environment, hk_arena_t *core) {

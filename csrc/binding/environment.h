@@ -29,6 +29,7 @@ struct Exposure {
   napi_ref buffer; // strong while the arena lives; nullptr once no longer the slab's current one
   bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
   bool discounted; // taken off V8's account of external memory; see slabs.cc
+  bool pinned;     // a view of it is retained beyond a reset: stays attached until unpinned
 };
 
 // One slab number of an arena. `holds` counts exposures that are `holding`: the current one, and
@@ -43,6 +44,7 @@ struct ArenaHandle {
   Environment *environment; // nullptr once the environment has ended
   uint32_t id;              // index in the environment's table
   uint32_t references;
+  bool ended;    // destroyed while slabs were pinned: only unpinning is left
   bool orphaned; // destroyed by the user or dropped: ends with its last exposure
   SlabEntry *slabs;
   uint32_t slab_count;
@@ -60,6 +62,9 @@ Environment *GetEnvironment(napi_env env);
 
 // The live arena with this id, or nullptr.
 ArenaHandle *FindArena(Environment *environment, uint32_t id);
+
+// The same, one that has ended but for its pins included.
+ArenaHandle *FindPinnedArena(Environment *environment, uint32_t id);
 
 // Enters a core arena in the table. The environment owns it. nullptr: out of memory.
 ArenaHandle *AddArena(Environment *environment, hk_arena_t *core);
@@ -90,7 +95,14 @@ napi_value DefineTables(napi_env env, napi_value exports);
 // Detaches the current ArrayBuffer of a slab, if there is one. false: its bytes were given away and
 // are still held.
 bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab);
+
+// Detaches all of them but those that are pinned.
 void ConcealAll(napi_env env, ArenaHandle *arena);
+
+// Keeps the slab's ArrayBuffer attached through ConcealAll, if it has one that is.
+void PinSlab(napi_env env, ArenaHandle *arena, uint32_t slab);
+
+bool HasPins(const ArenaHandle *arena);
 
 // Leaves all ArrayBuffers of an arena to the garbage collector.
 void AbandonAll(napi_env env, ArenaHandle *arena);

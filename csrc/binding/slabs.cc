@@ -21,6 +21,10 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
   std::free(exposure);
 }
 
+bool IsPinned(const SlabEntry *entry) {
+  return entry->current != nullptr && entry->current->pinned;
+}
+
 // The slab's current ArrayBuffer if it is attached, else nullptr.
 napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
   napi_value buffer = nullptr;
@@ -87,7 +91,7 @@ napi_value Expose(napi_env env, napi_callback_info info) {
 
   auto *exposure = static_cast<Exposure *>(std::calloc(1, sizeof(Exposure)));
   if (exposure == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
-  *exposure = {arena, number, static_cast<int64_t>(slab.bytes), nullptr, true, false};
+  *exposure = {arena, number, static_cast<int64_t>(slab.bytes), nullptr, true, false, false};
   buffer = WrapSlab(env, slab, exposure);
   if (buffer == nullptr) {
     std::free(exposure);
@@ -121,6 +125,20 @@ napi_value Retire(napi_env env, napi_callback_info info) {
   return Failure(env, hk_retire(arena->core, number));
 }
 
+// unpin(arena, slab) -> 0. Conceals a slab that was pinned when its arena was reset or destroyed; the last
+// one of a destroyed arena ends it.
+napi_value Unpin(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.PinnedArena();
+  uint32_t number = arguments.Uint32(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  if (number < arena->slab_count && IsPinned(&arena->slabs[number])) {
+    ConcealSlab(env, arena, number);
+  }
+  if (arena->ended && !HasPins(arena)) OrphanArena(arena);
+  return Int32(env, 0);
+}
+
 } // namespace
 
 bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
@@ -136,7 +154,22 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
 }
 
 void ConcealAll(napi_env env, ArenaHandle *arena) {
-  for (uint32_t slab = 0; slab < arena->slab_count; slab++) ConcealSlab(env, arena, slab);
+  for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
+    if (!IsPinned(&arena->slabs[slab])) ConcealSlab(env, arena, slab);
+  }
+}
+
+void PinSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
+  if (slab >= arena->slab_count) return;
+  SlabEntry *entry = &arena->slabs[slab];
+  if (AttachedBuffer(env, entry) != nullptr) entry->current->pinned = true;
+}
+
+bool HasPins(const ArenaHandle *arena) {
+  for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
+    if (IsPinned(&arena->slabs[slab])) return true;
+  }
+  return false;
 }
 
 void AbandonAll(napi_env env, ArenaHandle *arena) {
@@ -149,6 +182,7 @@ napi_value DefineSlabs(napi_env env, napi_value exports) {
   Define(env, exports, "expose", Expose);
   Define(env, exports, "nextRetirable", NextRetirable);
   Define(env, exports, "retire", Retire);
+  Define(env, exports, "unpin", Unpin);
   return exports;
 }
 
