@@ -100,8 +100,8 @@ describe('fs', () => {
     const handle = await fs.promises.open(file, 'w');
     startChurn(20_000);
     const sent = await sendAll(40, 20_000, (view, i) => {
-      const write = promisify(fs.write) as (...args: unknown[]) => Promise<number>;
-      return arena.freeAfter(view, write(handle.fd, view, 0, 20_000, i * 20_000));
+      const written = promisify(fs.write)(handle.fd, view, 0, 20_000, i * 20_000);
+      return arena.freeAfter(view, written);
     });
     await handle.close();
     expectSame(fs.readFileSync(file), sent);
