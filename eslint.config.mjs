@@ -14,7 +14,7 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: {
       parserOptions: {
-        project: ['tsconfig.json', 'tsconfig.dev.json', 'tsconfig.test.json'],
+        project: ['tsconfig.json', 'tsconfig.page.json', 'tsconfig.dev.json', 'tsconfig.test.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },

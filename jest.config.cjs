@@ -3,7 +3,9 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/ts/**/*.test.ts', '<rootDir>/test/lifecycle/**/*.test.ts'],
+  testMatch: ['ts', 'lifecycle', 'browser'].map(
+    (folder) => `<rootDir>/test/${folder}/**/*.test.ts`,
+  ),
   transform: { '\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.test.json' }] },
   // Compiled copies of the sources must never answer for the sources.
   modulePathIgnorePatterns: ['<rootDir>/(dist|build|\\.build)/'],

@@ -1,0 +1,173 @@
+/**
+ * Doctor: what was loaded and what it found, and a word on everything that is not as it should be.
+ * Imports nothing of the package that needs the addon: it has to work where that does not load.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type * as Index from '../index';
+import type * as Native from '../native';
+
+const ROOT = join(__dirname, '..', '..');
+const load = createRequire(__filename);
+
+/** One line of the report; `problem` says what is wrong and what to do. */
+interface Finding {
+  readonly name: string;
+  readonly value: string;
+  readonly problem?: string;
+}
+
+export function packageVersion(): string {
+  return (load(join(ROOT, 'package.json')) as { version: string }).version;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function libc(): string {
+  if (process.platform !== 'linux') return process.platform;
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined
+    ? 'musl, or another libc than glibc'
+    : `glibc ${header.glibcVersionRuntime}`;
+}
+
+function nodeFinding(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  const value = `${process.version} on ${process.platform}-${process.arch}, ${libc()}`;
+  if (major >= 20) return { name: 'Node', value };
+  return { name: 'Node', value, problem: 'Node 20 or later is needed' };
+}
+
+function binaryFinding(): Finding {
+  try {
+    const find = (load('node-gyp-build') as { path: (root: string) => string }).path;
+    return { name: 'binary', value: find(ROOT) };
+  } catch {
+    const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
+    return { name: 'binary', value: 'none', problem };
+  }
+}
+
+/** Loads the package and uses it: allocates in every row, checks the bytes, frees, gives back. */
+function selfTest(): void {
+  const { Arena } = load('../index') as typeof Index;
+  const arena = new Arena({ name: 'doctor' });
+  try {
+    for (let size = 8; size <= 4 * 1024 * 1024; size *= 2) {
+      const view = arena.alloc(size, 0xa5);
+      if (view[0] !== 0xa5 || view[size - 1] !== 0xa5) throw new Error(`wrong bytes at ${size}`);
+      arena.free(view);
+    }
+    arena.trim();
+    const { live } = arena.stats().bytes;
+    if (live !== 0) throw new Error(`${live} bytes live after every block was freed`);
+  } finally {
+    arena.destroy();
+  }
+}
+
+function selfTestFinding(): Finding {
+  try {
+    selfTest();
+    return { name: 'self test', value: 'allocates, frees and gives back' };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { name: 'self test', value: 'failed', problem };
+  }
+}
+
+/** Switches of the environment that are set, and those that mean nothing. */
+function optionFindings(): Finding[] {
+  const { native } = load('../native') as typeof Native;
+  const { options, optionWarnings } = native.tables;
+  const set = options.filter(({ name }) => process.env[name] !== undefined);
+  const wrong = optionWarnings.map((name): Finding => {
+    const problem = 'means nothing; the default is used (see the README for its values)';
+    return { name, value: process.env[name] ?? '', problem };
+  });
+  const right = set
+    .filter(({ name }) => !optionWarnings.includes(name))
+    .map(({ name }): Finding => ({ name, value: process.env[name]! }));
+  return [...right, ...wrong];
+}
+
+function purgeFinding(): Finding {
+  const { heapStats } = load('../index') as typeof Index;
+  const { os } = heapStats().totals;
+  const value = `${os.purge} asked for, ${os.purgeEnomem + os.purgeFailed} refused`;
+  if (!os.purgeDisabled) return { name: 'purging', value };
+  const problem = 'the system refused to take pages back; memory in use will not shrink';
+  return { name: 'purging', value, problem };
+}
+
+function thpFinding(): Finding | undefined {
+  const text = readText('/sys/kernel/mm/transparent_hugepage/enabled');
+  const mode = /\[(\w+)\]/.exec(text ?? '')?.[1];
+  if (mode === undefined) return undefined;
+  const name = 'huge pages';
+  if (mode !== 'always' || process.env['HAKMEM_THP'] === 'never') return { name, value: mode };
+  const hint = 'a touched SuperSlab may take 2 MB at once; HAKMEM_THP=never if memory is short';
+  return { name, value: `${mode} (${hint})` };
+}
+
+function mapCountFinding(): Finding | undefined {
+  const text = readText('/proc/sys/vm/max_map_count');
+  if (text === undefined) return undefined;
+  const name = 'max_map_count';
+  if (Number(text) >= 65_530) return { name, value: text };
+  const problem = 'below the usual 65530: purging may be refused; raise vm.max_map_count';
+  return { name, value: text, problem };
+}
+
+function overcommitFinding(): Finding | undefined {
+  const text = readText('/proc/sys/vm/overcommit_memory');
+  if (text === undefined) return undefined;
+  const name = 'overcommit';
+  if (text !== '2') return { name, value: text };
+  const problem = 'mode 2 counts address space as memory: SuperSlabs may be refused early';
+  return { name, value: text, problem };
+}
+
+function memoryFinding(): Finding {
+  const limit = readText('/sys/fs/cgroup/memory.max');
+  const mib = (value: number): string => `${Math.round(value / 1024 / 1024)} MB`;
+  const cgroup = limit === undefined || limit === 'max' ? '' : `, limited to ${mib(Number(limit))}`;
+  return { name: 'memory', value: mib(totalmem()) + cgroup };
+}
+
+function findings(): Finding[] {
+  const test = selfTestFinding();
+  const native = test.problem === undefined ? [...optionFindings(), purgeFinding()] : [];
+  const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
+  return [
+    { name: 'hakmem-arena', value: packageVersion() },
+    nodeFinding(),
+    binaryFinding(),
+    test,
+    ...native,
+    ...system.filter((finding) => finding !== undefined),
+  ];
+}
+
+/** `doctor`: exit code 1 when something is wrong. */
+export function doctor(args: string[]): Promise<number> {
+  parseArgs({ args, options: {} });
+  const all = findings();
+  const width = Math.max(...all.map(({ name }) => name.length));
+  for (const { name, value, problem } of all) {
+    console.log(`${problem === undefined ? 'ok  ' : 'BAD '} ${name.padEnd(width)}  ${value}`);
+    if (problem !== undefined) console.log(`     ${' '.repeat(width)}  ${problem}`);
+  }
+  const bad = all.filter(({ problem }) => problem !== undefined).length;
+  console.log(bad === 0 ? '\nEverything is in order.' : `\n${bad} to look at.`);
+  return Promise.resolve(bad === 0 ? 0 : 1);
+}
