@@ -1,108 +1,97 @@
 // Bench: every case on every rival. Each measurement is a process of its own; rivals take turns, so
 // that a machine that slows down slows all of them down. Prints medians, spread and ratios.
 //
-//   npm run bench -- [--quick] [--runs N] [--case NAME] [--json]
+//   npm run bench -- [--quick] [--only CASE]... [--rival NAME]... [--runs N] [--json FILE] [--no-c]
+//
+// --only and --rival match from the start of a name. --quick plays every case on small inputs, once.
 
 import { execFileSync } from 'node:child_process';
-import { cpus } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CASES, type Case } from './cases';
-import { RIVALS } from './rivals';
+import type { Case, Figures } from './case';
+import { CASES } from './cases/index';
+import { buildCRivals, type CRivals, playInC } from './in-c';
+import { aboutRun, type CaseRecord, type RunRecord } from './record';
+import { printAbout, printCase } from './report';
 
 interface Settings {
   readonly runs: number;
-  readonly steps: number;
-  readonly rounds: number;
+  readonly quick: boolean;
+  readonly rivals: readonly string[];
 }
 
-const FULL: Settings = { runs: 10, steps: 1_000_000, rounds: 3 };
-const QUICK: Settings = { runs: 3, steps: 50_000, rounds: 2 };
-
-interface Result {
-  readonly case: string;
-  readonly rival: string;
-  /** Nanoseconds per step, one for each run, ascending. */
-  readonly ns: readonly number[];
+/** What one run of a rival says; nothing when it cannot play this case. */
+function playOnce(one: Case, rival: string, inC: CRivals, quick: boolean): Figures {
+  const program = inC[rival];
+  if (program && one.inC) return playInC(program, one.inC(quick));
+  const args = [join(__dirname, 'child.js'), one.name, rival, quick ? 'quick' : 'full'];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Figures;
 }
 
-function measureOnce(caseName: string, rival: string, { steps, rounds }: Settings): number {
-  const args = [join(__dirname, 'measure.js'), caseName, rival, String(steps), String(rounds)];
-  return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+/** Ours, and those that were asked for. */
+function rivalsOf(one: Case, inC: CRivals, wanted: readonly string[]): string[] {
+  const [ours, ...others] = [...one.rivals, ...(one.inC ? Object.keys(inC) : [])];
+  return [ours!, ...others.filter((name) => wanted.some((start) => name.startsWith(start)))];
 }
 
-function measureCase(one: Case, settings: Settings): Result[] {
-  const rivals = Object.keys(RIVALS);
-  const ns = rivals.map((): number[] => []);
-  for (let run = 0; run < settings.runs; run++) {
-    rivals.forEach((rival, i) => ns[i]!.push(measureOnce(one.name, rival, settings)));
-  }
-  return rivals.map((rival, i) => ({
-    case: one.name,
+function playCase(one: Case, inC: CRivals, settings: Settings): CaseRecord {
+  const { name, about, metrics, targets } = one;
+  const results = rivalsOf(one, inC, settings.rivals).map((rival) => ({
     rival,
-    ns: ns[i]!.sort((a, b) => a - b),
+    runs: [] as Figures[],
   }));
-}
-
-function medianOf(sorted: readonly number[]): number {
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-function printCase(one: Case, results: readonly Result[]): void {
-  process.stdout.write(`\n${one.name}: ${one.description}, ${one.slots} slots\n`);
-  const arena = medianOf(results[0]!.ns);
-  for (const { rival, ns } of results) {
-    const median = medianOf(ns);
-    const spread = `${ns[0]!.toFixed(1)}..${ns.at(-1)!.toFixed(1)}`;
-    process.stdout.write(
-      `  ${rival.padEnd(20)} ${median.toFixed(1).padStart(8)} ns/step  ${spread.padStart(16)}` +
-        `  ${(median / arena).toFixed(2).padStart(6)}x the arena's time\n`,
-    );
+  for (let run = 0; run < settings.runs; run++) {
+    for (const { rival, runs } of results) runs.push(playOnce(one, rival, inC, settings.quick));
   }
+  return { name, about, metrics, targets, results };
 }
 
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
+function casesNamed(starts: readonly string[]): Case[] {
+  const names = CASES.map(({ name }) => name);
+  for (const start of starts) {
+    if (!names.some((name) => name.startsWith(start)))
+      throw new Error(`no case "${start}"; there are ${names.join(', ')}`);
   }
+  return CASES.filter(({ name }) => starts.some((start) => name.startsWith(start)));
 }
 
-function selectCases(name: string | undefined): readonly Case[] {
-  if (name === undefined) return CASES;
-  const cases = CASES.filter((one) => one.name === name);
-  if (cases.length > 0) return cases;
-  throw new Error(`no case "${name}"; there are ${CASES.map((one) => one.name).join(', ')}`);
+function runsOf(text: string | undefined, quick: boolean): number {
+  if (text === undefined) return quick ? 1 : 10;
+  const runs = Number(text);
+  if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number from 1');
+  return runs;
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [''] },
+      rival: { type: 'string', multiple: true, default: [''] },
       runs: { type: 'string' },
-      case: { type: 'string' },
-      json: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      'no-c': { type: 'boolean', default: false },
     },
   });
-  const base = values.quick ? QUICK : FULL;
-  const settings = { ...base, runs: values.runs === undefined ? base.runs : Number(values.runs) };
-  const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`;
-  const about = { machine, node: process.version, commit: commit(), ...settings };
-  if (!values.json) process.stdout.write(`${Object.entries(about).flat().join(' ')}\n`);
-  const all: Result[] = [];
-  for (const one of selectCases(values.case)) {
-    const results = measureCase(one, settings);
-    all.push(...results);
-    if (!values.json) printCase(one, results);
+  const { quick, rival: rivals, json } = values;
+  const settings: Settings = { quick, rivals, runs: runsOf(values.runs, quick) };
+  const chosen = casesNamed(values.only);
+  const about = aboutRun(settings.runs);
+  printAbout(about);
+  const inC = values['no-c'] ? {} : await buildCRivals();
+
+  const cases: CaseRecord[] = [];
+  for (const one of chosen) {
+    const record = playCase(one, inC, settings);
+    cases.push(record);
+    printCase(record);
+    const run: RunRecord = { about, cases };
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(run)}\n`);
   }
-  if (values.json) process.stdout.write(`${JSON.stringify({ about, results: all }, null, 2)}\n`);
 }
 
-try {
-  main();
-} catch (error) {
+main().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 2;
-}
+});

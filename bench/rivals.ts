@@ -1,64 +1,105 @@
-// Rivals: ways to get a Buffer, each with the loop that plays a trace on it.
-//
-// Every rival has a loop of its own, written out, so that no rival pays for a call through a function
-// value that another rival's types have made slow.
+// Rivals: ways to get memory and to give it back, by name.
 
 import { Arena } from 'hakmem-arena';
-import type { Trace } from './cases';
+import { unchecked } from './unchecked';
 
-export type Live = (Buffer | null)[];
-export type Player = (trace: Trace, live: Live) => void;
+/** Buffers, typed arrays: all that a case does with memory is to write and read the first element. */
+export type Touchable = Buffer | Uint8Array | Float64Array;
 
-function arenaPlayer(): Player {
-  const arena = new Arena({ name: 'bench' });
-  return ({ slots, sizes }, live) => {
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i]!;
-      const old = live[slot];
-      if (old) {
-        arena.free(old);
-        live[slot] = null;
-      } else {
-        const buffer = arena.allocUnsafe(sizes[i]!);
-        buffer[0] = 1;
-        live[slot] = buffer;
-      }
-    }
-  };
+export interface Rival {
+  /** `length` in elements: bytes of a Buffer, numbers of a Float64Array. */
+  readonly alloc: (length: number) => Touchable;
+  /** A method, so that a rival may want its own kind of view: it gets back what it handed out. */
+  free(view: Touchable): void;
 }
 
-function allocUnsafePlayer(): Player {
-  return ({ slots, sizes }, live) => {
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i]!;
-      if (live[slot] !== null) {
-        live[slot] = null;
-      } else {
-        const buffer = Buffer.allocUnsafe(sizes[i]!);
-        buffer[0] = 1;
-        live[slot] = buffer;
-      }
-    }
-  };
+/** What a rival is told that has to reserve all of its memory beforehand. */
+export interface Needs {
+  readonly bytes: number;
 }
 
-function allocPlayer(): Player {
-  return ({ slots, sizes }, live) => {
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i]!;
-      if (live[slot] !== null) {
-        live[slot] = null;
-      } else {
-        const buffer = Buffer.alloc(sizes[i]!);
-        buffer[0] = 1;
-        live[slot] = buffer;
-      }
-    }
-  };
-}
+type Maker = (needs: Needs) => Rival | Promise<Rival>;
 
-export const RIVALS: Readonly<Record<string, () => Player>> = {
-  arena: arenaPlayer,
-  'Buffer.allocUnsafe': allocUnsafePlayer,
-  'Buffer.alloc': allocPlayer,
+/** Forgets it, and so leaves it to the garbage collector. */
+const forget = (): void => undefined;
+
+const collected = (alloc: Rival['alloc']): Maker => {
+  return () => ({ alloc, free: forget });
 };
+
+function arenaRival(alloc: (arena: Arena) => Rival['alloc'], make = Arena): Maker {
+  return () => {
+    const arena = new make({ name: 'bench' });
+    return { alloc: alloc(arena), free: (view: Buffer) => arena.free(view) };
+  };
+}
+
+const unsafe = (arena: Arena): Rival['alloc'] => {
+  return (length) => arena.allocUnsafe(length);
+};
+
+async function thingRival({ bytes }: Needs): Promise<Rival> {
+  const { MemPool } = await import('@thi.ng/malloc');
+  const pool = new MemPool({ size: bytes });
+  return {
+    alloc: (length) => pool.mallocAs('u8', length) ?? noRoom(),
+    free: (view: Uint8Array) => pool.free(view),
+  };
+}
+
+async function mallocRival({ bytes }: Needs): Promise<Rival> {
+  const { default: Allocator } = await import('malloc');
+  const memory = new ArrayBuffer(bytes);
+  const allocator = new Allocator(memory);
+  return {
+    alloc: (length) => Buffer.from(memory, allocator.alloc(length) || noRoom(), length),
+    free: (view: Buffer) => allocator.free(view.byteOffset),
+  };
+}
+
+async function typedarrayPoolRival(): Promise<Rival> {
+  const pool = await import('typedarray-pool');
+  return {
+    alloc: (length) => pool.mallocUint8(length),
+    free: (view: Uint8Array) => pool.freeUint8(view),
+  };
+}
+
+function noRoom(): never {
+  throw new Error('the pool is too small for this case');
+}
+
+const MAKERS = {
+  arena: arenaRival(unsafe),
+  'arena, unchecked': (needs: Needs) => arenaRival(unsafe, unchecked().Arena)(needs),
+  'arena.alloc': arenaRival((arena) => (length) => arena.alloc(length)),
+  'arena.allocTyped': arenaRival((arena) => (length) => arena.allocTyped(Float64Array, length)),
+  'Buffer.allocUnsafe': collected((length) => Buffer.allocUnsafe(length)),
+  'Buffer.allocUnsafeSlow': collected((length) => Buffer.allocUnsafeSlow(length)),
+  'Buffer.alloc': collected((length) => Buffer.alloc(length)),
+  'new Uint8Array': collected((length) => new Uint8Array(length)),
+  'new Float64Array': collected((length) => new Float64Array(length)),
+  '@thi.ng/malloc': thingRival,
+  malloc: mallocRival,
+  'typedarray-pool': typedarrayPoolRival,
+} satisfies Record<string, Maker>;
+
+export type RivalName = keyof typeof MAKERS;
+
+/** Those that hand out memory with whatever was in it, and those of Node that a user would name too. */
+export const BUFFER_RIVALS: readonly RivalName[] = [
+  'arena',
+  'Buffer.allocUnsafe',
+  'Buffer.allocUnsafeSlow',
+  'Buffer.alloc',
+  'new Uint8Array',
+  'typedarray-pool',
+  '@thi.ng/malloc',
+  'malloc',
+];
+
+export async function makeRival(name: string, needs: Needs): Promise<Rival> {
+  if (!(name in MAKERS)) throw new Error(`no rival "${name}"`);
+  const maker: Maker = MAKERS[name as RivalName];
+  return await maker(needs);
+}

@@ -1,0 +1,93 @@
+// heapStats(): what a call costs with 10 arenas, and what reading costs those who allocate meanwhile.
+
+import { Arena, heapStats } from 'hakmem-arena';
+import { type Case, type Figures, NS_PER_STEP } from '../case';
+import * as lengths from '../lengths';
+import { makeRival, type Rival } from '../rivals';
+import { effortOf } from '../timing';
+import { type Live, makeTrace, noneLive, playTrace, type Trace } from '../trace';
+
+const ARENAS = 10;
+/** A call every so many steps: some thousand a second, where monitoring makes one a minute. */
+const STEPS_BETWEEN = 20_000;
+
+const LENGTHS = lengths.uniform(lengths.SMALL.min, lengths.SMALL.max);
+
+/** Arenas that have been used, so that there is something to read. */
+function usedArenas(steps: number): Arena[] {
+  const trace = makeTrace(LENGTHS, steps);
+  return Array.from({ length: ARENAS }, (_, i) => {
+    const arena = new Arena({ name: `used-${i}` });
+    const rival: Rival = {
+      alloc: (length) => arena.allocUnsafe(length),
+      free: (view) => arena.free(view),
+    };
+    playTrace(trace, noneLive(), rival, 0, steps);
+    return arena;
+  });
+}
+
+/** Milliseconds in the trace, and in what runs in between. */
+function playWithPauses(
+  trace: Trace,
+  live: Live,
+  rival: Rival,
+  pause: () => void,
+): [number, number] {
+  let inTrace = 0;
+  let inPauses = 0;
+  for (let from = 0; from < trace.slots.length; from += STEPS_BETWEEN) {
+    const to = Math.min(from + STEPS_BETWEEN, trace.slots.length);
+    const start = performance.now();
+    playTrace(trace, live, rival, from, to);
+    const paused = performance.now();
+    pause();
+    inPauses += performance.now() - paused;
+    inTrace += paused - start;
+  }
+  return [inTrace, inPauses];
+}
+
+async function play(rivalName: string, quick: boolean): Promise<Figures> {
+  const steps = quick ? 2_000 : 1_000_000;
+  const arenas = usedArenas(Math.min(steps, 50_000));
+  const rival = await makeRival('arena', { bytes: 0 });
+  const trace = makeTrace(LENGTHS, steps);
+  const live = noneLive();
+  let calls = 0;
+  const read = (): void => {
+    calls++;
+    if (heapStats().arenas.length <= ARENAS) throw new Error('arenas are missing');
+  };
+  const pause = rivalName === 'with heapStats()' ? read : (): void => undefined;
+
+  const { warmUpMs, measureMs } = effortOf(quick);
+  for (const end = performance.now() + warmUpMs; performance.now() < end;)
+    playWithPauses(trace, live, rival, pause);
+  const end = performance.now() + measureMs;
+  let [inTrace, inPauses, rounds] = [0, 0, 0];
+  calls = 0;
+  do {
+    const [traced, paused] = playWithPauses(trace, live, rival, pause);
+    inTrace += traced;
+    inPauses += paused;
+    rounds++;
+  } while (performance.now() < end);
+  if (arenas.length === 0) throw new Error('the arenas were not kept');
+  const call = calls > 0 ? { 'a call': (inPauses * 1e3) / calls } : {};
+  return { ns: (inTrace * 1e6) / (rounds * steps), ...call };
+}
+
+export const heapStatsCases: readonly Case[] = [
+  {
+    name: 'heap-stats',
+    about: `uniform 16..1024 B, heapStats() of ${ARENAS} more arenas every ${STEPS_BETWEEN} steps, or not`,
+    metrics: [NS_PER_STEP, { name: 'a call', unit: 'us', better: 'lower' }],
+    rivals: ['with heapStats()', 'without'],
+    targets: [
+      { metric: 'a call', atMost: 50 },
+      { metric: 'ns', against: 'without', times: 1 / 1.03 },
+    ],
+    play,
+  },
+];

@@ -1,0 +1,28 @@
+import type { Case } from '../case';
+import { churn } from './churn';
+import { heapStatsCases } from './heap-stats';
+import { micro } from './micro';
+import { randomMixed } from './random-mixed';
+import { scope } from './scope';
+import { soak } from './soak';
+import { changing, mixes, otherViews, priceOfChecks } from './traces';
+
+export const CASES: readonly Case[] = [
+  randomMixed,
+  ...mixes,
+  ...changing,
+  ...otherViews,
+  ...priceOfChecks,
+  scope,
+  ...micro,
+  churn,
+  soak,
+  ...heapStatsCases,
+];
+
+export function findCase(name: string): Case {
+  const found = CASES.find((one) => one.name === name);
+  if (!found)
+    throw new Error(`no case "${name}"; there are ${CASES.map((c) => c.name).join(', ')}`);
+  return found;
+}

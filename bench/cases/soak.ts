@@ -1,0 +1,40 @@
+// Soak: 10 million operations on lengths from 16 B to 64 KB, and the memory of the process meanwhile.
+
+import { type Case, type Figures, type Metric, NS_PER_STEP } from '../case';
+import * as lengths from '../lengths';
+import { makeRival } from '../rivals';
+import { makeTrace, noneLive, playTrace, SLOTS } from '../trace';
+
+const MILLIONS = 10;
+const LONGEST = 64 * 1024;
+
+const rssAfter = (million: number): Metric => ({ name: `RSS at ${million} M`, unit: 'MB' });
+
+async function play(rivalName: string, quick: boolean): Promise<Figures> {
+  const steps = quick ? 2_000 : 1_000_000;
+  const rival = await makeRival(rivalName, { bytes: SLOTS * LONGEST });
+  const trace = makeTrace(lengths.logUniform(16, LONGEST), steps);
+  const live = noneLive();
+  const figures: Record<string, number> = {};
+  const start = performance.now();
+  for (let million = 1; million <= MILLIONS; million++) {
+    playTrace(trace, live, rival, 0, steps);
+    figures[rssAfter(million).name] = process.memoryUsage.rss() / 2 ** 20;
+  }
+  const ns = ((performance.now() - start) * 1e6) / (MILLIONS * steps);
+  const growth = figures[rssAfter(MILLIONS).name]! - figures[rssAfter(1).name]!;
+  return { ns, growth, ...figures };
+}
+
+export const soak: Case = {
+  name: 'soak',
+  about: `10 million operations on 16 B..64 KB, as many in each doubling`,
+  metrics: [
+    NS_PER_STEP,
+    { name: 'growth', unit: 'MB', better: 'lower' },
+    ...[1, 2, 5, MILLIONS].map(rssAfter),
+  ],
+  rivals: ['arena', 'Buffer.allocUnsafe', 'Buffer.allocUnsafeSlow'],
+  targets: [{ metric: 'growth', atMost: 2 }],
+  play,
+};

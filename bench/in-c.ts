@@ -1,0 +1,52 @@
+// In C: the rivals of bench/c, which play the same steps as JavaScript does.
+
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Figures } from './case';
+
+export const ROOT = join(__dirname, '..', '..');
+
+interface Program {
+  readonly program: string;
+  readonly preload?: string;
+}
+
+interface BuildModule {
+  readonly buildRivals: (options: { mayInstall: boolean }) => {
+    readonly rivals: Readonly<Record<string, Program>>;
+  };
+}
+
+/** Rivals of bench/c that matter here, and what they are called here. */
+const NAMES: Readonly<Record<string, string>> = {
+  glibc: 'glibc malloc in C',
+  mimalloc: 'mimalloc in C',
+};
+
+export type CRivals = Readonly<Record<string, Program>>;
+
+/** Those that can be had on this machine; none without a C compiler, or on anything but Linux. */
+export async function buildCRivals(): Promise<CRivals> {
+  if (process.platform !== 'linux') return {};
+  const file = pathToFileURL(join(ROOT, 'bench', 'c', 'build.mjs')).href;
+  const { buildRivals } = (await import(file)) as BuildModule;
+  try {
+    const { rivals } = buildRivals({ mayInstall: false });
+    const known = Object.entries(NAMES).filter(([name]) => rivals[name] !== undefined);
+    return Object.fromEntries(known.map(([name, ours]) => [ours, rivals[name]!]));
+  } catch (error) {
+    process.stderr.write(`bench: nothing in C: ${(error as Error).message}\n`);
+    return {};
+  }
+}
+
+export function playInC(
+  { program, preload }: Program,
+  args: readonly (string | number)[],
+): Figures {
+  const env = { ...process.env, ...(preload !== undefined && { LD_PRELOAD: preload }) };
+  const output = execFileSync(program, args.map(String), { cwd: ROOT, encoding: 'utf8', env });
+  const { operations, ns, rssPeak } = JSON.parse(output) as Record<string, number>;
+  return { ns: ns! / operations!, 'peak RSS': rssPeak! / 2 ** 20 };
+}

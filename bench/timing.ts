@@ -1,0 +1,33 @@
+// Timing: rounds of the same work, until it is compiled for good, and then until the clock can tell.
+
+export interface Effort {
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+export const FULL: Effort = { warmUpMs: 600, measureMs: 500 };
+export const QUICK: Effort = { warmUpMs: 0, measureMs: 0 };
+
+export const effortOf = (quick: boolean): Effort => (quick ? QUICK : FULL);
+
+let sink = 0;
+
+/** Milliseconds of each round. At least one round warms up, at least one is measured. */
+function roundsFor(budgetMs: number, round: () => number): number[] {
+  const times: number[] = [];
+  const end = performance.now() + budgetMs;
+  do {
+    const start = performance.now();
+    sink += round();
+    times.push(performance.now() - start);
+  } while (performance.now() < end);
+  return times;
+}
+
+/** Mean nanoseconds of a step; `round` plays `steps` of them and returns anything it computed. */
+export function nsPerStep(steps: number, effort: Effort, round: () => number): number {
+  roundsFor(effort.warmUpMs, round);
+  const times = roundsFor(effort.measureMs, round);
+  if (Number.isNaN(sink)) throw new Error('a rival handed out memory that cannot be read');
+  return (times.reduce((a, b) => a + b, 0) * 1e6) / (times.length * steps);
+}
