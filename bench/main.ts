@@ -3,7 +3,8 @@
 //
 //   npm run bench -- [--quick] [--only CASE]... [--rival NAME]... [--runs N] [--json FILE] [--no-c]
 //
-// --only and --rival match from the start of a name. --quick plays every case on small inputs, once.
+// --only and --rival match from the start of a name; ours always plays. --quick plays every case on
+// small inputs once, and says only whether it ran.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -13,7 +14,7 @@ import type { Case, Figures } from './case';
 import { CASES } from './cases/index';
 import { buildCRivals, type CRivals, playInC } from './in-c';
 import { aboutRun, type CaseRecord, type RunRecord } from './record';
-import { printAbout, printCase } from './report';
+import { printAbout, printCase, printPlayed } from './report';
 
 interface Settings {
   readonly runs: number;
@@ -78,14 +79,15 @@ async function main(): Promise<void> {
   const settings: Settings = { quick, rivals, runs: runsOf(values.runs, quick) };
   const chosen = casesNamed(values.only);
   const about = aboutRun(settings.runs);
-  printAbout(about);
+  if (!quick) printAbout(about);
   const inC = values['no-c'] ? {} : await buildCRivals();
 
   const cases: CaseRecord[] = [];
   for (const one of chosen) {
     const record = playCase(one, inC, settings);
     cases.push(record);
-    printCase(record);
+    if (quick) printPlayed(record);
+    else printCase(record);
     const run: RunRecord = { about, cases };
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(run)}\n`);
   }

@@ -81,3 +81,8 @@ export function printCase(one: CaseRecord): void {
     if (verdict) process.stdout.write(`  ${verdict.met ? 'met   ' : 'MISSED'} ${verdict.text}\n`);
   }
 }
+
+/** Of a quick run: its figures mean nothing. */
+export function printPlayed({ name, results }: CaseRecord): void {
+  process.stdout.write(`${name}: ${results.map(({ rival }) => rival).join(', ')} ran\n`);
+}

@@ -1,12 +1,13 @@
 // Packages without types: as much of them as rivals.ts uses.
 
 declare module 'malloc' {
-  export default class Allocator {
+  class Allocator {
     constructor(memory: ArrayBuffer);
     /** An offset, or 0. */
     alloc(bytes: number): number;
     free(offset: number): number;
   }
+  export = Allocator;
 }
 
 declare module 'typedarray-pool' {

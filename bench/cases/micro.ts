@@ -21,11 +21,10 @@ function nsOf(test: () => void, quick: boolean): number {
   const limits = quick
     ? { maxTime: 0, minSamples: 1, minTime: 0.001, initCount: 1 }
     : { maxTime: SECONDS };
-  const { stats, error } = new Benchmark('pair', test, limits).run() as Benchmark & {
-    error?: Error;
-  };
+  const benchmark = new Benchmark('pair', test, limits).run();
+  const error = benchmark.error as Error | undefined;
   if (error) throw error;
-  return stats.mean * 1e9;
+  return benchmark.stats.mean * 1e9;
 }
 
 export const micro: readonly Case[] = SIZES.map((bytes) => ({

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const BENCH = join(ROOT, '.build', 'bench');
+const require = createRequire(import.meta.url);
+
+function bench(...args) {
+  return spawnSync(process.execPath, [join(BENCH, 'main.js'), ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+}
+
+function played(...args) {
+  const { status, stdout, stderr } = bench('--quick', '--no-c', ...args);
+  assert.equal(status, 0, stderr);
+  return stdout.trim().split('\n');
+}
+
+describe('benchmarks', () => {
+  before(() => execFileSync('npm', ['run', '-s', 'build:dev'], { cwd: ROOT, stdio: 'pipe' }));
+
+  it('plays every case', () => {
+    const { CASES } = require(join(BENCH, 'cases', 'index.js'));
+    assert.equal(played('--rival', 'nobody else').length, CASES.length);
+  });
+
+  it('plays every rival', () => {
+    assert.match(played('--only', 'pair-256').join(), /arena, Buffer.alloc.*@thi.ng.*malloc ran/);
+  });
+
+  it('measures without counters and checks only what still has them to take out', () => {
+    assert.match(played('--only', 'checks').join(), /arena, unchecked ran/);
+  });
+
+  it('says which cases there are when one is unknown', () => {
+    const { status, stderr } = bench('--only', 'no-such-case');
+    assert.equal(status, 2);
+    assert.match(stderr, /no case "no-such-case"; there are random-mixed, /);
+  });
+
+  it('random_mixed allocates what its definition says, to the unit', () => {
+    const { playRandomMixed } = require(join(BENCH, 'cases', 'random-mixed.js'));
+    const { Arena } = require(join(ROOT, 'dist', 'index.js'));
+    const arena = new Arena();
+    const rival = { alloc: (n) => arena.allocUnsafe(n), free: (view) => arena.free(view) };
+    playRandomMixed({ iterations: 20_000, slots: 256, seed: 1, min: 16, max: 1024 }, rival);
+    const { classes } = arena.stats();
+    assert.deepEqual(
+      classes.slice(0, 8).map(({ allocs }) => allocs),
+      [0, 10, 148, 341, 720, 1414, 2749, 5683],
+    );
+    assert.equal(
+      classes.reduce((live, row) => live + row.live, 0),
+      0,
+    );
+  });
+
+  it('no length comes back in a cycle before all others were there', () => {
+    const { cycling } = require(join(BENCH, 'lengths.js'));
+    const lengthAt = cycling(16, 1024);
+    const seen = new Set(Array.from({ length: 1009 }, (_, step) => lengthAt(0, step, 0)));
+    assert.deepEqual([seen.size, Math.min(...seen), Math.max(...seen)], [1009, 16, 1024]);
+  });
+
+  it('summarizes runs by median and spread', () => {
+    const { summarize } = require(join(BENCH, 'record.js'));
+    const runs = [30, 10, 20, 40].map((ns) => ({ ns }));
+    assert.deepEqual(summarize(runs, 'ns'), { median: 25, lowest: 10, highest: 40 });
+    assert.equal(summarize(runs, 'other'), undefined);
+  });
+});
