@@ -19,6 +19,8 @@ export class Tallies {
   readonly #cellLengths: Float64Array;
   readonly #liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
+  /** Odd while counts move from one place to another; see hk_counters_t. */
+  readonly #moves: Uint32Array;
   readonly #freeCells: number[] = [];
   #nextCell = 0;
 
@@ -30,6 +32,7 @@ export class Tallies {
     this.#cellLengths = part(layout.cellLengths, layout.liveBytes);
     this.#liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.#liveBlockBytes = part(layout.liveBlockBytes, layout.pinnedBytes);
+    this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
   }
 
   /** Counts an allocation of a bin's length, outside the hot path. */
@@ -82,11 +85,13 @@ export class Tallies {
     const at = layout.binBase + bin.classIndex;
     const allocs = this.allocs[bin.cell]!;
     const frees = this.frees[bin.cell]!;
+    Atomics.add(this.#moves, 0, 1);
     this.#cellLengths[cell] = 0;
     this.allocs[bin.cell] = this.frees[bin.cell] = 0;
     this.allocs[at]! += allocs;
     this.frees[at]! += frees;
     this.#liveBytes[bin.classIndex]! += (allocs - frees) * bin.length;
+    Atomics.add(this.#moves, 0, 1);
     this.#freeCells.push(cell);
     bin.cell = -1;
   }

@@ -8,6 +8,8 @@ export type { HakmemErrorCode } from './errors';
 export { formatHeapStats } from './format';
 export { heapMap } from './heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './heap-map';
+export { heapRates } from './rates';
+export type { Activity, ActivityCounts, ArenaActivity, ClassActivity, HeapRates } from './rates';
 export { Scope } from './scope';
 export { heapStats } from './stats';
 export type {

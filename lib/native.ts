@@ -19,12 +19,10 @@ export interface NativeArena {
   readonly handle: object;
 }
 
-/** Statistics as flat numbers; `tables` has the names. */
-export interface NativeSnapshot {
-  readonly serial: number;
+/** What does not change in the life of an arena. */
+export interface NativeArenaInfo {
   readonly name: string;
-  readonly strides: Float64Array;
-  readonly values: Float64Array;
+  readonly strides: readonly number[];
 }
 
 /** The SuperSlabs of one arena as flat integers; lib/heap-map.ts knows the layout. */
@@ -65,6 +63,7 @@ export interface CounterLayout {
   readonly liveBlockBytes: number;
   readonly pinnedBytes: number;
   readonly detachedSlabs: number;
+  readonly moves: number;
 }
 
 export interface NativeTables {
@@ -102,9 +101,13 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
-  arenaStats(arena: number): NativeSnapshot;
-  heapStats(): NativeSnapshot[];
-  processStats(): Float64Array;
+  /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
+  readonly statsRecordMax: number;
+  /** Doubles written; lib/snapshot.ts knows the layout. */
+  arenaStats(arena: number, out: Float64Array): number;
+  /** The same of every arena of the process; minus the length needed when `out` is too short. */
+  heapStats(out: Float64Array): number;
+  arenaInfo(serial: number): NativeArenaInfo | undefined;
   heapMap(): NativeArenaMap[];
 }
 

@@ -1,295 +1,371 @@
 /**
- * Statistics: decodes the core's flat numbers into the public structures.
+ * Statistics: the core's flat numbers as the public structures.
  *
- * The field lists are the core's own (native.tables), so a field added there appears by name or
- * fails loudly here.
+ * Written to be fast, because monitoring asks often: sums are made in flat arrays, and every structure
+ * is one object literal.
  */
-import { type NativeSnapshot, native } from './native';
+import { native } from './native';
+import {
+  type ArenaRecord,
+  BIN_FIELDS,
+  type Snapshot,
+  arenaOffset,
+  binOffset,
+  processOffset,
+  readArena,
+  readHeap,
+} from './snapshot';
 import type {
   ArenaStats,
   BinStats,
   ByteStats,
   ClassStats,
+  FailureStats,
   HeapStats,
   HeapTotals,
   OsStats,
+  SuperSlabStats,
 } from './types';
 
-const { tables } = native;
-const BIN_FIELDS = tables.binFields.length;
-const ARENA_FIELDS = tables.arenaFields.length;
+const { rowNames, rowSizes, statsVersion } = native.tables;
 
-function fieldIndex(fields: readonly string[], name: string): number {
-  const index = fields.indexOf(name);
-  if (index < 0) throw new Error(`the core has no statistic "${name}"`);
-  return index;
-}
+const ALLOCS = binOffset('allocs');
+const SLOW = binOffset('slow');
+const REFILLS = binOffset('refills');
+const FLUSHES = binOffset('flushes');
+const LOCAL = binOffset('frees_local');
+const REMOTE = binOffset('frees_remote');
+const LIVE = binOffset('live');
+const LIVE_BYTES = binOffset('live_bytes');
+const BLOCK_BYTES = binOffset('block_bytes');
+const FRONT_BLOCKS = binOffset('front_blocks');
+const FREE_BLOCKS = binOffset('free_blocks');
+const REMOTE_BLOCKS = binOffset('remote_blocks');
+const CAPACITY = binOffset('capacity');
+const SLABS = binOffset('slabs');
+const PARTIAL_SLABS = binOffset('partial_slabs');
+const HIGH_WATER = binOffset('high_water');
 
-/** A reader of one named field out of a flat row. */
-const field = (
-  fields: readonly string[],
-  name: string,
-): ((values: Float64Array, at: number) => number) => {
-  const index = fieldIndex(fields, name);
-  return (values, at) => values[at + index]!;
-};
+// --- Bins and classes -----------------------------------------------------------------------------
 
-const bin = {
-  allocs: field(tables.binFields, 'allocs'),
-  slow: field(tables.binFields, 'slow'),
-  refills: field(tables.binFields, 'refills'),
-  flushes: field(tables.binFields, 'flushes'),
-  local: field(tables.binFields, 'frees_local'),
-  remote: field(tables.binFields, 'frees_remote'),
-  live: field(tables.binFields, 'live'),
-  liveBytes: field(tables.binFields, 'live_bytes'),
-  blockBytes: field(tables.binFields, 'block_bytes'),
-  frontBlocks: field(tables.binFields, 'front_blocks'),
-  freeBlocks: field(tables.binFields, 'free_blocks'),
-  remoteBlocks: field(tables.binFields, 'remote_blocks'),
-  capacity: field(tables.binFields, 'capacity'),
-  slabs: field(tables.binFields, 'slabs'),
-  partialSlabs: field(tables.binFields, 'partial_slabs'),
-  highWater: field(tables.binFields, 'high_water'),
-};
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-function readBin(values: Float64Array, at: number, blockSize: number): BinStats {
-  const allocs = bin.allocs(values, at);
-  const slow = Math.min(bin.slow(values, at), allocs);
-  const local = bin.local(values, at);
-  const remote = bin.remote(values, at);
+function readBin(v: Float64Array, at: number, blockSize: number): BinStats {
   return {
     blockSize,
-    allocs,
-    fast: allocs - slow,
-    slow,
-    refills: bin.refills(values, at),
-    flushes: bin.flushes(values, at),
-    frees: local + remote,
-    local,
-    remote,
-    live: bin.live(values, at),
-    liveBytes: bin.liveBytes(values, at),
-    blockBytes: bin.blockBytes(values, at),
-    frontBlocks: bin.frontBlocks(values, at),
-    freeBlocks: bin.freeBlocks(values, at),
-    remoteBlocks: bin.remoteBlocks(values, at),
-    capacity: bin.capacity(values, at),
-    slabs: bin.slabs(values, at),
-    partialSlabs: bin.partialSlabs(values, at),
-    highWater: bin.highWater(values, at),
+    allocs: v[at + ALLOCS]!,
+    fast: v[at + ALLOCS]! - v[at + SLOW]!,
+    slow: v[at + SLOW]!,
+    refills: v[at + REFILLS]!,
+    flushes: v[at + FLUSHES]!,
+    frees: v[at + LOCAL]! + v[at + REMOTE]!,
+    local: v[at + LOCAL]!,
+    remote: v[at + REMOTE]!,
+    live: v[at + LIVE]!,
+    liveBytes: v[at + LIVE_BYTES]!,
+    blockBytes: v[at + BLOCK_BYTES]!,
+    frontBlocks: v[at + FRONT_BLOCKS]!,
+    freeBlocks: v[at + FREE_BLOCKS]!,
+    remoteBlocks: v[at + REMOTE_BLOCKS]!,
+    capacity: v[at + CAPACITY]!,
+    slabs: v[at + SLABS]!,
+    partialSlabs: v[at + PARTIAL_SLABS]!,
+    highWater: v[at + HIGH_WATER]!,
   };
 }
 
-type MutableClass = Mutable<Omit<ClassStats, 'bins'>> & { bins: BinStats[] };
-
-function emptyClass(row: number): MutableClass {
+function readClass(
+  v: Float64Array,
+  at: number,
+  row: number,
+  bins: readonly BinStats[],
+): ClassStats {
   return {
-    name: tables.rowNames[row]!,
-    maxSize: tables.rowSizes[row]!,
-    allocs: 0,
-    fast: 0,
-    slow: 0,
-    refills: 0,
-    flushes: 0,
-    frees: 0,
-    local: 0,
-    remote: 0,
-    live: 0,
-    liveBytes: 0,
-    blockBytes: 0,
-    frontBlocks: 0,
-    freeBlocks: 0,
-    remoteBlocks: 0,
-    capacity: 0,
-    slabs: 0,
-    partialSlabs: 0,
-    highWater: 0,
-    bins: [],
+    name: rowNames[row]!,
+    maxSize: rowSizes[row]!,
+    allocs: v[at + ALLOCS]!,
+    fast: v[at + ALLOCS]! - v[at + SLOW]!,
+    slow: v[at + SLOW]!,
+    refills: v[at + REFILLS]!,
+    flushes: v[at + FLUSHES]!,
+    frees: v[at + LOCAL]! + v[at + REMOTE]!,
+    local: v[at + LOCAL]!,
+    remote: v[at + REMOTE]!,
+    live: v[at + LIVE]!,
+    liveBytes: v[at + LIVE_BYTES]!,
+    blockBytes: v[at + BLOCK_BYTES]!,
+    frontBlocks: v[at + FRONT_BLOCKS]!,
+    freeBlocks: v[at + FREE_BLOCKS]!,
+    remoteBlocks: v[at + REMOTE_BLOCKS]!,
+    capacity: v[at + CAPACITY]!,
+    slabs: v[at + SLABS]!,
+    partialSlabs: v[at + PARTIAL_SLABS]!,
+    highWater: v[at + HIGH_WATER]!,
+    bins,
   };
 }
 
-const SUMMED = Object.entries(emptyClass(0))
-  .filter(([name, value]) => typeof value === 'number' && name !== 'maxSize')
-  .map(([name]) => name as Exclude<keyof BinStats, 'blockSize'>);
-
-function addTo(target: MutableClass, source: Omit<BinStats, 'blockSize'>): void {
-  for (const name of SUMMED) target[name] += source[name];
+function addFields(target: Float64Array, to: number, source: Float64Array, from: number): void {
+  for (let i = 0; i < BIN_FIELDS; i++) target[to + i]! += source[from + i]!;
 }
 
-function rowOf(blockSize: number): number {
-  return tables.rowSizes.findIndex((size) => blockSize <= size);
-}
+/** The rows that the next reading fills. */
+const rowSums = new Float64Array(rowNames.length * BIN_FIELDS);
 
-/** Row of the run or huge pseudo bin. */
-const pseudoRow = (binIndex: number): number =>
-  tables.rowNames.indexOf(binIndex === tables.runBin ? 'run' : 'huge');
+/** Most arenas use few classes: the others are the same for all of them. */
+const unusedClasses = rowNames.map((_, row) =>
+  Object.freeze(readClass(rowSums, row * BIN_FIELDS, row, Object.freeze<BinStats[]>([]))),
+);
 
-function wasUsed(values: Float64Array, at: number): boolean {
-  return bin.allocs(values, at) > 0 || bin.capacity(values, at) > 0 || bin.refills(values, at) > 0;
-}
+type BinsByRow = (BinStats[] | undefined)[];
 
-function readClasses({ values, strides }: NativeSnapshot): MutableClass[] {
-  const classes = tables.rowNames.map((_, row) => emptyClass(row));
-  const count = (values.length - ARENA_FIELDS) / BIN_FIELDS;
-  for (let index = 0; index < count; index++) {
-    const at = ARENA_FIELDS + index * BIN_FIELDS;
-    if (!wasUsed(values, at)) continue;
-    const blockSize = strides[index] ?? 0;
-    const row = blockSize > 0 ? rowOf(blockSize) : pseudoRow(index);
-    const stats = readBin(values, at, blockSize);
-    classes[row]!.bins.push(stats);
-    addTo(classes[row]!, stats);
+function classesFrom(sums: Float64Array, bins: BinsByRow): ClassStats[] {
+  const classes = unusedClasses.slice();
+  for (let row = 0; row < classes.length; row++) {
+    const ofRow = bins[row];
+    if (ofRow !== undefined) classes[row] = readClass(sums, row * BIN_FIELDS, row, ofRow);
   }
   return classes;
 }
 
-interface ProcessNumbers {
-  readonly os: OsStats;
-  readonly cachedSuperSlabs: number;
-  readonly cachedBytes: number;
+function pushBin(bins: BinsByRow, row: number, bin: BinStats): void {
+  const ofRow = bins[row];
+  if (ofRow === undefined) bins[row] = [bin];
+  else ofRow.push(bin);
 }
 
-function readProcess(): ProcessNumbers {
-  const values = native.processStats();
-  const read = (name: string): number => values[fieldIndex(tables.processFields, name)]!;
+function noBins(): BinsByRow {
+  return new Array<BinStats[] | undefined>(rowNames.length).fill(undefined);
+}
+
+function readClasses(values: Float64Array, record: ArenaRecord): ClassStats[] {
+  const bins = noBins();
+  const { blockSizes, rows } = record.identity;
+  rowSums.fill(0);
+  for (let i = 0, at = record.binsAt; i < record.binCount; i++, at += 1 + BIN_FIELDS) {
+    const index = values[at]!;
+    const row = rows[index]!;
+    pushBin(bins, row, readBin(values, at + 1, blockSizes[index]!));
+    addFields(rowSums, row * BIN_FIELDS, values, at + 1);
+  }
+  return classesFrom(rowSums, bins);
+}
+
+/** An allocation is counted after the native call that it needed, and both are read at work. */
+function settle({ values, arenas }: Snapshot): void {
+  for (const { binsAt, binCount } of arenas) {
+    for (let i = 0, at = binsAt + 1; i < binCount; i++, at += 1 + BIN_FIELDS) {
+      if (values[at + SLOW]! > values[at + ALLOCS]!) values[at + SLOW] = values[at + ALLOCS]!;
+    }
+  }
+}
+
+// --- The rest of an arena, and of the process -----------------------------------------------------
+
+const OS = {
+  map: processOffset('os_map'),
+  mapFailed: processOffset('os_map_failed'),
+  unmap: processOffset('os_unmap'),
+  unmapFailed: processOffset('os_unmap_failed'),
+  purge: processOffset('os_purge'),
+  purgeEnomem: processOffset('os_purge_enomem'),
+  purgeFailed: processOffset('os_purge_failed'),
+  purgeDisabled: processOffset('os_purge_disabled'),
+} as const;
+
+const NOW_NS = processOffset('now_ns');
+const CACHED_SUPERSLABS = processOffset('superslabs_cached');
+const CACHED_BYTES = processOffset('bytes_cached');
+
+const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
+const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
+const SUPERSLABS_ADOPTED = arenaOffset('superslabs_adopted');
+const BYTES_LIVE = arenaOffset('bytes_live');
+const BYTES_FRONT = arenaOffset('bytes_front');
+const BYTES_FREE_IN_SLAB = arenaOffset('bytes_free_in_slab');
+const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
+const BYTES_SLACK = arenaOffset('bytes_slack');
+const BYTES_COMMITTED = arenaOffset('bytes_committed');
+const BYTES_PINNED = arenaOffset('bytes_pinned');
+const BYTES_USED = arenaOffset('bytes_used');
+const BYTES_MAX = arenaOffset('bytes_max');
+const FAILURES_OS = arenaOffset('failures_os');
+const FAILURES_LIMIT = arenaOffset('failures_limit');
+const DOUBLE_FREES = arenaOffset('double_frees');
+const DETACHED_SLABS = arenaOffset('detached_slabs');
+
+function readOs(v: Float64Array): OsStats {
   return {
-    os: {
-      map: read('os_map'),
-      mapFailed: read('os_map_failed'),
-      unmap: read('os_unmap'),
-      unmapFailed: read('os_unmap_failed'),
-      purge: read('os_purge'),
-      purgeEnomem: read('os_purge_enomem'),
-      purgeFailed: read('os_purge_failed'),
-      purgeDisabled: read('os_purge_disabled') !== 0,
-    },
-    cachedSuperSlabs: read('superslabs_cached'),
-    cachedBytes: read('bytes_cached'),
+    map: v[OS.map]!,
+    mapFailed: v[OS.mapFailed]!,
+    unmap: v[OS.unmap]!,
+    unmapFailed: v[OS.unmapFailed]!,
+    purge: v[OS.purge]!,
+    purgeEnomem: v[OS.purgeEnomem]!,
+    purgeFailed: v[OS.purgeFailed]!,
+    purgeDisabled: v[OS.purgeDisabled] !== 0,
   };
 }
 
-function readBytes(values: Float64Array, cached: number): ByteStats {
-  const read = (name: string): number => values[fieldIndex(tables.arenaFields, name)]!;
-  const committed = read('bytes_committed');
+function readBytes(v: Float64Array, at: number): ByteStats {
+  const committed = v[at + BYTES_COMMITTED]!;
+  const cached = v[CACHED_BYTES]!;
   return {
-    live: read('bytes_live'),
-    front: read('bytes_front'),
-    freeInSlab: read('bytes_free_in_slab'),
-    freeSlabs: read('bytes_free_slabs'),
-    slack: read('bytes_slack'),
+    live: v[at + BYTES_LIVE]!,
+    front: v[at + BYTES_FRONT]!,
+    freeInSlab: v[at + BYTES_FREE_IN_SLAB]!,
+    freeSlabs: v[at + BYTES_FREE_SLABS]!,
+    slack: v[at + BYTES_SLACK]!,
     committed,
     cached,
     mapped: committed + cached,
-    pinned: read('bytes_pinned'),
-    used: read('bytes_used'),
+    pinned: v[at + BYTES_PINNED]!,
+    used: v[at + BYTES_USED]!,
   };
 }
 
-function decode(snapshot: NativeSnapshot, processNumbers: ProcessNumbers): ArenaStats {
-  const { values } = snapshot;
-  const read = (name: string): number => values[fieldIndex(tables.arenaFields, name)]!;
+function readSuperSlabs(v: Float64Array, at: number): SuperSlabStats {
   return {
-    version: tables.statsVersion,
-    id: snapshot.serial,
-    name: snapshot.name,
-    classes: readClasses(snapshot),
-    superslabs: {
-      live: read('superslabs_live'),
-      cached: processNumbers.cachedSuperSlabs,
-      empties: read('superslabs_empties'),
-      adopted: read('superslabs_adopted'),
-    },
-    os: processNumbers.os,
-    bytes: readBytes(values, processNumbers.cachedBytes),
-    failures: {
-      os: read('failures_os'),
-      limit: read('failures_limit'),
-      doubleFrees: read('double_frees'),
-    },
-    detachedSlabs: read('detached_slabs'),
+    live: v[at + SUPERSLABS_LIVE]!,
+    cached: v[CACHED_SUPERSLABS]!,
+    empties: v[at + SUPERSLABS_EMPTIES]!,
+    adopted: v[at + SUPERSLABS_ADOPTED]!,
   };
 }
+
+function readFailures(v: Float64Array, at: number): FailureStats {
+  return {
+    os: v[at + FAILURES_OS]!,
+    limit: v[at + FAILURES_LIMIT]!,
+    doubleFrees: v[at + DOUBLE_FREES]!,
+  };
+}
+
+function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaStats {
+  const at = record.fieldsAt;
+  return {
+    version: statsVersion,
+    id: record.identity.serial,
+    name: record.identity.name,
+    maxBytes: v[at + BYTES_MAX]!,
+    classes: readClasses(v, record),
+    superslabs: readSuperSlabs(v, at),
+    os,
+    bytes: readBytes(v, at),
+    failures: readFailures(v, at),
+    detachedSlabs: v[at + DETACHED_SLABS]!,
+  };
+}
+
+// --- Sums over arenas -----------------------------------------------------------------------------
+
+const ARENA_FIELDS = native.tables.arenaFields.length;
+
+/** One block size in one row, summed over arenas: `sums` at `at`. */
+interface BinSum {
+  readonly row: number;
+  readonly blockSize: number;
+  readonly at: number;
+}
+
+/** Blocks of equal size are one bin, whatever its index in their arenas. */
+class BinSums {
+  #values = new Float64Array(rowNames.length * BIN_FIELDS);
+  readonly #bins = new Map<number, BinSum>();
+
+  add(source: Float64Array, at: number, row: number, blockSize: number): void {
+    const key = blockSize * rowNames.length + row;
+    const sum = this.#bins.get(key) ?? this.#newBin(key, row, blockSize);
+    addFields(this.#values, sum.at, source, at);
+  }
+
+  /** Classes with their bins, smallest first. */
+  classes(): ClassStats[] {
+    const bins = noBins();
+    rowSums.fill(0);
+    const sorted = [...this.#bins.values()].sort((a, b) => a.blockSize - b.blockSize);
+    for (const { row, blockSize, at } of sorted) {
+      pushBin(bins, row, readBin(this.#values, at, blockSize));
+      addFields(rowSums, row * BIN_FIELDS, this.#values, at);
+    }
+    return classesFrom(rowSums, bins);
+  }
+
+  #newBin(key: number, row: number, blockSize: number): BinSum {
+    const sum = { row, blockSize, at: this.#bins.size * BIN_FIELDS };
+    if (sum.at === this.#values.length) {
+      const grown = new Float64Array(2 * this.#values.length);
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    this.#bins.set(key, sum);
+    return sum;
+  }
+}
+
+function sumClasses({ values, arenas }: Snapshot): ClassStats[] {
+  const sums = new BinSums();
+  for (const { identity, binsAt, binCount } of arenas) {
+    for (let i = 0, at = binsAt; i < binCount; i++, at += 1 + BIN_FIELDS) {
+      const index = values[at]!;
+      sums.add(values, at + 1, identity.rows[index]!, identity.blockSizes[index]!);
+    }
+  }
+  return sums.classes();
+}
+
+/** The process's fields, and behind them the sum of the arenas' own. */
+function sumFields({ values, arenas }: Snapshot): { sums: Float64Array; at: number } {
+  const at = native.tables.processFields.length;
+  const sums = new Float64Array(at + ARENA_FIELDS);
+  sums.set(values.subarray(0, at));
+  for (const { fieldsAt } of arenas) {
+    for (let i = 0; i < ARENA_FIELDS; i++) sums[at + i]! += values[fieldsAt + i]!;
+  }
+  return { sums, at };
+}
+
+function readTotals(snapshot: Snapshot, os: OsStats): HeapTotals {
+  const { sums, at } = sumFields(snapshot);
+  return {
+    classes: sumClasses(snapshot),
+    superslabs: readSuperSlabs(sums, at),
+    os,
+    bytes: readBytes(sums, at),
+    failures: readFailures(sums, at),
+    detachedSlabs: sums[at + DETACHED_SLABS]!,
+  };
+}
+
+// --- Entries --------------------------------------------------------------------------------------
 
 /** Statistics of one arena of this environment. */
 export function arenaStats(id: number): ArenaStats {
-  return decode(native.arenaStats(id), readProcess());
+  const snapshot = readArena(id);
+  settle(snapshot);
+  return readRecord(snapshot.values, snapshot.arenas[0]!, readOs(snapshot.values));
 }
 
 /** Bytes in use by an arena: what `maxBytes` limits. */
 export function usedBytesOf(id: number): number {
-  return native.arenaStats(id).values[fieldIndex(tables.arenaFields, 'bytes_used')]!;
-}
-
-function sumOf<T extends object>(rows: readonly T[], zero: T): T {
-  const sum = { ...zero } as Record<string, number>;
-  for (const row of rows as readonly Record<string, number>[]) {
-    for (const name of Object.keys(sum)) sum[name]! += row[name]!;
-  }
-  return sum as T;
-}
-
-function sumClasses(arenas: readonly ArenaStats[]): ClassStats[] {
-  return tables.rowNames.map((_, row) => {
-    const total = emptyClass(row);
-    const bins = new Map<number, BinStats[]>();
-    for (const arena of arenas) {
-      const source = arena.classes[row]!;
-      addTo(total, source);
-      for (const one of source.bins)
-        bins.set(one.blockSize, [...(bins.get(one.blockSize) ?? []), one]);
-    }
-    for (const [blockSize, same] of [...bins].sort(([a], [b]) => a - b)) {
-      total.bins.push({ ...sumOf(same, { ...same[0]!, ...ZERO_BIN }), blockSize });
-    }
-    return total;
-  });
-}
-
-const ZERO_BIN = Object.fromEntries(SUMMED.map((name) => [name, 0])) as Omit<BinStats, 'blockSize'>;
-
-function totalsOf(arenas: readonly ArenaStats[], processNumbers: ProcessNumbers): HeapTotals {
-  const bytes = sumOf(
-    arenas.map((arena) => arena.bytes),
-    {
-      live: 0,
-      front: 0,
-      freeInSlab: 0,
-      freeSlabs: 0,
-      slack: 0,
-      committed: 0,
-      cached: 0,
-      mapped: 0,
-      pinned: 0,
-      used: 0,
-    },
-  );
-  const superslabs = sumOf(
-    arenas.map((arena) => arena.superslabs),
-    { live: 0, cached: 0, empties: 0, adopted: 0 },
-  );
-  const cached = processNumbers.cachedBytes;
-  return {
-    classes: sumClasses(arenas),
-    superslabs: { ...superslabs, cached: processNumbers.cachedSuperSlabs },
-    os: processNumbers.os,
-    bytes: { ...bytes, cached, mapped: bytes.committed + cached },
-    failures: sumOf(
-      arenas.map((arena) => arena.failures),
-      { os: 0, limit: 0, doubleFrees: 0 },
-    ),
-    detachedSlabs: arenas.reduce((sum, arena) => sum + arena.detachedSlabs, 0),
-  };
+  const { values, arenas } = readArena(id);
+  return values[arenas[0]!.fieldsAt + BYTES_USED]!;
 }
 
 /**
- * Statistics of every arena of the process, in all threads, read without stopping any of them:
- * each number was true a moment ago, and sums are exact while the arenas are quiet.
+ * Statistics of every arena of the process, in all threads, read without stopping any of them: each
+ * number was true a moment ago, and sums are exact while the arenas are quiet. Counts of allocations
+ * and frees never go down from one reading to the next.
+ *
+ * {@link heapRates} tells what happened between two readings.
  */
 export function heapStats(): HeapStats {
-  const processNumbers = readProcess();
-  const arenas = native.heapStats().map((snapshot) => decode(snapshot, processNumbers));
-  return { version: tables.statsVersion, arenas, totals: totalsOf(arenas, processNumbers) };
+  const snapshot = readHeap();
+  settle(snapshot);
+  const { values } = snapshot;
+  const os = readOs(values);
+  return {
+    version: statsVersion,
+    atMs: values[NOW_NS]! / 1e6,
+    arenas: snapshot.arenas.map((record) => readRecord(values, record, os)),
+    totals: readTotals(snapshot, os),
+  };
 }

@@ -158,6 +158,8 @@ export interface ArenaStats {
   readonly version: number;
   readonly id: number;
   readonly name: string;
+  /** Limit on `bytes.used`; 0: none. */
+  readonly maxBytes: number;
   /** One row per reporting class, always all of them, smallest first. */
   readonly classes: readonly ClassStats[];
   readonly superslabs: SuperSlabStats;
@@ -169,12 +171,14 @@ export interface ArenaStats {
 }
 
 /** Sums over all arenas; the cache and the calls to the OS are counted once. */
-export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name'>;
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes'>;
 
 /** What {@link heapStats} returns. */
 export interface HeapStats {
   /** Version of this structure. */
   readonly version: number;
+  /** When it was read: milliseconds on a clock of this machine that never jumps. */
+  readonly atMs: number;
   /** All arenas of all threads of the process, oldest first. */
   readonly arenas: readonly ArenaStats[];
   readonly totals: HeapTotals;

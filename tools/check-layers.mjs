@@ -30,7 +30,7 @@ const TS_LAYERS = [
   ['index'],
   ['monitor/'],
   ['arena', 'exit-dump'],
-  ['format'],
+  ['format', 'rates'],
   ['scope', 'ownership'],
   ['allocate'],
   ['front*', 'custody'],
@@ -39,6 +39,7 @@ const TS_LAYERS = [
   ['view-makers'],
   ['view'],
   ['stats', 'heap-map', 'options'],
+  ['snapshot'],
   ['native'],
   ['errors', 'types'],
 ];

@@ -28,25 +28,43 @@ static void add_tally(hk_bin_stats_t *bin, const double *allocs, const double *f
   bin->live_bytes += (allocated - freed) * length;
 }
 
+#define GROUP 8
+static_assert(HK_EXACT_LENGTH_MAX % GROUP == 0 && HK_COUNTER_CELLS % GROUP == 0, "whole groups");
+
+/* Most counters are zero, and telling so is most of the work of reading them. */
+static bool group_is_zero(const double *counters) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < GROUP; i++) {
+    bits |= __atomic_load_n((const uint64_t *)(const void *)&counters[i], __ATOMIC_RELAXED);
+  }
+  return bits == 0;
+}
+
 static void add_exact_lengths(const hk_arena_t *arena, hk_bin_stats_t *bins) {
-  const hk_counters_t *c = arena->counters;
-  for (uint32_t n = 1; n <= HK_EXACT_LENGTH_MAX; n++) {
-    hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, n)];
-    add_tally(bin, &c->allocs.by_length[n], &c->frees.by_length[n], n);
+  const double *allocs = arena->counters->allocs.by_length;
+  const double *frees = arena->counters->frees.by_length;
+  for (uint32_t first = 1; first <= HK_EXACT_LENGTH_MAX; first += GROUP) {
+    if (group_is_zero(&allocs[first]) && group_is_zero(&frees[first])) continue;
+    for (uint32_t n = first; n < first + GROUP; n++) {
+      add_tally(&bins[hk_classes_bin(arena->classes, n)], &allocs[n], &frees[n], n);
+    }
   }
 }
 
 static void add_cells(const hk_arena_t *arena, hk_bin_stats_t *bins) {
   const hk_counters_t *c = arena->counters;
-  for (uint32_t i = 0; i < HK_COUNTER_CELLS; i++) {
-    uint64_t length = count_of(&c->cell_lengths[i]);
-    if (length == 0 || length > HK_CLASS_SIZE_MAX) continue;
-    hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, length)];
-    add_tally(bin, &c->allocs.by_cell[i], &c->frees.by_cell[i], length);
+  for (uint32_t first = 0; first < HK_COUNTER_CELLS; first += GROUP) {
+    if (group_is_zero(&c->cell_lengths[first])) continue;
+    for (uint32_t i = first; i < first + GROUP; i++) {
+      uint64_t length = count_of(&c->cell_lengths[i]);
+      if (length == 0 || length > HK_CLASS_SIZE_MAX) continue;
+      hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, length)];
+      add_tally(bin, &c->allocs.by_cell[i], &c->frees.by_cell[i], length);
+    }
   }
 }
 
-static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats) {
+static void read_tallies(const hk_arena_t *arena, hk_arena_stats_t *stats) {
   const hk_counters_t *c = arena->counters;
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     stats->bins[bin].allocs = count_of(&c->allocs.by_bin[bin]);
@@ -55,6 +73,19 @@ static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats
   }
   add_exact_lengths(arena, stats->bins);
   add_cells(arena, stats->bins);
+}
+
+/* An owner stopped in the middle of a move must not stop us: then the last reading stands. */
+#define TALLY_READINGS_MAX 4
+
+static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats) {
+  const hk_counters_t *c = arena->counters;
+  for (int reading = 0; reading < TALLY_READINGS_MAX; reading++) {
+    uint32_t before = __atomic_load_n(&c->moves, __ATOMIC_ACQUIRE);
+    read_tallies(arena, stats);
+    uint32_t after = __atomic_fetch_add((uint32_t *)&c->moves, 0, __ATOMIC_ACQ_REL);
+    if (before == after && before % 2 == 0) break;
+  }
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     if ((int64_t)stats->bins[bin].live_bytes < 0) stats->bins[bin].live_bytes = 0;
   }
@@ -69,8 +100,9 @@ static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats
 static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
   const hk_heap_bin_t *b = &arena->bins[bin];
   const hk_class_t *c = &arena->classes->bins[bin];
-  s->slow = hk_cell_get(&b->slow);
   s->refills = hk_cell_get(&b->refills);
+  if (s->refills == 0) return; /* never used: nothing else can be set */
+  s->slow = hk_cell_get(&b->slow);
   s->flushes = hk_cell_get(&b->flushes);
   s->slabs = hk_cell_get(&b->slabs);
   s->partial_slabs = hk_cell_get(&b->partial_slabs);
@@ -152,7 +184,8 @@ void hk_process_stats(hk_process_stats_t *stats) {
   hk_os_stats_t os;
   hk_cache_stats(&cache);
   hk_os_stats(&os);
-  *stats = (hk_process_stats_t){.superslabs_cached = cache.cached,
+  *stats = (hk_process_stats_t){.now_ns = hk_os_now_ns(),
+                                .superslabs_cached = cache.cached,
                                 .superslabs_adopted = cache.adopted,
                                 .bytes_cached = cache.cached_bytes,
                                 .os_map = os.map,

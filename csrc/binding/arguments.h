@@ -64,6 +64,19 @@ public:
     return data != nullptr ? static_cast<const uint32_t *>(data) : &none;
   }
 
+  // The elements of a Float64Array; anything else fails the call.
+  double *Doubles(size_t i, size_t *count) {
+    void *data = nullptr;
+    bool is_typedarray = false;
+    napi_typedarray_type kind = napi_int8_array;
+    *count = 0;
+    ok_ = ok_ && napi_is_typedarray(env_, values_[i], &is_typedarray) == napi_ok && is_typedarray &&
+          napi_get_typedarray_info(env_, values_[i], &kind, count, &data, nullptr, nullptr) ==
+              napi_ok &&
+          kind == napi_float64_array;
+    return static_cast<double *>(data);
+  }
+
   // Throws and returns the undefined value.
   napi_value Refuse() {
     napi_throw_type_error(env_, "ERR_INVALID_ARG_TYPE", "hakmem-arena: bad native call");

@@ -1,7 +1,8 @@
-// Statistics: snapshots as flat arrays of doubles, in the order of the field lists in hakmem.h.
+// Statistics: snapshots as flat doubles in memory of the caller, so that reading allocates nothing.
 //
-// One arena: arena fields, then for each bin the bin fields. tables.cc tells JavaScript the names.
-#include <cstdlib>
+// What is written: the process's fields; then for each arena its number, how many bins follow, its own
+// fields, and for each bin that was ever used its index and fields. Orders are those of the lists in
+// hakmem.h; tables.cc tells JavaScript the names.
 #include <cstring>
 
 #include "binding/arguments.h"
@@ -15,117 +16,115 @@ constexpr size_t kBinFields = 0 HK_BIN_STATS(HK_COUNT_FIELD);
 constexpr size_t kArenaFields = 0 HK_ARENA_STATS(HK_COUNT_FIELD);
 constexpr size_t kProcessFields = 0 HK_PROCESS_STATS(HK_COUNT_FIELD);
 #undef HK_COUNT_FIELD
-constexpr size_t kSnapshotLength = kArenaFields + HK_BIN_COUNT * kBinFields;
+constexpr size_t kRecordHeader = 2;
+constexpr size_t kRecordMax = kRecordHeader + kArenaFields + HK_BIN_COUNT * (1 + kBinFields);
 
-void Flatten(const hk_arena_stats_t &stats, double *out) {
 #define HK_WRITE_FIELD(field) *out++ = static_cast<double>(stats.field);
-  HK_ARENA_STATS(HK_WRITE_FIELD)
-#undef HK_WRITE_FIELD
-  for (const hk_bin_stats_t &bin : stats.bins) {
-#define HK_WRITE_FIELD(field) *out++ = static_cast<double>(bin.field);
-    HK_BIN_STATS(HK_WRITE_FIELD)
-#undef HK_WRITE_FIELD
-  }
+
+double *WriteProcess(double *out) {
+  hk_process_stats_t stats;
+  hk_process_stats(&stats);
+  HK_PROCESS_STATS(HK_WRITE_FIELD)
+  return out;
 }
 
-struct Snapshot {
-  double serial;
-  uint32_t class_count;
-  uint32_t strides[HK_BIN_MAX];
-  char name[HK_ARENA_NAME_MAX + 1];
+double *WriteBin(double *out, const hk_bin_stats_t &stats) {
+  HK_BIN_STATS(HK_WRITE_FIELD)
+  return out;
+}
+
+double *WriteArena(double *out, hk_arena_t *core) {
   hk_arena_stats_t stats;
-};
-
-void TakeSnapshot(hk_arena_t *core, Snapshot *snapshot) {
-  const hk_classes_t *classes = hk_arena_classes(core);
-  snapshot->serial = static_cast<double>(hk_arena_id(core));
-  snapshot->class_count = classes->count;
-  for (uint32_t i = 0; i < classes->count; i++) {
-    snapshot->strides[i] = classes->bins[i].stride_bytes;
+  hk_arena_stats(core, &stats);
+  *out++ = static_cast<double>(hk_arena_id(core));
+  double *bins = out++;
+  uint32_t used = 0;
+  HK_ARENA_STATS(HK_WRITE_FIELD)
+  for (uint32_t i = 0; i < HK_BIN_COUNT; i++) {
+    const hk_bin_stats_t &bin = stats.bins[i];
+    if (bin.allocs == 0 && bin.capacity == 0 && bin.refills == 0) continue;
+    *out++ = i;
+    out = WriteBin(out, bin);
+    used++;
   }
-  std::strcpy(snapshot->name, hk_arena_name(core));
-  hk_arena_stats(core, &snapshot->stats);
+  *bins = used;
+  return out;
 }
 
-napi_value DoublesToJs(napi_env env, size_t length, double **data) {
-  napi_value buffer = nullptr, array = nullptr;
-  void *bytes = nullptr;
-  if (napi_create_arraybuffer(env, length * sizeof(double), &bytes, &buffer) != napi_ok) {
-    return nullptr;
-  }
-  *data = static_cast<double *>(bytes);
-  napi_create_typedarray(env, napi_float64_array, length, buffer, 0, &array);
-  return array;
-}
+#undef HK_WRITE_FIELD
 
-// { serial, name, strides, values }
-napi_value SnapshotToJs(napi_env env, const Snapshot &snapshot) {
-  double *values = nullptr, *strides = nullptr;
-  napi_value result = NewObject(env);
-  napi_value values_array = DoublesToJs(env, kSnapshotLength, &values);
-  napi_value strides_array = DoublesToJs(env, snapshot.class_count, &strides);
-  if (values_array == nullptr || strides_array == nullptr) return nullptr;
-  Flatten(snapshot.stats, values);
-  for (uint32_t i = 0; i < snapshot.class_count; i++) strides[i] = snapshot.strides[i];
-  napi_value name = nullptr;
-  napi_create_string_utf8(env, snapshot.name, NAPI_AUTO_LENGTH, &name);
-  Put(env, result, "serial", Double(env, snapshot.serial));
-  Put(env, result, "name", name);
-  Put(env, result, "strides", strides_array);
-  Put(env, result, "values", values_array);
-  return result;
-}
-
-// arenaStats(arena) -> snapshot
+// arenaStats(arena, out) -> doubles written. `out` has room for one arena (statsRecordMax, and the process).
 napi_value ArenaStats(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
-  if (!arguments.ok()) return arguments.Refuse();
-  Snapshot snapshot;
-  TakeSnapshot(arena->core, &snapshot);
-  return SnapshotToJs(env, snapshot);
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok() || room < kProcessFields + kRecordMax) return arguments.Refuse();
+  double *end = WriteArena(WriteProcess(out), arena->core);
+  return Double(env, static_cast<double>(end - out));
 }
 
-struct SnapshotList {
-  Snapshot *items;
-  uint32_t count, capacity;
+struct HeapWriter {
+  double *out, *end;
+  size_t needed;
 };
 
-bool CountArena(hk_arena_t *, void *context) {
-  ++*static_cast<uint32_t *>(context);
+bool WriteNextArena(hk_arena_t *core, void *context) {
+  auto *writer = static_cast<HeapWriter *>(context);
+  writer->needed += kRecordMax;
+  if (static_cast<size_t>(writer->end - writer->out) >= kRecordMax) {
+    writer->out = WriteArena(writer->out, core);
+  }
   return true;
 }
 
-bool AppendArena(hk_arena_t *core, void *context) {
-  auto *list = static_cast<SnapshotList *>(context);
-  if (list->count == list->capacity) return false;
-  TakeSnapshot(core, &list->items[list->count++]);
-  return true;
+// heapStats(out) -> doubles written, for every arena of every thread of the process, oldest first; or, if
+// `out` was too short, minus the length that would have been enough.
+napi_value HeapStats(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  size_t room = 0;
+  double *out = arguments.Doubles(0, &room);
+  if (!arguments.ok() || room < kProcessFields) return arguments.Refuse();
+  HeapWriter writer = {WriteProcess(out), out + room, kProcessFields};
+  hk_arena_each(WriteNextArena, &writer);
+  if (writer.needed > room) return Double(env, -static_cast<double>(writer.needed));
+  return Double(env, static_cast<double>(writer.out - out));
 }
 
-// heapStats() -> [snapshot, ...]: every arena of every thread of the process, oldest first
-napi_value HeapStats(napi_env env, napi_callback_info) {
-  SnapshotList list = {};
-  hk_arena_each(CountArena, &list.capacity);
-  list.items = static_cast<Snapshot *>(std::malloc((list.capacity + 1) * sizeof(Snapshot)));
-  if (list.items != nullptr) hk_arena_each(AppendArena, &list);
-  napi_value result = NewArray(env);
-  for (uint32_t i = 0; i < list.count; i++) Put(env, result, i, SnapshotToJs(env, list.items[i]));
-  std::free(list.items);
+struct ArenaInfo {
+  double serial;
+  bool found;
+  uint32_t class_count;
+  uint32_t strides[HK_BIN_MAX];
+  char name[HK_ARENA_NAME_MAX + 1];
+};
+
+bool DescribeArena(hk_arena_t *core, void *context) {
+  auto *info = static_cast<ArenaInfo *>(context);
+  if (static_cast<double>(hk_arena_id(core)) != info->serial) return true;
+  const hk_classes_t *classes = hk_arena_classes(core);
+  info->found = true;
+  info->class_count = classes->count;
+  for (uint32_t i = 0; i < classes->count; i++) info->strides[i] = classes->bins[i].stride_bytes;
+  std::strcpy(info->name, hk_arena_name(core));
+  return false;
+}
+
+// arenaInfo(serial) -> { name, strides } of an arena of any thread, or undefined when it has ended
+napi_value DescribeArenaBySerial(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaInfo arena = {};
+  arena.serial = arguments.Double(0);
+  if (!arguments.ok()) return arguments.Refuse();
+  hk_arena_each(DescribeArena, &arena);
+  if (!arena.found) return nullptr;
+  napi_value result = NewObject(env), strides = NewArray(env), name = nullptr;
+  napi_create_string_utf8(env, arena.name, NAPI_AUTO_LENGTH, &name);
+  for (uint32_t i = 0; i < arena.class_count; i++)
+    Put(env, strides, i, Double(env, arena.strides[i]));
+  Put(env, result, "name", name);
+  Put(env, result, "strides", strides);
   return result;
-}
-
-// processStats() -> Float64Array
-napi_value ProcessStats(napi_env env, napi_callback_info) {
-  hk_process_stats_t stats;
-  hk_process_stats(&stats);
-  double *out = nullptr;
-  napi_value array = DoublesToJs(env, kProcessFields, &out);
-  if (array == nullptr) return nullptr;
-#define HK_WRITE_FIELD(field) *out++ = static_cast<double>(stats.field);
-  HK_PROCESS_STATS(HK_WRITE_FIELD)
-#undef HK_WRITE_FIELD
-  return array;
 }
 
 } // namespace
@@ -133,7 +132,8 @@ napi_value ProcessStats(napi_env env, napi_callback_info) {
 napi_value DefineStats(napi_env env, napi_value exports) {
   Define(env, exports, "arenaStats", ArenaStats);
   Define(env, exports, "heapStats", HeapStats);
-  Define(env, exports, "processStats", ProcessStats);
+  Define(env, exports, "arenaInfo", DescribeArenaBySerial);
+  Put(env, exports, "statsRecordMax", Int32(env, static_cast<int32_t>(kRecordMax)));
   return exports;
 }
 

@@ -130,9 +130,9 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
   X(bytes_pinned) X(bytes_max) X(detached_slabs) X(failures_os) X(failures_limit)           \
   X(double_frees)
 
-/* Of the process. */
+/* Of the process. now_ns: the monotonic clock when it was read. */
 #define HK_PROCESS_STATS(X)                                                                 \
-  X(superslabs_cached) X(superslabs_adopted) X(bytes_cached) X(os_map) X(os_map_failed)     \
+  X(now_ns) X(superslabs_cached) X(superslabs_adopted) X(bytes_cached) X(os_map) X(os_map_failed)     \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
   X(os_purge_disabled)
 
@@ -195,7 +195,9 @@ uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs,
  *     in `cell_lengths` (0: cell not in use);
  *   - all others: by bin, where `live_bytes` is the sum of requested lengths now live.
  * Cells and bins share an index space, and `frees` lies behind `allocs` in the same order, so a
- * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. */
+ * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. Counts that
+ * move from a cell to its bin are in both or in neither for a moment: the front adds 1 to `moves`
+ * (sequentially consistent) before and after, so that a reader can tell. */
 #define HK_COUNTER_CELLS 1024
 
 typedef struct hk_tallies_t {
@@ -211,6 +213,8 @@ typedef struct hk_counters_t {
   double live_block_bytes[HK_BIN_COUNT];
   double pinned_bytes;
   double detached_slabs;
+  uint32_t moves; /* odd: counts are moving */
+  uint32_t padding;
 } hk_counters_t;
 
 /* The arena's counters. They outlive the arena while somebody holds them: hk_counters_hold adds a

@@ -39,22 +39,26 @@ describe('the addon loaded more than once', () => {
       const load = () => { const it = { exports: {} }; process.dlopen(it, path); return it.exports; };
       const [one, two] = [load(), load()];
       const [a, b] = [one.createArena('one', 0), two.createArena('two', 0)];
+      const namesIn = (it) => [a, b].map(({ serial }) => it.arenaInfo(serial)?.name ?? null);
       const report = {
         exchanges: one.exchange !== two.exchange,
         serials: b.serial > a.serial,
-        seen: [one.heapStats().length, two.heapStats().length],
+        seen: [one, two].map((it) => namesIn(it)),
       };
       report.refill = [one.refill(a.id, 3, 5), two.refill(b.id, 3, 7)];
       one.destroyArena(a.id);
-      report.left = two.heapStats().map(({ name }) => name);
+      report.left = namesIn(two);
       report.again = two.refill(b.id, 3, 1);
       console.log(JSON.stringify(report));`);
     expect(report).toEqual({
       exchanges: true,
       serials: true,
-      seen: [2, 2],
+      seen: [
+        ['one', 'two'],
+        ['one', 'two'],
+      ],
       refill: [5, 7],
-      left: ['two'],
+      left: [null, 'two'],
       again: 1,
     });
   });
@@ -100,8 +104,9 @@ describe('the addon loaded more than once', () => {
         const counts = [];
         for (let i = 0; i < 6; i++) {
           const worker = new Worker(source, { eval: true });
+          const ended = once(worker, 'exit');
           counts.push((await once(worker, 'message'))[0]);
-          await once(worker, 'exit');
+          await ended;
           counts.push(heapStats().arenas.length);
         }
         console.log(JSON.stringify(counts));

@@ -9,6 +9,7 @@ test('exports what is documented, and nothing else by accident', () => {
       'OutOfMemoryError',
       'Scope',
       'formatHeapStats',
+      'heapRates',
       'heapStats',
     ]),
   );

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HAKMEM_ERRORS, STATUS_CODES } from '../../lib/errors';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../../lib/native';
+import { arenaStats } from '../../lib/stats';
 import { PACKAGE_ROOT, resultOf, run, runScript } from './support/child';
 import { expectCode } from './support/codes';
 
@@ -155,6 +156,7 @@ describe('the entries refuse what would harm memory', () => {
 
   test.each(BAD_ARENAS.map((id) => ({ id })))('an arena $id', ({ id }) => {
     const bad = id as number;
+    const room = new Float64Array(native.statsRecordMax + tables.processFields.length);
     // 1e6 is a good number for an arena that does not exist.
     for (const call of [
       () => native.destroyArena(bad),
@@ -167,7 +169,7 @@ describe('the entries refuse what would harm memory', () => {
       () => native.expose(bad, 0),
       () => native.nextRetirable(bad, 0),
       () => native.retire(bad, 0),
-      () => native.arenaStats(bad),
+      () => native.arenaStats(bad, room),
     ]) {
       expectCode(call, 'ERR_INVALID_ARG_TYPE');
     }
@@ -200,8 +202,27 @@ describe('the entries refuse what would harm memory', () => {
     expect(native.flush(arena.id, 5, 4)).toBe(0);
     exchange.set(refs);
     expect(nameOf(native.flush(arena.id, 5, 4))).toBe('DOUBLE_FREE');
-    const at = tables.arenaFields.indexOf('double_frees');
-    expect(native.arenaStats(arena.id).values[at]).toBe(4);
+    expect(arenaStats(arena.id).failures.doubleFrees).toBe(4);
+  });
+
+  test('memory for statistics that is none, of another kind, or too short', () => {
+    const shortest = native.statsRecordMax + tables.processFields.length;
+    for (const bad of [undefined, null, 5, [], new Float32Array(9000), new Float64Array(0)]) {
+      const out = bad as Float64Array;
+      expectCode(() => native.arenaStats(arena.id, out), 'ERR_INVALID_ARG_TYPE');
+      expectCode(() => native.heapStats(out), 'ERR_INVALID_ARG_TYPE');
+    }
+    const short = new Float64Array(shortest - 1);
+    expectCode(() => native.arenaStats(arena.id, short), 'ERR_INVALID_ARG_TYPE');
+    const needed = -native.heapStats(short);
+    expect(needed).toBeGreaterThanOrEqual(shortest);
+    expect(native.heapStats(new Float64Array(needed))).toBeGreaterThan(0);
+  });
+
+  test('an arena that has ended, or never was, has no name', () => {
+    expect(native.arenaInfo(2 ** 40)).toBeUndefined();
+    expect(native.arenaInfo(-1)).toBeUndefined();
+    expect(native.arenaInfo(NaN)).toBeUndefined();
   });
 
   test('a batch with one bad reference takes the others', () => {
