@@ -67,7 +67,7 @@ export class Chart {
       return path;
     });
     this.#svg = svg('svg', { class: 'chart', role: 'img', tabindex: '0' });
-    this.#svg.append(...this.#frame(), ...this.#paths, this.#cursor);
+    this.#svg.append(...this.#grid(), ...this.#paths, this.#cursor, ...this.#labels());
     this.#values = options.lines.map(() => html('b', {}, '-'));
     const keys = options.lines.map((line, i) =>
       html('li', {}, keyOf(line), line.name, this.#values[i]!),
@@ -81,18 +81,22 @@ export class Chart {
     this.#draw();
   }
 
-  #frame(): SVGElement[] {
-    const grid = [0, 0.5, 1].map((share) => {
+  #grid(): SVGElement[] {
+    return [0, 0.5, 1].map((share) => {
       const y = String(TOP + PLOT * (1 - share) + 0.5);
       return svg('line', { class: 'grid', x1: '0', x2: '100%', y1: y, y2: y });
     });
+  }
+
+  /** Above the lines, so that they stay legible. */
+  #labels(): SVGElement[] {
     this.#scale.forEach((text, i) => {
       text.setAttribute('y', String(TOP + PLOT * (1 - i / 2) - 3));
     });
     const y = String(HEIGHT - 4);
     this.#past.setAttribute('y', y);
     const now = svg('text', { x: '100%', y, 'text-anchor': 'end' }, 'now');
-    return [...grid, ...this.#scale, this.#past, now];
+    return [...this.#scale, this.#past, now];
   }
 
   #listen(): void {
