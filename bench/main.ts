@@ -48,6 +48,11 @@ function playCase(one: Case, inC: CRivals, settings: Settings): CaseRecord {
   return { name, about, metrics, targets, results };
 }
 
+/** Figures keep five digits in a file: more nobody has measured. */
+function shortened(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(5)) : value;
+}
+
 function casesNamed(starts: readonly string[]): Case[] {
   const names = CASES.map(({ name }) => name);
   for (const start of starts) {
@@ -89,7 +94,7 @@ async function main(): Promise<void> {
     if (quick) printPlayed(record);
     else printCase(record);
     const run: RunRecord = { about, cases };
-    if (json !== undefined) writeFileSync(json, `${JSON.stringify(run)}\n`);
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(run, shortened)}\n`);
   }
 }
 

@@ -43,7 +43,8 @@ function git(...args: string[]): string {
 
 function commit(): string {
   try {
-    const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
+    const measured = ['--', '.', ':!bench/results', ':!docs', ':!README.md'];
+    const changed = git('status', '--porcelain', '--untracked-files=no', ...measured) !== '';
     return git('rev-parse', '--short', 'HEAD') + (changed ? ' with changes' : '');
   } catch {
     return 'unknown';
@@ -81,6 +82,12 @@ export function summarize(runs: readonly Figures[], metric: string): Summary | u
   const upper = sorted[middle]!;
   const median = sorted.length % 2 === 1 ? upper : (sorted[middle - 1]! + upper) / 2;
   return { median, lowest: sorted[0]!, highest: sorted.at(-1)! };
+}
+
+/** Median of a rival's metric, if there is one. */
+export function medianOf(one: CaseRecord, rival: string, metric: string): number | undefined {
+  const result = one.results.find((candidate) => candidate.rival === rival);
+  return result && summarize(result.runs, metric)?.median;
 }
 
 /** How many times as good ours is as theirs. */

@@ -1,7 +1,7 @@
 // Report: a case as a table for the terminal.
 
 import type { Metric, Target } from './case';
-import { type About, type CaseRecord, ratio, summarize } from './record';
+import { type About, type CaseRecord, medianOf, ratio, summarize } from './record';
 
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
@@ -15,7 +15,7 @@ const titleOf = ({ name, unit }: Metric): string =>
   name === unit || unit === '' ? name : `${name} ${unit}`;
 
 /** Header, and a row for each rival: main metric with its spread and ratio, then the other metrics. */
-function tableOf({ metrics, results }: CaseRecord): string[][] {
+export function tableOf({ metrics, results }: CaseRecord): string[][] {
   const [main, ...others] = metrics as [Metric, ...Metric[]];
   const ours = summarize(results[0]!.runs, main.name)!.median;
   const cell = (value: number | undefined): string =>
@@ -35,28 +35,27 @@ function tableOf({ metrics, results }: CaseRecord): string[][] {
 }
 
 export interface Verdict {
-  readonly text: string;
+  /** The figure that was compared with what is wanted. */
+  readonly shown: string;
+  readonly wanted: string;
   readonly met: boolean;
 }
 
 /** Whether a target is met; undefined when the rival did not run here. */
 export function judge(one: CaseRecord, target: Target): Verdict | undefined {
+  const { against, atMost, times } = target;
   const metric = one.metrics.find(({ name }) => name === target.metric)!;
-  const medianOf = (rival: string): number | undefined => {
-    const result = one.results.find((candidate) => candidate.rival === rival);
-    return result && summarize(result.runs, metric.name)?.median;
-  };
-  const ours = medianOf(one.results[0]!.rival);
+  const ours = medianOf(one, one.results[0]!.rival, metric.name);
   if (ours === undefined) return undefined;
-  if (target.atMost !== undefined) {
-    const text = `${metric.name} ${formatNumber(ours)} ${metric.unit}, at most ${target.atMost}`;
-    return { text, met: ours <= target.atMost };
+  if (atMost !== undefined) {
+    const shown = `${formatNumber(ours)} ${metric.unit}`;
+    return { shown, wanted: `at most ${atMost}`, met: ours <= atMost };
   }
-  const theirs = medianOf(target.against!);
+  const theirs = medianOf(one, against!, metric.name);
   if (theirs === undefined) return undefined;
-  const times = ratio(metric, ours, theirs);
-  const text = `${metric.name} ${times.toFixed(2)}x ${target.against}, wanted ${target.times!.toFixed(2)}x`;
-  return { text, met: times >= target.times! };
+  const reached = ratio(metric, ours, theirs);
+  const shown = `${reached.toFixed(2)}x`;
+  return { shown, wanted: `${times!.toFixed(2)}x ${against!}`, met: reached >= times! };
 }
 
 export function printAbout(about: About): void {
@@ -78,7 +77,9 @@ export function printCase(one: CaseRecord): void {
   }
   for (const target of one.targets) {
     const verdict = judge(one, target);
-    if (verdict) process.stdout.write(`  ${verdict.met ? 'met   ' : 'MISSED'} ${verdict.text}\n`);
+    if (!verdict) continue;
+    const { shown, wanted, met } = verdict;
+    process.stdout.write(`  ${met ? 'met   ' : 'MISSED'} ${target.metric} ${shown}: ${wanted}\n`);
   }
 }
 

@@ -33,14 +33,14 @@ const TS_LAYERS = [
   ['format', 'rates'],
   ['scope', 'ownership'],
   ['allocate'],
-  ['front*'],
-  ['free-after', 'guard', 'leaks', 'custody'],
+  ['front*', 'custody'],
+  ['free-after'],
   ['slabs'],
   ['view-makers'],
   ['view'],
   ['stats', 'heap-map', 'options'],
   ['snapshot'],
-  ['native', 'reports'],
+  ['native'],
   ['errors', 'types'],
 ];
 

@@ -74,4 +74,30 @@ describe('benchmarks', () => {
     assert.deepEqual(summarize(runs, 'ns'), { median: 25, lowest: 10, highest: 40 });
     assert.equal(summarize(runs, 'other'), undefined);
   });
+
+  it('renders a recorded run with what was missed and where others are faster', async () => {
+    const { benchmarksPage } = require(join(BENCH, 'markdown.js'));
+    const { throughputChart, toSvg } = require(join(BENCH, 'charts.js'));
+    const results = Object.entries({ arena: 20, 'Buffer.allocUnsafe': 30, 'mimalloc in C': 10 });
+    const run = {
+      about: { node: 'v22.0.0', machine: 'a machine', runs: 1 },
+      cases: [
+        {
+          name: 'uniform',
+          about: 'a case',
+          metrics: [{ name: 'ns', unit: 'ns', better: 'lower' }],
+          targets: [{ metric: 'ns', against: 'Buffer.allocUnsafe', times: 2 }],
+          results: results.map(([rival, ns]) => ({ rival, runs: [{ ns }] })),
+        },
+      ],
+    };
+    const page = benchmarksPage([run]);
+    assert.match(
+      page,
+      /\| uniform \| ns \| Buffer.allocUnsafe \| 2.00x \| 1.50x \*\*missed\*\* \|/,
+    );
+    assert.match(page, /\| uniform \| mimalloc in C \| 0.50x \|/);
+    assert.match(page, /\| Buffer.allocUnsafe \| 30.0 \(30.0..30.0\) \| 1.50x \|/);
+    assert.match(await toSvg(throughputChart(run)), /^<svg .*mimalloc in C/s);
+  });
 });
