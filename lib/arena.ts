@@ -3,14 +3,15 @@
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
-import { Front } from './front';
+import type { Front } from './front';
+import { makeFront } from './front-checked';
 import { type WritableLike, settleWrite, validateThenable } from './free-after';
 import { type NativeArena, native, statusOf } from './native';
 import { type ResolvedOptions, resolveOptions, validateFunction, validateSize } from './options';
 import { Ownership } from './ownership';
 import { Scope, type ScopeHost } from './scope';
 import { arenaStats } from './stats';
-import type { ArenaOptions, ArenaStats, ViewConstructor } from './types';
+import type { ArenaOptions, ArenaStats, LiveBlock, ViewConstructor } from './types';
 import { LIVE, type View } from './view';
 
 function createCore(options: ResolvedOptions): NativeArena {
@@ -57,8 +58,8 @@ export class Arena implements Disposable {
     this.#core = createCore(this.#options);
     this.name = this.#core.name;
     this.id = this.#core.serial;
-    this.#front = new Front(this.#core, this.#options);
-    this.#ownership = new Ownership(this.#core.id, this.#core.counters);
+    this.#front = makeFront(this.#core, this.#options);
+    this.#ownership = new Ownership(this.#core, this.#options.zero === 'free');
     this.#host = { front: this.#front, scopes: new Set() };
   }
 
@@ -286,10 +287,10 @@ export class Arena implements Disposable {
    */
   reset(): void {
     this.#assertAlive();
-    const pinned = this.#ownership.pin(this.#front);
+    const pinned = this.#pinAndScrub();
     this.#front.end();
     native.resetArena(this.#core.id, pinned);
-    this.#setFront(new Front(this.#core, this.#options));
+    this.#setFront(makeFront(this.#core, this.#options));
   }
 
   /**
@@ -313,10 +314,10 @@ export class Arena implements Disposable {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    const pinned = this.#ownership.pin(this.#front);
+    const pinned = this.#pinAndScrub();
     this.#front.end();
     native.destroyArena(this.#core.id, pinned);
-    const ended = new Front(this.#core, this.#options);
+    const ended = makeFront(this.#core, this.#options);
     ended.end();
     this.#setFront(ended);
   }
@@ -324,6 +325,32 @@ export class Arena implements Disposable {
   /** The same as {@link Arena.destroy}, for `using`. */
   [Symbol.dispose](): void {
     this.destroy();
+  }
+
+  // --- Watch ----------------------------------------------------------------------------------------
+
+  /**
+   * The live allocations that the arena watches, oldest first: all, a sample, or none, as its option
+   * `leaks` says.
+   */
+  liveBlocks(): LiveBlock[] {
+    return this.#front.liveBlocks();
+  }
+
+  /**
+   * Names an allocation in reports and in {@link Arena.liveBlocks}. Without `leaks` it does nothing.
+   *
+   * @param view - a live view of this arena.
+   * @param tag - what it is for.
+   * @returns the same view.
+   * @throws {ERR_INVALID_ARG_TYPE} `tag` is not a string.
+   * @throws as {@link Arena.free} otherwise.
+   */
+  tag<V extends View>(view: V, tag: string): V {
+    if (typeof tag !== 'string') throw invalidArgType('tag', 'of type string', tag);
+    if (!this.#front.owns(view)) throw this.#front.refusal(view);
+    this.#front.tag(view, tag);
+    return view;
   }
 
   // --- Ask ----------------------------------------------------------------------------------------
@@ -377,6 +404,13 @@ export class Arena implements Disposable {
 
   #assertAlive(): void {
     if (this.#destroyed) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+  }
+
+  /** Prepares for the end of all views: returns the slabs that stay for those that are retained. */
+  #pinAndScrub(): Uint32Array | undefined {
+    const pinned = this.#ownership.pin(this.#front);
+    if (this.#options.zero === 'free') this.#front.scrub(pinned);
+    return pinned;
   }
 
   #setFront(front: Front): void {

@@ -1,60 +1,76 @@
 /**
  * Custody: the home of a view that the hot path must leave alone, because freeing it means more than
- * putting it back: it is retained, guarded or watched.
+ * putting it back: it is retained, guarded, watched, or not to be recycled.
  *
- * The front knows its views by the owner of their home. A view in custody has a home like its own whose
- * owner is the custody, so the check that every free makes anyway leads to the custody, and all other
- * views pay nothing.
+ * The front asks of every view that is freed whether it is at home there. A view in custody is not, so
+ * the question that is asked anyway leads to the custody, and all other views pay nothing.
  */
-import { Bin } from './front-bin';
-import { HELD, type View, homeOf, markOf, setHome } from './view';
+import type { NativeArena } from './native';
+import { HELD, type Home, type View, homeOf } from './view';
 
-/** What a custody needs of the front its view came from. */
+/** What a custody needs of its front. */
 export interface Keeper {
   /** The same for all fronts of an arena. */
-  readonly core: object;
-  give(view: View): void;
+  readonly core: NativeArena;
+  /** Another object after each reset. */
+  readonly epoch: object;
 }
 
-export abstract class Custody {
-  readonly keeper: Keeper;
-  /** The view's home before, and after. */
-  readonly before: Bin;
+export abstract class Custody implements Home {
+  readonly core: NativeArena;
+  readonly epoch: object;
+  /** Bytes of the block behind the view. */
+  readonly bytes: number;
+  /** LIVE, a scope's mark, or HELD once its owner has freed it. */
+  mark: number;
+  /** true: another custody holds the view before this one. */
+  isRetained = false;
 
-  constructor(keeper: Keeper, view: View) {
-    this.keeper = keeper;
-    this.before = homeOf(view) as Bin;
+  constructor(keeper: Keeper, bytes: number, mark: number) {
+    this.core = keeper.core;
+    this.epoch = keeper.epoch;
+    this.bytes = bytes;
+    this.mark = mark;
   }
 
-  /** Does what a free of the view means; `view` is live and not {@link HELD}. */
+  /** To the front, no custody is a bin of its own. */
+  get owner(): object {
+    return this;
+  }
+
+  /** What a free by the owner means. */
   abstract give(view: View): void;
 
-  /** The memory behind the view is going to be handed to others: its arena is reset or destroyed. */
-  abstract end(view: View): void;
+  /** Why a second free is refused. */
+  abstract refusal(): Error;
 
-  protected enter(view: View): void {
-    const { kind, length, classIndex } = this.before;
-    setHome(view, new Bin(this, kind, length, classIndex));
+  /** The same when it is a free that is refused. */
+  refuseFree(): Error {
+    return this.refusal();
   }
 
-  protected leave(view: View): void {
-    setHome(view, this.before);
+  /** Names the allocation, if it is watched. */
+  abstract set tag(tag: string);
+
+  /** The slab that the view lies in, or -1. */
+  abstract get slab(): number;
+
+  /** Lets go of memory that is not the arena's, after a reset. */
+  end(): void {
+    this.mark = HELD;
+  }
+
+  isOf(keeper: Keeper): boolean {
+    return this.epoch === keeper.epoch;
+  }
+
+  get isFreed(): boolean {
+    return this.mark === HELD;
   }
 }
 
 /** The custody that a value is in, or undefined. */
 export function custodyOf(value: unknown): Custody | undefined {
-  const owner = (homeOf(value) as Bin | undefined)?.owner;
-  return owner instanceof Custody ? owner : undefined;
-}
-
-/** The front that a value belongs to, whether in custody or not; undefined: nobody's. */
-export function keeperOf(value: unknown): Keeper | undefined {
-  const owner = (homeOf(value) as Bin | undefined)?.owner;
-  return owner instanceof Custody ? owner.keeper : (owner as Keeper | undefined);
-}
-
-/** true: freed by its owner, whether or not somebody still holds it. */
-export function isFreed(view: View): boolean {
-  return markOf(view) === HELD;
+  const home = homeOf(value);
+  return home instanceof Custody ? home : undefined;
 }

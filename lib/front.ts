@@ -10,7 +10,7 @@
  *
  * `take` and `give` are written to be inlined: no closures, no allocation, no try, one shape.
  */
-import { custodyOf, isFreed, keeperOf } from './custody';
+import { type Keeper, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
 import { Bin, BinKind, BinTable, PAGE_BITS, PAGE_MASK } from './front-bin';
 import { SizeClass } from './front-class';
@@ -20,7 +20,19 @@ import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
 import { usedBytesOf } from './stats';
-import { type View, homeOf, isLive, link, markOf, refOf, stamp, unlink } from './view';
+import type { LiveBlock } from './types';
+import {
+  HELD,
+  type View,
+  homeOf,
+  isLive,
+  link,
+  markOf,
+  refOf,
+  setMark,
+  stamp,
+  unlink,
+} from './view';
 import { type ViewMaker, bufferMaker } from './view-makers';
 
 /** Largest size served by a size class. */
@@ -34,7 +46,7 @@ export interface FrontOptions {
   readonly strides: readonly number[];
 }
 
-export class Front {
+export class Front implements Keeper {
   /** Keeps the core arena alive as long as any view leads here. */
   readonly core: NativeArena;
   readonly #options: FrontOptions;
@@ -58,10 +70,14 @@ export class Front {
     this.#allocs = this.#tallies.allocs;
     this.#frees = this.#tallies.frees;
     this.#pages = this.#buffers.pages;
-    this.#slabs = new SlabTable(core.id, new Float64Array(core.counters));
+    this.#slabs = new SlabTable(core.id, core.name, new Float64Array(core.counters));
     this.#classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
     this.#large = new LargeBlocks(this, core.id, this.#slabs, this.#tallies);
     this.#empty = new Bin(this, BinKind.Empty, 0, -1);
+  }
+
+  get epoch(): object {
+    return this;
   }
 
   // --- Hot ----------------------------------------------------------------------------------------
@@ -133,8 +149,9 @@ export class Front {
 
   /** Whether the block of a live view suits `size` bytes: it fits, and not half of it is wasted. */
   canResize(view: View, size: number): boolean {
+    if (custodyOf(view) !== undefined) return false;
     const bin = homeOf(view) as Bin;
-    if (bin.owner !== this || bin.kind === BinKind.Empty || size === 0) return false;
+    if (bin.kind === BinKind.Empty || size === 0) return false;
     if (bin.kind === BinKind.Large && size <= CLASS_SIZE_MAX) return false;
     const bytes = this.blockBytes(view);
     return size <= bytes && size > bytes / 2;
@@ -154,26 +171,43 @@ export class Front {
 
   /** Bytes of the block behind a live view. */
   blockBytes(view: View): number {
+    const custody = custodyOf(view);
+    if (custody !== undefined) return custody.bytes;
     const bin = homeOf(view) as Bin;
     if (bin.kind === BinKind.Empty) return 0;
     if (bin.kind === BinKind.Large) return this.#large.blockBytes(refOf(view));
     return this.#options.strides[bin.classIndex]!;
   }
 
+  /** The slab of a live view that is not in custody; -1: it has none. */
+  slabOf(view: View): number {
+    const isEmpty = (homeOf(view) as Bin).kind === BinKind.Empty;
+    return isEmpty ? -1 : refOf(view) >>> REF_INDEX_BITS;
+  }
+
   /** true: a live view of this front whose memory is still there. */
   owns(view: unknown): view is View {
-    if (keeperOf(view) !== this || isFreed(view as View)) return false;
-    return (homeOf(view) as Bin).length === 0 || !isDetached(view as View);
+    if (this.markOf(view as View) === HELD) return false;
+    return this.blockBytes(view as View) === 0 || !isDetached(view as View);
   }
 
-  /** The mark of a view of this front. */
+  /** The mark of a live view of this front; HELD for anything else. */
   markOf(view: View): number {
-    return markOf(view);
+    const custody = custodyOf(view);
+    if (custody !== undefined) return custody.isOf(this) ? custody.mark : HELD;
+    return homeOf(view)?.owner === this ? markOf(view) : HELD;
   }
 
-  /** true: a view of this front with this mark. */
+  /** Gives a live view to another owner. */
+  setMark(view: View, mark: number): void {
+    const custody = custodyOf(view);
+    if (custody === undefined) setMark(view, mark);
+    else custody.mark = mark;
+  }
+
+  /** true: a live view of this front with this mark. */
   isMarked(view: View, mark: number): boolean {
-    return keeperOf(view) === this && markOf(view) === mark;
+    return this.markOf(view) === mark;
   }
 
   /** Why `view` is not accepted where a live view of this arena is needed. */
@@ -182,10 +216,23 @@ export class Front {
     if (!ArrayBuffer.isView(view)) {
       return invalidArgType('view', 'a Buffer, TypedArray or DataView of an arena', view);
     }
-    const keeper = keeperOf(view);
-    if (keeper?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    const free = keeper === this && isFreed(view);
+    const custody = custodyOf(view);
+    if (custody?.isOf(this) === true && custody.isFreed) return custody.refusal();
+    const owner = (homeOf(view) as Bin | undefined)?.owner as Keeper | undefined;
+    if (owner?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
+    const free = owner === this && !isLive(view);
     return new HakmemError(free ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
+  }
+
+  /** Names an allocation that is watched. */
+  tag(view: View, tag: string): void {
+    const custody = custodyOf(view);
+    if (custody !== undefined) custody.tag = tag;
+  }
+
+  /** Live allocations that are watched: none, here. */
+  liveBlocks(): LiveBlock[] {
+    return [];
   }
 
   // --- All at once --------------------------------------------------------------------------------
@@ -195,6 +242,11 @@ export class Front {
     for (const sizeClass of this.#classes) sizeClass?.releaseAll();
     this.#large.releaseAll();
     this.#slabs.retireAll();
+  }
+
+  /** Zeroes every slab but those listed. */
+  scrub(except: Uint32Array | undefined): void {
+    this.#slabs.scrub(except);
   }
 
   /**
@@ -230,7 +282,8 @@ export class Front {
   /** Takes back a view that is not, or not plainly, a live one of this front. */
   #giveOther(view: View): void {
     const custody = custodyOf(view);
-    if (custody?.keeper !== this || isFreed(view)) throw this.refusal(view);
+    if (custody?.isOf(this) !== true) throw this.refusal(view);
+    if (custody.isFreed) throw custody.refuseFree();
     custody.give(view);
   }
 

@@ -101,6 +101,8 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
+  /** Detaches an ArrayBuffer of the engine's own. */
+  detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
   readonly statsRecordMax: number;
   /** Doubles written; lib/snapshot.ts knows the layout. */

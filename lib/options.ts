@@ -11,6 +11,8 @@ const MAX_BYTES_MAX = 2 ** 47;
 const CLASS_COUNT_MAX = 64;
 const CLASS_SIZE_MAX = 65536;
 const ALIGNMENT_MAX = 4096;
+/** So that counting down stays in small integers. */
+const SAMPLE_RATE_MAX = 2 ** 30 - 1;
 
 /** Options with defaults filled in. */
 export interface ResolvedOptions {
@@ -20,6 +22,12 @@ export interface ResolvedOptions {
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
+  readonly views: 'recycle' | 'fresh';
+  /** One allocation in so many is guarded; 0: none. */
+  readonly guardRate: number;
+  readonly leaks: 'off' | 'sampled' | 'all';
+  readonly reclaim: boolean;
+  readonly zero: 'alloc' | 'free';
 }
 
 /** A whole number of bytes that a Buffer can have. */
@@ -92,7 +100,44 @@ function resolveStrides(sizes: unknown): readonly number[] {
   return strides;
 }
 
-const KNOWN_OPTIONS = new Set(['name', 'maxBytes', 'sizeClasses']);
+function resolveChoice<T extends string>(value: unknown, name: string, choices: readonly T[]): T {
+  if (value === undefined) return choices[0]!;
+  if (typeof value !== 'string') throw invalidArgType(`options.${name}`, 'of type string', value);
+  const choice = choices.find((it) => it === value);
+  if (choice !== undefined) return choice;
+  const list = choices.map((it) => `'${it}'`).join(', ');
+  throw invalidArgValue(`options.${name}`, `must be one of: ${list}`, value);
+}
+
+function resolveGuard(guard: unknown): number {
+  const name = 'options.guard';
+  if (guard === undefined) return 0;
+  if (typeof guard !== 'object' || guard === null) throw invalidArgType(name, 'an object', guard);
+  for (const key of Object.keys(guard)) {
+    if (key !== 'sampleRate') throw invalidArgValue(`${name}.${key}`, 'is not a known option', key);
+  }
+  const { sampleRate } = guard as { sampleRate?: unknown };
+  validateInteger(sampleRate, `${name}.sampleRate`, 1, SAMPLE_RATE_MAX);
+  return sampleRate;
+}
+
+function resolveReclaim(reclaim: unknown, leaks: ResolvedOptions['leaks']): boolean {
+  const name = 'options.reclaim';
+  if (resolveChoice(reclaim, 'reclaim', ['never', 'gc'] as const) === 'never') return false;
+  if (leaks !== 'all') throw invalidArgValue(name, "'gc' needs leaks: 'all'", reclaim);
+  return true;
+}
+
+const KNOWN_OPTIONS = new Set([
+  'name',
+  'maxBytes',
+  'sizeClasses',
+  'views',
+  'guard',
+  'leaks',
+  'reclaim',
+  'zero',
+]);
 
 /** Checks and completes what `new Arena()` was given. */
 export function resolveOptions(options: ArenaOptions = {}): ResolvedOptions {
@@ -104,10 +149,16 @@ export function resolveOptions(options: ArenaOptions = {}): ResolvedOptions {
       throw invalidArgValue(`options.${key}`, 'is not a known option', key);
   }
   const { name, maxBytes, sizeClasses } = options;
+  const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
   return {
     name: resolveName(name),
     maxBytes: resolveMaxBytes(maxBytes),
     strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
     hasOwnClasses: sizeClasses !== undefined,
+    views: resolveChoice(options.views, 'views', ['recycle', 'fresh'] as const),
+    guardRate: resolveGuard(options.guard),
+    leaks,
+    reclaim: resolveReclaim(options.reclaim, leaks),
+    zero: resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const),
   };
 }

@@ -7,56 +7,59 @@
  *             reset or destroyed meanwhile. A slab that was reset while a view of it was retained serves
  *             nobody until the last of those views is released; then it is detached.
  */
-import { Custody, custodyOf, isFreed, type Keeper } from './custody';
-import { invalidState } from './errors';
+import { Custody, custodyOf } from './custody';
+import { HakmemError, invalidState } from './errors';
 import type { Front } from './front';
-import { BinKind } from './front-bin';
-import { native } from './native';
-import { REF_INDEX_BITS } from './slabs';
-import { HELD, LIVE, type View, refOf, setMark } from './view';
+import { type NativeArena, native } from './native';
+import { HELD, type Home, type View, homeOf, rehome } from './view';
+import { clearAll } from './view-makers';
 
 const PINNED_BYTES = native.tables.counters.pinnedBytes;
 
 /** A view that others than its owner hold, too. */
 class Retention extends Custody {
   holders = 1;
-  readonly bytes: number;
   /** The slab that must stay attached, or -1: the view has none. */
   readonly slab: number;
+  /** The view's home until now, and again after the last release. */
+  readonly before: Home;
 
   constructor(front: Front, view: View) {
-    super(front, view);
-    const ownsSlab = custodyOf(view) === undefined && this.before.kind !== BinKind.Empty;
-    this.bytes = front.blockBytes(view);
-    this.slab = ownsSlab ? refOf(view) >>> REF_INDEX_BITS : -1;
-    this.enter(view);
+    super(front, front.blockBytes(view), front.markOf(view));
+    const custody = custodyOf(view);
+    this.before = homeOf(view)!;
+    this.slab = custody === undefined ? front.slabOf(view) : custody.slab;
+    if (custody !== undefined) custody.isRetained = true;
+    rehome(view, this);
   }
 
   /** The owner's free waits for the last release. */
-  override give(view: View): void {
-    setMark(view, HELD);
+  override give(): void {
+    this.mark = HELD;
   }
 
-  /** Its slab stays, pinned, until the last release. */
-  override end(): void {
-    // Nothing to do before.
+  override set tag(tag: string) {
+    if (this.before instanceof Custody) this.before.tag = tag;
   }
 
-  restore(view: View): void {
-    this.leave(view);
+  override refusal(): Error {
+    return new HakmemError('ERR_HAKMEM_DOUBLE_FREE', 'somebody still retains it');
   }
 }
 
 export class Ownership {
   readonly #arena: number;
   readonly #counters: Float64Array;
+  /** Whether bytes are zeroed before they serve somebody else. */
+  readonly #scrubs: boolean;
   readonly #retentions = new Set<Retention>();
   /** Views still retained on each pinned slab. */
   readonly #pinned = new Map<number, number>();
 
-  constructor(arena: number, counters: ArrayBuffer) {
-    this.#arena = arena;
-    this.#counters = new Float64Array(counters);
+  constructor(core: NativeArena, scrubs: boolean) {
+    this.#arena = core.id;
+    this.#counters = new Float64Array(core.counters);
+    this.#scrubs = scrubs;
   }
 
   /** Adds a holder to a live view of the arena. */
@@ -80,7 +83,7 @@ export class Ownership {
 
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
   giveUp(view: View): void {
-    setMark(view, HELD);
+    custodyOf(view)!.mark = HELD;
   }
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
@@ -93,36 +96,42 @@ export class Ownership {
     if (--retention.holders > 0) return false;
     this.#retentions.delete(retention);
     this.#count(-retention.bytes);
-    retention.restore(view);
-    if (retention.keeper !== front) {
-      custodyOf(view)?.end(view);
-      this.#unpin(retention.slab);
+    const { before } = retention;
+    rehome(view, before);
+    if (before instanceof Custody) before.isRetained = false;
+    if (!retention.isOf(front)) {
+      if (before instanceof Custody) before.end();
+      this.#unpin(retention.slab, view);
       return true;
     }
-    if (!isFreed(view)) return false;
-    setMark(view, LIVE);
+    if (!retention.isFreed) {
+      front.setMark(view, retention.mark);
+      return false;
+    }
     front.give(view);
     return true;
   }
 
   /** Pins the slabs that retained views of `front` lie in, because it ends; undefined: there are none. */
-  pin(front: Keeper): Uint32Array | undefined {
+  pin(front: Front): Uint32Array | undefined {
     const slabs = new Set<number>();
-    for (const { keeper, slab } of this.#retentions) {
-      if (keeper !== front || slab < 0) continue;
+    for (const retention of this.#retentions) {
+      const { slab } = retention;
+      if (!retention.isOf(front) || slab < 0) continue;
       slabs.add(slab);
       this.#pinned.set(slab, (this.#pinned.get(slab) ?? 0) + 1);
     }
     return slabs.size === 0 ? undefined : Uint32Array.from(slabs);
   }
 
-  #unpin(slab: number): void {
+  #unpin(slab: number, view: View): void {
     if (slab < 0) return;
     const left = this.#pinned.get(slab)! - 1;
     if (left > 0) {
       this.#pinned.set(slab, left);
     } else {
       this.#pinned.delete(slab);
+      if (this.#scrubs) clearAll(view.buffer);
       native.unpin(this.#arena, slab);
     }
   }
@@ -134,5 +143,5 @@ export class Ownership {
 
 function retentionOf(front: Front, view: View): Retention | undefined {
   const custody = custodyOf(view);
-  return custody instanceof Retention && custody.keeper.core === front.core ? custody : undefined;
+  return custody instanceof Retention && custody.core === front.core ? custody : undefined;
 }

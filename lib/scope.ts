@@ -8,7 +8,7 @@ import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './a
 import { HakmemError, invalidArgType, invalidState } from './errors';
 import type { Front } from './front';
 import type { ViewConstructor } from './types';
-import { FIRST_SCOPE_MARK, LIVE, type View, markOf, setMark } from './view';
+import { FIRST_SCOPE_MARK, LIVE, type View } from './view';
 
 /** Marks wrap around long after their scopes have ended. */
 const MARK_MAX = 0x3fffffff;
@@ -88,10 +88,11 @@ export class Scope implements Disposable {
    */
   keep<V extends View>(view: V): V {
     if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
-    if (!this.#front().owns(view) || markOf(view) !== this.#mark) {
+    const front = this.#front();
+    if (!front.owns(view) || front.markOf(view) !== this.#mark) {
       throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
     }
-    setMark(view, LIVE);
+    front.setMark(view, LIVE);
     return view;
   }
 
@@ -116,7 +117,7 @@ export class Scope implements Disposable {
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
   adopt(view: View): boolean {
-    if (markOf(view) !== this.#mark) return false;
+    if (this.#host.front.markOf(view) !== this.#mark) return false;
     this.#views.push(view);
     return true;
   }

@@ -5,6 +5,9 @@
  * detach it (a transfer, a byte stream); then it is wrapped again, counted, and warned about once.
  */
 import { native } from './native';
+import { DETACHED_CHANNEL, report } from './reports';
+import type { DetachedReport } from './types';
+import { clearAll } from './view-makers';
 
 export const SLAB_BYTES = 64 * 1024;
 
@@ -15,25 +18,25 @@ export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
 /** UINT32_MAX: see hk_next_retirable. */
 const KEEP_BY_POLICY = 0xffffffff;
 
-let warned = false;
-
-function warnOnce(): void {
-  if (warned) return;
-  warned = true;
-  process.emitWarning(
-    'An ArrayBuffer of an arena was detached (transferred, or given to a byte stream); Buffers that ' +
+function reportDetached(arena: string, slab: number): void {
+  report(DETACHED_CHANNEL, { arena, slab } satisfies DetachedReport, {
+    code: 'HAKMEM_DETACHED_SLAB',
+    place: '',
+    text:
+      'An ArrayBuffer of an arena was detached (transferred, or given to a byte stream); Buffers that ' +
       'shared its slab have length 0 now. Give away copyOut(view) instead.',
-    { code: 'HAKMEM_DETACHED_SLAB' },
-  );
+  });
 }
 
 export class SlabTable {
   readonly #arena: number;
+  readonly #name: string;
   readonly #counters: Float64Array;
   readonly #buffers: (ArrayBuffer | undefined)[] = [];
 
-  constructor(arena: number, counters: Float64Array) {
+  constructor(arena: number, name: string, counters: Float64Array) {
     this.#arena = arena;
+    this.#name = name;
     this.#counters = counters;
   }
 
@@ -46,6 +49,13 @@ export class SlabTable {
   /** Forgets a slab's ArrayBuffer, which the native side has detached. */
   forget(slab: number): void {
     this.#buffers[slab] = undefined;
+  }
+
+  /** Zeroes the memory of every exposed slab but those listed. */
+  scrub(except: Uint32Array = new Uint32Array(0)): void {
+    this.#buffers.forEach((buffer, slab) => {
+      if (buffer !== undefined && !except.includes(slab)) clearAll(buffer);
+    });
   }
 
   /** Takes surplus empty slabs out of their classes, as the core's retire policy says. */
@@ -67,7 +77,7 @@ export class SlabTable {
   }
 
   #expose(slab: number): ArrayBuffer | undefined {
-    if (this.#buffers[slab] !== undefined) this.#noticeDetached();
+    if (this.#buffers[slab] !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
     if (typeof buffer === 'number') return undefined;
     while (this.#buffers.length <= slab) this.#buffers.push(undefined);
@@ -75,9 +85,9 @@ export class SlabTable {
     return buffer;
   }
 
-  #noticeDetached(): void {
+  #noticeDetached(slab: number): void {
     const cell = native.tables.counters.detachedSlabs;
     this.#counters[cell] = this.#counters[cell]! + 1;
-    warnOnce();
+    reportDetached(this.#name, slab);
   }
 }

@@ -22,6 +22,77 @@ export interface ArenaOptions {
    * @default 64 sizes from 8 to 65536, at most 12.5 % apart between 128 B and 8 KB
    */
   readonly sizeClasses?: readonly number[];
+  /**
+   * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
+   * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
+   * @default 'recycle'
+   */
+  readonly views?: 'recycle' | 'fresh';
+  /**
+   * Guards one allocation in `sampleRate` (1 or more) of up to 64 KB: it lives alone in memory of its own,
+   * which is filled with a pattern when it is freed, checked for late writes, and detached. What is found
+   * is reported on the channel `hakmem-arena:guard` and as a warning.
+   * @default no guard
+   */
+  readonly guard?: { readonly sampleRate: number };
+  /**
+   * Watches allocations: all, or one in `guard.sampleRate` (1000 without it). `arena.liveBlocks()` lists
+   * those that are live, with their stack; one whose view the garbage collector took without a free is
+   * reported on the channel `hakmem-arena:leak` and as a warning.
+   * @default 'off'
+   */
+  readonly leaks?: 'off' | 'sampled' | 'all';
+  /**
+   * 'gc': the block of such a view is freed. Needs `leaks: 'all'`. Keep the view itself then as long as
+   * its bytes are in use: a `subarray` of it does not count.
+   * @default 'never'
+   */
+  readonly reclaim?: 'never' | 'gc';
+  /**
+   * When memory is zeroed: 'alloc': where `alloc` and `allocTyped` ask for it; 'free': also whenever it
+   * is freed, so that nothing is left for a later reader.
+   * @default 'alloc'
+   */
+  readonly zero?: 'alloc' | 'free';
+}
+
+/** A live allocation that the arena watches; see `leaks`. */
+export interface LiveBlock {
+  /** Bytes, as requested. */
+  readonly size: number;
+  /** Milliseconds since it was allocated. */
+  readonly ageMs: number;
+  /** What `arena.tag` said. */
+  readonly tag: string | undefined;
+  /** Where it was allocated. */
+  readonly stack: string;
+}
+
+/** Message on the channel `hakmem-arena:leak`. */
+export interface LeakReport extends LiveBlock {
+  readonly arena: string;
+  /** true: its block was freed. */
+  readonly reclaimed: boolean;
+}
+
+/** Message on the channel `hakmem-arena:detached`: somebody detached the ArrayBuffer of a slab. */
+export interface DetachedReport {
+  readonly arena: string;
+  /** Number of the slab in its arena. */
+  readonly slab: number;
+}
+
+/** Message on the channel `hakmem-arena:guard`. */
+export interface GuardReport {
+  readonly arena: string;
+  readonly kind: 'late-write' | 'double-free';
+  /** Bytes, as requested. */
+  readonly size: number;
+  /** Of the first byte that was written late; -1 for a double free. */
+  readonly offset: number;
+  /** Stacks of the allocation and of the free. */
+  readonly allocatedAt: string;
+  readonly freedAt: string;
 }
 
 /** The typed arrays and DataView: constructors that {@link Arena.allocTyped} accepts. */

@@ -23,6 +23,11 @@ export function clearBuffer(buffer: Uint8Array): void {
   fillBytes(buffer, 0);
 }
 
+/** Zeroes a whole ArrayBuffer. */
+export function clearAll(buffer: ArrayBufferLike): void {
+  fillBytes(new Uint8Array(buffer), 0);
+}
+
 /** Zeroes any view. */
 export function clearView(view: View): void {
   fillBytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);

@@ -77,7 +77,7 @@ class Stamp extends Returner {
   }
 
   /** Moves a live view to another home. */
-  static setHome(view: View, home: Home): void {
+  static rehome(view: View, home: Home): void {
     (view as unknown as Stamp).#home = home;
   }
 
@@ -107,4 +107,4 @@ export function stamp<V extends View>(view: V, home: Home, ref: number, mark: nu
 
 /** Plain functions over the class's statics: they inline everywhere. */
 // eslint-disable-next-line @typescript-eslint/unbound-method -- statics that do not use `this`
-export const { homeOf, refOf, markOf, isLive, setHome, setMark, link, unlink } = Stamp;
+export const { homeOf, refOf, markOf, isLive, rehome, setMark, link, unlink } = Stamp;

@@ -33,14 +33,14 @@ const TS_LAYERS = [
   ['format', 'rates'],
   ['scope', 'ownership'],
   ['allocate'],
-  ['front*', 'custody'],
-  ['free-after'],
+  ['front*'],
+  ['free-after', 'guard', 'leaks', 'custody'],
   ['slabs'],
   ['view-makers'],
   ['view'],
   ['stats', 'heap-map', 'options'],
   ['snapshot'],
-  ['native'],
+  ['native', 'reports'],
   ['errors', 'types'],
 ];
 

@@ -139,6 +139,17 @@ napi_value Unpin(napi_env env, napi_callback_info info) {
   return Int32(env, 0);
 }
 
+// detach(arrayBuffer) -> 0: of an ArrayBuffer whose memory is V8's own.
+napi_value Detach(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  bool is_arraybuffer = false;
+  if (!arguments.ok() || napi_is_arraybuffer(env, arguments.value(0), &is_arraybuffer) != napi_ok ||
+      !is_arraybuffer || napi_detach_arraybuffer(env, arguments.value(0)) != napi_ok) {
+    return arguments.Refuse();
+  }
+  return Int32(env, 0);
+}
+
 } // namespace
 
 bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
@@ -183,6 +194,7 @@ napi_value DefineSlabs(napi_env env, napi_value exports) {
   Define(env, exports, "nextRetirable", NextRetirable);
   Define(env, exports, "retire", Retire);
   Define(env, exports, "unpin", Unpin);
+  Define(env, exports, "detach", Detach);
   return exports;
 }
 

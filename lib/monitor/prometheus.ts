@@ -3,7 +3,14 @@
  *
  * @packageDocumentation
  */
-import { Counter, type CounterConfiguration, Gauge, type Registry, register } from 'prom-client';
+import {
+  Counter,
+  type CounterConfiguration,
+  Gauge,
+  type Registry as AnyRegistry,
+  type RegistryContentType,
+  register,
+} from 'prom-client';
 import { invalidArgType, invalidArgValue } from '../errors';
 import { METRICS, type Metric } from './metrics';
 import { type HeapMetricsOptions, Sampler } from './sampler';
@@ -18,6 +25,8 @@ export interface PrometheusOptions extends HeapMetricsOptions {
    */
   readonly prefix?: string;
 }
+
+type Registry = AnyRegistry<RegistryContentType>;
 
 /** How the processes of a cluster are put together: a version and a switch cannot be added up. */
 const AGGREGATOR = { counter: 'sum', amount: 'sum', level: 'max' } as const;

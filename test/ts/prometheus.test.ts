@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { AggregatorRegistry, Registry } from 'prom-client';
+import { AggregatorRegistry, Registry, type RegistryContentType } from 'prom-client';
 import { Arena } from '../../lib/index';
 import { METRICS } from '../../lib/monitor/metrics';
 import { observeHeapStats } from '../../lib/monitor/otel';
@@ -29,12 +29,14 @@ interface Value {
   readonly value: number;
 }
 
-async function valuesOf(registry: Registry, name: string): Promise<readonly Value[]> {
+type Metrics = Registry<RegistryContentType>;
+
+async function valuesOf(registry: Metrics, name: string): Promise<readonly Value[]> {
   const metric = await registry.getSingleMetric(`hakmem_arena_${name}`)!.get();
   return metric.values;
 }
 
-async function allocsOf(registry: Registry, arena: string): Promise<number> {
+async function allocsOf(registry: Metrics, arena: string): Promise<number> {
   const values = await valuesOf(registry, 'allocations_total');
   return values
     .filter(({ labels }) => labels['arena'] === arena)

@@ -1,0 +1,95 @@
+/**
+ * Guard: memory of its own for sampled allocations, and the quarantine it goes through when freed.
+ *
+ * A block in quarantine is full of a pattern and still attached, because a write through a detached view
+ * is lost without a trace: a late write, of JavaScript or of an operation under way, changes the pattern.
+ * It is looked at twice: soon, so that the report is near the deed, and when it leaves; then it is
+ * detached, and nobody ever gets this memory.
+ */
+import { native } from './native';
+import { GUARD_CHANNEL, placeOf, report, textOf, type Trace } from './reports';
+import type { GuardReport } from './types';
+
+/** What freed memory is full of: odd, not zero, not text. */
+const PATTERN_BYTE = 0xdb;
+
+/** Blocks in quarantine, and how many frees later one is looked at for the first time. */
+const QUARANTINE_BLOCKS = 64;
+const FIRST_LOOK = 8;
+
+export interface GuardedBlock {
+  readonly arena: string;
+  readonly size: number;
+  readonly buffer: ArrayBuffer;
+  readonly allocatedAt: Trace;
+  freedAt: Trace | undefined;
+}
+
+let pattern = Buffer.alloc(4096, PATTERN_BYTE);
+
+export class Quarantine {
+  readonly #blocks: GuardedBlock[] = [];
+
+  /** Takes a block that was freed just now. */
+  add(block: GuardedBlock): void {
+    new Uint8Array(block.buffer).fill(PATTERN_BYTE);
+    const count = this.#blocks.push(block);
+    const young = this.#blocks[count - 1 - FIRST_LOOK];
+    if (young !== undefined) check(young);
+    if (count > QUARANTINE_BLOCKS) release(this.#blocks.shift()!);
+  }
+
+  /** Looks at all blocks for the last time. */
+  end(): void {
+    for (const block of this.#blocks.splice(0)) release(block);
+  }
+}
+
+/** Says that a block was freed again. */
+export function reportDoubleFree(block: GuardedBlock): void {
+  tell(block, 'double-free', -1);
+}
+
+/** Takes a block's memory away for ever. */
+export function discard(block: GuardedBlock): void {
+  if (block.buffer.byteLength !== 0) native.detach(block.buffer);
+}
+
+function release(block: GuardedBlock): void {
+  check(block);
+  discard(block);
+}
+
+function check(block: GuardedBlock): void {
+  const { buffer } = block;
+  const size = buffer.byteLength;
+  if (pattern.length < size) pattern = Buffer.alloc(size, PATTERN_BYTE);
+  if (pattern.compare(new Uint8Array(buffer), 0, size, 0, size) === 0) return;
+  const bytes = new Uint8Array(buffer);
+  tell(
+    block,
+    'late-write',
+    bytes.findIndex((byte) => byte !== PATTERN_BYTE),
+  );
+  bytes.fill(PATTERN_BYTE);
+}
+
+function tell(block: GuardedBlock, kind: GuardReport['kind'], offset: number): void {
+  const message: GuardReport = {
+    arena: block.arena,
+    kind,
+    size: block.size,
+    offset,
+    allocatedAt: textOf(block.allocatedAt),
+    freedAt: textOf(block.freedAt),
+  };
+  const what =
+    kind === 'double-free' ? 'was freed twice' : `was written to at byte ${offset} after its free`;
+  report(GUARD_CHANNEL, message, {
+    code: 'HAKMEM_GUARD',
+    place: `${kind} ${placeOf(message.allocatedAt)} ${placeOf(message.freedAt)}`,
+    text:
+      `A Buffer of ${message.size} bytes of arena "${block.arena}" ${what}.\n` +
+      `Allocated:\n${message.allocatedAt}\nFreed:\n${message.freedAt}`,
+  });
+}
