@@ -13,9 +13,9 @@ import type { GuardReport } from './types';
 /** What freed memory is full of: odd, not zero, not text. */
 const PATTERN_BYTE = 0xdb;
 
-/** Blocks in quarantine, and how many frees later one is looked at for the first time. */
+/** Blocks in quarantine, and how many frees of others later one is looked at for the first time. */
 const QUARANTINE_BLOCKS = 64;
-const FIRST_LOOK = 8;
+const FIRST_LOOK = 1;
 
 export interface GuardedBlock {
   readonly arena: string;

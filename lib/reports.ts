@@ -40,11 +40,9 @@ export interface Trace {
   readonly stack?: string;
 }
 
-/** The stack of whoever called the package. */
+/** The stack of whoever called the package; as many frames as Error.stackTraceLimit says. */
 export function takeTrace(): Trace {
-  const trace: Trace = {};
-  Error.captureStackTrace(trace, takeTrace);
-  return trace;
+  return new Error();
 }
 
 /** The frames of a trace outside this package's own code, one to a line. */
