@@ -165,6 +165,13 @@ const DETACHERS: readonly (readonly [string, (buffer: ArrayBuffer, view: Buffer)
     },
   ],
   [
+    'a read with a buffer of one`s own',
+    (_buffer, view) => {
+      const stream = new ReadableStream({ type: 'bytes' });
+      void stream.getReader({ mode: 'byob' }).read(view);
+    },
+  ],
+  [
     'ArrayBuffer.prototype.transfer',
     (buffer) => (buffer as ArrayBuffer & { transfer?: () => ArrayBuffer }).transfer?.(),
   ],
