@@ -12,6 +12,7 @@
  */
 import { type Keeper, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
+import { publishLimit } from './events';
 import { Bin, BinKind, BinTable, PAGE_BITS, PAGE_MASK } from './front-bin';
 import { SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
@@ -423,11 +424,9 @@ export class Front implements Keeper {
     const { name, text } = statusOf(result);
     const reason = name.endsWith('LIMIT') ? 'limit' : name.endsWith('TABLE') ? 'table' : 'os';
     const usedBytes = usedBytesOf(this.core.id);
-    return new OutOfMemoryError(reason, text, {
-      requestedBytes,
-      usedBytes,
-      maxBytes: this.#options.maxBytes,
-    });
+    const sizes = { requestedBytes, usedBytes, maxBytes: this.#options.maxBytes };
+    if (reason === 'limit') publishLimit(this.core.id, sizes);
+    return new OutOfMemoryError(reason, text, sizes);
   }
 }
 

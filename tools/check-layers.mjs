@@ -39,6 +39,7 @@ const TS_LAYERS = [
   ['view-makers'],
   ['view'],
   ['stats', 'heap-map', 'options'],
+  ['events'],
   ['snapshot'],
   ['native', 'reports'],
   ['errors', 'types'],
