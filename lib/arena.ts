@@ -23,6 +23,28 @@ function createCore(options: ResolvedOptions): NativeArena {
   throw new OutOfMemoryError('os', statusOf(core).text, numbers);
 }
 
+interface Parts {
+  readonly options: ResolvedOptions;
+  readonly core: NativeArena;
+  readonly front: Front;
+}
+
+/** What the base class has made for the arena that is being constructed; nothing is kept alive here. */
+let parts!: Parts;
+const NO_PARTS = {} as Parts;
+
+/**
+ * Makes the parts before the fields of an arena are defined, so that each field is written once, by its
+ * definition: then the engine takes it for a constant, and through it the front's.
+ */
+class ArenaBase {
+  constructor(options?: ArenaOptions) {
+    const resolved = resolveOptions(options);
+    const core = createCore(resolved);
+    parts = { options: resolved, core, front: makeFront(core, resolved) };
+  }
+}
+
 /**
  * Memory that you allocate from and free yourself, without the garbage collector.
  *
@@ -34,17 +56,16 @@ function createCore(options: ResolvedOptions): NativeArena {
  * const frame = arena.allocUnsafe(1500);
  * try { handle(frame); } finally { arena.free(frame); }
  */
-export class Arena implements Disposable {
+export class Arena extends ArenaBase implements Disposable {
   /** Name in statistics. */
-  readonly name: string;
+  readonly name: string = parts.core.name;
   /** Number of the arena in the process, from 1 on; the same as in statistics. */
-  readonly id: number;
-  readonly #options: ResolvedOptions;
-  readonly #core: NativeArena;
-  readonly #host: ScopeHost;
-  readonly #ownership: Ownership;
-  /** The same as #host.front, one step closer. */
-  #front: Front;
+  readonly id: number = parts.core.serial;
+  readonly #core = parts.core;
+  readonly #front = parts.front;
+  readonly #host: ScopeHost = { front: parts.front, scopes: new Set() };
+  readonly #ownership = new Ownership(parts.core, parts.options.zero === 'free');
+  readonly #scrubs = parts.options.zero === 'free';
   #destroyed = false;
 
   /**
@@ -54,13 +75,8 @@ export class Arena implements Disposable {
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} the operating system has no memory for an arena.
    */
   constructor(options?: ArenaOptions) {
-    this.#options = resolveOptions(options);
-    this.#core = createCore(this.#options);
-    this.name = this.#core.name;
-    this.id = this.#core.serial;
-    this.#front = makeFront(this.#core, this.#options);
-    this.#ownership = new Ownership(this.#core, this.#options.zero === 'free');
-    this.#host = { front: this.#front, scopes: new Set() };
+    super(options);
+    parts = NO_PARTS;
   }
 
   /** true after {@link Arena.destroy}. */
@@ -288,9 +304,8 @@ export class Arena implements Disposable {
   reset(): void {
     this.#assertAlive();
     const pinned = this.#pinAndScrub();
-    this.#front.end();
+    this.#front.clear();
     native.resetArena(this.#core.id, pinned);
-    this.#setFront(makeFront(this.#core, this.#options));
   }
 
   /**
@@ -317,9 +332,6 @@ export class Arena implements Disposable {
     const pinned = this.#pinAndScrub();
     this.#front.end();
     native.destroyArena(this.#core.id, pinned);
-    const ended = makeFront(this.#core, this.#options);
-    ended.end();
-    this.#setFront(ended);
   }
 
   /** The same as {@link Arena.destroy}, for `using`. */
@@ -409,13 +421,8 @@ export class Arena implements Disposable {
   /** Prepares for the end of all views: returns the slabs that stay for those that are retained. */
   #pinAndScrub(): Uint32Array | undefined {
     const pinned = this.#ownership.pin(this.#front);
-    if (this.#options.zero === 'free') this.#front.scrub(pinned);
+    if (this.#scrubs) this.#front.scrub(pinned);
     return pinned;
-  }
-
-  #setFront(front: Front): void {
-    this.#front = front;
-    this.#host.front = front;
   }
 
   #moved(view: View, size: number): Buffer {

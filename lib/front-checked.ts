@@ -163,7 +163,7 @@ export class CheckedFront extends Front {
     const standIn = new StandIn(this, real, mark, { isFresh, guarded, watched });
     const buffer = guarded?.buffer ?? (real.buffer as ArrayBuffer);
     const offset = guarded === undefined ? real.byteOffset : 0;
-    const view = stamp(maker.make(buffer, offset, size / maker.elementBytes), standIn, 0, mark);
+    const view = stamp(maker.make(buffer, offset, size / maker.elementBytes), standIn, 0);
     if (guarded !== undefined) this.#guarded.add(standIn);
     if (watched !== undefined) this.#detector.watch(view, standIn);
     return view;
@@ -222,12 +222,12 @@ export class CheckedFront extends Front {
     super.release();
   }
 
-  override end(): void {
+  override clear(): void {
     this.#quarantine.end();
     for (const standIn of this.#guarded) if (!standIn.isRetained) standIn.end();
     this.#guarded.clear();
     this.#detector.clear();
-    super.end();
+    super.clear();
   }
 
   // --- Watch --------------------------------------------------------------------------------------

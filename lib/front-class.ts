@@ -6,11 +6,10 @@
  * Invariants: caps of the bins <= budget; `top` <= refs.length; so the front holds at most
  *             budget + refs.length blocks of a class, whatever lengths it sees.
  */
-import type { Bin } from './front-bin';
-import type { Tallies } from './front-tallies';
+import type { BinTable } from './front-bins';
+import { EXACT_LENGTH_MAX, type Tallies } from './front-tallies';
 import { native } from './native';
 import type { SlabTable } from './slabs';
-import { LIVE, link, refOf, unlink, type View } from './view';
 
 /**
  * Bytes of views that the bins of a class may keep: at least the first figure, near a share of a
@@ -23,10 +22,18 @@ const BUDGET_BLOCKS_MIN = 4;
 const BUDGET_BLOCKS_MAX = 2048;
 const BUDGET_SHARE = 1 / 4;
 
-/** Blocks moved in one batch, at most; and kept without a view: this many batches. */
+/** Blocks moved in one batch, at most. */
 const BATCH_MAX = 64;
 const BATCH_START = 16;
-const BATCHES_KEPT = 2;
+
+/**
+ * Blocks kept without a view: what these bytes hold, within these numbers. Half of them go when it is too
+ * many. Not fewer, because a random walk of allocations and frees goes far, and then every step of it is a
+ * native call.
+ */
+const KEPT_BYTES = 1024 * 1024;
+const KEPT_MIN = 32;
+const KEPT_MAX = 2 * BATCH_MAX;
 
 /** Full bins seen before the class looks for caps that are not in demand any more. */
 const PRESSURE_PER_BUDGET = 4;
@@ -36,12 +43,27 @@ const RECENT_LENGTHS = 64;
 
 const exchange = new Int32Array(native.exchange);
 
+/** What a class needs of its front. */
+export interface ClassHost {
+  readonly arena: number;
+  readonly slabs: SlabTable;
+  readonly tallies: Tallies;
+  readonly bins: BinTable;
+  /** Ends a view that has just been taken out of its bin; returns its block. */
+  dropKept(id: number): number;
+}
+
+/** A bin that has a cap of this class. */
+interface Loan {
+  readonly bin: number;
+  /** Allocations when the class last looked: what did not move since is not in demand. */
+  seenAllocs: number;
+}
+
 export class SizeClass {
   readonly index: number;
   readonly stride: number;
-  readonly #arena: number;
-  readonly #slabs: SlabTable;
-  readonly #tallies: Tallies;
+  readonly #host: ClassHost;
   readonly #refs: Int32Array;
   #top = 0;
   #batch: number;
@@ -53,29 +75,25 @@ export class SizeClass {
   readonly #budgetMax: number;
   #lent = 0;
   #pressure = 0;
-  readonly #bins: Bin[] = [];
+  readonly #loans: Loan[] = [];
   readonly #recent = new Int32Array(RECENT_LENGTHS);
 
-  constructor(index: number, stride: number, arena: number, slabs: SlabTable, tallies: Tallies) {
+  constructor(index: number, stride: number, host: ClassHost) {
     this.index = index;
     this.stride = stride;
-    this.#arena = arena;
-    this.#slabs = slabs;
-    this.#tallies = tallies;
+    this.#host = host;
     this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride);
     this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride);
     this.#budget = this.#budgetMin;
     this.#batchMax = Math.min(Math.max(this.#budgetMin >> 1, 2), BATCH_MAX);
     this.#batch = Math.min(this.#batchMax, BATCH_START);
-    this.#refs = new Int32Array(this.#batchMax * BATCHES_KEPT);
+    const kept = Math.min(Math.max(Math.floor(KEPT_BYTES / stride), KEPT_MIN), KEPT_MAX);
+    this.#refs = new Int32Array(kept);
   }
 
-  /** Whether a length was asked for not long ago; remembers that it is now. */
-  hasSeen(length: number): boolean {
-    const at = length & (RECENT_LENGTHS - 1);
-    if (this.#recent[at] === length) return true;
-    this.#recent[at] = length;
-    return false;
+  /** true: the next block needs no native call. */
+  get hasBlock(): boolean {
+    return this.#top > 0;
   }
 
   /** A free block, from the stack or the core; or a negative status. */
@@ -89,45 +107,73 @@ export class SizeClass {
     this.#refs[this.#top++] = ref;
   }
 
-  /** Keeps a free view in its full bin by raising the bin's cap, if the budget allows. */
-  keepView(bin: Bin, view: View): boolean {
+  /** Keeps a free view in its bin; in a full one by raising the bin's cap, if the budget allows. */
+  keepView(bin: number, length: number, id: number): boolean {
+    const { bins } = this.#host;
+    if (bins.roomOf(bin) > 0) {
+      bins.push(bin, id);
+      return true;
+    }
     if (this.#lent >= this.#budget) {
       this.#press();
       return false;
     }
-    if (!this.#tallies.lendCell(bin)) return false;
-    if (bin.cap === 0) {
-      this.#bins.push(bin);
-      bin.seenAllocs = this.#tallies.allocs[bin.cell]!;
-    }
-    const more = Math.min(Math.max(bin.cap, 1), this.#budget - this.#lent);
-    bin.cap += more;
+    const cap = bins.capOf(bin);
+    if (cap === 0 && !this.#beginLoan(bin, length)) return false;
+    const more = Math.min(Math.max(cap, 1), this.#budget - this.#lent);
     this.#lent += more;
-    link(view, bin.head);
-    bin.head = view;
-    bin.count++;
+    bins.addCap(bin, more);
+    bins.push(bin, id);
     return true;
   }
 
   /** Gives everything to the core: views are dropped, blocks flushed. */
   releaseAll(): void {
-    for (const bin of this.#bins) this.#shrink(bin, 0);
-    this.#bins.length = 0;
+    for (const loan of this.#loans) this.#shrink(loan, 0);
+    this.#loans.length = 0;
     this.#flush(this.#top);
   }
 
-  /** Lets go of views and blocks, which the core takes back by itself, and settles the counters. */
+  /** Lets go of blocks, which the core takes back by itself, and settles the counters. */
   end(): void {
-    for (const bin of this.#bins) {
-      bin.head = null;
-      bin.count = bin.cap = 0;
-      this.#tallies.takeBackCell(bin);
+    for (const { bin } of this.#loans) this.#endLoan(bin);
+    this.#loans.length = this.#top = 0;
+  }
+
+  /** false: the length does not repeat, or there is no cell to count it in. */
+  #beginLoan(bin: number, length: number): boolean {
+    const { bins, tallies } = this.#host;
+    if (length > EXACT_LENGTH_MAX) {
+      if (!this.#hasSeen(length)) return false;
+      const cell = tallies.lendCell(length);
+      if (cell < 0) return false;
+      bins.setCell(bin, cell);
     }
-    this.#bins.length = this.#top = 0;
+    this.#loans.push({ bin, seenAllocs: tallies.allocsOf(bins.cellOf(bin)) });
+    return true;
+  }
+
+  #endLoan(bin: number): void {
+    const { bins, tallies } = this.#host;
+    const cell = bins.cellOf(bin);
+    if (cell <= EXACT_LENGTH_MAX) return;
+    tallies.takeBackCell(cell, this.index);
+    bins.setCell(bin, -1);
+  }
+
+  /**
+   * Whether a length was given back not long ago; remembers that it is now. Lengths that never come back
+   * must not push out those that do.
+   */
+  #hasSeen(length: number): boolean {
+    const at = length & (RECENT_LENGTHS - 1);
+    if (this.#recent[at] === length) return true;
+    this.#recent[at] = length;
+    return false;
   }
 
   #refill(): number {
-    const got = native.refill(this.#arena, this.index, this.#batch);
+    const got = native.refill(this.#host.arena, this.index, this.#batch);
     if (got <= 0) return got;
     this.#own(got);
     if (this.#batch < this.#batchMax) this.#batch = Math.min(this.#batch * 2, this.#batchMax);
@@ -143,7 +189,7 @@ export class SizeClass {
     this.#refs.copyWithin(0, count, this.#top);
     this.#top -= count;
     this.#own(-count);
-    if (native.flush(this.#arena, this.index, count) > 0) this.#slabs.retireSurplus();
+    if (native.flush(this.#host.arena, this.index, count) > 0) this.#host.slabs.retireSurplus();
   }
 
   #own(blocks: number): void {
@@ -152,32 +198,29 @@ export class SizeClass {
     this.#budget = Math.min(Math.max(share, this.#budgetMin), this.#budgetMax);
   }
 
-  #shrink(bin: Bin, cap: number): void {
-    while (bin.count > cap) {
-      const view = bin.head!;
-      bin.head = unlink(view, LIVE);
-      link(view, null);
-      bin.count--;
-      this.giveBlock(refOf(view));
-    }
-    this.#lent -= bin.cap - cap;
-    bin.cap = cap;
-    if (cap === 0) this.#tallies.takeBackCell(bin);
+  #shrink({ bin }: Loan, cap: number): void {
+    const { bins } = this.#host;
+    while (bins.countOf(bin) > cap) this.giveBlock(this.#host.dropKept(bins.pop(bin)));
+    const less = bins.capOf(bin) - cap;
+    this.#lent -= less;
+    bins.addCap(bin, -less);
+    if (cap === 0) this.#endLoan(bin);
   }
 
   /** Now and then, takes caps from bins whose length is not in demand any more. */
   #press(): void {
     if (++this.#pressure < this.#budget * PRESSURE_PER_BUDGET) return;
     this.#pressure = 0;
+    const { bins, tallies } = this.#host;
     let kept = 0;
-    for (const bin of this.#bins) {
-      const allocs = this.#tallies.allocs[bin.cell]!;
-      const demand = allocs - bin.seenAllocs;
-      bin.seenAllocs = allocs;
-      if (demand < bin.cap) this.#shrink(bin, demand);
-      if (bin.cap > 0) this.#bins[kept++] = bin;
+    for (const loan of this.#loans) {
+      const allocs = tallies.allocsOf(bins.cellOf(loan.bin));
+      const demand = allocs - loan.seenAllocs;
+      loan.seenAllocs = allocs;
+      if (demand < bins.capOf(loan.bin)) this.#shrink(loan, demand);
+      if (bins.capOf(loan.bin) > 0) this.#loans[kept++] = loan;
     }
-    this.#bins.length = kept;
+    this.#loans.length = kept;
   }
 }
 

@@ -4,7 +4,6 @@
  * A few freed blocks are kept, oldest out first, so that a service that needs 1 MB again and again
  * pays for a view and no system call.
  */
-import { Bin, BinKind } from './front-bin';
 import type { Tallies } from './front-tallies';
 import { native } from './native';
 import { REF_INDEX_BITS, SLAB_BYTES, type SlabTable } from './slabs';
@@ -22,25 +21,19 @@ interface KeptBlock {
 }
 
 export class LargeBlocks {
-  readonly #owner: object;
   readonly #arena: number;
   readonly #slabs: SlabTable;
   readonly #tallies: Tallies;
   /** Oldest first. */
   readonly #kept: KeptBlock[] = [];
+  /** Requested bytes of those that are live, by block. */
+  readonly #requested = new Map<number, number>();
   #keptBytes = 0;
 
-  constructor(owner: object, arena: number, slabs: SlabTable, tallies: Tallies) {
-    this.#owner = owner;
+  constructor(arena: number, slabs: SlabTable, tallies: Tallies) {
     this.#arena = arena;
     this.#slabs = slabs;
     this.#tallies = tallies;
-  }
-
-  /** A home for one view of `size` bytes. */
-  binFor(size: number): Bin {
-    const { runBin, hugeBin } = native.tables;
-    return new Bin(this.#owner, BinKind.Large, size, size <= RUN_SIZE_MAX ? runBin : hugeBin);
   }
 
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
@@ -61,6 +54,12 @@ export class LargeBlocks {
     while (this.#kept.length > KEEP_BLOCKS || this.#keptBytes > KEEP_BYTES) this.#releaseOldest();
   }
 
+  /** Forgets all blocks, which the core takes back by itself. */
+  clear(): void {
+    this.#kept.length = this.#keptBytes = 0;
+    this.#requested.clear();
+  }
+
   releaseAll(): void {
     while (this.#kept.length > 0) this.#releaseOldest();
   }
@@ -69,9 +68,22 @@ export class LargeBlocks {
     return this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)?.byteLength ?? 0;
   }
 
-  /** Adds to the bytes of live blocks. */
-  countBlock(bin: Bin, bytes: number): void {
-    this.#tallies.addLiveBlockBytes(bin.classIndex, bytes);
+  /** Counts a block that becomes live for `bytes` requested. */
+  countAlloc(ref: number, bytes: number): void {
+    const block = this.blockBytes(ref);
+    const classIndex = classFor(block);
+    this.#requested.set(ref, bytes);
+    this.#tallies.countAlloc(-1, classIndex, bytes);
+    this.#tallies.addLiveBlockBytes(classIndex, block);
+  }
+
+  countFree(ref: number): void {
+    const bytes = this.#requested.get(ref)!;
+    const block = this.blockBytes(ref);
+    const classIndex = classFor(block);
+    this.#requested.delete(ref);
+    this.#tallies.countFree(-1, classIndex, bytes);
+    this.#tallies.addLiveBlockBytes(classIndex, -block);
   }
 
   #releaseOldest(): void {
@@ -80,4 +92,10 @@ export class LargeBlocks {
     this.#slabs.forget(ref >>> REF_INDEX_BITS);
     native.largeFree(this.#arena, ref);
   }
+}
+
+/** The pseudo bin of a block: that of runs, or of mappings of their own. */
+function classFor(blockBytes: number): number {
+  const { runBin, hugeBin } = native.tables;
+  return blockBytes <= RUN_SIZE_MAX ? runBin : hugeBin;
 }

@@ -4,7 +4,6 @@
  * A block is counted by its requested length: in the cell of that length up to 1024 B; in a cell
  * lent to its bin while that bin recycles views; else by size class, with the bytes beside it.
  */
-import type { Bin } from './front-bin';
 import { native } from './native';
 
 const layout = native.tables.counters;
@@ -12,10 +11,12 @@ const layout = native.tables.counters;
 /** Lengths up to this one have a cell for ever. */
 export const EXACT_LENGTH_MAX = layout.cellBase - 1;
 
+/** How far the frees of a cell lie behind its allocations. */
+export const FREES = layout.frees - layout.allocs;
+
 export class Tallies {
-  /** Allocations and frees, by the same index. Hot: the front increments these itself. */
-  readonly allocs: Float64Array;
-  readonly frees: Float64Array;
+  /** Allocations by cell, and {@link FREES} behind them frees. Hot: the front increments these itself. */
+  readonly counts: Float64Array;
   readonly #cellLengths: Float64Array;
   readonly #liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
@@ -27,31 +28,35 @@ export class Tallies {
   constructor(counters: ArrayBuffer) {
     const part = (from: number, to: number): Float64Array =>
       new Float64Array(counters, from * 8, to - from);
-    this.allocs = part(layout.allocs, layout.frees);
-    this.frees = part(layout.frees, layout.cellLengths);
+    this.counts = part(layout.allocs, layout.cellLengths);
     this.#cellLengths = part(layout.cellLengths, layout.liveBytes);
     this.#liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.#liveBlockBytes = part(layout.liveBlockBytes, layout.pinnedBytes);
     this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
   }
 
-  /** Counts an allocation of a bin's length, outside the hot path. */
-  countAlloc(bin: Bin): void {
-    if (this.#hasCell(bin)) {
-      this.allocs[bin.cell >= 0 ? bin.cell : bin.length]!++;
+  /** Allocations counted in a cell. */
+  allocsOf(cell: number): number {
+    return this.counts[cell]!;
+  }
+
+  /** Counts an allocation, outside the hot path: in a cell, or by class where it is -1. */
+  countAlloc(cell: number, classIndex: number, bytes: number): void {
+    if (cell >= 0) {
+      this.counts[cell]!++;
     } else {
-      this.allocs[layout.binBase + bin.classIndex]!++;
-      this.#liveBytes[bin.classIndex]! += bin.length;
+      this.counts[layout.binBase + classIndex]!++;
+      this.#liveBytes[classIndex]! += bytes;
     }
   }
 
-  /** Counts a free of a bin's length, outside the hot path. */
-  countFree(bin: Bin): void {
-    if (this.#hasCell(bin)) {
-      this.frees[bin.cell >= 0 ? bin.cell : bin.length]!++;
+  /** Counts a free, in the same way. */
+  countFree(cell: number, classIndex: number, bytes: number): void {
+    if (cell >= 0) {
+      this.counts[cell + FREES]!++;
     } else {
-      this.frees[layout.binBase + bin.classIndex]!++;
-      this.#liveBytes[bin.classIndex]! -= bin.length;
+      this.counts[layout.binBase + classIndex + FREES]!++;
+      this.#liveBytes[classIndex]! -= bytes;
     }
   }
 
@@ -61,42 +66,30 @@ export class Tallies {
   }
 
   /**
-   * Lends a cell to a bin. false: all are lent. Views that are live now were counted by class and
-   * will be freed by cell: only sums over class and cells mean something.
+   * Lends a cell for a length beyond {@link EXACT_LENGTH_MAX}; -1: all are lent. Views that are live now
+   * were counted by class and will be freed by cell: only sums over class and cells mean something.
    */
-  lendCell(bin: Bin): boolean {
-    if (bin.cell >= 0) return true;
-    if (bin.length <= EXACT_LENGTH_MAX) {
-      bin.cell = bin.length;
-      return true;
-    }
+  lendCell(length: number): number {
     const cell = this.#freeCells.pop() ?? this.#nextCell;
-    if (cell >= layout.cellCount) return false;
+    if (cell >= layout.cellCount) return -1;
     if (cell === this.#nextCell) this.#nextCell++;
-    this.#cellLengths[cell] = bin.length;
-    bin.cell = layout.cellBase + cell;
-    return true;
+    this.#cellLengths[cell] = length;
+    return layout.cellBase + cell;
   }
 
-  /** Takes a bin's cell back and carries its counts over to its class. */
-  takeBackCell(bin: Bin): void {
-    if (bin.cell < layout.cellBase) return;
-    const cell = bin.cell - layout.cellBase;
-    const at = layout.binBase + bin.classIndex;
-    const allocs = this.allocs[bin.cell]!;
-    const frees = this.frees[bin.cell]!;
+  /** Takes a lent cell back and carries its counts over to the class. */
+  takeBackCell(cell: number, classIndex: number): void {
+    const at = layout.binBase + classIndex;
+    const lent = cell - layout.cellBase;
+    const allocs = this.counts[cell]!;
+    const frees = this.counts[cell + FREES]!;
     Atomics.add(this.#moves, 0, 1);
-    this.#cellLengths[cell] = 0;
-    this.allocs[bin.cell] = this.frees[bin.cell] = 0;
-    this.allocs[at]! += allocs;
-    this.frees[at]! += frees;
-    this.#liveBytes[bin.classIndex]! += (allocs - frees) * bin.length;
+    this.counts[cell] = this.counts[cell + FREES] = 0;
+    this.counts[at]! += allocs;
+    this.counts[at + FREES]! += frees;
+    this.#liveBytes[classIndex]! += (allocs - frees) * this.#cellLengths[lent]!;
+    this.#cellLengths[lent] = 0;
     Atomics.add(this.#moves, 0, 1);
-    this.#freeCells.push(cell);
-    bin.cell = -1;
-  }
-
-  #hasCell(bin: Bin): boolean {
-    return bin.cell >= 0 || (bin.length <= EXACT_LENGTH_MAX && !bin.foreign);
+    this.#freeCells.push(lent);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Front: the hot side of an arena. Views that exist already, binned by exact length.
+ * Front: the hot side of an arena. Views that exist already, binned by kind and exact length.
  *
  *   take(200) -> bin of 200 has a view: pop, mark, count                         (no native call)
  *             -> it has none: a free block of the class, a new view on it        (no native call)
@@ -8,36 +8,34 @@
  *             -> bin full: raise its cap, or drop the view and keep the block
  *             -> too many blocks: flush the older half to the core               (one for a batch)
  *
- * `take` and `give` are written to be inlined: no closures, no allocation, no try, one shape.
+ * `take` and `give` are written to be inlined: no closures, no allocation, no try, one shape; and they
+ * write integers only.
  */
 import { type Keeper, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
 import { publishLimit } from './events';
-import { Bin, BinKind, BinTable, PAGE_BITS, PAGE_MASK } from './front-bin';
-import { SizeClass } from './front-class';
+import * as bins from './front-bins';
+import { type ClassHost, SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
-import { EXACT_LENGTH_MAX, Tallies } from './front-tallies';
+import { Space } from './front-space';
+import * as tallies from './front-tallies';
+import { Kind, ViewTable } from './front-views';
 import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
 import { usedBytesOf } from './stats';
 import type { LiveBlock } from './types';
-import {
-  HELD,
-  type View,
-  homeOf,
-  isLive,
-  link,
-  markOf,
-  refOf,
-  setMark,
-  stamp,
-  unlink,
-} from './view';
+import { FastBuffer, HELD, type Home, type View, homeOf, idOf, stamp } from './view';
 import { type ViewMaker, bufferMaker } from './view-makers';
 
 /** Largest size served by a size class. */
 export const CLASS_SIZE_MAX = 64 * 1024;
+
+// Constants of other modules are loaded from those modules again and again; of this one they are not.
+const { HEAD, ROOM, CELL, PAGE_BITS } = bins;
+const { FREES } = tallies;
+const CLASS_STEP_BITS = 3;
+const MAX = CLASS_SIZE_MAX;
 
 const emptyBuffer = new ArrayBuffer(0);
 
@@ -47,74 +45,99 @@ export interface FrontOptions {
   readonly strides: readonly number[];
 }
 
-export class Front implements Keeper {
-  /** Keeps the core arena alive as long as any view leads here. */
-  readonly core: NativeArena;
-  readonly #options: FrontOptions;
-  readonly #slabs: SlabTable;
-  readonly #tallies: Tallies;
-  readonly #allocs: Float64Array;
-  readonly #frees: Float64Array;
-  readonly #buffers = new BinTable(CLASS_SIZE_MAX);
-  /** Tables of the other kinds of views. */
-  readonly #tables = new Map<ViewMaker, BinTable>();
-  readonly #pages: readonly (readonly Bin[])[];
-  readonly #classes: (SizeClass | undefined)[];
-  readonly #large: LargeBlocks;
-  readonly #empty: Bin;
-  #ended = false;
+/**
+ * Fields are declared only, and not of the `#` kind: those are written twice, by their definition and by
+ * the constructor, and the engine takes a field for a constant only when it is written once. No JavaScript
+ * outside this package can reach a front.
+ */
+export class Front implements Keeper, ClassHost {
+  declare readonly core: NativeArena;
+  declare readonly arena: number;
+  declare readonly slabs: SlabTable;
+  declare readonly tallies: tallies.Tallies;
+  declare readonly bins: bins.BinTable;
+  // Hot: parts of the tables, one step closer.
+  declare private readonly views: readonly View[];
+  declare private readonly counts: Float64Array;
+  declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
+  declare private ints: Int32Array;
+  /** Home of the views of this front since its last reset; keeps the core arena alive as long as they live. */
+  declare private home: Home;
+  private pages = 0;
+  // Cold.
+  declare private readonly options: FrontOptions;
+  private readonly space = new Space();
+  declare private readonly table: ViewTable;
+  declare private readonly classes: (SizeClass | undefined)[];
+  declare private readonly classBySize: Uint8Array;
+  declare private readonly large: LargeBlocks;
+  /** Home of the views that were dropped. */
+  declare private readonly dropped: Home;
+  private ended = false;
 
   constructor(core: NativeArena, options: FrontOptions) {
     this.core = core;
-    this.#options = options;
-    this.#tallies = new Tallies(core.counters);
-    this.#allocs = this.#tallies.allocs;
-    this.#frees = this.#tallies.frees;
-    this.#pages = this.#buffers.pages;
-    this.#slabs = new SlabTable(core.id, core.name, new Float64Array(core.counters));
-    this.#classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
-    this.#large = new LargeBlocks(this, core.id, this.#slabs, this.#tallies);
-    this.#empty = new Bin(this, BinKind.Empty, 0, -1);
+    this.arena = core.id;
+    this.options = options;
+    this.slabs = new SlabTable(core.id, core.name, new Float64Array(core.counters));
+    this.buffers = this.slabs.buffers;
+    this.tallies = new tallies.Tallies(core.counters);
+    this.counts = this.tallies.counts;
+    this.table = new ViewTable(this.space);
+    this.views = this.table.views;
+    this.bins = new bins.BinTable(this.space, CLASS_SIZE_MAX);
+    this.ints = this.space.ints;
+    this.classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
+    this.classBySize = classesBySize(options.strides);
+    this.large = new LargeBlocks(core.id, this.slabs, this.tallies);
+    this.dropped = { core };
+    this.home = { core };
   }
 
   get epoch(): object {
-    return this;
+    return this.home;
   }
 
   // --- Hot ----------------------------------------------------------------------------------------
 
   /** A live Buffer of `size` bytes with old contents; `mark` is LIVE or a scope's. */
   take(size: number, mark: number): Buffer {
-    if (typeof size === 'number' && size > 0 && size <= CLASS_SIZE_MAX) {
-      const bin = this.#pages[size >>> PAGE_BITS]![size & PAGE_MASK]!;
-      const view = bin.head;
-      if (bin.length === size && view !== null) {
-        bin.head = unlink(view, mark);
-        bin.count--;
-        if ((view as Buffer).length !== size)
-          return this.#replaceDetached(bin, view, bufferMaker, mark);
-        this.#allocs[bin.cell]!++;
-        return view as Buffer;
+    if (typeof size === 'number' && (size | 0) === size && size > 0 && size <= MAX) {
+      const ints = this.ints;
+      const bin = ints[this.pages + (size >>> PAGE_BITS)]! + bins.binInPage(size);
+      const id = ints[bin + HEAD]!;
+      if (id !== 0) {
+        const view = this.views[id >> 1] as Buffer;
+        // Not so when its slab was detached.
+        if (view.length === size) {
+          ints[bin + HEAD] = ints[id]!;
+          ints[id] = -mark;
+          ints[bin + ROOM]!++;
+          this.counts[ints[bin + CELL]!]!++;
+          return view;
+        }
       }
     }
-    return this.#takeSlow(size, mark);
+    return this.takeSlow(size, mark);
   }
 
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   give(view: View): void {
-    const bin = homeOf(view) as Bin | undefined;
-    if (bin?.owner !== this || !isLive(view)) {
-      this.#giveOther(view);
+    const id = idOf(view, this.home);
+    const ints = this.ints;
+    if (ints[id]! >= 0) {
+      this.giveOther(view);
       return;
     }
-    if (bin.count < bin.cap) {
-      this.#frees[bin.cell]!++;
-      link(view, bin.head);
-      bin.head = view;
-      bin.count++;
+    const bin = ints[id + 1]!;
+    const room = ints[bin + ROOM]!;
+    if (room !== 0) {
+      ints[bin + ROOM] = room - 1;
+      ints[id] = ints[bin + HEAD]!;
+      ints[bin + HEAD] = id;
+      this.counts[ints[bin + CELL]! + FREES]!++;
     } else {
-      link(view, null);
-      this.#giveSlow(bin, view);
+      this.giveSlow(id, view);
     }
   }
 
@@ -123,49 +146,62 @@ export class Front implements Keeper {
   /** A Buffer at a multiple of `alignment`, a power of two up to 4096. */
   takeAligned(size: number, alignment: number, mark: number): Buffer {
     validateSize(size);
-    if (this.#ended) throw this.refusal(undefined);
-    if (size === 0 || size > CLASS_SIZE_MAX) return this.#takeSlow(size, mark);
-    const { strides } = this.#options;
-    const natural = this.#classIndexFor(size);
+    if (this.ended) throw this.refusal(undefined);
+    if (size === 0 || size > CLASS_SIZE_MAX) return this.takeSlow(size, mark);
+    const { strides } = this.options;
+    const natural = this.classFor(size);
     let index = natural;
     while (strides[index]! % alignment !== 0) index++;
     if (index === natural) return this.take(size, mark);
-    return this.#fresh(this.#foreignBin(size, index), bufferMaker, mark);
+    return this.fresh(bufferMaker, size, index, mark);
   }
 
   /** A typed array or DataView of `bytes` bytes, at a multiple of its element size. */
   takeView<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
-    if (this.#ended) throw this.refusal(undefined);
-    if (bytes === 0) return this.#emptyView(maker, mark);
-    if (bytes > CLASS_SIZE_MAX) return this.#takeLarge(maker, bytes, mark);
-    const bin = this.#binIn(this.#tableOf(maker), bytes);
-    const view = bin.head as V | null;
-    if (view === null) return this.#fresh(bin, maker, mark);
-    bin.head = unlink(view, mark);
-    bin.count--;
-    if (isDetached(view)) return this.#replaceDetached(bin, view, maker, mark);
-    this.#allocs[bin.cell]!++;
-    return view;
+    if (bytes > 0 && bytes <= MAX) {
+      const ints = this.ints;
+      const bin =
+        ints[this.bins.pagesOf(maker.kind) + (bytes >>> PAGE_BITS)]! + bins.binInPage(bytes);
+      const id = ints[bin + HEAD]!;
+      if (id !== 0) {
+        const view = this.views[id >> 1] as V;
+        if (maker.isWhole(view, bytes)) {
+          ints[bin + HEAD] = ints[id]!;
+          ints[id] = -mark;
+          ints[bin + ROOM]!++;
+          this.counts[ints[bin + CELL]!]!++;
+          return view;
+        }
+      }
+    }
+    return this.takeViewSlow(maker, bytes, mark);
   }
 
   /** Whether the block of a live view suits `size` bytes: it fits, and not half of it is wasted. */
   canResize(view: View, size: number): boolean {
-    if (custodyOf(view) !== undefined) return false;
-    const bin = homeOf(view) as Bin;
-    if (bin.kind === BinKind.Empty || size === 0) return false;
-    if (bin.kind === BinKind.Large && size <= CLASS_SIZE_MAX) return false;
+    const id = idOf(view, this.home);
+    const kind = this.table.kindOf(id);
+    if (id === 0 || kind === Kind.Empty || size === 0) return false;
+    if (kind === Kind.Large && size <= CLASS_SIZE_MAX) return false;
     const bytes = this.blockBytes(view);
     return size <= bytes && size > bytes / 2;
   }
 
   /** A new Buffer of `size` bytes on the block of a live view, which ends without its block. */
   resizeInPlace(view: View, size: number): Buffer {
-    const bin = homeOf(view) as Bin;
-    const ref = refOf(view);
-    const next = this.#viewOn(this.#binLike(bin, size), ref, bufferMaker, markOf(view));
-    this.#countFree(bin, ref);
-    link(view, null);
-    return next;
+    const table = this.table;
+    const old = idOf(view, this.home);
+    const mark = table.markOf(old);
+    const ref = table.refOf(old);
+    if (table.kindOf(old) === Kind.Large) {
+      this.large.countFree(ref);
+      this.drop(old, view);
+      return this.viewOnLarge(bufferMaker, ref, size, mark);
+    }
+    const classIndex = table.classOf(old);
+    this.tallies.countFree(this.cellOf(table.binOf(old)), classIndex, table.bytesOf(old));
+    this.drop(old, view);
+    return this.viewOn(bufferMaker, ref, size, classIndex, mark);
   }
 
   // --- Questions ----------------------------------------------------------------------------------
@@ -174,16 +210,19 @@ export class Front implements Keeper {
   blockBytes(view: View): number {
     const custody = custodyOf(view);
     if (custody !== undefined) return custody.bytes;
-    const bin = homeOf(view) as Bin;
-    if (bin.kind === BinKind.Empty) return 0;
-    if (bin.kind === BinKind.Large) return this.#large.blockBytes(refOf(view));
-    return this.#options.strides[bin.classIndex]!;
+    const { table } = this;
+    const id = idOf(view, this.home);
+    const kind = table.kindOf(id);
+    if (kind === Kind.Empty) return 0;
+    if (kind === Kind.Large) return this.large.blockBytes(table.refOf(id));
+    return this.options.strides[table.classOf(id)]!;
   }
 
   /** The slab of a live view that is not in custody; -1: it has none. */
   slabOf(view: View): number {
-    const isEmpty = (homeOf(view) as Bin).kind === BinKind.Empty;
-    return isEmpty ? -1 : refOf(view) >>> REF_INDEX_BITS;
+    const id = idOf(view, this.home);
+    const isEmpty = this.table.kindOf(id) === Kind.Empty;
+    return isEmpty ? -1 : this.table.refOf(id) >>> REF_INDEX_BITS;
   }
 
   /** true: a live view of this front whose memory is still there. */
@@ -194,34 +233,30 @@ export class Front implements Keeper {
 
   /** The mark of a live view of this front; HELD for anything else. */
   markOf(view: View): number {
+    const id = idOf(view, this.home);
+    if (id !== 0) return this.table.markOf(id);
     const custody = custodyOf(view);
-    if (custody !== undefined) return custody.isOf(this) ? custody.mark : HELD;
-    return homeOf(view)?.owner === this ? markOf(view) : HELD;
+    return custody?.isOf(this) === true ? custody.mark : HELD;
   }
 
   /** Gives a live view to another owner. */
   setMark(view: View, mark: number): void {
     const custody = custodyOf(view);
-    if (custody === undefined) setMark(view, mark);
+    if (custody === undefined) this.table.setMark(idOf(view, this.home), mark);
     else custody.mark = mark;
-  }
-
-  /** true: a live view of this front with this mark. */
-  isMarked(view: View, mark: number): boolean {
-    return this.markOf(view) === mark;
   }
 
   /** Why `view` is not accepted where a live view of this arena is needed. */
   refusal(view: unknown): Error {
-    if (this.#ended) return new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+    if (this.ended) return new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
     if (!ArrayBuffer.isView(view)) {
       return invalidArgType('view', 'a Buffer, TypedArray or DataView of an arena', view);
     }
     const custody = custodyOf(view);
     if (custody?.isOf(this) === true && custody.isFreed) return custody.refusal();
-    const owner = (homeOf(view) as Bin | undefined)?.owner as Keeper | undefined;
-    if (owner?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    const free = owner === this && !isLive(view);
+    const home = homeOf(view);
+    if (home?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
+    const free = home === this.dropped || (home === this.home && this.markOf(view) === HELD);
     return new HakmemError(free ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
   }
 
@@ -240,191 +275,243 @@ export class Front implements Keeper {
 
   /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
   release(): void {
-    for (const sizeClass of this.#classes) sizeClass?.releaseAll();
-    this.#large.releaseAll();
-    this.#slabs.retireAll();
+    for (const sizeClass of this.classes) sizeClass?.releaseAll();
+    this.large.releaseAll();
+    this.slabs.retireAll();
   }
 
   /** Zeroes every slab but those listed. */
   scrub(except: Uint32Array | undefined): void {
-    this.#slabs.scrub(except);
+    this.slabs.scrub(except);
   }
 
-  /**
-   * Ends the front: it hands out nothing any more and refuses every view. Its counters are settled,
-   * so that another front of the same core can go on with them.
-   */
+  /** Forgets every view and block, when the core takes all of them back: all views are stale then. */
+  clear(): void {
+    for (const sizeClass of this.classes) sizeClass?.end();
+    this.classes.fill(undefined);
+    this.large.clear();
+    this.slabs.clear();
+    this.bins.clear();
+    this.table.clear();
+    this.space.clear();
+    this.home = { core: this.core };
+    this.pages = 0;
+  }
+
+  /** The same for ever: nothing is handed out any more, and every view refused. */
   end(): void {
-    for (const sizeClass of this.#classes) sizeClass?.end();
-    this.#classes.fill(undefined);
-    this.#buffers.clear();
-    this.#tables.clear();
-    this.#ended = true;
+    this.clear();
+    this.ended = true;
   }
 
   // --- Slow ---------------------------------------------------------------------------------------
 
-  #takeSlow(size: number, mark: number): Buffer {
+  private takeSlow(size: number, mark: number): Buffer {
     validateSize(size);
-    if (this.#ended) throw this.refusal(undefined);
-    if (size === 0) return this.#emptyView(bufferMaker, mark);
-    if (size > CLASS_SIZE_MAX) return this.#takeLarge(bufferMaker, size, mark);
-    const bin = this.#buffers.find(size) ?? this.#newBin(size);
-    return this.#fresh(bin, bufferMaker, mark);
+    return this.takeFresh(size, mark) ?? this.takeViewSlow(bufferMaker, size, mark);
   }
 
-  /** The bin's view is dead, its block is not. */
-  #replaceDetached<V extends View>(bin: Bin, dead: View, maker: ViewMaker<V>, mark: number): V {
-    link(dead, null);
-    this.#classAt(bin.classIndex).giveBlock(refOf(dead));
-    return this.#fresh(bin, maker, mark);
+  /**
+   * A new Buffer on a block that is at hand, in one straight run, because lengths that do not repeat come
+   * here every time. undefined: it is not that simple.
+   */
+  private takeFresh(size: number, mark: number): Buffer | undefined {
+    if (size === 0 || size > MAX) return undefined;
+    const page = this.ints[this.pages + (size >>> PAGE_BITS)]!;
+    const bin = page + bins.binInPage(size);
+    const classIndex = this.classFor(size);
+    const sizeClass = this.classes[classIndex];
+    if (page === 0 || this.ints[bin + HEAD] !== 0 || !sizeClass?.hasBlock) return undefined;
+    const ref = sizeClass.takeBlock();
+    const view = this.makeBuffer(ref, sizeClass.stride, size);
+    if (view === undefined) {
+      sizeClass.giveBlock(ref);
+      return undefined;
+    }
+    this.tallies.countAlloc(this.ints[bin + CELL]!, classIndex, size);
+    const id = this.table.add(Kind.Class, classIndex, ref, size, bin, mark);
+    this.noticeGrowth();
+    return stamp(view, this.home, id);
+  }
+
+  /** undefined: the slab is not exposed, or was detached. */
+  private makeBuffer(ref: number, stride: number, size: number): Buffer | undefined {
+    const buffer = this.buffers[ref >>> REF_INDEX_BITS];
+    if (buffer === undefined) return undefined;
+    try {
+      return new FastBuffer(buffer, (ref & REF_INDEX_MASK) * stride, size);
+    } catch {
+      return undefined; // to be told so costs nothing, to ask every time would
+    }
+  }
+
+  private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
+    if (this.ended) throw this.refusal(undefined);
+    if (bytes === 0) return this.emptyView(maker, mark);
+    if (bytes > CLASS_SIZE_MAX) return this.takeLarge(maker, bytes, mark);
+    const classIndex = this.classFor(bytes);
+    const bin = this.binFor(maker, bytes);
+    // A view that is there in spite of all has lost its slab, but not its block.
+    if (this.ints[bin + HEAD] !== 0) {
+      this.classAt(classIndex).giveBlock(this.dropKept(this.bins.pop(bin)));
+    }
+    return this.fresh(maker, bytes, classIndex, mark);
   }
 
   /** Takes back a view that is not, or not plainly, a live one of this front. */
-  #giveOther(view: View): void {
+  private giveOther(view: View): void {
     const custody = custodyOf(view);
     if (custody?.isOf(this) !== true) throw this.refusal(view);
     if (custody.isFreed) throw custody.refuseFree();
     custody.give(view);
   }
 
-  #giveSlow(bin: Bin, view: View): void {
-    if (bin.kind === BinKind.Empty) return;
-    const ref = refOf(view);
-    this.#countFree(bin, ref);
-    if (bin.kind === BinKind.Large) {
-      this.#large.giveBlock(ref);
-      return;
+  private giveSlow(id: number, view: View): void {
+    const { table } = this;
+    const kind = table.kindOf(id);
+    if (kind === Kind.Class) {
+      const bin = table.binOf(id);
+      const bytes = table.bytesOf(id);
+      const classIndex = table.classOf(id);
+      this.tallies.countFree(this.cellOf(bin), classIndex, bytes);
+      const sizeClass = this.classAt(classIndex);
+      if (bin !== 0 && sizeClass.keepView(bin, bytes, id)) table.keep(id, view);
+      else sizeClass.giveBlock(this.drop(id, view));
+    } else {
+      const ref = this.drop(id, view);
+      if (kind === Kind.Empty) return;
+      this.large.countFree(ref);
+      this.large.giveBlock(ref);
     }
-    const sizeClass = this.#classAt(bin.classIndex);
-    if (bin.retired || !sizeClass.keepView(bin, view)) sizeClass.giveBlock(ref);
   }
 
-  /** A new view on a free block of the bin's class. */
-  #fresh<V extends View>(bin: Bin, maker: ViewMaker<V>, mark: number): V {
-    const sizeClass = this.#classAt(bin.classIndex);
+  private cellOf(bin: number): number {
+    return bin === 0 ? -1 : this.ints[bin + CELL]!;
+  }
+
+  /** Ends a view; its block is the caller's. */
+  private drop(id: number, view: View): number {
+    return this.table.remove(id, view, this.dropped);
+  }
+
+  dropKept(id: number): number {
+    return this.drop(id, this.views[id >> 1]!);
+  }
+
+  /** A new view on a free block of a class. */
+  private fresh<V extends View>(
+    maker: ViewMaker<V>,
+    bytes: number,
+    classIndex: number,
+    mark: number,
+  ): V {
+    const sizeClass = this.classAt(classIndex);
     let ref = sizeClass.takeBlock();
     if (ref < 0) {
       this.release();
       ref = sizeClass.takeBlock();
-      if (ref < 0) throw this.#outOfMemory(ref, bin.length);
+      if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
-    return this.#viewOn(bin, ref, maker, mark);
+    return this.viewOn(maker, ref, bytes, classIndex, mark);
   }
 
-  #takeLarge<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
-    let ref = this.#large.takeBlock(bytes);
+  private takeLarge<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
+    let ref = this.large.takeBlock(bytes);
     if (ref < 0) {
       this.release();
-      ref = this.#large.takeBlock(bytes);
-      if (ref < 0) throw this.#outOfMemory(ref, bytes);
+      ref = this.large.takeBlock(bytes);
+      if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
-    return this.#viewOn(this.#large.binFor(bytes), ref, maker, mark);
+    return this.viewOnLarge(maker, ref, bytes, mark);
   }
 
-  /** Makes and counts the view; a block that cannot be shown goes back. */
-  #viewOn<V extends View>(bin: Bin, ref: number, maker: ViewMaker<V>, mark: number): V {
-    const buffer = this.#slabs.bufferOf(ref >>> REF_INDEX_BITS);
-    if (buffer === undefined) {
-      this.#giveBlock(bin, ref);
-      throw this.#outOfMemory(OUT_OF_MEMORY_OS, bin.length);
+  /** Makes and counts a view on a block of a class; a block that cannot be shown goes back. */
+  private viewOn<V extends View>(
+    maker: ViewMaker<V>,
+    ref: number,
+    bytes: number,
+    classIndex: number,
+    mark: number,
+  ): V {
+    const offset = (ref & REF_INDEX_MASK) * this.options.strides[classIndex]!;
+    const view = this.makeView(maker, ref, offset, bytes);
+    if (view === undefined) {
+      this.classAt(classIndex).giveBlock(ref);
+      throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
-    const stride = bin.kind === BinKind.Large ? 0 : this.#options.strides[bin.classIndex]!;
-    const view = maker.make(
-      buffer,
-      (ref & REF_INDEX_MASK) * stride,
-      bin.length / maker.elementBytes,
-    );
-    this.#tallies.countAlloc(bin);
-    if (bin.kind === BinKind.Large) this.#large.countBlock(bin, buffer.byteLength);
-    return stamp(view, bin, ref, mark);
+    // On a block of another class (aligned, resized) it counts by class and is not kept.
+    const bin = this.classFor(bytes) === classIndex ? this.binFor(maker, bytes) : 0;
+    this.tallies.countAlloc(this.cellOf(bin), classIndex, bytes);
+    const id = this.table.add(Kind.Class, classIndex, ref, bytes, bin, mark);
+    this.noticeGrowth();
+    return stamp(view, this.home, id);
   }
 
-  #emptyView<V extends View>(maker: ViewMaker<V>, mark: number): V {
-    return stamp(maker.make(emptyBuffer, 0, 0), this.#empty, 0, mark);
+  /** The same on a run or huge mapping. */
+  private viewOnLarge<V extends View>(
+    maker: ViewMaker<V>,
+    ref: number,
+    bytes: number,
+    mark: number,
+  ): V {
+    const view = this.makeView(maker, ref, 0, bytes);
+    if (view === undefined) {
+      this.large.giveBlock(ref);
+      throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
+    }
+    this.large.countAlloc(ref, bytes);
+    const id = this.table.add(Kind.Large, 0, ref, 0, 0, mark);
+    this.noticeGrowth();
+    return stamp(view, this.home, id);
   }
 
-  #giveBlock(bin: Bin, ref: number): void {
-    if (bin.kind === BinKind.Large) this.#large.giveBlock(ref);
-    else this.#classAt(bin.classIndex).giveBlock(ref);
+  private emptyView<V extends View>(maker: ViewMaker<V>, mark: number): V {
+    const id = this.table.add(Kind.Empty, 0, 0, 0, 0, mark);
+    this.noticeGrowth();
+    return stamp(maker.make(emptyBuffer, 0, 0), this.home, id);
   }
 
-  #countFree(bin: Bin, ref: number): void {
-    this.#tallies.countFree(bin);
-    if (bin.kind === BinKind.Large) this.#large.countBlock(bin, -this.#large.blockBytes(ref));
+  /** undefined: the engine has no memory to expose the slab. */
+  private makeView<V extends View>(
+    maker: ViewMaker<V>,
+    ref: number,
+    offset: number,
+    bytes: number,
+  ): V | undefined {
+    const buffer = this.slabs.bufferOf(ref >>> REF_INDEX_BITS);
+    if (buffer === undefined) return undefined;
+    return maker.make(buffer, offset, bytes / maker.elementBytes);
   }
 
   // --- Finding classes and bins -------------------------------------------------------------------
 
-  #classAt(index: number): SizeClass {
-    return (this.#classes[index] ??= new SizeClass(
-      index,
-      this.#options.strides[index]!,
-      this.core.id,
-      this.#slabs,
-      this.#tallies,
-    ));
+  private classAt(index: number): SizeClass {
+    return (this.classes[index] ??= new SizeClass(index, this.options.strides[index]!, this));
   }
 
-  /** The smallest class that holds `size` bytes (1 .. 64 KB). */
-  #classIndexFor(size: number): number {
-    const { strides } = this.#options;
-    let low = 0;
-    let high = strides.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (strides[middle]! < size) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** The smallest class that holds `bytes` (1 .. 64 KB). */
+  private classFor(bytes: number): number {
+    return this.classBySize[(bytes + 7) >>> CLASS_STEP_BITS]!;
   }
 
-  #binIn(table: BinTable, size: number): Bin {
-    return (
-      table.find(size) ?? table.add(new Bin(this, BinKind.Class, size, this.#classIndexFor(size)))
-    );
-  }
-
-  /**
-   * A bin for a length that has none: to stay if the length repeats, else for one view only, because
-   * lengths that never come back must not push out those that do.
-   */
-  #newBin(size: number): Bin {
-    const classIndex = this.#classIndexFor(size);
-    const bin = new Bin(this, BinKind.Class, size, classIndex);
-    if (size <= EXACT_LENGTH_MAX || this.#classAt(classIndex).hasSeen(size)) {
-      return this.#buffers.add(bin);
-    }
-    bin.retired = true;
+  private binFor(maker: ViewMaker, bytes: number): number {
+    const bin = this.bins.find(maker.kind, bytes);
+    this.noticeGrowth();
     return bin;
   }
 
-  /** A home for one view on a block that is not of the length's own class. */
-  #foreignBin(size: number, classIndex: number): Bin {
-    const bin = new Bin(this, BinKind.Class, size, classIndex);
-    bin.foreign = bin.retired = true;
-    return bin;
+  /** Written only when it changes: the engine treats it as a constant until then. */
+  private noticeGrowth(): void {
+    const pages = this.bins.pagesOf(bufferMaker.kind);
+    if (this.pages !== pages) this.pages = pages;
+    if (this.ints !== this.space.ints) this.ints = this.space.ints;
   }
 
-  /** A home for a Buffer of `size` bytes on a block like those of `bin`. */
-  #binLike(bin: Bin, size: number): Bin {
-    if (bin.kind === BinKind.Large) return new Bin(this, BinKind.Large, size, bin.classIndex);
-    return this.#classIndexFor(size) === bin.classIndex
-      ? this.#binIn(this.#buffers, size)
-      : this.#foreignBin(size, bin.classIndex);
-  }
-
-  #tableOf(maker: ViewMaker): BinTable {
-    let table = this.#tables.get(maker);
-    if (table === undefined) this.#tables.set(maker, (table = new BinTable(CLASS_SIZE_MAX)));
-    return table;
-  }
-
-  #outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
+  private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
     const reason = name.endsWith('LIMIT') ? 'limit' : name.endsWith('TABLE') ? 'table' : 'os';
     const usedBytes = usedBytesOf(this.core.id);
-    const sizes = { requestedBytes, usedBytes, maxBytes: this.#options.maxBytes };
+    const sizes = { requestedBytes, usedBytes, maxBytes: this.options.maxBytes };
     if (reason === 'limit') publishLimit(this.core.id, sizes);
     return new OutOfMemoryError(reason, text, sizes);
   }
@@ -432,4 +519,21 @@ export class Front implements Keeper {
 
 function isDetached(view: View): boolean {
   return view.buffer.byteLength === 0;
+}
+
+const lookups = new WeakMap<readonly number[], Uint8Array>();
+
+/** Class by (size + 7) / 8; made once for each list of strides. */
+function classesBySize(strides: readonly number[]): Uint8Array {
+  let lookup = lookups.get(strides);
+  if (lookup === undefined) {
+    lookup = new Uint8Array((CLASS_SIZE_MAX >> CLASS_STEP_BITS) + 1);
+    let index = 0;
+    for (let i = 0; i < lookup.length; i++) {
+      if (i << CLASS_STEP_BITS > strides[index]!) index++;
+      lookup[i] = index;
+    }
+    lookups.set(strides, lookup);
+  }
+  return lookup;
 }

@@ -19,9 +19,9 @@ function nextMark(): number {
   return lastMark;
 }
 
-/** What a scope needs of its arena. The front changes when the arena is reset. */
+/** What a scope needs of its arena. */
 export interface ScopeHost {
-  front: Front;
+  readonly front: Front;
   readonly scopes: Set<Scope>;
 }
 
@@ -105,7 +105,7 @@ export class Scope implements Disposable {
     const views = this.#views;
     for (let i = 0; i < views.length; i++) {
       const view = views[i]!;
-      if (front.isMarked(view, this.#mark)) front.give(view);
+      if (front.markOf(view) === this.#mark) front.give(view);
     }
     views.length = 0;
   }

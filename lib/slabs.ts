@@ -32,7 +32,8 @@ export class SlabTable {
   readonly #arena: number;
   readonly #name: string;
   readonly #counters: Float64Array;
-  readonly #buffers: (ArrayBuffer | undefined)[] = [];
+  /** By slab number; undefined: not exposed. It may have been detached. */
+  readonly buffers: (ArrayBuffer | undefined)[] = [];
 
   constructor(arena: number, name: string, counters: Float64Array) {
     this.#arena = arena;
@@ -42,20 +43,25 @@ export class SlabTable {
 
   /** The ArrayBuffer of a slab in use; undefined when the engine has no memory for one. */
   bufferOf(slab: number): ArrayBuffer | undefined {
-    const buffer = this.#buffers[slab];
+    const buffer = this.buffers[slab];
     return buffer !== undefined && buffer.byteLength !== 0 ? buffer : this.#expose(slab);
   }
 
   /** Forgets a slab's ArrayBuffer, which the native side has detached. */
   forget(slab: number): void {
-    this.#buffers[slab] = undefined;
+    this.buffers[slab] = undefined;
   }
 
   /** Zeroes the memory of every exposed slab but those listed. */
   scrub(except: Uint32Array = new Uint32Array(0)): void {
-    this.#buffers.forEach((buffer, slab) => {
+    this.buffers.forEach((buffer, slab) => {
       if (buffer !== undefined && !except.includes(slab)) clearAll(buffer);
     });
+  }
+
+  /** Forgets all, when the native side has detached every one. */
+  clear(): void {
+    this.buffers.length = 0;
   }
 
   /** Takes surplus empty slabs out of their classes, as the core's retire policy says. */
@@ -77,11 +83,11 @@ export class SlabTable {
   }
 
   #expose(slab: number): ArrayBuffer | undefined {
-    if (this.#buffers[slab] !== undefined) this.#noticeDetached(slab);
+    if (this.buffers[slab] !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
     if (typeof buffer === 'number') return undefined;
-    while (this.#buffers.length <= slab) this.#buffers.push(undefined);
-    this.#buffers[slab] = buffer;
+    while (this.buffers.length <= slab) this.buffers.push(undefined);
+    this.buffers[slab] = buffer;
     return buffer;
   }
 

@@ -6,10 +6,14 @@ import type { ViewConstructor } from './types';
 import { FastBuffer, type View } from './view';
 
 export interface ViewMaker<V extends View = View> {
+  /** Number of the kind, from 0 on. */
+  readonly kind: number;
   /** Bytes of one element. */
   readonly elementBytes: number;
   /** Makes a view of `length` elements at a byte offset. */
   readonly make: (buffer: ArrayBuffer, offset: number, length: number) => V;
+  /** false: the memory of a view of `bytes` bytes, more than 0, was detached. */
+  readonly isWhole: (view: View, bytes: number) => boolean;
 }
 
 /** Uint8Array's own fill: that of Buffer checks its arguments first. */
@@ -34,8 +38,10 @@ export function clearView(view: View): void {
 }
 
 export const bufferMaker: ViewMaker<Buffer> = {
+  kind: 0,
   elementBytes: 1,
   make: (buffer, offset, length) => new FastBuffer(buffer, offset, length),
+  isWhole: (view, bytes) => view.byteLength === bytes,
 };
 
 type AnyConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => View;
@@ -55,11 +61,19 @@ const CONSTRUCTORS: readonly ViewConstructor[] = [
   DataView,
 ];
 
+let lastKind = bufferMaker.kind;
+
 function makerOf(constructor: unknown): ViewMaker {
   const Constructor = constructor as AnyConstructor & { BYTES_PER_ELEMENT?: number };
   return {
+    kind: ++lastKind,
     elementBytes: Constructor.BYTES_PER_ELEMENT ?? 1,
     make: (buffer, offset, length) => new Constructor(buffer, offset, length),
+    // A detached DataView throws when it is asked for its length.
+    isWhole:
+      constructor === DataView
+        ? (view) => view.buffer.byteLength !== 0
+        : (view, bytes) => view.byteLength === bytes,
   };
 }
 

@@ -1,25 +1,25 @@
 /**
  * View: real core Buffers that carry a private stamp.
  *
- * The stamp is three private fields put on an existing object by the return-override trick: a base
- * class whose constructor returns its argument makes the derived class add its fields to that object.
- * Nobody outside this file can see or change them, the prototype stays exactly Buffer.prototype, and
+ * The stamp is two private fields put on an existing object by the return-override trick: a base class
+ * whose constructor returns its argument makes the derived class add its fields to that object. Nobody
+ * outside this file can see or change them, the prototype stays exactly Buffer.prototype, and
  * `subarray` results carry no stamp.
  *
- *   home   the bin the view belongs to; its `owner` is the front of the arena, or a custody (see there)
- *   ref    the block: slab number x 8192 + block index
- *   link   a number while the view is live: LIVE, the mark of the scope that owns it, or HELD. While it
- *          is free: the next free view of its bin, or null
+ *   home   where the view belongs: its front since that was reset last; or a custody (see there); or
+ *          nowhere, once the front has dropped the view
+ *   id     its number in the front's table of views, where everything else about it is
  *
- * One field for mark and list, because a fourth field would make every stamp half as large again.
+ * Whether a view is live is not in the stamp but in that table, which is made of integers: writing an
+ * object into an object costs the engine a write barrier, writing an integer costs nothing.
  */
 
 /** Anything an arena hands out. */
 export type View = Uint8Array | ArrayBufferView;
 
-/** What a stamp points home to. */
+/** What a stamp points home to. `core` is the same for all homes in one arena. */
 export interface Home {
-  readonly owner: object;
+  readonly core: object;
 }
 
 /**
@@ -46,65 +46,48 @@ class Returner {
 
 class Stamp extends Returner {
   #home: Home;
-  readonly #ref: number;
-  #link: number | View | null;
+  readonly #id: number;
 
-  constructor(view: object, home: Home, ref: number, mark: number) {
+  constructor(view: object, home: Home, id: number) {
     super(view);
     this.#home = home;
-    this.#ref = ref;
-    this.#link = mark;
+    this.#id = id;
   }
 
-  /** The view's home, or undefined for anything without a stamp. */
+  static idOf(value: unknown, home: Home): number {
+    if (typeof value !== 'object' || value === null || !(#home in value)) return 0;
+    return value.#home === home ? value.#id : 0;
+  }
+
   static homeOf(value: unknown): Home | undefined {
     if (typeof value !== 'object' || value === null || !(#home in value)) return undefined;
     return value.#home;
   }
 
-  static refOf(view: View): number {
-    return (view as unknown as Stamp).#ref;
-  }
-
-  /** The mark of a stamped view, or {@link HELD} when it is free. */
-  static markOf(view: View): number {
-    const link = (view as unknown as Stamp).#link;
-    return typeof link === 'number' ? link : HELD;
-  }
-
-  static isLive(view: View): boolean {
-    return typeof (view as unknown as Stamp).#link === 'number';
-  }
-
-  /** Moves a live view to another home. */
   static rehome(view: View, home: Home): void {
     (view as unknown as Stamp).#home = home;
   }
-
-  /** Gives a live view to another owner. */
-  static setMark(view: View, mark: number): void {
-    (view as unknown as Stamp).#link = mark;
-  }
-
-  /** Makes a view free, before `next` in the list of its bin. */
-  static link(view: View, next: View | null): void {
-    (view as unknown as Stamp).#link = next;
-  }
-
-  /** Makes a free view live and returns the one behind it. */
-  static unlink(view: View, mark: number): View | null {
-    const next = (view as unknown as Stamp).#link;
-    (view as unknown as Stamp).#link = mark;
-    return next as View | null;
-  }
 }
 
-/** Stamps a view as the block `ref` of `home`. */
-export function stamp<V extends View>(view: V, home: Home, ref: number, mark: number): V {
-  new Stamp(view, home, ref, mark);
+/** Stamps a view as number `id` of `home`. */
+export function stamp<V extends View>(view: V, home: Home, id: number): V {
+  new Stamp(view, home, id);
   return view;
 }
 
-/** Plain functions over the class's statics: they inline everywhere. */
-// eslint-disable-next-line @typescript-eslint/unbound-method -- statics that do not use `this`
-export const { homeOf, refOf, markOf, isLive, rehome, setMark, link, unlink } = Stamp;
+// Functions that are exported by declaration are constants to the engine; `export const` is not.
+
+/** The number of a view at its home, or 0 for anything that is not at home there. */
+export function idOf(value: unknown, home: Home): number {
+  return Stamp.idOf(value, home);
+}
+
+/** The view's home, or undefined for anything without a stamp. */
+export function homeOf(value: unknown): Home | undefined {
+  return Stamp.homeOf(value);
+}
+
+/** Moves a view to another home. */
+export function rehome(view: View, home: Home): void {
+  Stamp.rehome(view, home);
+}
