@@ -25,11 +25,13 @@ const LEAK_SAMPLE_RATE = 1000;
 const GUARD_SIZE_MAX = 64 * 1024;
 
 /**
- * A guarded allocation costs about 10 us, most of it for its two stacks. Where one in so many or fewer is
- * asked for, two of them are at least so many milliseconds apart, so that a hot loop does not feel them.
+ * A guarded allocation costs 10 us and more, most of it for its two stacks. Where one in so many or fewer
+ * is asked for, samples that follow another within so many milliseconds are passed over, so that a hot loop
+ * does not feel them; but not more than so many in a row.
  */
 const SPARSE_RATE = 100;
-const SPARSE_INTERVAL_MS = 1;
+const SPARSE_INTERVAL_MS = 5;
+const SPARSE_PASSED_MAX = 39;
 
 /** Alignment of the engine's own memory. */
 const OWN_ALIGNMENT = 8;
@@ -105,6 +107,7 @@ export class CheckedFront extends Front {
   #samples = 1;
   /** Milliseconds of performance.now(). */
   #nextGuardAt = 0;
+  #passed = 0;
   /** Of the allocation under way. */
   #alignment = 1;
   readonly #quarantine = new Quarantine();
@@ -179,7 +182,8 @@ export class CheckedFront extends Front {
     if (!this.#guards || size > GUARD_SIZE_MAX || this.#alignment > OWN_ALIGNMENT) return false;
     if (this.#sampleRate < SPARSE_RATE) return true;
     const now = performance.now();
-    if (now < this.#nextGuardAt) return false;
+    if (now < this.#nextGuardAt && ++this.#passed <= SPARSE_PASSED_MAX) return false;
+    this.#passed = 0;
     this.#nextGuardAt = now + SPARSE_INTERVAL_MS;
     return true;
   }

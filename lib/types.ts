@@ -29,9 +29,9 @@ export interface ArenaOptions {
    */
   readonly views?: 'recycle' | 'fresh';
   /**
-   * Guards one allocation in `sampleRate` (1 or more) of up to 64 KB, from 100 on at most 1000 a second: it lives alone in memory of its own,
-   * which is filled with a pattern when it is freed, checked for late writes, and detached. What is found
-   * is reported on the channel `hakmem-arena:guard` and as a warning.
+   * Guards one allocation in `sampleRate` (1 or more; from 100 on fewer in a hot loop) of up to 64 KB: it
+   * lives alone in memory of its own, which is filled with a pattern when it is freed and checked for late
+   * writes. What is found is reported on the channel `hakmem-arena:guard` and as a warning.
    * @default no guard
    */
   readonly guard?: { readonly sampleRate: number };
