@@ -113,6 +113,7 @@ static size_t release(hk_arena_t *arena, hk_superslab_t *superslab) {
 
 static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   hk_supply_t *supply = &arena->supply;
+  superslab->slabs[slot].fresh = hk_superslab_is_clean(superslab, slot, count);
   if (superslab->used_slots == 0) hk_cell_sub(&supply->empties, 1);
   list_remove(list_of(supply, superslab), superslab);
   hk_superslab_use(superslab, slot, count);
@@ -181,6 +182,7 @@ hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **sla
   hk_superslab_t *superslab;
   hk_status_t status = adopt(arena, bytes, &superslab);
   if (status != HK_OK) return status;
+  superslab->slabs[0].fresh = superslab->dirty_slots == 0;
   superslab->used_slots = 1;
   HK_PUBLISH(superslab->dirty_slots, 1);
   hk_cell_add(&arena->supply.used_bytes, superslab->bytes);

@@ -12,7 +12,7 @@
 #include "arena/arena.h"
 
 /* Takes `count` (1..32) neighbouring slabs and marks their slots used. `*slab` is the first; its
- * record is UNUSED still and the caller binds it. HK_OUT_OF_MEMORY_*. */
+ * record is UNUSED still, but for `fresh`, and the caller binds it. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);
 
 /* Gives them back; their records must be UNUSED again. Exposed ones are lost until they are concealed.

@@ -229,6 +229,22 @@ void hk_counters_drop(hk_counters_t *counters);
  * caller owns the block and frees it with hk_free. Owner thread only. */
 void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
 
+/* The same for an array of `count` elements of `size_bytes`, all zero. NULL also when the product is more
+ * than a size_t holds. Memory that the OS has just given is not written again. */
+void *hk_alloc_zeroed(hk_arena_t *arena, size_t count, size_t size_bytes);
+
+/* The same at a multiple of `alignment`: a power of two up to 2 MB (HK_SUPERSLAB_BYTES); NULL for any
+ * other. Without it blocks are aligned to 16 bytes, those of up to 8 to 8. Beyond 64 KB of alignment a
+ * block has a mapping of its own, with more than 2 MB of address space. */
+void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment);
+
+/* Changes the size of a live block to `size_bytes` (0 counts as 1). Contents are kept up to the smaller
+ * size; what is new is undefined, and no alignment beyond that of hk_alloc is kept. The caller owns the
+ * block returned, which may be the same one; else the old one is freed. NULL: as for hk_alloc, or the
+ * block is not ours, and the old block is as it was. A NULL block is an allocation. Blocks of another
+ * arena move into this one. */
+void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes);
+
 /* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a block
  * of another arena is handed to its owner, but runs and huge mappings only their owner can free
  * (HK_NOT_OWNED). NULL blocks are ignored. HK_DOUBLE_FREE is exact for a block that was freed remotely.

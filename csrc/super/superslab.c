@@ -84,6 +84,10 @@ void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count
   superslab->used_slots &= ~mask;
 }
 
+bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  return (superslab->dirty_slots & slot_mask(slot, count)) == 0;
+}
+
 static void clear_remote(hk_slab_t *slab) {
   /* Remote bits are set only in slabs that are queued. */
   if (atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0) return;

@@ -72,6 +72,9 @@ int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs);
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
+/* true: all of slabs[slot .. slot + count) is known to read as zero. */
+bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
+
 /* Returns every slot to UNUSED, whatever it was; the caller answers for what was in it. Exposed slabs
  * stay used and become LOST. Returns the bytes of those. */
 size_t hk_superslab_reset(hk_superslab_t *superslab);

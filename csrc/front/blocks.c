@@ -1,0 +1,54 @@
+/* Blocks: what C programs expect of an allocator beside alloc and free.
+ *
+ * Owns:      nothing.
+ * Called by: C programs.
+ * Calls:     the magazine, through hk_alloc and hk_free; map (address -> SuperSlab).
+ * Threads:   owner only.
+ */
+#include <string.h>
+
+#include "arena/arena.h"
+#include "base/compiler.h"
+#include "super/map.h"
+
+/* true: nothing was written to this run or huge mapping since the OS gave its pages. */
+static bool is_fresh(const void *large_block) {
+  const hk_superslab_t *superslab = hk_map_find(large_block);
+  uint32_t slot = (uint32_t)(((const char *)large_block - superslab->base) >> HK_SLAB_SHIFT);
+  return superslab->slabs[slot].fresh;
+}
+
+void *hk_alloc_zeroed(hk_arena_t *arena, size_t count, size_t size_bytes) {
+  if (size_bytes != 0 && count > SIZE_MAX / size_bytes) return NULL;
+  size_t bytes = count * size_bytes;
+  void *block = hk_alloc(arena, bytes);
+  if (block == NULL) return NULL;
+  if (bytes <= HK_CLASS_SIZE_MAX || !is_fresh(block)) memset(block, 0, bytes);
+  return block;
+}
+
+void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment) {
+  if (alignment == 0 || (alignment & (alignment - 1)) != 0) return NULL;
+  if (alignment > HK_SUPERSLAB_BYTES) return NULL;
+  /* Runs begin where a slab does, huge mappings where a SuperSlab does. */
+  if (alignment > HK_SLAB_BYTES) {
+    return hk_alloc(arena, size_bytes > HK_RUN_SIZE_MAX ? size_bytes : HK_RUN_SIZE_MAX + 1);
+  }
+  if (size_bytes > HK_CLASS_SIZE_MAX) return hk_alloc(arena, size_bytes);
+  uint32_t bin = hk_classes_bin_aligned(arena->classes, size_bytes, alignment);
+  return hk_alloc(arena, arena->classes->bins[bin].stride_bytes);
+}
+
+void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes) {
+  if (block == NULL) return hk_alloc(arena, size_bytes);
+  size_t usable = hk_usable_size(block);
+  if (usable == 0) return NULL;
+  /* Moves only when it must, or when half of the block would be of no use. */
+  if (size_bytes <= usable && size_bytes >= usable / 2 && hk_owns(arena, block)) return block;
+  void *moved = hk_alloc(arena, size_bytes);
+  if (moved == NULL) return NULL;
+  memcpy(moved, block, size_bytes < usable ? size_bytes : usable);
+  if (hk_free(arena, block) == HK_OK) return moved;
+  (void)hk_free(arena, moved);
+  return NULL;
+}
