@@ -50,7 +50,8 @@ struct hk_slab_t {
   uint8_t list;  /* hk_slab_list_t */
   uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
   bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
-  bool fresh;    /* when the slab was taken into use, it (a RUN: all of it) was known to read as zero */
+  bool
+      fresh; /* when the slab was taken into use, it (a RUN: all of it) was known to read as zero */
 
   hk_slab_t *next, *prev; /* in the heap's list `list` */
   uint32_t slot;          /* constant: 0..31 in its SuperSlab */

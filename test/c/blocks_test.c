@@ -3,8 +3,9 @@
 #include "hakmem.h"
 #include "support.h"
 
-static const size_t sizes[] = {0,     1,     7,     8,      9,       64,      100,      1000,      4096,
-                               65535, 65536, 65537, 200000, 2097152, 2097153, 10000000, 100000000};
+static const size_t sizes[] = {0,      1,       7,       8,        9,        64,
+                               100,    1000,    4096,    65535,    65536,    65537,
+                               200000, 2097152, 2097153, 10000000, 100000000};
 #define SIZE_COUNT (sizeof sizes / sizeof sizes[0])
 
 static void free_ok(hk_arena_t *arena, void *block) { EXPECT_EQ(hk_free(arena, block), HK_OK); }
@@ -209,7 +210,7 @@ HK_TEST_MAIN(zeroed_blocks_are_zero_after_others_wrote_there,
              memory_fresh_from_the_os_is_not_written, an_array_beyond_any_size_is_null,
              blocks_of_any_size_are_aligned_to_any_power_of_two_up_to_2_mb,
              an_arena_with_classes_of_its_own_aligns_blocks,
-             an_alignment_that_is_none_or_too_large_is_null, contents_are_kept_between_any_two_sizes,
-             a_block_that_fits_stays_where_it_is, resizing_nothing_allocates,
-             a_resize_that_fails_leaves_the_block_as_it_was,
+             an_alignment_that_is_none_or_too_large_is_null,
+             contents_are_kept_between_any_two_sizes, a_block_that_fits_stays_where_it_is,
+             resizing_nothing_allocates, a_resize_that_fails_leaves_the_block_as_it_was,
              a_block_of_another_arena_moves_into_this_one)
