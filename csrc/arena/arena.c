@@ -133,9 +133,9 @@ void hk_arena_reset(hk_arena_t *arena) {
   hk_remote_drain(arena);
   hk_supply_reset(arena);
   hk_heap_reset(arena);
-  hk_large_reset(arena);
   drop_front(arena);
   settle_counters(arena);
+  hk_large_reset(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
 

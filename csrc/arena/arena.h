@@ -29,7 +29,9 @@ typedef struct hk_heap_bin_t {
 
 /* large.c: runs and huge mappings, by pseudo bin. */
 typedef struct hk_large_kind_t {
-  hk_cell_t out, high_water, block_bytes, refills, flushes;
+  hk_cell_t out, high_water, block_bytes, refills, flushes, remote_collected;
+  /* shared: frees by other threads, and bytes of those not collected yet. */
+  _Atomic(uint64_t) frees_remote, remote_bytes;
 } hk_large_kind_t;
 
 /* front/: one bin of the front in C, a stack of free block addresses. Here, because statistics read its

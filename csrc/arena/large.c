@@ -1,15 +1,12 @@
 #include "arena/large.h"
 
+#include "arena/remote.h"
 #include "arena/supply.h"
 #include "base/assert.h"
 #include "base/compiler.h"
 
 size_t hk_large_block_bytes(const hk_slab_t *slab) {
   return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
-}
-
-static hk_large_kind_t *kind_of(hk_arena_t *arena, uint32_t bin) {
-  return &arena->large[bin - HK_BIN_MAX];
 }
 
 static void bind_run(hk_slab_t *first, uint32_t bin, uint32_t span) {
@@ -37,11 +34,12 @@ hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref
     hk_cell_add(&arena->failures_os, 1);
     return HK_OUT_OF_MEMORY_OS;
   }
+  hk_remote_drain(arena);
   size_t bytes = (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
   hk_slab_t *slab;
   hk_status_t status = take(arena, bytes, &slab);
   if (status != HK_OK) return status;
-  hk_large_kind_t *kind = kind_of(arena, slab->bin);
+  hk_large_kind_t *kind = hk_large_kind(arena, slab->bin);
   hk_cell_add(&kind->refills, 1);
   hk_cell_add(&kind->out, 1);
   hk_cell_raise(&kind->high_water, hk_cell_get(&kind->out));
@@ -55,23 +53,36 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   if (slab == NULL || (ref & HK_REF_INDEX_MASK) != 0) return HK_NOT_OWNED;
   if (slab->state == HK_SLAB_UNUSED) return HK_DOUBLE_FREE;
   if (slab->state != HK_SLAB_RUN) return HK_NOT_OWNED;
-  hk_large_kind_t *kind = kind_of(arena, slab->bin);
+  if (!hk_large_claim(slab)) return HK_DOUBLE_FREE;
+  hk_large_give(arena, slab);
+  return HK_OK;
+}
+
+void hk_large_give(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_large_kind_t *kind = hk_large_kind(arena, slab->bin);
   hk_cell_add(&kind->flushes, 1);
   hk_cell_sub(&kind->out, 1);
   hk_cell_sub(&kind->block_bytes, hk_large_block_bytes(slab));
   uint32_t span = slab->span_slabs;
   for (uint32_t i = 0; i < span; i++) HK_PUBLISH(slab[i].state, HK_SLAB_UNUSED);
+  atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
   if (slab->bin == HK_BIN_HUGE) {
     hk_supply_give_huge(arena, slab);
   } else {
     hk_supply_give(arena, slab, span);
   }
-  return HK_OK;
 }
 
 void hk_large_reset(hk_arena_t *arena) {
   for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
-    hk_cell_set(&kind_of(arena, bin)->out, 0);
-    hk_cell_set(&kind_of(arena, bin)->block_bytes, 0);
+    hk_large_kind_t *kind = hk_large_kind(arena, bin);
+    hk_counters_t *c = arena->counters;
+    double local =
+        hk_counter_get(&c->allocs.by_bin[bin]) - (double)atomic_load(&kind->frees_remote);
+    hk_counter_set(&c->frees.by_bin[bin], local);
+    hk_cell_set(&kind->out, 0);
+    hk_cell_set(&kind->block_bytes, 0);
+    hk_cell_set(&kind->remote_collected, atomic_load(&kind->frees_remote));
+    atomic_store(&kind->remote_bytes, 0);
   }
 }

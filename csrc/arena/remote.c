@@ -1,14 +1,20 @@
 #include "arena/remote.h"
 
 #include "arena/heap.h"
+#include "arena/large.h"
 
-static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
-  if (atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) != 0) return;
+static void push(hk_arena_t *arena, hk_slab_t *slab) {
   hk_slab_t *head = atomic_load_explicit(&arena->remote_queue, memory_order_relaxed);
   do {
     slab->remote_next = head;
   } while (!atomic_compare_exchange_weak_explicit(&arena->remote_queue, &head, slab,
                                                   memory_order_release, memory_order_relaxed));
+}
+
+static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
+  if (atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) == 0) {
+    push(arena, slab);
+  }
 }
 
 /* The first block in a word of the bitmap: whoever sets it puts the slab on the queue. */
@@ -31,6 +37,25 @@ hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   return HK_OK;
 }
 
+hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab) {
+  if (!hk_large_claim(slab)) return HK_DOUBLE_FREE;
+  hk_large_kind_t *kind = hk_large_kind(arena, slab->bin);
+  atomic_fetch_add_explicit(&kind->remote_bytes, hk_large_block_bytes(slab), memory_order_relaxed);
+  atomic_fetch_add_explicit(&kind->frees_remote, 1, memory_order_relaxed);
+  push(arena, slab);
+  return HK_OK;
+}
+
+static void collect_large(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_large_kind_t *kind = hk_large_kind(arena, slab->bin);
+  size_t bytes = hk_large_block_bytes(slab);
+  hk_counter_add(&arena->counters->live_bytes[slab->bin], -(double)bytes);
+  hk_counter_add(&arena->counters->live_block_bytes[slab->bin], -(double)bytes);
+  atomic_fetch_sub_explicit(&kind->remote_bytes, bytes, memory_order_relaxed);
+  hk_cell_add(&kind->remote_collected, 1);
+  hk_large_give(arena, slab);
+}
+
 static void collect(hk_arena_t *arena, hk_slab_t *slab) {
   hk_heap_bin_t *b = &arena->bins[slab->bin];
   uint64_t duplicates = 0;
@@ -48,7 +73,11 @@ void hk_remote_drain(hk_arena_t *arena) {
   hk_slab_t *slab = atomic_exchange_explicit(&arena->remote_queue, NULL, memory_order_acquire);
   while (slab != NULL) {
     hk_slab_t *next = slab->remote_next;
-    collect(arena, slab);
+    if (slab->state == HK_SLAB_RUN) {
+      collect_large(arena, slab);
+    } else {
+      collect(arena, slab);
+    }
     slab = next;
   }
 }

@@ -122,14 +122,18 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
 static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
   const hk_large_kind_t *kind = &arena->large[bin - HK_BIN_MAX];
   uint64_t out = hk_cell_get(&kind->out);
-  s->live = minus(s->allocs, s->frees_local);
-  s->front_blocks = minus(out, s->live);
+  uint64_t remote_bytes = atomic_load_explicit(&kind->remote_bytes, memory_order_relaxed);
+  s->frees_remote = atomic_load_explicit(&kind->frees_remote, memory_order_relaxed);
+  s->remote_blocks = minus(s->frees_remote, hk_cell_get(&kind->remote_collected));
+  s->live = minus(s->allocs, s->frees_local + s->frees_remote);
+  s->front_blocks = minus(out, s->live + s->remote_blocks);
   s->capacity = out;
   s->high_water = hk_cell_get(&kind->high_water);
   s->slow = s->refills = hk_cell_get(&kind->refills);
   s->flushes = hk_cell_get(&kind->flushes);
   s->slabs = hk_cell_get(&kind->block_bytes) / HK_SLAB_BYTES;
-  s->block_bytes = count_of(&arena->counters->live_block_bytes[bin]);
+  s->block_bytes = minus(count_of(&arena->counters->live_block_bytes[bin]), remote_bytes);
+  s->live_bytes = minus(s->live_bytes, remote_bytes);
 }
 
 /* I3: every byte committed is counted under exactly one heading. */
@@ -147,9 +151,12 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
   }
   for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
     const hk_bin_stats_t *b = &s->bins[bin];
-    uint64_t all = hk_cell_get(&arena->large[bin - HK_BIN_MAX].block_bytes);
+    const hk_large_kind_t *kind = &arena->large[bin - HK_BIN_MAX];
+    uint64_t all = hk_cell_get(&kind->block_bytes);
+    uint64_t remote = atomic_load_explicit(&kind->remote_bytes, memory_order_relaxed);
     s->bytes_live += b->live_bytes;
-    s->bytes_front += minus(all, b->block_bytes);
+    s->bytes_front += minus(all, b->block_bytes + remote);
+    s->bytes_free_in_slab += remote;
     s->bytes_slack += minus(b->block_bytes, b->live_bytes);
     used += all;
   }
@@ -241,9 +248,10 @@ bool hk_arena_is_valid(hk_arena_t *arena) {
   recount_t r = recount(arena);
   bool valid = r.valid && r.superslabs == s.superslabs_live && r.used_bytes == s.bytes_used &&
                r.committed_bytes == s.bytes_committed;
-  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     const hk_bin_stats_t *b = &s.bins[bin];
-    valid = valid && b->free_blocks == r.free_blocks[bin] && b->slabs == r.slabs[bin];
+    valid = valid && (bin >= HK_BIN_MAX ||
+                      (b->free_blocks == r.free_blocks[bin] && b->slabs == r.slabs[bin]));
     valid = valid && b->live + b->front_blocks + b->free_blocks + b->remote_blocks == b->capacity;
   }
   return valid &&

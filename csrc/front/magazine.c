@@ -158,8 +158,7 @@ static hk_slab_t *slab_at(hk_superslab_t *superslab, const void *address) {
   return &superslab->slabs[hk_superslab_is_huge(superslab) ? 0 : slot_of(address)];
 }
 
-static hk_status_t free_large(hk_arena_t *arena, const hk_slab_t *slab, const void *block) {
-  if (hk_arena_slab_address(slab) != block) return HK_NOT_OWNED;
+static hk_status_t free_large(hk_arena_t *arena, const hk_slab_t *slab) {
   uint32_t bin = slab->bin;
   double bytes = (double)hk_large_block_bytes(slab);
   hk_status_t status = hk_large_free(arena, hk_arena_base_ref(slab));
@@ -171,6 +170,7 @@ static hk_status_t free_large(hk_arena_t *arena, const hk_slab_t *slab, const vo
 }
 
 static hk_status_t free_remote(hk_arena_t *owner, hk_slab_t *slab, const void *block) {
+  if (slab->state == HK_SLAB_RUN) return hk_remote_put_large(owner, slab);
   const hk_class_t *c = &owner->classes->bins[slab->bin];
   uint32_t offset = offset_in_slab(block);
   uint32_t index = hk_classes_index(c, offset);
@@ -186,9 +186,12 @@ static HK_NOINLINE hk_status_t free_slow(hk_arena_t *arena, void *block) {
   hk_arena_t *owner = atomic_load_explicit(&superslab->owner, memory_order_acquire);
   if (owner == NULL) return HK_NOT_OWNED;
   hk_slab_t *slab = slab_at(superslab, block);
-  if (slab->state == HK_SLAB_CLASS && owner != arena) return free_remote(owner, slab, block);
-  if (slab->state == HK_SLAB_RUN && owner == arena) return free_large(arena, slab, block);
-  return HK_NOT_OWNED;
+  bool is_first = hk_arena_slab_address(slab) == block;
+  if (slab->state == HK_SLAB_UNUSED && slab->bin == HK_BIN_RUN && is_first) return HK_DOUBLE_FREE;
+  if (slab->state != HK_SLAB_CLASS && !(slab->state == HK_SLAB_RUN && is_first))
+    return HK_NOT_OWNED;
+  if (owner != arena) return free_remote(owner, slab, block);
+  return slab->state == HK_SLAB_RUN ? free_large(arena, slab) : HK_NOT_OWNED;
 }
 
 /* Makes room in a full magazine by flushing its older half. Ends the free itself, so that hk_free has

@@ -246,8 +246,8 @@ void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment);
 void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes);
 
 /* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a block
- * of another arena is handed to its owner, but runs and huge mappings only their owner can free
- * (HK_NOT_OWNED). NULL blocks are ignored. HK_DOUBLE_FREE is exact for a block that was freed remotely.
+ * of another arena is handed to its owner. NULL blocks are ignored. HK_NOT_OWNED: no block of ours, or
+ * one whose memory has left its arena since. HK_DOUBLE_FREE is exact for a block that was freed remotely.
  * Of a local one it is told when the block is the last that was freed; else the core finds it out when
  * the magazine is flushed and counts it in `double_frees`. Debug builds know every block in the core. */
 hk_status_t hk_free(hk_arena_t *arena, void *block);

@@ -50,8 +50,7 @@ struct hk_slab_t {
   uint8_t list;  /* hk_slab_list_t */
   uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
   bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
-  bool
-      fresh; /* when the slab was taken into use, it (a RUN: all of it) was known to read as zero */
+  bool fresh;    /* read as zero when it was taken into use; RUN: all of it */
 
   hk_slab_t *next, *prev; /* in the heap's list `list` */
   uint32_t slot;          /* constant: 0..31 in its SuperSlab */
@@ -60,7 +59,8 @@ struct hk_slab_t {
   /* Shared with threads that free blocks of this arena. */
   /* Atomic OR by anyone (release), exchange by the owner (acquire). */
   _Atomic(uint64_t) *remote_bits;
-  _Atomic(uint32_t) remote_queued; /* 1 while on the arena's queue of slabs with remote frees */
+  /* 1 while on the arena's queue of slabs with remote frees. RUN: whoever sets it frees the block. */
+  _Atomic(uint32_t) remote_queued;
   /* Threads that may still queue this record. Raised before the bit is set (published by it), lowered
    * last (release); the owner retires only at 0 (acquire). */
   _Atomic(uint32_t) remote_writers;

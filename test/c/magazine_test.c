@@ -374,12 +374,13 @@ HK_TEST(freeing_a_block_that_is_back_in_the_core_is_a_double_free) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-HK_TEST(a_large_block_freed_twice_is_not_ours_any_more) {
+HK_TEST(a_run_freed_twice_is_a_double_free_and_a_huge_block_is_not_ours_any_more) {
   hk_arena_t *arena = hk_test_arena(0);
   void *run = hk_alloc(arena, 200000), *huge = hk_alloc(arena, 3 << 20);
   free_ok(arena, run);
   free_ok(arena, huge);
-  EXPECT_EQ(hk_free(arena, run), HK_NOT_OWNED);
+  EXPECT_EQ(hk_free(arena, run), HK_DOUBLE_FREE);
+  EXPECT_EQ(hk_free(NULL, run), HK_DOUBLE_FREE);
   EXPECT_EQ(hk_free(arena, huge), HK_NOT_OWNED);
   EXPECT_EQ(hk_usable_size(run), 0);
   EXPECT_EQ(hk_usable_size(huge), 0);
@@ -416,18 +417,56 @@ HK_TEST(a_block_of_another_arena_goes_back_to_its_owner) {
   EXPECT_EQ(hk_arena_destroy(other), HK_OK);
 }
 
-HK_TEST(a_large_block_is_freed_by_its_owner_alone) {
-  hk_arena_t *owner = hk_test_arena(0), *other = hk_test_arena(0);
-  void *blocks[] = {hk_alloc(owner, 200000), hk_alloc(owner, 3 << 20)};
-  for (int i = 0; i < 2; i++) {
-    EXPECT_EQ(hk_free(other, blocks[i]), HK_NOT_OWNED);
-    EXPECT_EQ(hk_free(NULL, blocks[i]), HK_NOT_OWNED);
-    EXPECT(hk_usable_size(blocks[i]) >= 200000);
-    free_ok(owner, blocks[i]);
+HK_TEST(a_large_block_of_another_arena_goes_back_to_its_owner) {
+  enum { RUN = 200000, HUGE = 3 << 20 };
+  hk_arena_t *owner = hk_test_arena(4 * HK_SLAB_BYTES + HUGE), *other = hk_test_arena(0);
+  for (int round = 0; round < 3; round++) {
+    void *run = hk_alloc(owner, RUN), *huge = hk_alloc(owner, HUGE);
+    EXPECT(run != NULL && huge != NULL && hk_alloc(owner, RUN) == NULL);
+    EXPECT_EQ(hk_free(other, (char *)run + 1), HK_NOT_OWNED);
+    EXPECT_EQ(hk_free(other, (char *)run + HK_SLAB_BYTES), HK_NOT_OWNED);
+    EXPECT_EQ(hk_free(other, run), HK_OK);
+    EXPECT_EQ(hk_free(NULL, run), HK_DOUBLE_FREE);
+    EXPECT_EQ(hk_free(owner, run), HK_DOUBLE_FREE);
+    EXPECT_EQ(hk_free(NULL, huge), HK_OK);
+    EXPECT_EQ(hk_free(other, huge), HK_DOUBLE_FREE);
+    EXPECT_EQ(hk_free(owner, huge), HK_DOUBLE_FREE);
+    hk_arena_stats_t stats = hk_test_stats(owner);
+    EXPECT_EQ(stats.bins[HK_BIN_RUN].remote_blocks, 1);
+    EXPECT_EQ(stats.bins[HK_BIN_HUGE].remote_blocks, 1);
+    EXPECT_EQ(stats.bytes_live, 0);
+    EXPECT(hk_arena_is_valid(owner));
   }
-  EXPECT(hk_arena_is_valid(owner));
+  hk_arena_stats_t stats = hk_test_stats(owner);
+  EXPECT_EQ(stats.bins[HK_BIN_RUN].frees_remote, 3);
+  EXPECT_EQ(stats.bins[HK_BIN_HUGE].frees_remote, 3);
+  EXPECT_EQ(hk_test_stats(other).bytes_committed, 0);
   EXPECT_EQ(hk_arena_destroy(owner), HK_OK);
   EXPECT_EQ(hk_arena_destroy(other), HK_OK);
+}
+
+HK_TEST(large_blocks_freed_by_others_are_collected_by_a_trim_and_by_a_reset) {
+  hk_arena_t *arena = hk_test_arena(0);
+  for (int round = 0; round < 2; round++) {
+    void *run = hk_alloc(arena, 200000), *huge = hk_alloc(arena, 3 << 20),
+         *kept = hk_alloc(arena, 70000);
+    EXPECT_EQ(hk_free(NULL, run), HK_OK);
+    EXPECT_EQ(hk_free(NULL, huge), HK_OK);
+    if (round == 0) {
+      hk_arena_trim(arena);
+      EXPECT_EQ(hk_test_stats(arena).bytes_used, 2 * HK_SLAB_BYTES);
+      free_ok(arena, kept);
+    } else {
+      hk_arena_reset(arena);
+      EXPECT_EQ(hk_test_stats(arena).bytes_used, 0);
+    }
+    hk_arena_stats_t stats = hk_test_stats(arena);
+    EXPECT_EQ(stats.bins[HK_BIN_RUN].live + stats.bins[HK_BIN_RUN].remote_blocks, 0);
+    EXPECT_EQ(stats.bins[HK_BIN_HUGE].live + stats.bins[HK_BIN_HUGE].remote_blocks, 0);
+    EXPECT_EQ(stats.bins[HK_BIN_RUN].allocs,
+              stats.bins[HK_BIN_RUN].frees_local + stats.bins[HK_BIN_RUN].frees_remote);
+  }
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
 /* --- Short of memory ----------------------------------------------------------------------------------------- */
@@ -522,8 +561,10 @@ HK_TEST_MAIN(
     an_address_behind_the_end_of_a_huge_block_is_not_ours,
     freeing_a_block_twice_in_a_row_is_a_double_free,
     freeing_a_block_that_is_back_in_the_core_is_a_double_free,
-    a_large_block_freed_twice_is_not_ours_any_more, a_block_of_a_destroyed_arena_is_nobodys,
-    a_block_of_another_arena_goes_back_to_its_owner, a_large_block_is_freed_by_its_owner_alone,
+    a_run_freed_twice_is_a_double_free_and_a_huge_block_is_not_ours_any_more,
+    a_block_of_a_destroyed_arena_is_nobodys, a_block_of_another_arena_goes_back_to_its_owner,
+    a_large_block_of_another_arena_goes_back_to_its_owner,
+    large_blocks_freed_by_others_are_collected_by_a_trim_and_by_a_reset,
     a_class_short_of_memory_gets_what_other_magazines_hold,
     a_large_block_short_of_memory_gets_what_magazines_hold,
     at_the_limit_every_block_is_handed_out_before_the_first_null,

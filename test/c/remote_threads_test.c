@@ -97,6 +97,56 @@ HK_TEST(an_arena_at_its_limit_lives_on_what_strangers_give_back) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+/* The head of a large block carries a number; touching more would be most of the test's work. */
+static void *free_large_blocks(void *context) {
+  freer_t *freer = context;
+  for (void *block;;) {
+    if (!hk_channel_receive(&freer->channel, &block)) {
+      sched_yield();
+      continue;
+    }
+    if (block == NULL) return NULL;
+    if (*(uint64_t *)block != (uintptr_t)block) EXPECT(!"overwritten");
+    if (hk_free(NULL, block) != HK_OK) EXPECT(!"freed");
+    freer->freed++;
+  }
+}
+
+HK_TEST(strangers_free_runs_and_huge_blocks_of_an_arena_at_its_limit) {
+  enum { BLOCKS = 8000 };
+  static freer_t freers[FREERS];
+  pthread_t threads[FREERS];
+  hk_random_t random = hk_random_begin(23);
+  hk_arena_t *arena = hk_test_arena(24 * HK_MIB);
+  for (int i = 0; i < FREERS; i++) {
+    EXPECT_EQ(pthread_create(&threads[i], NULL, free_large_blocks, &freers[i]), 0);
+  }
+  for (int i = 0; i < BLOCKS; i++) {
+    size_t size = i % 20 == 0 ? (size_t)3 << 20 : 65537 + hk_random_below(&random, 500000);
+    uint64_t *block;
+    while ((block = hk_alloc(arena, size)) == NULL) sched_yield();
+    *block = (uintptr_t)block;
+    if (i % 16 == 0) {
+      if (hk_free(arena, block) != HK_OK) EXPECT(!"freed");
+    } else {
+      hk_channel_send(&freers[i % FREERS].channel, block);
+    }
+    if (i % 1000 == 0) (void)hk_arena_trim(arena);
+  }
+  for (int i = 0; i < FREERS; i++) {
+    hk_channel_send(&freers[i].channel, NULL);
+    EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+  }
+  EXPECT(hk_arena_is_valid(arena));
+  hk_arena_stats_t stats = hk_test_stats(arena);
+  EXPECT_EQ(stats.bytes_live, 0);
+  EXPECT_EQ(stats.bins[HK_BIN_RUN].frees_remote + stats.bins[HK_BIN_HUGE].frees_remote,
+            freers[0].freed + freers[1].freed);
+  (void)hk_arena_trim(arena);
+  EXPECT_EQ(hk_test_stats(arena).bytes_used, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 /* --- Exactly one free of a block succeeds -------------------------------------------------------------- */
 
 #define RACERS 4
@@ -120,8 +170,8 @@ static void *free_all(void *context) {
 }
 
 HK_TEST(of_many_threads_that_free_a_block_exactly_one_succeeds) {
-  static const size_t sizes[] = {8, 64, 1024, 20000};
-  for (int s = 0; s < 4; s++) {
+  static const size_t sizes[] = {8, 64, 1024, 20000, 70000, 3 << 20};
+  for (int s = 0; s < 6; s++) {
     static void *blocks[RACED_BLOCKS];
     hk_gate_t gate = {.wanted = RACERS};
     racer_t racers[RACERS];
@@ -300,6 +350,7 @@ HK_TEST(a_free_that_meets_a_collection_is_not_forgotten) {
 
 HK_TEST_MAIN(strangers_free_while_the_owner_allocates_and_nothing_is_lost,
              an_arena_at_its_limit_lives_on_what_strangers_give_back,
+             strangers_free_runs_and_huge_blocks_of_an_arena_at_its_limit,
              of_many_threads_that_free_a_block_exactly_one_succeeds,
              owners_that_free_each_others_blocks_end_with_nothing_live,
              a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done,

@@ -170,8 +170,10 @@ static inline hk_arena_stats_t hk_test_stats(hk_arena_t *arena) {
   return stats;
 }
 
-/* Bin of the default table that serves `size_bytes`. */
+/* Bin of the default table, or pseudo bin, that serves `size_bytes`. */
 static inline uint32_t hk_test_bin(size_t size_bytes) {
+  if (size_bytes > HK_CLASS_SIZE_MAX)
+    return size_bytes > HK_RUN_SIZE_MAX ? HK_BIN_HUGE : HK_BIN_RUN;
   return hk_classes_bin(hk_classes_default(), size_bytes);
 }
 
