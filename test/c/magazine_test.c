@@ -1,5 +1,5 @@
 #include "hakmem.h"
-#include "support.h"
+#include "random_mixed.h"
 
 static void free_ok(hk_arena_t *arena, void *block) {
   hk_status_t status = hk_free(arena, block);
@@ -16,41 +16,6 @@ HK_TEST(nothing_is_ours_before_the_first_arena) {
 }
 
 /* --- Golden counts ------------------------------------------------------------------------------- */
-
-static uint32_t xorshift32(uint32_t *state) {
-  *state ^= *state << 13;
-  *state ^= *state >> 17;
-  *state ^= *state << 5;
-  return *state;
-}
-
-static void mixed_steps(hk_arena_t *arena, void **slots, uint32_t ws, uint32_t count, uint32_t seed,
-                        uint32_t min, uint32_t max) {
-  for (uint32_t state = seed; count > 0; count--) {
-    uint32_t r = xorshift32(&state), slot = r % ws;
-    if (slots[slot] != NULL) {
-      if (*(unsigned char *)slots[slot] != (unsigned char)slot) EXPECT(!"first byte");
-      free_ok(arena, slots[slot]);
-      slots[slot] = NULL;
-      continue;
-    }
-    uint32_t size = 16 + (r & 0x3FF);
-    size = size < min ? min : size > max ? max : size;
-    slots[slot] = hk_alloc(arena, size);
-    if (slots[slot] == NULL) EXPECT(slots[slot] != NULL);
-    *(unsigned char *)slots[slot] = (unsigned char)slot;
-  }
-}
-
-/* The benchmark random_mixed: a warm-up of a tenth, the run, then everything left is freed. */
-static void random_mixed(hk_arena_t *arena, uint32_t iterations, uint32_t ws, uint32_t seed,
-                         uint32_t min, uint32_t max) {
-  static void *slots[8192];
-  memset(slots, 0, sizeof slots);
-  mixed_steps(arena, slots, ws, iterations / 10, seed + 0xDEADBEEF, min, max);
-  mixed_steps(arena, slots, ws, iterations, seed, min, max);
-  for (uint32_t i = 0; i < ws; i++) free_ok(arena, slots[i]);
-}
 
 /* The benchmark is deterministic, so its allocations per row are known to the unit. */
 static void check_golden(uint32_t iterations, uint32_t ws, uint32_t min, uint32_t max,
@@ -78,7 +43,7 @@ HK_TEST(golden_counts_of_one_size_in_64_slots) {
 }
 
 HK_TEST(golden_counts_of_16_to_1024_bytes_in_256_slots) {
-  check_golden(20000, 256, 16, 1024, (const uint64_t[]){0, 10, 148, 341, 720, 1414, 2749, 5683});
+  check_golden(20000, 256, 16, 1024, random_mixed_golden);
 }
 
 HK_TEST(golden_counts_of_257_to_768_bytes_in_256_slots) {

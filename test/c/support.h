@@ -73,20 +73,26 @@ static inline bool hk_is_zero(const void *block, size_t bytes) {
 
 /* --- An OS that fails on demand ----------------------------------------------------------------- */
 
-/* The native OS behind a gate: refusals and time are set by the test, calls are counted. */
+/* The native OS behind a gate: refusals and time are set by the test, calls are counted. A `nth` is the
+ * number of the one call to be refused, as `maps`, `unmaps` and `purges` count them; 0: none. */
 static struct {
   uint64_t maps_allowed;                     /* further maps that are not refused */
   hk_os_result_t unmap_result, purge_result; /* HK_OS_DONE: as the native OS says */
-  uint64_t now_ns;                           /* the time, which stands still */
-  uint64_t maps, unmaps, purges, advices;    /* calls that arrived */
-  size_t mapped_bytes;                       /* mapped through here and not unmapped */
-  size_t slab_bytes;                         /* of which SuperSlabs and huge mappings */
-  bool advice;                               /* the last one */
+  hk_os_result_t advise_result;
+  uint64_t nth_map, nth_unmap, nth_purge;
+  hk_os_result_t nth_purge_result;
+  uint64_t now_ns;                        /* the time, which stands still */
+  uint64_t maps, unmaps, purges, advices; /* calls that arrived */
+  size_t mapped_bytes;                    /* mapped through here and not unmapped */
+  size_t slab_bytes;                      /* of which SuperSlabs and huge mappings */
+  void *stuck;                            /* what the nth unmap was for */
+  size_t stuck_bytes;
+  bool advice; /* the last one */
 } fake_os;
 
 static inline void *fake_os_map(size_t bytes, size_t alignment) {
   fake_os.maps++;
-  if (fake_os.maps_allowed == 0) return NULL;
+  if (fake_os.maps == fake_os.nth_map || fake_os.maps_allowed == 0) return NULL;
   fake_os.maps_allowed--;
   void *address = hk_os_native.map(bytes, alignment);
   if (address != NULL) fake_os.mapped_bytes += bytes;
@@ -96,6 +102,11 @@ static inline void *fake_os_map(size_t bytes, size_t alignment) {
 
 static inline hk_os_result_t fake_os_unmap(void *address, size_t bytes) {
   fake_os.unmaps++;
+  if (fake_os.unmaps == fake_os.nth_unmap) {
+    fake_os.stuck = address;
+    fake_os.stuck_bytes = bytes;
+    return HK_OS_NO_MEMORY;
+  }
   if (fake_os.unmap_result != HK_OS_DONE) return fake_os.unmap_result;
   fake_os.mapped_bytes -= bytes;
   if (bytes >= HK_SUPERSLAB_BYTES) fake_os.slab_bytes -= bytes;
@@ -104,6 +115,7 @@ static inline hk_os_result_t fake_os_unmap(void *address, size_t bytes) {
 
 static inline hk_os_result_t fake_os_purge(void *address, size_t bytes) {
   fake_os.purges++;
+  if (fake_os.purges == fake_os.nth_purge) return fake_os.nth_purge_result;
   if (fake_os.purge_result != HK_OS_DONE) return fake_os.purge_result;
   return hk_os_native.purge(address, bytes);
 }
@@ -112,7 +124,7 @@ static inline hk_os_result_t fake_os_advise_huge(void *address, size_t bytes, bo
   (void)address, (void)bytes;
   fake_os.advices++;
   fake_os.advice = want;
-  return HK_OS_DONE;
+  return fake_os.advise_result;
 }
 
 static inline uint64_t fake_os_now_ns(void) { return fake_os.now_ns; }

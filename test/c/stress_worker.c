@@ -1,0 +1,261 @@
+#include "stress_worker.h"
+
+#include <sched.h>
+
+#include "random_mixed.h"
+
+worker_t workers[WORKERS_MAX];
+_Atomic(uint64_t) mismatches;
+
+#define REPORTED_MISMATCHES 10
+#define LIMITED_BYTES (12 * HK_MIB)
+
+#define MUST(condition) \
+  ((condition) ? (void)0 : mismatch(worker, #condition, __LINE__))
+
+static void mismatch(const worker_t *worker, const char *what, int line) {
+  if (atomic_fetch_add(&mismatches, 1) >= REPORTED_MISMATCHES) return;
+  printf("MISMATCH worker %u operation %" PRIu64 " line %d: %s\n", worker->number,
+         worker->operations, line, what);
+}
+
+static bool chance(worker_t *worker, uint32_t one_in) {
+  return hk_random_below(&worker->random, one_in) == 0;
+}
+
+static uint32_t bin_of(const home_t *home, size_t bytes) {
+  if (bytes > HK_RUN_SIZE_MAX) return HK_BIN_HUGE;
+  if (bytes > HK_CLASS_SIZE_MAX) return HK_BIN_RUN;
+  return hk_classes_bin(hk_arena_classes(home->arena), bytes);
+}
+
+static home_t *random_home(worker_t *worker) {
+  return &worker->homes[hk_random_below(&worker->random, HOMES)];
+}
+
+/* --- Arenas -------------------------------------------------------------------------------------- */
+
+/* The first arena of a worker is an ordinary one. Of the others one in four has a limit that its blocks
+ * run into, and one in four has few classes. */
+static void open_home(worker_t *worker, home_t *home) {
+  static const uint32_t sizes[] = {16, 48, 1024, 20000};
+  hk_arena_options_t options = {0};
+  bool is_ordinary = home == &worker->homes[0];
+  if (!is_ordinary && chance(worker, 4)) options.max_bytes = LIMITED_BYTES;
+  if (!is_ordinary && chance(worker, 4)) {
+    options.class_sizes = sizes;
+    options.class_count = sizeof sizes / sizeof sizes[0];
+  }
+  memset(home, 0, sizeof *home);
+  MUST(hk_arena_create(&options, &home->arena) == HK_OK);
+  worker->arenas++;
+}
+
+/* Waits until nobody else has a block of this arena. */
+static void call_home(worker_t *worker, home_t *home) {
+  while (atomic_load_explicit(&home->abroad, memory_order_acquire) != 0) {
+    worker_drain(worker);
+    sched_yield();
+  }
+}
+
+/* Every count, when no block is abroad. */
+static void check_counts(worker_t *worker, home_t *home) {
+  hk_arena_stats_t stats = hk_test_stats(home->arena);
+  MUST(hk_arena_is_valid(home->arena));
+  MUST(stats.double_frees == 0);
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
+    const hk_bin_stats_t *b = &stats.bins[bin];
+    MUST(b->allocs == home->allocs[bin]);
+    MUST(b->frees_remote == home->remote_frees[bin]);
+    MUST(b->frees_local + b->frees_remote == home->frees[bin]);
+    MUST(b->live == home->allocs[bin] - home->frees[bin]);
+  }
+  worker->checks++;
+}
+
+static void check_slots(worker_t *worker, const home_t *home) {
+  for (int i = 0; i < SLOTS; i++) {
+    if (home->slots[i].address != NULL) MUST(block_holds(&home->slots[i]));
+  }
+}
+
+static void reset_home(worker_t *worker, home_t *home) {
+  call_home(worker, home);
+  check_slots(worker, home);
+  hk_arena_reset(home->arena);
+  memset(home->slots, 0, sizeof home->slots);
+  memcpy(home->frees, home->allocs, sizeof home->frees);
+  check_counts(worker, home);
+  MUST(hk_arena_used_bytes(home->arena) == 0);
+  worker->resets++;
+}
+
+static void close_home(worker_t *worker, home_t *home) {
+  call_home(worker, home);
+  check_slots(worker, home);
+  check_counts(worker, home);
+  MUST(hk_arena_destroy(home->arena) == HK_OK);
+}
+
+static void trim_home(worker_t *worker, home_t *home) {
+  (void)hk_arena_trim(home->arena);
+  MUST(hk_arena_is_valid(home->arena));
+  worker->trims++;
+}
+
+/* --- Blocks -------------------------------------------------------------------------------------- */
+
+static void alloc_block(worker_t *worker, home_t *home, block_t *block) {
+  block->bytes = random_size(&worker->random);
+  block->key = worker->next_key++ * WORKERS_MAX + worker->number;
+  block->address = hk_alloc(home->arena, block->bytes);
+  if (block->address == NULL) {
+    MUST(hk_arena_max_bytes(home->arena) != 0);
+    worker->refusals++;
+    return;
+  }
+  home->allocs[bin_of(home, block->bytes)]++;
+  worker->allocs++;
+  block_fill(block);
+}
+
+static void free_block(worker_t *worker, home_t *home, block_t *block) {
+  MUST(block_holds(block));
+  MUST(hk_free(home->arena, block->address) == HK_OK);
+  home->frees[bin_of(home, block->bytes)]++;
+  worker->frees++;
+  block->address = NULL;
+}
+
+/* What a careful program never does, where the answer is certain. */
+static void misuse(worker_t *worker, home_t *home, block_t *block) {
+  int local = 0;
+  MUST(hk_free(home->arena, &local) == HK_NOT_OWNED);
+  MUST(hk_free(NULL, NULL) == HK_OK);
+  if (block->address == NULL) return;
+  bool is_large = block->bytes > HK_CLASS_SIZE_MAX;
+  void *address = block->address;
+  MUST(hk_usable_size(address) >= block->bytes);
+  MUST(hk_owns(home->arena, address) && !hk_owns(NULL, address));
+  MUST(hk_free(home->arena, (char *)address + 1) == HK_NOT_OWNED);
+  MUST(hk_free(NULL, (char *)address + 1) == HK_NOT_OWNED);
+  free_block(worker, home, block);
+  MUST(hk_free(home->arena, address) == (is_large ? HK_NOT_OWNED : HK_DOUBLE_FREE));
+  worker->misuses++;
+}
+
+/* --- Letters ------------------------------------------------------------------------------------- */
+
+static void send_block(worker_t *worker, home_t *home, block_t *block) {
+  if (block->address == NULL || block->bytes > HK_CLASS_SIZE_MAX || worker->workers == 1) return;
+  uint32_t to = (worker->number + 1 + hk_random_below(&worker->random, worker->workers - 1)) %
+                worker->workers;
+  mailbox_t *mailbox = &workers[to].inbox[worker->number];
+  uint32_t written = atomic_load_explicit(&mailbox->written, memory_order_relaxed);
+  uint32_t read = atomic_load_explicit(&mailbox->read, memory_order_acquire);
+  if (written - read == MAILBOX_LETTERS) return;
+  uint32_t bin = bin_of(home, block->bytes);
+  home->frees[bin]++;
+  home->remote_frees[bin]++;
+  atomic_fetch_add_explicit(&home->abroad, 1, memory_order_relaxed);
+  mailbox->letters[written % MAILBOX_LETTERS].block = *block;
+  mailbox->letters[written % MAILBOX_LETTERS].home = home;
+  atomic_store_explicit(&mailbox->written, written + 1, memory_order_release);
+  block->address = NULL;
+}
+
+void worker_drain(worker_t *worker) {
+  for (uint32_t from = 0; from < worker->workers; from++) {
+    mailbox_t *mailbox = &worker->inbox[from];
+    uint32_t read = atomic_load_explicit(&mailbox->read, memory_order_relaxed);
+    uint32_t written = atomic_load_explicit(&mailbox->written, memory_order_acquire);
+    for (; read != written; read++) {
+      const block_t *block = &mailbox->letters[read % MAILBOX_LETTERS].block;
+      home_t *home = mailbox->letters[read % MAILBOX_LETTERS].home;
+      MUST(block_holds(block));
+      hk_arena_t *own = block->key % 2 == 0 ? worker->homes[0].arena : NULL;
+      MUST(hk_free(own, block->address) == HK_OK);
+      worker->remote_frees++;
+      atomic_fetch_sub_explicit(&home->abroad, 1, memory_order_release);
+      atomic_store_explicit(&mailbox->read, read + 1, memory_order_release);
+    }
+  }
+}
+
+/* --- Life ---------------------------------------------------------------------------------------- */
+
+static void do_rarely(worker_t *worker, home_t *home, uint32_t r) {
+  switch (r) {
+    case 0:
+      close_home(worker, home);
+      open_home(worker, home);
+      break;
+    case 1:
+    case 2:
+      reset_home(worker, home);
+      break;
+    case 3:
+    case 4:
+      trim_home(worker, home);
+      break;
+    case 5:
+      MUST(hk_arena_is_valid(home->arena));
+      break;
+    default:
+      misuse(worker, home, &home->slots[hk_random_below(&worker->random, SLOTS)]);
+  }
+}
+
+static void do_one(worker_t *worker) {
+  home_t *home = random_home(worker);
+  uint64_t r = hk_random_next(&worker->random);
+  block_t *block = &home->slots[r % SLOTS];
+  r >>= 32;
+  if (r % 2048 == 0) {
+    do_rarely(worker, home, (uint32_t)(r / 2048) % 64);
+  } else if (r % 8 == 1) {
+    send_block(worker, home, block);
+  } else if (block->address != NULL) {
+    free_block(worker, home, block);
+  } else {
+    alloc_block(worker, home, block);
+  }
+  if (r % 16 == 2) worker_drain(worker);
+  worker->operations++;
+}
+
+void worker_begin(worker_t *worker, uint32_t number, uint32_t count, uint64_t seed) {
+  worker->number = number;
+  worker->workers = count;
+  worker->random = (hk_random_t){seed * WORKERS_MAX + number};
+  for (int i = 0; i < HOMES; i++) open_home(worker, &worker->homes[i]);
+}
+
+void worker_run(worker_t *worker, uint64_t operations) {
+  while (operations-- > 0) do_one(worker);
+}
+
+/* An arena that has been through all this still counts to the unit. */
+static void check_golden(worker_t *worker, hk_arena_t *arena) {
+  uint64_t before[HK_ROW_COUNT], after[HK_ROW_COUNT];
+  random_mixed_rows(arena, before);
+  random_mixed(arena, 20000, 256, 1, 16, 1024);
+  random_mixed_rows(arena, after);
+  for (uint32_t row = 0; row <= HK_ROW_C7; row++) {
+    MUST(after[row] - before[row] == random_mixed_golden[row]);
+  }
+}
+
+void worker_end(worker_t *worker) {
+  for (int i = 0; i < HOMES; i++) {
+    home_t *home = &worker->homes[i];
+    for (int slot = 0; slot < SLOTS; slot++) {
+      if (home->slots[slot].address != NULL) free_block(worker, home, &home->slots[slot]);
+    }
+    check_counts(worker, home);
+    MUST(hk_test_stats(home->arena).bytes_live == 0);
+    if (i == 0) check_golden(worker, home->arena);
+    MUST(hk_arena_destroy(home->arena) == HK_OK);
+  }
+}
