@@ -6,7 +6,7 @@ const scripts = ['**/*.mjs', '**/*.cjs', '**/*.js'];
 const globals = (names) => Object.fromEntries(names.map((name) => [name, 'readonly']));
 
 export default defineConfig(
-  globalIgnores(['dist/', 'build/', '.build/', 'coverage/', 'csrc/', 'prebuilds/']),
+  globalIgnores(['dist/', 'build/', '.build/', 'coverage/', 'docs/api/', 'csrc/', 'prebuilds/']),
   js.configs.recommended,
 
   {

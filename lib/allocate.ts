@@ -10,14 +10,26 @@ import type { ViewConstructor } from './types';
 import { clearBuffer, clearView, viewMakerFor } from './view-makers';
 import type { View } from './view';
 
-/** What Buffer.from can make a Buffer of. */
+/**
+ * What {@link Arena.from} copies: whatever `Buffer.from` can make a Buffer of.
+ *
+ * @example
+ * const values: FromValue[] = ['text', [1, 2, 3], new Uint8Array(8), new ArrayBuffer(16)];
+ * const copies = values.map((value) => arena.from(value));
+ */
 export type FromValue =
   | string
   | ArrayBufferLike
   | Uint8Array
   | readonly number[]
-  | { valueOf(): unknown }
-  | { [Symbol.toPrimitive](hint: 'string'): string };
+  | {
+      /** A string, or something else of this list. */
+      valueOf(): unknown;
+    }
+  | {
+      /** The text to copy. */
+      [Symbol.toPrimitive](hint: 'string'): string;
+    };
 
 type Fill = string | Uint8Array | number;
 

@@ -11,7 +11,8 @@ import { type ResolvedOptions, resolveOptions, validateFunction, validateSize } 
 import { Ownership } from './ownership';
 import { Scope, type ScopeHost } from './scope';
 import { arenaStats } from './stats';
-import type { ArenaOptions, ArenaStats, LiveBlock, ViewConstructor } from './types';
+import type { ArenaStats } from './stats-types';
+import type { ArenaOptions, LiveBlock, ViewConstructor } from './types';
 import { LIVE, type View } from './view';
 
 function createCore(options: ResolvedOptions): NativeArena {
@@ -48,13 +49,17 @@ class ArenaBase {
 /**
  * Memory that you allocate from and free yourself, without the garbage collector.
  *
- * Buffers are core's own; they stay valid until they are freed, or until the arena is reset or
+ * Buffers are Node's own; they stay valid until they are freed, or until the arena is reset or
  * destroyed, which turns them into Buffers of length 0. An arena belongs to the thread that made it.
  *
  * @example
  * const arena = new Arena({ name: 'requests', maxBytes: 64 * 1024 * 1024 });
  * const frame = arena.allocUnsafe(1500);
- * try { handle(frame); } finally { arena.free(frame); }
+ * try {
+ *   handle(frame);
+ * } finally {
+ *   arena.free(frame);
+ * }
  */
 export class Arena extends ArenaBase implements Disposable {
   /** Name in statistics. */
@@ -69,17 +74,27 @@ export class Arena extends ArenaBase implements Disposable {
   #destroyed = false;
 
   /**
+   * Makes an arena for the current thread. It ends with {@link Arena.destroy}, or when it and all its
+   * views are garbage.
+   *
    * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
    * @throws {ERR_INVALID_ARG_VALUE} unknown option, empty name, size classes not as described.
    * @throws {ERR_OUT_OF_RANGE} `maxBytes` or a size class is out of range.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} the operating system has no memory for an arena.
+   * @example
+   * const frames = new Arena({ name: 'frames', maxBytes: 256 * 1024 * 1024 });
    */
   constructor(options?: ArenaOptions) {
     super(options);
     parts = NO_PARTS;
   }
 
-  /** true after {@link Arena.destroy}. */
+  /**
+   * true after {@link Arena.destroy}.
+   *
+   * @example
+   * if (!arena.destroyed) arena.reset();
+   */
   get destroyed(): boolean {
     return this.#destroyed;
   }
@@ -98,6 +113,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
    * @defaultValue `fill` 0, `encoding` 'utf8'
+   * @example
+   * const zeroes = arena.alloc(4096);
+   * const dashes = arena.alloc(80, '-');
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): Buffer {
     return takeFilled(this.#front, size, fill, encoding, LIVE);
@@ -113,6 +131,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @throws {ERR_OUT_OF_RANGE} `size` or `alignment` is out of range.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const frame = arena.allocUnsafe(1500);
+   * const page = arena.allocUnsafe(4096, 4096); // for O_DIRECT, say
    */
   allocUnsafe(size: number, alignment?: number): Buffer {
     if (alignment === undefined) return this.#front.take(size, LIVE);
@@ -123,9 +144,14 @@ export class Arena extends ArenaBase implements Disposable {
    * A Buffer with a copy of `value`, like `Buffer.from`; memory is always copied, also of an
    * ArrayBuffer.
    *
+   * @param value - text, bytes, or anything else that `Buffer.from` takes.
+   * @param encodingOrOffset - encoding of a text; offset in bytes into an ArrayBuffer.
+   * @param length - bytes of an ArrayBuffer to copy.
    * @throws what `Buffer.from` throws for the same arguments.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const reply = arena.from('HTTP/1.1 204 No Content\r\n\r\n', 'latin1');
    */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): Buffer {
     return takeCopy(this.#front, value, encodingOrOffset, length, LIVE);
@@ -140,6 +166,8 @@ export class Arena extends ArenaBase implements Disposable {
    * @throws {ERR_OUT_OF_RANGE} `length` is out of range.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const samples = arena.allocTyped(Float32Array, 1024); // 4096 bytes
    */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): InstanceType<C> {
     return takeTyped(this.#front, ctor, length, LIVE);
@@ -157,6 +185,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @throws {ERR_HAKMEM_DOUBLE_FREE} it is free already.
    * @throws {ERR_HAKMEM_STALE_VIEW} it was invalidated by `reset()`.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const frame = arena.allocUnsafe(1500);
+   * arena.free(frame);
    */
   free(view: View): void {
     this.#front.give(view);
@@ -168,6 +199,9 @@ export class Arena extends ArenaBase implements Disposable {
    *
    * @returns a Buffer of `size` bytes; the same one if the size does not change.
    * @throws as {@link Arena.free} for `view` and {@link Arena.allocUnsafe} for `size`.
+   * @example
+   * let line = arena.allocUnsafe(80);
+   * line = arena.realloc(line, 160); // the Buffer of 80 bytes is gone
    */
   realloc(view: View, size: number): Buffer {
     const front = this.#front;
@@ -190,8 +224,10 @@ export class Arena extends ArenaBase implements Disposable {
    * @returns the same view.
    * @throws as {@link Arena.free}.
    * @example
-   * const chunk = arena.retain(scope.from(text)); // the scope's free waits
-   * fs.write(fd, chunk, () => arena.release(chunk));
+   * import fs from 'node:fs';
+   * const page = arena.retain(arena.allocUnsafe(4096));
+   * fs.write(fd, page, () => arena.release(page));
+   * arena.free(page); // waits for the write
    */
   retain<V extends View>(view: V): V {
     this.#ownership.retain(this.#front, view);
@@ -205,6 +241,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @returns true: that was the last, and the view is gone now.
    * @throws {ERR_INVALID_STATE} the view is live, but not retained.
    * @throws as {@link Arena.free} otherwise.
+   * @example
+   * const page = arena.retain(arena.allocUnsafe(4096));
+   * arena.release(page); // false: it is still its owner's
    */
   release(view: View): boolean {
     return this.#ownership.release(this.#front, view);
@@ -219,6 +258,7 @@ export class Arena extends ArenaBase implements Disposable {
    * @returns a promise that settles as `promise` does, after the view is free. Rejects with
    *   `ERR_INVALID_ARG_TYPE` when `promise` is none, and with what {@link Arena.free} throws.
    * @example
+   * const page = arena.alloc(4096);
    * await arena.freeAfter(page, file.write(page));
    */
   async freeAfter<T>(view: View, promise: PromiseLike<T>): Promise<T> {
@@ -263,6 +303,11 @@ export class Arena extends ArenaBase implements Disposable {
    * @returns what `fn` returns.
    * @throws {ERR_INVALID_ARG_TYPE} `fn` is not a function.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const sum = arena.scope((scope) => {
+   *   const numbers = scope.allocTyped(Float64Array, 1000).fill(0.5);
+   *   return numbers.reduce((a, b) => a + b);
+   * });
    */
   scope<R>(fn: (scope: Scope) => R): R {
     validateFunction(fn, 'fn');
@@ -288,6 +333,13 @@ export class Arena extends ArenaBase implements Disposable {
    * A scope that ends when its `end()` is called, or at the end of a `using` block.
    *
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const scope = arena.openScope();
+   * try {
+   *   handle(scope.allocUnsafe(1500));
+   * } finally {
+   *   scope.end();
+   * }
    */
   openScope(): Scope {
     this.#assertAlive();
@@ -300,6 +352,10 @@ export class Arena extends ArenaBase implements Disposable {
    * does the 64 KB slab around each.
    *
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const frame = arena.allocUnsafe(1500);
+   * arena.reset();
+   * console.log(frame.length); // 0
    */
   reset(): void {
     this.#assertAlive();
@@ -314,6 +370,8 @@ export class Arena extends ArenaBase implements Disposable {
    *
    * @returns bytes given back.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const bytes = arena.trim(); // after a peak
    */
   trim(): number {
     this.#assertAlive();
@@ -325,6 +383,11 @@ export class Arena extends ArenaBase implements Disposable {
    * Ends the arena. All its views become Buffers of length 0 and its memory goes back. Views that are
    * retained stay as they are until their last release; the memory around them follows then. Calling
    * it again does nothing.
+   *
+   * @example
+   * const batch = new Arena({ name: 'batch' });
+   * batch.allocUnsafe(1500);
+   * batch.destroy();
    */
   destroy(): void {
     if (this.#destroyed) return;
@@ -334,7 +397,13 @@ export class Arena extends ArenaBase implements Disposable {
     native.destroyArena(this.#core.id, pinned);
   }
 
-  /** The same as {@link Arena.destroy}, for `using`. */
+  /**
+   * The same as {@link Arena.destroy}, for `using`.
+   *
+   * @example
+   * using batch = new Arena({ name: 'batch' });
+   * handle(batch.allocUnsafe(1500));
+   */
   [Symbol.dispose](): void {
     this.destroy();
   }
@@ -344,6 +413,10 @@ export class Arena extends ArenaBase implements Disposable {
   /**
    * The live allocations that the arena watches, oldest first: all, a sample, or none, as its option
    * `leaks` says.
+   *
+   * @example
+   * const oldest = arena.liveBlocks()[0];
+   * if (oldest !== undefined) console.log(oldest.ageMs, oldest.size, oldest.stack);
    */
   liveBlocks(): LiveBlock[] {
     return this.#front.liveBlocks();
@@ -357,6 +430,8 @@ export class Arena extends ArenaBase implements Disposable {
    * @returns the same view.
    * @throws {ERR_INVALID_ARG_TYPE} `tag` is not a string.
    * @throws as {@link Arena.free} otherwise.
+   * @example
+   * const body = arena.tag(arena.allocUnsafe(4096), 'request body');
    */
   tag<V extends View>(view: V, tag: string): V {
     if (typeof tag !== 'string') throw invalidArgType('tag', 'of type string', tag);
@@ -367,7 +442,13 @@ export class Arena extends ArenaBase implements Disposable {
 
   // --- Ask ----------------------------------------------------------------------------------------
 
-  /** true: a live view of this arena. Never throws. */
+  /**
+   * true: a live view of this arena. Never throws.
+   *
+   * @example
+   * const frame = arena.allocUnsafe(1500);
+   * console.log(arena.owns(frame), arena.owns(frame.subarray(4))); // true false
+   */
   owns(view: unknown): boolean {
     return this.#front.owns(view);
   }
@@ -376,6 +457,8 @@ export class Arena extends ArenaBase implements Disposable {
    * Bytes of the block behind a live view: how far {@link Arena.realloc} can grow it in place.
    *
    * @throws as {@link Arena.free}.
+   * @example
+   * const block = arena.usableSize(arena.allocUnsafe(1500)); // at least 1500
    */
   usableSize(view: View): number {
     if (!this.#front.owns(view)) throw this.#front.refusal(view);
@@ -389,6 +472,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @param view - any live view of this arena, or part of one (`subarray`).
    * @throws {ERR_INVALID_ARG_TYPE} not a view.
    * @throws {ERR_HAKMEM_STALE_VIEW} its memory is gone.
+   * @example
+   * const digest = arena.copyOut(arena.from('to be kept').subarray(6));
+   * structuredClone(digest, { transfer: [digest.buffer as ArrayBuffer] });
    */
   copyOut(view: View): Buffer {
     if (!ArrayBuffer.isView(view))
@@ -408,6 +494,9 @@ export class Arena extends ArenaBase implements Disposable {
    * A snapshot of the arena's statistics.
    *
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const { classes, bytes } = arena.stats();
+   * console.log(bytes.used, classes.filter(({ live }) => live > 0).map(({ name }) => name));
    */
   stats(): ArenaStats {
     this.#assertAlive();

@@ -5,34 +5,80 @@
  */
 import { inspect } from 'node:util';
 
-/** Codes of this package, with their base message. */
-export const HAKMEM_ERRORS = {
+/**
+ * The codes of this package.
+ *
+ * | code | when |
+ * |---|---|
+ * | `ERR_HAKMEM_ARENA_DESTROYED` | anything after `destroy()` |
+ * | `ERR_HAKMEM_DOUBLE_FREE` | the view is free already |
+ * | `ERR_HAKMEM_NATIVE_LOAD` | the addon cannot be loaded |
+ * | `ERR_HAKMEM_NOT_OWNED` | not allocated by this arena |
+ * | `ERR_HAKMEM_OUT_OF_MEMORY` | a limit, or the operating system |
+ * | `ERR_HAKMEM_STALE_VIEW` | invalidated by a reset, or its memory is gone |
+ *
+ * @example
+ * const mine: HakmemErrorCode = 'ERR_HAKMEM_NOT_OWNED';
+ * const isNotMine = (error: unknown) => error instanceof HakmemError && error.code === mine;
+ */
+export type HakmemErrorCode =
+  | 'ERR_HAKMEM_ARENA_DESTROYED'
+  | 'ERR_HAKMEM_DOUBLE_FREE'
+  | 'ERR_HAKMEM_NATIVE_LOAD'
+  | 'ERR_HAKMEM_NOT_OWNED'
+  | 'ERR_HAKMEM_OUT_OF_MEMORY'
+  | 'ERR_HAKMEM_STALE_VIEW';
+
+/** The codes with their base message. */
+export const HAKMEM_ERRORS: Readonly<Record<HakmemErrorCode, string>> = {
   ERR_HAKMEM_ARENA_DESTROYED: 'The arena is destroyed',
   ERR_HAKMEM_DOUBLE_FREE: 'The view is already free',
   ERR_HAKMEM_NATIVE_LOAD: 'The native part of hakmem-arena could not be loaded',
   ERR_HAKMEM_NOT_OWNED: 'The view was not allocated by this arena',
   ERR_HAKMEM_OUT_OF_MEMORY: 'Out of memory',
   ERR_HAKMEM_STALE_VIEW: 'The view was invalidated by reset(), destroy() or a detached ArrayBuffer',
-} as const;
+};
 
-/** A code of {@link HAKMEM_ERRORS}. */
-export type HakmemErrorCode = keyof typeof HAKMEM_ERRORS;
-
-/** An error of the allocator; test `code`, not the message. */
+/**
+ * An error of the allocator; test `code`, not the message: messages may change. Arguments of a wrong
+ * type or range are Node's own TypeErrors and RangeErrors with Node's codes.
+ *
+ * @example
+ * try {
+ *   arena.free(Buffer.from('not of this arena'));
+ * } catch (error) {
+ *   if (!(error instanceof HakmemError)) throw error;
+ *   console.log(error.code); // ERR_HAKMEM_NOT_OWNED
+ * }
+ */
 export class HakmemError extends Error {
+  /** What went wrong; permanent. */
   readonly code: HakmemErrorCode;
 
+  /** @internal */
   constructor(code: HakmemErrorCode, detail = '', options?: ErrorOptions) {
     super(HAKMEM_ERRORS[code] + (detail === '' ? '' : `: ${detail}`), options);
     this.code = code;
   }
 
+  /** @internal */
   override get name(): string {
     return 'HakmemError';
   }
 }
 
-/** `ERR_HAKMEM_OUT_OF_MEMORY`, with the numbers. */
+/**
+ * `ERR_HAKMEM_OUT_OF_MEMORY`, with the numbers. The arena is as it was before the call.
+ *
+ * @example
+ * const small = new Arena({ maxBytes: 128 * 1024 });
+ * try {
+ *   small.allocUnsafe(1024 * 1024);
+ * } catch (error) {
+ *   if (!(error instanceof OutOfMemoryError)) throw error;
+ *   console.log(error.reason, error.requestedBytes, error.maxBytes); // limit 1048576 131072
+ * }
+ */
 export class OutOfMemoryError extends HakmemError {
   /** 'limit': the arena's `maxBytes`; 'os': the operating system; 'table': 16 GB per arena. */
   readonly reason: 'limit' | 'os' | 'table';
@@ -43,6 +89,7 @@ export class OutOfMemoryError extends HakmemError {
   /** The arena's `maxBytes`; 0: no limit. */
   readonly maxBytes: number;
 
+  /** @internal */
   constructor(
     reason: 'limit' | 'os' | 'table',
     text: string,

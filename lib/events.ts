@@ -10,11 +10,30 @@ import { readArena } from './snapshot';
 /** Its messages are {@link LimitEvent}. */
 export const LIMIT_CHANNEL = 'hakmem-arena:limit';
 
-/** Of 'hakmem-arena:limit': an allocation was refused because of `maxBytes`. Sizes in bytes. */
+/**
+ * Message on the channel `hakmem-arena:limit` of `node:diagnostics_channel`: an allocation was refused
+ * because of `maxBytes`.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('hakmem-arena:limit', (message) => {
+ *   const { arena, requestedBytes, usedBytes, maxBytes } = message as LimitEvent;
+ *   logger.warn(`${arena.name}: ${requestedBytes} bytes refused, ${usedBytes} of ${maxBytes} in use`);
+ * });
+ */
 export interface LimitEvent {
-  readonly arena: { readonly id: number; readonly name: string };
+  /** Whose limit it is. */
+  readonly arena: {
+    /** As {@link Arena.id}. */
+    readonly id: number;
+    /** As {@link Arena.name}. */
+    readonly name: string;
+  };
+  /** Bytes of the request that was refused. */
   readonly requestedBytes: number;
+  /** Bytes in use: what `maxBytes` limits. */
   readonly usedBytes: number;
+  /** The limit, in bytes. */
   readonly maxBytes: number;
 }
 

@@ -2,7 +2,7 @@
  * Format: statistics as text lines, in the form of the allocator this one grew out of.
  */
 import { invalidArgType } from './errors';
-import type { ArenaStats, HeapStats, HeapTotals } from './types';
+import type { ArenaStats, HeapStats, HeapTotals } from './stats-types';
 
 function lines(stats: HeapTotals, prefix: string): string[] {
   const out = stats.classes.map(
@@ -48,6 +48,8 @@ function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {
  *
  * @param stats - what `heapStats()` or `arena.stats()` returned.
  * @throws {ERR_INVALID_ARG_TYPE} anything else.
+ * @example
+ * process.on('SIGUSR2', () => console.error(formatHeapStats(heapStats())));
  */
 export function formatHeapStats(stats: ArenaStats | HeapStats): string {
   if (!isStats(stats)) {

@@ -8,10 +8,19 @@
 import { invalidArgType } from './errors';
 import type { View } from './view';
 
-/** What {@link Arena.freeAfterWrite} needs of a stream. */
+/**
+ * What {@link Arena.freeAfterWrite} needs of a stream; every Writable of Node has it.
+ *
+ * @example
+ * import { PassThrough } from 'node:stream';
+ * const stream: WritableLike = new PassThrough();
+ */
 export interface WritableLike {
+  /** Takes a chunk; `callback` is called when the stream has let go of its bytes, or could not. */
   write(chunk: never, callback: (error?: Error | null) => void): unknown;
+  /** 'close' ends every write that was not called back. */
   once(event: 'close', listener: () => void): unknown;
+  /** true: 'close' was emitted before. */
   readonly closed?: boolean;
 }
 

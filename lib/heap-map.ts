@@ -11,17 +11,28 @@ const ROW_LENGTH = HEADER_FIELDS + SLABS_PER_ROW * SLAB_FIELDS;
 const SLAB_BYTES = 65_536;
 
 /** In the order of the core's numbers. */
-const SLAB_USES = ['free', 'class', 'large', 'tail', 'lost'] as const;
+const SLAB_USES: readonly SlabUse[] = ['free', 'class', 'large', 'tail', 'lost'];
 
 /**
  * What a slab is doing: 'free': nothing; 'class': it serves one block size; 'large': the first slab of
  * a run, or a huge mapping; 'tail': a further slab of the run before it; 'lost': of no use until
  * JavaScript lets go of an ArrayBuffer that was taken away from the arena.
+ *
+ * @example
+ * const uses = new Map<SlabUse, number>();
+ * const slabs = heapMap().arenas.flatMap(({ superslabs }) => superslabs.flatMap((one) => one.slabs));
+ * for (const { use } of slabs) uses.set(use, (uses.get(use) ?? 0) + 1);
  */
-export type SlabUse = (typeof SLAB_USES)[number];
+export type SlabUse = 'free' | 'class' | 'large' | 'tail' | 'lost';
 
-/** One slab of 64 KB, or all of a huge mapping. */
+/**
+ * One slab of 64 KB, or all of a huge mapping.
+ *
+ * @example
+ * const isFull = ({ use, taken, capacity }: SlabMap) => use === 'class' && taken === capacity;
+ */
 export interface SlabMap {
+  /** What it is doing. */
   readonly use: SlabUse;
   /** Reporting class as in `ClassStats.name`; '' unless 'class' or 'large'. */
   readonly className: string;
@@ -35,22 +46,43 @@ export interface SlabMap {
   readonly touched: boolean;
 }
 
-/** One SuperSlab of 2 MB with 32 slabs, or a huge mapping with one. */
+/**
+ * One SuperSlab of 2 MB with 32 slabs, or a huge mapping with one.
+ *
+ * @example
+ * const isEmpty = ({ slabs }: SuperSlabMap) => slabs.every(({ use }) => use === 'free');
+ */
 export interface SuperSlabMap {
   /** Number in its arena, the same as long as the arena has it. */
   readonly index: number;
+  /** Of address space. */
   readonly bytes: number;
+  /** Lowest address first. */
   readonly slabs: readonly SlabMap[];
 }
 
-/** The SuperSlabs of one arena, lowest index first. */
+/**
+ * The SuperSlabs of one arena.
+ *
+ * @example
+ * const mine = heapMap().arenas.find(({ id }) => id === arena.id);
+ */
 export interface ArenaMap {
+  /** As {@link Arena.id}. */
   readonly id: number;
+  /** As {@link Arena.name}. */
   readonly name: string;
+  /** Lowest index first. */
   readonly superslabs: readonly SuperSlabMap[];
 }
 
-/** What {@link heapMap} returns. */
+/**
+ * What {@link heapMap} returns.
+ *
+ * @example
+ * const map: HeapMap = heapMap();
+ * console.log(map.arenas.map(({ name, superslabs }) => `${name}: ${superslabs.length} SuperSlabs`));
+ */
 export interface HeapMap {
   /** Version of this structure. */
   readonly version: number;
@@ -109,6 +141,10 @@ function readArena({ serial, name, strides, rows }: NativeArenaMap): ArenaMap {
  * moment ago, though not all of them at the same one.
  *
  * @returns a snapshot of about 40 objects per SuperSlab: made for looking, not for every request.
+ * @example
+ * for (const { name, superslabs } of heapMap().arenas) {
+ *   for (const { slabs } of superslabs) console.log(name, slabs.map(({ use }) => use).join(' '));
+ * }
  */
 export function heapMap(): HeapMap {
   return { version: 1, arenas: native.heapMap().map(readArena) };

@@ -1,3 +1,10 @@
+/**
+ * Arenas, and statistics of all of them.
+ *
+ * Sizes are in bytes. A view is any Buffer, typed array or DataView that an arena handed out.
+ *
+ * @module hakmem-arena
+ */
 import { installProcessHooks } from './exit-dump';
 
 export type { FromValue } from './allocate';
@@ -14,20 +21,22 @@ export type { Activity, ActivityCounts, ArenaActivity, ClassActivity, HeapRates 
 export { Scope } from './scope';
 export { heapStats } from './stats';
 export type {
-  ArenaOptions,
   ArenaStats,
   BinStats,
   ByteStats,
   ClassStats,
-  DetachedReport,
   FailureStats,
-  GuardReport,
   HeapStats,
   HeapTotals,
-  LeakReport,
-  LiveBlock,
   OsStats,
   SuperSlabStats,
+} from './stats-types';
+export type {
+  ArenaOptions,
+  DetachedReport,
+  GuardReport,
+  LeakReport,
+  LiveBlock,
   ViewConstructor,
 } from './types';
 export type { View } from './view';

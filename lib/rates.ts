@@ -2,23 +2,41 @@
  * Rates: what happened between two readings of statistics.
  */
 import { invalidArgType, invalidArgValue } from './errors';
-import type { ArenaStats, ClassStats, HeapStats, HeapTotals } from './types';
+import type { ArenaStats, ClassStats, HeapStats, HeapTotals } from './stats-types';
 
-/** Counts, and the same per second. */
+/**
+ * What was counted, or the same per second.
+ *
+ * @example
+ * const missRate = ({ slow, allocs }: ActivityCounts) => (allocs === 0 ? 0 : slow / allocs);
+ */
 export interface ActivityCounts {
+  /** Allocations: `fast + slow`. */
   readonly allocs: number;
   /** Allocations served without a native call. */
   readonly fast: number;
+  /** Allocations that needed a native call. */
   readonly slow: number;
+  /** Batches taken from the core. */
   readonly refills: number;
+  /** Batches given back to it. */
   readonly flushes: number;
+  /** Frees: `local + remote`. */
   readonly frees: number;
+  /** Frees by the arena's own thread. */
   readonly local: number;
+  /** Frees by other threads (C callers only). */
   readonly remote: number;
 }
 
-/** What happened in the time between: counts of it, rates per second, and bytes more or less. */
+/**
+ * What happened in the time between: counts of it, rates per second, and bytes more or less.
+ *
+ * @example
+ * const isIdle = ({ counts }: Activity) => counts.allocs + counts.frees === 0;
+ */
 export interface Activity {
+  /** Since the first reading. */
   readonly counts: ActivityCounts;
   /** Per second. */
   readonly rates: ActivityCounts;
@@ -26,21 +44,41 @@ export interface Activity {
   readonly liveBytesChange: number;
 }
 
+/**
+ * What happened in one reporting class.
+ *
+ * @example
+ * const busiest = (classes: readonly ClassActivity[]) =>
+ *   [...classes].sort((a, b) => b.rates.allocs - a.rates.allocs)[0]?.name;
+ */
 export interface ClassActivity extends Activity {
   /** As in {@link ClassStats}. */
   readonly name: string;
 }
 
+/**
+ * What happened in one arena.
+ *
+ * @example
+ * const grows = ({ liveBytesChange }: ArenaActivity) => liveBytesChange > 0;
+ */
 export interface ArenaActivity extends Activity {
+  /** As {@link Arena.id}. */
   readonly id: number;
+  /** As {@link Arena.name}. */
   readonly name: string;
   /** One row per reporting class. */
   readonly classes: readonly ClassActivity[];
-  /** Change of the address space held. */
+  /** Change of the address space held, in bytes. */
   readonly committedBytesChange: number;
 }
 
-/** What {@link heapRates} returns. */
+/**
+ * What {@link heapRates} returns.
+ *
+ * @example
+ * const busy = ({ arenas }: HeapRates) => arenas.filter(({ counts }) => counts.allocs > 0);
+ */
 export interface HeapRates {
   /** Version of this structure. */
   readonly version: number;
@@ -49,7 +87,10 @@ export interface HeapRates {
   /** Arenas of the second reading; those that are new since the first one began with nothing. */
   readonly arenas: readonly ArenaActivity[];
   /** The sum over these arenas. What an arena did that ended in between is not known. */
-  readonly totals: Activity & { readonly classes: readonly ClassActivity[] };
+  readonly totals: Activity & {
+    /** One row per reporting class. */
+    readonly classes: readonly ClassActivity[];
+  };
 }
 
 type Counted = Pick<ClassStats, keyof ActivityCounts | 'liveBytes'>;
@@ -132,8 +173,9 @@ function assertHeapStats(value: unknown, name: string): asserts value is HeapSta
  * @throws {ERR_INVALID_ARG_VALUE} `after` was not read after `before`.
  *
  * @example
+ * import { setTimeout } from 'node:timers/promises';
  * const before = heapStats();
- * await setTimeout(1000);
+ * await setTimeout(100);
  * console.log(heapRates(before, heapStats()).totals.rates.allocs);
  */
 export function heapRates(before: HeapStats, after: HeapStats): HeapRates {

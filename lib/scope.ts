@@ -28,6 +28,13 @@ export interface ScopeHost {
 /**
  * Views allocated here are freed by {@link Scope.end}, except those passed to {@link Scope.keep}.
  * Made by `arena.openScope()` and `arena.scope(fn)`.
+ *
+ * @example
+ * const page = arena.scope((scope) => {
+ *   const draft = scope.from('a draft');
+ *   return scope.keep(scope.from(draft.toString().toUpperCase()));
+ * });
+ * arena.free(page);
  */
 export class Scope implements Disposable {
   readonly #host: ScopeHost;
@@ -44,7 +51,9 @@ export class Scope implements Disposable {
   /**
    * Like `arena.alloc`, for this scope.
    *
-   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.alloc`.
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.alloc}.
+   * @example
+   * const total = arena.scope((scope) => scope.alloc(64, 1).reduce((a, b) => a + b)); // 64
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): Buffer {
     return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark));
@@ -53,7 +62,13 @@ export class Scope implements Disposable {
   /**
    * Like `arena.allocUnsafe`, for this scope.
    *
-   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.allocUnsafe`.
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.allocUnsafe}.
+   * @example
+   * await arena.scope(async (scope) => {
+   *   const page = scope.allocUnsafe(16384);
+   *   const { bytesRead } = await file.read(page, 0, page.length);
+   *   handle(page.subarray(0, bytesRead));
+   * });
    */
   allocUnsafe(size: number, alignment?: number): Buffer {
     const front = this.#front();
@@ -64,7 +79,9 @@ export class Scope implements Disposable {
   /**
    * Like `arena.from`, for this scope.
    *
-   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.from`.
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.from}.
+   * @example
+   * arena.scope((scope) => handle(scope.from('48656c6c6f', 'hex')));
    */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): Buffer {
     return this.#own(takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark));
@@ -73,7 +90,9 @@ export class Scope implements Disposable {
   /**
    * Like `arena.allocTyped`, for this scope.
    *
-   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as `arena.allocTyped`.
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.allocTyped}.
+   * @example
+   * const largest = arena.scope((scope) => Math.max(...scope.allocTyped(Int16Array, 256)));
    */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): InstanceType<C> {
     return this.#own(takeTyped(this.#front(), ctor, length, this.#mark));
@@ -84,7 +103,11 @@ export class Scope implements Disposable {
    *
    * @returns the same view.
    * @throws {ERR_INVALID_ARG_TYPE} not a view.
+   * @throws {ERR_INVALID_STATE} after `end()`.
    * @throws {ERR_HAKMEM_NOT_OWNED} not a live view of this scope.
+   * @example
+   * const kept = arena.scope((scope) => scope.keep(scope.alloc(64)));
+   * arena.free(kept);
    */
   keep<V extends View>(view: V): V {
     if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
@@ -96,7 +119,14 @@ export class Scope implements Disposable {
     return view;
   }
 
-  /** Frees every view of the scope. Calling it again does nothing. */
+  /**
+   * Frees every view of the scope. Calling it again does nothing.
+   *
+   * @example
+   * const scope = arena.openScope();
+   * scope.allocUnsafe(1500);
+   * scope.end();
+   */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -110,7 +140,13 @@ export class Scope implements Disposable {
     views.length = 0;
   }
 
-  /** The same as {@link Scope.end}, for `using`. */
+  /**
+   * The same as {@link Scope.end}, for `using`.
+   *
+   * @example
+   * using scope = arena.openScope();
+   * handle(scope.allocUnsafe(1500));
+   */
   [Symbol.dispose](): void {
     this.end();
   }

@@ -25,7 +25,7 @@ import type {
   HeapTotals,
   OsStats,
   SuperSlabStats,
-} from './types';
+} from './stats-types';
 
 const { rowNames, rowSizes, statsVersion } = native.tables;
 
@@ -356,6 +356,9 @@ export function usedBytesOf(id: number): number {
  * and frees never go down from one reading to the next.
  *
  * {@link heapRates} tells what happened between two readings.
+ *
+ * @example
+ * const { live, committed } = heapStats().totals.bytes;
  */
 export function heapStats(): HeapStats {
   const snapshot = readHeap();

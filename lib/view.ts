@@ -14,7 +14,13 @@
  * object into an object costs the engine a write barrier, writing an integer costs nothing.
  */
 
-/** Anything an arena hands out. */
+/**
+ * Anything an arena hands out: Buffers, typed arrays, DataViews.
+ *
+ * @example
+ * const views: View[] = [arena.alloc(64), arena.allocTyped(Float64Array, 8)];
+ * for (const view of views) arena.free(view);
+ */
 export type View = Uint8Array | ArrayBufferView;
 
 /** What a stamp points home to. `core` is the same for all homes in one arena. */

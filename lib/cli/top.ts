@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { StatsReply } from '../monitor/http';
-import type { ArenaStats, ClassStats } from '../types';
+import type { ArenaStats, ClassStats } from '../stats-types';
 import { numberOption, UsageError } from './usage';
 
 const CLEAR = '\u001b[H\u001b[J';

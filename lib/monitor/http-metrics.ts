@@ -4,9 +4,17 @@
  */
 import { createRequire } from 'node:module';
 
-/** What the monitor needs of a registry of prom-client. */
+/**
+ * What the monitor needs of a registry of prom-client.
+ *
+ * @example
+ * import { register } from 'prom-client';
+ * const mine: MetricsRegister = register;
+ */
 export interface MetricsRegister {
+  /** Of the text, for the response's header. */
   readonly contentType: string;
+  /** All metrics as text. */
   metrics(): Promise<string>;
 }
 

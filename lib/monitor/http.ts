@@ -2,6 +2,8 @@
  * Monitor: a live page, JSON and Prometheus text over HTTP, for every arena of the process.
  *
  * Read-only: GET and HEAD of a fixed table of paths, none of which touches the file system.
+ *
+ * @module hakmem-arena/monitor
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
@@ -22,7 +24,12 @@ export type {
   SuperSlabCells,
 } from './wire';
 
-/** What {@link createMonitor} takes. */
+/**
+ * What {@link createMonitor} takes.
+ *
+ * @example
+ * const options: MonitorOptions = { title: 'orders', allowedHosts: ['ops.example.com'] };
+ */
 export interface MonitorOptions {
   /**
    * Shown in the page's heading.
@@ -48,7 +55,12 @@ export interface MonitorOptions {
   readonly register?: MetricsRegister;
 }
 
-/** What {@link Monitor.listen} takes. */
+/**
+ * What {@link Monitor.listen} takes.
+ *
+ * @example
+ * const options: ListenOptions = { port: 0, host: '::1' };
+ */
 export interface ListenOptions {
   /**
    * 0: any free port.
@@ -63,29 +75,59 @@ export interface ListenOptions {
   readonly host?: string;
 }
 
-/** A monitor that listens on a port of its own. */
+/**
+ * A monitor that listens on a port of its own.
+ *
+ * @example
+ * const server: MonitorServer = await createMonitor().listen({ port: 0 });
+ * console.log(server.url);
+ * await server.close();
+ */
 export interface MonitorServer {
   /** Where the page is. */
   readonly url: string;
+  /** The port it got. */
   readonly port: number;
   /** Ends it, open connections included. */
   close(): Promise<void>;
 }
 
-/** Answers a request; for one that is not the monitor's it calls `next`, or without one answers 404. */
+/**
+ * Answers a request; for one that is not the monitor's it calls `next`, or without one answers 404.
+ *
+ * @example
+ * import { createServer } from 'node:http';
+ * const handler: MonitorHandler = createMonitor({ basePath: '/ops' }).handler;
+ * createServer((request, response) => {
+ *   handler(request, response, () => response.end('not the monitor'));
+ * });
+ */
 export type MonitorHandler = (
   request: IncomingMessage,
   response: ServerResponse,
   next?: (error?: unknown) => void,
 ) => void;
 
+/**
+ * What {@link createMonitor} makes.
+ *
+ * @example
+ * import { createServer } from 'node:http';
+ * const monitor: Monitor = createMonitor();
+ * createServer(monitor.handler);
+ */
 export interface Monitor {
   /** For `http.createServer`, or as middleware of Express and the like. */
   readonly handler: MonitorHandler;
   /**
-   * Serves the page on a port of its own. Does not keep the process alive.
-   * @throws {ERR_INVALID_ARG_TYPE} {@link ERR_OUT_OF_RANGE} bad options; rejects with Node's own error,
-   * such as EADDRINUSE.
+   * Serves the page on a port of its own. Does not keep the process alive. Rejects with Node's own
+   * error, such as EADDRINUSE, when it cannot listen.
+   *
+   * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
+   * @throws {ERR_OUT_OF_RANGE} `port` is not a port.
+   * @example
+   * const { url, close } = await createMonitor().listen({ port: 0 });
+   * await close();
    */
   listen(options?: ListenOptions): Promise<MonitorServer>;
 }
@@ -292,7 +334,11 @@ function checkedHosts(hosts: unknown): ReadonlySet<string> {
  * Serves, below where it is mounted: `/` the live page, `/stats.json` ({@link StatsReply}), `/map.json`
  * ({@link MapReply}), and `/metrics` for Prometheus (501 while prom-client is not installed).
  *
- * @throws {ERR_INVALID_ARG_TYPE} {@link ERR_INVALID_ARG_VALUE} bad options.
+ * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
+ * @throws {ERR_INVALID_ARG_VALUE} `basePath` is not a path.
+ * @example
+ * import { createMonitor } from 'hakmem-arena/monitor';
+ * const { url } = await createMonitor({ title: 'orders' }).listen({ port: 6464 });
  */
 export function createMonitor(options: MonitorOptions = {}): Monitor {
   checkObject(options);

@@ -3,7 +3,7 @@
  * for Prometheus and for OpenTelemetry.
  */
 import { createRequire } from 'node:module';
-import type { ArenaStats, ClassStats, HeapTotals } from '../types';
+import type { ArenaStats, ClassStats, HeapTotals } from '../stats-types';
 
 export type Labels = Readonly<Record<string, string>>;
 

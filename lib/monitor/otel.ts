@@ -1,7 +1,7 @@
 /**
  * OpenTelemetry: the metrics of all arenas over `@opentelemetry/api`, an optional peer.
  *
- * @packageDocumentation
+ * @module hakmem-arena/otel
  */
 import {
   type Attributes,
@@ -18,7 +18,13 @@ import { type HeapMetricsOptions, Sampler } from './sampler';
 
 export type { HeapMetricsOptions } from './sampler';
 
-/** What {@link observeHeapStats} takes. */
+/**
+ * What {@link observeHeapStats} takes.
+ *
+ * @example
+ * import { MeterProvider } from '@opentelemetry/sdk-metrics';
+ * const options: OpenTelemetryOptions = { meterProvider: new MeterProvider(), maxArenas: 20 };
+ */
 export interface OpenTelemetryOptions extends HeapMetricsOptions {
   /**
    * Where the meter comes from.

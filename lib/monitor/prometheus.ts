@@ -1,7 +1,7 @@
 /**
  * Prometheus: the metrics of all arenas in a registry of prom-client, an optional peer.
  *
- * @packageDocumentation
+ * @module hakmem-arena/prometheus
  */
 import {
   Counter,
@@ -17,7 +17,12 @@ import { type HeapMetricsOptions, Sampler } from './sampler';
 
 export type { HeapMetricsOptions } from './sampler';
 
-/** What {@link collectHeapStats} takes. */
+/**
+ * What {@link collectHeapStats} takes.
+ *
+ * @example
+ * const options: PrometheusOptions = { prefix: 'orders_arena_', maxArenas: 20 };
+ */
 export interface PrometheusOptions extends HeapMetricsOptions {
   /**
    * In front of every metric's name.
@@ -26,6 +31,11 @@ export interface PrometheusOptions extends HeapMetricsOptions {
   readonly prefix?: string;
 }
 
+/**
+ * Of either content type.
+ *
+ * @inline
+ */
 type Registry = AnyRegistry<RegistryContentType>;
 
 /** How the processes of a cluster are put together: a version and a switch cannot be added up. */

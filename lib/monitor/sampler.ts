@@ -6,10 +6,15 @@
  */
 import { invalidArgType, outOfRange } from '../errors';
 import { heapStats } from '../stats';
-import type { ArenaStats, HeapStats } from '../types';
+import type { ArenaStats, HeapStats } from '../stats-types';
 import { type Labels, METRICS, type Metric } from './metrics';
 
-/** What all exporters of metrics take. */
+/**
+ * What all exporters of metrics take.
+ *
+ * @example
+ * const options: HeapMetricsOptions = { arenaLabel: ({ name }) => name.replace(/-\d+$/, '') };
+ */
 export interface HeapMetricsOptions {
   /**
    * Most values of the label `arena` in the life of the process; further arenas share `other`.

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -23,8 +23,6 @@ function played(...args) {
 }
 
 describe('benchmarks', () => {
-  before(() => execFileSync('npm', ['run', '-s', 'build:dev'], { cwd: ROOT, stdio: 'pipe' }));
-
   it('plays every case', () => {
     const { CASES } = require(join(BENCH, 'cases', 'index.js'));
     assert.equal(played('--rival', 'nobody else').length, CASES.length);

@@ -1,0 +1,210 @@
+/**
+ * Types of statistics. Sizes are in bytes, and everything else is a count, unless said otherwise.
+ */
+
+/**
+ * Statistics of one block size.
+ *
+ * @example
+ * const bins = arena.stats().classes.flatMap((row) => row.bins);
+ * const worst = bins.sort((a, b) => b.blockBytes - b.liveBytes - (a.blockBytes - a.liveBytes))[0];
+ */
+export interface BinStats {
+  /** Block size in bytes; 0 for runs and huge mappings, whose blocks differ in size. */
+  readonly blockSize: number;
+  /** Allocations so far: `fast + slow`. */
+  readonly allocs: number;
+  /** Allocations served without a native call. */
+  readonly fast: number;
+  /** Allocations that needed a native call. */
+  readonly slow: number;
+  /** Batches taken from the core. */
+  readonly refills: number;
+  /** Batches given back to it. */
+  readonly flushes: number;
+  /** Frees so far: `local + remote`. */
+  readonly frees: number;
+  /** Frees by the arena's own thread. */
+  readonly local: number;
+  /** Frees by other threads (C callers only). */
+  readonly remote: number;
+  /** Blocks allocated and not freed. */
+  readonly live: number;
+  /** Bytes requested for them. */
+  readonly liveBytes: number;
+  /** Bytes of the blocks they take. */
+  readonly blockBytes: number;
+  /** Free blocks kept by the front. */
+  readonly frontBlocks: number;
+  /** Free blocks in the core. */
+  readonly freeBlocks: number;
+  /** Freed by another thread and not collected yet. */
+  readonly remoteBlocks: number;
+  /** All blocks: `live + frontBlocks + freeBlocks + remoteBlocks`. */
+  readonly capacity: number;
+  /** Slabs of 64 KB. */
+  readonly slabs: number;
+  /** Slabs, beside the current one, with some blocks free and some not. */
+  readonly partialSlabs: number;
+  /** Most blocks ever out of the core at once, `frontBlocks` included. */
+  readonly highWater: number;
+}
+
+/**
+ * One reporting class: the sum of its bins.
+ *
+ * @example
+ * for (const { name, live, liveBytes } of arena.stats().classes) console.log(name, live, liveBytes);
+ */
+export interface ClassStats extends Omit<BinStats, 'blockSize'> {
+  /** 'C0'..'C7' (up to 8, 16 .. 1024 B), 'M0'..'M5' (2 .. 64 KB), 'run' (2 MB), 'huge'. */
+  readonly name: string;
+  /** Largest request in bytes that belongs to this class. */
+  readonly maxSize: number;
+  /** The block sizes of this class that were ever used. */
+  readonly bins: readonly BinStats[];
+}
+
+/**
+ * Where the bytes are: `live + front + freeInSlab + freeSlabs + slack = committed`.
+ *
+ * @example
+ * const { used, committed } = arena.stats().bytes;
+ * console.log(`${used} bytes in use, ${committed - used} held without use`);
+ */
+export interface ByteStats {
+  /** Requested by live allocations. */
+  readonly live: number;
+  /** In free blocks kept by the front. */
+  readonly front: number;
+  /** In free blocks of slabs in use. */
+  readonly freeInSlab: number;
+  /** In slabs that belong to no class. */
+  readonly freeSlabs: number;
+  /** Lost to rounding: block size over request, slab size over its blocks. */
+  readonly slack: number;
+  /** Address space of the SuperSlabs and huge mappings held. Pages never touched cost no memory. */
+  readonly committed: number;
+  /** Address space kept by the process-wide cache, shared by all arenas. */
+  readonly cached: number;
+  /** `committed + cached`. */
+  readonly mapped: number;
+  /** Kept alive by holders after a reset or destroy. */
+  readonly pinned: number;
+  /** In slabs, runs and huge mappings in use: what `maxBytes` limits. */
+  readonly used: number;
+}
+
+/**
+ * SuperSlabs (2 MB each) and huge mappings.
+ *
+ * @example
+ * const { live, cached } = heapStats().totals.superslabs;
+ */
+export interface SuperSlabStats {
+  /** Held by the arena. */
+  readonly live: number;
+  /** In the process-wide cache, shared by all arenas. */
+  readonly cached: number;
+  /** Held with no slab in use. */
+  readonly empties: number;
+  /** Taken from the cache so far. */
+  readonly adopted: number;
+}
+
+/**
+ * Calls to the operating system since the process started; the same for every arena.
+ *
+ * @example
+ * if (heapStats().totals.os.purgeDisabled) logger.warn('vm.max_map_count is too low');
+ */
+export interface OsStats {
+  /** Mappings asked for: SuperSlabs and huge mappings. */
+  readonly map: number;
+  /** Of those, refused. */
+  readonly mapFailed: number;
+  /** Mappings given back. */
+  readonly unmap: number;
+  /** Of those, refused. */
+  readonly unmapFailed: number;
+  /** Calls that gave pages back and kept their addresses. */
+  readonly purge: number;
+  /** Purges refused because the process has too many mappings. */
+  readonly purgeEnomem: number;
+  /** Purges refused for another reason. */
+  readonly purgeFailed: number;
+  /** true: the process no longer purges (see `purgeEnomem`). */
+  readonly purgeDisabled: boolean;
+}
+
+/**
+ * Requests that failed, and misuse that the core saw.
+ *
+ * @example
+ * const { os, limit, doubleFrees } = arena.stats().failures;
+ */
+export interface FailureStats {
+  /** The operating system refused memory. */
+  readonly os: number;
+  /** The arena's `maxBytes` was reached. */
+  readonly limit: number;
+  /** Double frees that reached the core. */
+  readonly doubleFrees: number;
+}
+
+/**
+ * What {@link Arena.stats} returns: a snapshot.
+ *
+ * @example
+ * const { name, bytes, maxBytes }: ArenaStats = arena.stats();
+ * if (maxBytes > 0 && bytes.used > 0.9 * maxBytes) logger.warn(`${name} is nearly full`);
+ */
+export interface ArenaStats {
+  /** Version of this structure. */
+  readonly version: number;
+  /** Number of the arena in the process. */
+  readonly id: number;
+  /** Name of the arena. */
+  readonly name: string;
+  /** Limit on `bytes.used`, in bytes; 0: none. */
+  readonly maxBytes: number;
+  /** One row per reporting class, always all of them, smallest first. */
+  readonly classes: readonly ClassStats[];
+  /** SuperSlabs and huge mappings. */
+  readonly superslabs: SuperSlabStats;
+  /** Calls to the operating system, of the whole process. */
+  readonly os: OsStats;
+  /** Where the bytes are. */
+  readonly bytes: ByteStats;
+  /** Requests that failed. */
+  readonly failures: FailureStats;
+  /** Slabs whose ArrayBuffer was detached by somebody else. */
+  readonly detachedSlabs: number;
+}
+
+/**
+ * Sums over all arenas; the cache and the calls to the OS are counted once.
+ *
+ * @example
+ * const { bytes }: HeapTotals = heapStats().totals;
+ * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
+ */
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes'>;
+
+/**
+ * What {@link heapStats} returns.
+ *
+ * @example
+ * const { arenas }: HeapStats = heapStats();
+ * console.log(arenas.map(({ name, bytes }) => `${name}: ${bytes.live}`));
+ */
+export interface HeapStats {
+  /** Version of this structure. */
+  readonly version: number;
+  /** When it was read: milliseconds on a clock of this machine that never jumps. */
+  readonly atMs: number;
+  /** All arenas of all threads of the process, oldest first. */
+  readonly arenas: readonly ArenaStats[];
+  /** Sums over them. */
+  readonly totals: HeapTotals;
+}
