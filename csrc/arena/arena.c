@@ -67,6 +67,20 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   return HK_OK;
 }
 
+/* The stack of a magazine that has none: empty and full at once. Never written. */
+static void *no_stack[1];
+
+static void set_no_stack(hk_magazine_t *m) {
+  void **end = no_stack + 1;
+  atomic_store_explicit(&m->top, end, memory_order_relaxed);
+  atomic_store_explicit(&m->bottom, end, memory_order_relaxed);
+  m->full = end;
+}
+
+static void forget_bins(hk_arena_t *arena) {
+  for (uint32_t i = 0; i < HK_SLAB_BINS; i++) arena->slab_bins[i] = HK_SLAB_BIN_NONE;
+}
+
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
   static const hk_arena_options_t defaults;
   if (options == NULL) options = &defaults;
@@ -82,6 +96,8 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
     return status;
   }
   arena->id = next_id();
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) set_no_stack(&arena->magazines[bin]);
+  forget_bins(arena);
   arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
   set_name(arena, options->name);
   register_arena(arena);
@@ -98,12 +114,18 @@ void *hk_arena_add_front(hk_arena_t *arena, size_t bytes) {
   return front;
 }
 
+/* Its blocks are the core's again, and what was allocated stays known. */
+static void drop_magazine(hk_magazine_t *m) {
+  hk_cell_set(&m->moved_in, hk_magazine_allocs(m) - hk_cell_get(&m->frees));
+  set_no_stack(m);
+}
+
 static void drop_front(hk_arena_t *arena) {
   if (arena->front == NULL) return;
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
-    hk_magazine_t *m = &arena->magazines[bin];
-    m->top = m->bottom = m->full = NULL;
-  }
+  hk_counters_begin_move(arena->counters);
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
+  hk_counters_end_move(arena->counters);
+  forget_bins(arena);
   (void)hk_os_unmap(arena->front, hk_cell_get(&arena->front_bytes));
   arena->front = NULL;
   hk_cell_set(&arena->front_bytes, 0);
@@ -112,6 +134,7 @@ static void drop_front(hk_arena_t *arena) {
 /* All that was live counts as freed. */
 static void settle_counters(hk_arena_t *arena) {
   hk_counters_t *c = arena->counters;
+  hk_counters_begin_move(c);
   for (uint32_t i = 0; i <= HK_EXACT_LENGTH_MAX; i++) {
     hk_counter_set(&c->frees.by_length[i], hk_counter_get(&c->allocs.by_length[i]));
   }
@@ -124,9 +147,12 @@ static void settle_counters(hk_arena_t *arena) {
     hk_counter_set(&c->live_block_bytes[bin], 0);
   }
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
-    hk_magazine_t *m = &arena->magazines[bin];
-    hk_cell_set(&m->frees, hk_cell_get(&m->allocs) - atomic_load(&arena->bins[bin].frees_remote));
+    hk_magazine_t *m = &arena->magazines[bin]; /* empty: see drop_front */
+    uint64_t allocs = hk_magazine_allocs(m);
+    hk_cell_set(&m->frees, allocs - atomic_load(&arena->bins[bin].frees_remote));
+    hk_cell_set(&m->moved_in, allocs - hk_cell_get(&m->frees));
   }
+  hk_counters_end_move(c);
 }
 
 void hk_arena_reset(hk_arena_t *arena) {

@@ -35,18 +35,38 @@ typedef struct hk_large_kind_t {
 } hk_large_kind_t;
 
 /* front/: one bin of the front in C, a stack of free block addresses. Here, because statistics read its
- * cells at any time. All that an allocation or a free of the bin needs, in one cache line. */
+ * cells at any time. All that an allocation or a free of the bin needs, in one cache line.
+ *
+ * Allocations are not counted, they follow: what came in (moved_in, frees) less what is there was
+ * handed out. The stack's top is written anyway, and a second store is a tenth of an allocation. */
 typedef struct hk_magazine_t {
-  void **top;              /* behind the block that is handed out next */
-  void **bottom;           /* top is here: empty. NULL: no stack yet, and so for top and full */
-  void **full;             /* top is here: half of it is flushed */
-  hk_cell_t allocs, frees; /* frees by the owner thread */
+  _Atomic(void **) top;          /* behind the block that is handed out next; behind NULL: empty */
+  _Atomic(void **) bottom;       /* where top is when empty */
+  void **full;                   /* top is here: half of it is flushed */
+  hk_cell_t frees;               /* by the owner thread */
+  hk_cell_t moved_in;            /* blocks from the core less blocks back to it, modulo 2^64 */
+  _Atomic(uint64_t) allocs_seen; /* shared: the most that a reader of statistics was told */
   uint32_t stride_bytes, reciprocal; /* of the class */
   uint32_t used_bytes;               /* capacity x stride: no block begins beyond */
   uint32_t limit;                    /* most blocks, ever */
-  uint64_t padding;
 } hk_magazine_t;
 static_assert(sizeof(hk_magazine_t) == 64, "one cache line");
+
+/* front/: the bin that a slab of the arena serves, found by the slab's address without the map: a cache,
+ * direct-mapped, of the slabs that blocks were freed to. (address / 64 KB) << 8 | bin. */
+typedef uint64_t hk_slab_bin_t;
+#define HK_SLAB_BINS 256
+#define HK_SLAB_BIN_NONE UINT64_MAX
+
+/* Exact to the owner. To others while nothing moves, give or take an operation that is under way. */
+static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
+  /* The stack is read after what came in: never too many. */
+  uint64_t in = atomic_load_explicit((hk_cell_t *)&m->frees, memory_order_acquire);
+  in += atomic_load_explicit((hk_cell_t *)&m->moved_in, memory_order_acquire);
+  void **bottom = atomic_load_explicit((_Atomic(void **) *)&m->bottom, memory_order_relaxed);
+  return in - (uint64_t)(atomic_load_explicit((_Atomic(void **) *)&m->top, memory_order_relaxed) -
+                         bottom);
+}
 
 /* supply.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
@@ -63,8 +83,8 @@ struct hk_arena_t {
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_classes_t own_classes;
   hk_counters_t *counters;
-  /* The last one serves HK_SLOT_BIN_NONE: no address is a block of it. */
-  alignas(64) hk_magazine_t magazines[HK_BIN_MAX + 1];
+  alignas(64) hk_magazine_t magazines[HK_BIN_MAX];
+  hk_slab_bin_t slab_bins[HK_SLAB_BINS];
   hk_heap_bin_t bins[HK_BIN_MAX];
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
@@ -101,6 +121,17 @@ static inline uint32_t hk_arena_base_ref(const hk_slab_t *slab) {
 
 static inline char *hk_arena_slab_address(const hk_slab_t *slab) {
   return hk_superslab_address(slab->superslab, slab->slot);
+}
+
+static inline uint64_t hk_slab_bin_number(const void *address) {
+  return (uint64_t)((uintptr_t)address >> HK_SLAB_SHIFT);
+}
+
+/* To be called before a slab of the arena serves its class no more. */
+static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab) {
+  uint64_t number = hk_slab_bin_number(hk_arena_slab_address(slab));
+  hk_slab_bin_t *entry = &arena->slab_bins[number % HK_SLAB_BINS];
+  if (*entry >> 8 == number) *entry = HK_SLAB_BIN_NONE;
 }
 
 /* Maps `bytes` of zeroed memory for the stacks of the front in C. The arena owns it and drops it, blocks

@@ -48,6 +48,16 @@ static inline void hk_counter_add(double *counter, double amount) {
   hk_counter_set(counter, hk_counter_get(counter) + amount);
 }
 
+/* Brackets what a reader must see all of or nothing of: it reads again when it meets an odd count, or
+ * another one than before. Owner only. */
+static inline void hk_counters_begin_move(hk_counters_t *counters) {
+  __atomic_fetch_add(&counters->moves, 1, __ATOMIC_ACQ_REL);
+}
+
+static inline void hk_counters_end_move(hk_counters_t *counters) {
+  __atomic_fetch_add(&counters->moves, 1, __ATOMIC_RELEASE);
+}
+
 /* A zeroed set with one holder, who drops it. NULL: the OS refused. */
 hk_counters_t *hk_counters_create(void);
 

@@ -67,7 +67,6 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   hk_status_t status = hk_supply_take(arena, 1, slab);
   if (status != HK_OK) return status;
   hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
-  hk_superslab_set_bin(*slab, bin);
   hk_cell_add(&arena->bins[bin].slabs, 1);
   return HK_OK;
 }
@@ -195,8 +194,8 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
   if (!hk_slab_is_quiet(slab)) return HK_SLAB_BUSY;
   hk_heap_bin_t *b = &arena->bins[slab->bin];
   list_remove(b, slab);
+  hk_arena_forget_bin(arena, slab);
   hk_slab_unbind(slab);
-  hk_superslab_set_bin(slab, HK_SLOT_BIN_NONE);
   hk_cell_sub(&b->slabs, 1);
   hk_supply_give(arena, slab, 1);
   return HK_OK;

@@ -78,19 +78,49 @@ static void read_tallies(const hk_arena_t *arena, hk_arena_stats_t *stats) {
 /* An owner stopped in the middle of a move must not stop us: then the last reading stands. */
 #define TALLY_READINGS_MAX 4
 
-static void read_front_counters(const hk_arena_t *arena, hk_arena_stats_t *stats) {
-  const hk_counters_t *c = arena->counters;
+static uint32_t moves_before(const hk_counters_t *c) {
+  return __atomic_load_n(&c->moves, __ATOMIC_ACQUIRE);
+}
+
+/* Whether what was read since `before` met no move. */
+static bool nothing_moved(hk_counters_t *c, uint32_t before) {
+  /* Adding nothing orders the reads before it, which a load would not. */
+  return __atomic_fetch_add(&c->moves, 0, __ATOMIC_ACQ_REL) == before && before % 2 == 0;
+}
+
+/* A reading that meets a free between its two stores is too low by one, but a counter must not go down. */
+static uint64_t raise_allocs(hk_magazine_t *m, uint64_t allocs) {
+  uint64_t seen = atomic_load_explicit(&m->allocs_seen, memory_order_relaxed);
+  while (allocs > seen &&
+         !atomic_compare_exchange_weak_explicit(&m->allocs_seen, &seen, allocs,
+                                                memory_order_relaxed, memory_order_relaxed)) {}
+  return allocs > seen ? allocs : seen;
+}
+
+/* What the front in C handed out. */
+static uint64_t read_magazine(hk_arena_t *arena, uint32_t bin) {
+  hk_magazine_t *m = &arena->magazines[bin];
   for (int reading = 0; reading < TALLY_READINGS_MAX; reading++) {
-    uint32_t before = __atomic_load_n(&c->moves, __ATOMIC_ACQUIRE);
+    uint32_t before = moves_before(arena->counters);
+    uint64_t allocs = hk_magazine_allocs(m);
+    if (allocs == 0) return 0;
+    if (nothing_moved(arena->counters, before)) return raise_allocs(m, allocs);
+  }
+  return atomic_load_explicit(&m->allocs_seen, memory_order_relaxed);
+}
+
+static void read_front_counters(hk_arena_t *arena, hk_arena_stats_t *stats) {
+  hk_counters_t *c = arena->counters;
+  for (int reading = 0; reading < TALLY_READINGS_MAX; reading++) {
+    uint32_t before = moves_before(c);
     read_tallies(arena, stats);
-    uint32_t after = __atomic_fetch_add((uint32_t *)&c->moves, 0, __ATOMIC_ACQ_REL);
-    if (before == after && before % 2 == 0) break;
+    if (nothing_moved(c, before)) break;
   }
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     if ((int64_t)stats->bins[bin].live_bytes < 0) stats->bins[bin].live_bytes = 0;
   }
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
-    stats->bins[bin].allocs += hk_cell_get(&arena->magazines[bin].allocs);
+    stats->bins[bin].allocs += read_magazine(arena, bin);
     stats->bins[bin].frees_local += hk_cell_get(&arena->magazines[bin].frees);
   }
   stats->bytes_pinned = count_of(&c->pinned_bytes);

@@ -8,6 +8,9 @@
 #define HK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define HK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define HK_NOINLINE __attribute__((noinline))
+/* Hides where a pointer comes from, so that the compiler keeps it in one register rather than computing
+ * the address of each field anew. */
+#define HK_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 /* Index of the lowest set bit; `bits` must not be 0. */
 static inline uint32_t hk_ctz64(uint64_t bits) { return (uint32_t)__builtin_ctzll(bits); }
@@ -19,6 +22,7 @@ static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__builtin
 #define HK_LIKELY(x) (x)
 #define HK_UNLIKELY(x) (x)
 #define HK_NOINLINE __declspec(noinline)
+#define HK_OPAQUE(pointer) ((void)(pointer))
 
 static inline uint32_t hk_ctz64(uint64_t bits) {
   unsigned long index;

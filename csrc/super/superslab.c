@@ -15,9 +15,6 @@ static size_t metadata_bytes(size_t bytes) {
 }
 
 static void init_slabs(hk_superslab_t *superslab) {
-  for (uint32_t i = 0; i < HK_SUPERSLAB_SLABS; i++) {
-    atomic_init(&superslab->slot_bins[i], HK_SLOT_BIN_NONE);
-  }
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     superslab->slabs[i].superslab = superslab;
     superslab->slabs[i].slot = i;
@@ -101,7 +98,6 @@ static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
   clear_remote(slab);
   HK_PUBLISH(slab->state, state);
   slab->list = HK_SLAB_LIST_NONE;
-  hk_superslab_set_bin(slab, HK_SLOT_BIN_NONE);
 }
 
 size_t hk_superslab_reset(hk_superslab_t *superslab) {
@@ -162,8 +158,6 @@ bool hk_superslab_is_valid(const hk_superslab_t *superslab) {
     const hk_slab_t *slab = &superslab->slabs[i];
     bool used = (superslab->used_slots >> i & 1) != 0;
     if (used != (slab->state != HK_SLAB_UNUSED)) return false;
-    uint32_t bin = slab->state == HK_SLAB_CLASS ? slab->bin : HK_SLOT_BIN_NONE;
-    if (hk_superslab_slot_bin(superslab, i) != bin) return false;
   }
   return true;
 }

@@ -11,16 +11,11 @@
 
 #include "super/slab.h"
 
-#define HK_SLOT_BIN_NONE HK_BIN_MAX
-
 typedef struct hk_superslab_t hk_superslab_t;
 struct hk_superslab_t {
   char *base; /* constant; 2 MB aligned */
   /* The arena that owns it, NULL in the cache. Atomic: threads that free remotely read it. */
   _Atomic(void *) owner;
-  /* Bin of each slot that serves a class, else HK_SLOT_BIN_NONE: what a free in C has to know, in one
-   * cache line. Read by threads that free remotely, who hold a block that keeps their slot as it is. */
-  _Atomic(uint8_t) slot_bins[HK_SUPERSLAB_SLABS];
   size_t bytes;        /* constant; HK_SUPERSLAB_BYTES, or more: huge */
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
   uint32_t index;      /* in its arena's table */
@@ -52,17 +47,6 @@ static inline bool hk_superslab_is_huge(const hk_superslab_t *superslab) {
 
 static inline char *hk_superslab_address(const hk_superslab_t *superslab, uint32_t slot) {
   return superslab->base + (size_t)slot * HK_SLAB_BYTES;
-}
-
-static inline uint32_t hk_superslab_slot_bin(const hk_superslab_t *superslab, uint32_t slot) {
-  return atomic_load_explicit((_Atomic(uint8_t) *)&superslab->slot_bins[slot],
-                              memory_order_relaxed);
-}
-
-/* To be called whenever a slab begins or ends to serve a class. */
-static inline void hk_superslab_set_bin(hk_slab_t *slab, uint32_t bin) {
-  atomic_store_explicit(&slab->superslab->slot_bins[slab->slot], (uint8_t)bin,
-                        memory_order_relaxed);
 }
 
 /* Free slots in a row for a run of `slabs`: the lowest start, or -1. */

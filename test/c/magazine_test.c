@@ -315,6 +315,41 @@ HK_TEST(an_address_behind_the_end_of_a_huge_block_is_not_ours) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+/* Release builds tell a block from the inside of one by a multiplication; here by division. */
+HK_TEST(only_the_beginnings_of_blocks_can_be_freed) {
+  hk_arena_t *arena = hk_test_arena(0);
+  const hk_classes_t *classes = hk_arena_classes(arena);
+  for (uint32_t bin = 0; bin < classes->count; bin++) {
+    const hk_class_t *c = &classes->bins[bin];
+    char *block = hk_alloc(arena, c->stride_bytes);
+    char *slab = block - ((uintptr_t)block & (HK_SLAB_BYTES - 1));
+    for (uint32_t offset = 0; offset < HK_SLAB_BYTES; offset++) {
+      bool begins = offset % c->stride_bytes == 0 && offset / c->stride_bytes < c->capacity;
+      if (!begins) EXPECT_EQ(hk_free(arena, slab + offset), HK_NOT_OWNED);
+    }
+    free_ok(arena, block);
+  }
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+/* A free remembers what class a slab serves; a slab that serves another one must be known anew. */
+HK_TEST(a_slab_that_changes_its_class_is_freed_to_the_new_one) {
+  hk_arena_t *arena = hk_test_arena(0);
+  for (uint32_t size = 16; size <= 8192; size *= 2) {
+    enum { BLOCKS = 64 };
+    void *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) blocks[i] = hk_alloc(arena, size);
+    for (int i = 0; i < BLOCKS; i++) {
+      EXPECT_EQ(hk_usable_size(blocks[i]), size);
+      free_ok(arena, blocks[i]);
+    }
+    hk_arena_reset(arena);
+    EXPECT_EQ(hk_free(arena, blocks[0]), HK_NOT_OWNED);
+  }
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 HK_TEST(freeing_a_block_twice_in_a_row_is_a_double_free) {
   hk_arena_t *arena = hk_test_arena(0);
   void *a = hk_alloc(arena, 100), *b = hk_alloc(arena, 100);
@@ -524,6 +559,8 @@ HK_TEST_MAIN(
     a_steady_load_makes_no_system_calls, blocks_go_to_the_core_and_come_back_in_batches,
     addresses_that_are_no_blocks_are_refused, the_rest_of_a_slab_behind_its_last_block_is_no_block,
     an_address_behind_the_end_of_a_huge_block_is_not_ours,
+    only_the_beginnings_of_blocks_can_be_freed,
+    a_slab_that_changes_its_class_is_freed_to_the_new_one,
     freeing_a_block_twice_in_a_row_is_a_double_free,
     freeing_a_block_that_is_back_in_the_core_is_a_double_free,
     a_run_freed_twice_is_a_double_free_and_a_huge_block_is_not_ours_any_more,
