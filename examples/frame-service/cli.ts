@@ -1,8 +1,8 @@
 // The command line: flags, their ranges and defaults, and the text of --help.
 
 import { parseArgs } from 'node:util';
-import { type Fault, FAULTS, type Reads, READS, type Scenario } from './messages';
-import { type Rival, RIVALS } from './memory';
+import { type Fault, FAULTS, type Reads, READS, type Scenario } from './scenario';
+import { type Rival, RIVALS } from '../support/memory';
 import { MAX_FRAME_BYTES, MIN_FRAME_BYTES, type MixName, MIXES } from './mix';
 
 /** The command line makes no sense; the message says why, in one line. */

@@ -5,13 +5,15 @@ import { on, once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ClientConnection, type Traffic } from './client-connection';
-import { ParentLink } from './link';
-import type { ClientReport, FromClient, Scenario, ToClient } from './messages';
+import { percentilesUs } from '../support/latency';
+import { ParentLink } from '../support/link';
+import type { ClientReport, FromClient, ToClient } from '../support/messages';
 import { makePlan, type Plan } from './plan';
+import type { Scenario } from './scenario';
 
 const PROGRESS_EVERY_MS = 200;
 
-const link = new ParentLink<ToClient, FromClient>();
+const link = new ParentLink<ToClient<Scenario>, FromClient>();
 
 /** Sends frames up to sequence number `end`. @returns when all of them are answered, in ms. */
 async function runPhase(
@@ -34,36 +36,18 @@ function reportProgress(traffic: Traffic): NodeJS.Timeout {
   return setInterval(() => {
     if (traffic.answered === told) return;
     told = traffic.answered;
-    link.send({ type: 'progress', frames: Math.max(0, told - traffic.measureFrom) });
+    link.send({ type: 'progress', operations: Math.max(0, told - traffic.measureFrom) });
   }, PROGRESS_EVERY_MS);
-}
-
-/** Nearest rank in microseconds. */
-function percentile(sortedMs: Float64Array, share: number): number {
-  return sortedMs[Math.ceil(sortedMs.length * share) - 1]! * 1000;
 }
 
 function summarise(traffic: Traffic, elapsedMs: number): ClientReport {
   const { plan, measureFrom, end } = traffic;
-  let payloadBytes = 0;
-  let echoBytes = 0;
+  let bytes = 0;
   for (let sequence = measureFrom; sequence < end; sequence++) {
-    payloadBytes += plan.payloadBytes[sequence % plan.lapFrames]!;
-    echoBytes += plan.echoBytes[sequence % plan.lapFrames]!;
+    bytes += plan.payloadBytes[sequence % plan.lapFrames]!;
   }
-  const sorted = traffic.latenciesMs.sort();
-  return {
-    frames: end - measureFrom,
-    payloadBytes,
-    echoBytes,
-    elapsedMs,
-    latencyUs: {
-      p50: percentile(sorted, 0.5),
-      p99: percentile(sorted, 0.99),
-      p999: percentile(sorted, 0.999),
-      max: percentile(sorted, 1),
-    },
-  };
+  const latencyUs = percentilesUs(traffic.latenciesMs);
+  return { operations: end - measureFrom, bytes, elapsedMs, latencyUs };
 }
 
 function makeTraffic(scenario: Scenario, plan: Plan): Traffic {
@@ -91,7 +75,7 @@ async function acceptAll(server: Server, count: number): Promise<Socket[]> {
 }
 
 async function main(): Promise<void> {
-  const { scenario } = await link.next('prepare');
+  const { plan: scenario } = await link.next('prepare');
   const traffic = makeTraffic(scenario, makePlan(scenario));
   const server = createServer({ noDelay: true });
   server.listen(0, '127.0.0.1');
@@ -99,6 +83,7 @@ async function main(): Promise<void> {
   const accepted = acceptAll(server, scenario.connections);
   link.send({ type: 'listening', port: (server.address() as AddressInfo).port });
 
+  await link.next('connect'); // it is the service that connects
   const sockets = await accepted;
   const connections = sockets.map((s) => new ClientConnection(traffic, scenario.window, s));
   const progress = reportProgress(traffic);

@@ -1,7 +1,7 @@
 // `--fault`: the demo claims to notice wrong bytes, crashes and standstills. These are the means to
 // try it. ('digest' is the client's: it expects one wrong digest.)
 
-import type { Fault } from './messages';
+import type { Fault } from './scenario';
 
 /** Late enough to hit a service at work, early enough for the shortest run. */
 const DELAY_MS = 20;

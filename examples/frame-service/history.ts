@@ -2,7 +2,7 @@
 // them. What is kept lives long enough to be in the collector's way, which is what real services do
 // to it with their caches and queues.
 
-import type { Memory } from './memory';
+import type { Memory } from '../support/memory';
 
 export class History {
   readonly #memory: Memory;
@@ -19,18 +19,18 @@ export class History {
   push(frame: Buffer): void {
     const ring = this.#ring;
     if (ring.length === 0) {
-      this.#memory.release(frame);
+      this.#memory.free(frame);
       return;
     }
     const oldest = ring[this.#next];
     ring[this.#next] = frame;
     this.#next = this.#next + 1 === ring.length ? 0 : this.#next + 1;
-    if (oldest !== undefined) this.#memory.release(oldest);
+    if (oldest !== undefined) this.#memory.free(oldest);
   }
 
   dispose(): void {
     for (const frame of this.#ring) {
-      if (frame !== undefined) this.#memory.release(frame);
+      if (frame !== undefined) this.#memory.free(frame);
     }
     this.#ring.fill(undefined);
   }

@@ -1,21 +1,27 @@
 // Frame service demo: the same TCP service with its frames in an arena and on Buffer.allocUnsafe.
 // See --help, and examples/README.md for what the figures say.
 //
-//   main -> run -> child ==IPC==> service -> service-connection -> protocol, crc32, memory
-//                        ==IPC==> client  -> client-connection  -> protocol, plan -> mix, input
+//   main ==IPC==> service -> service-connection -> protocol, crc32
+//        ==IPC==> client  -> client-connection  -> protocol, plan -> mix, input
 
-import { killAllChildren } from './child';
+import { killAllChildren } from '../support/child';
+import { runPair, type Scene } from '../support/conduct';
+import { LABELS } from '../support/memory';
+import { formatRuns, type Run } from '../support/report';
 import { HELP, parseCommandLine, UsageError, type Options } from './cli';
 import { InputError, surveyInput } from './input';
 import { ProgressLine } from './progress';
-import { formatHeading, formatJson, formatRuns, LABELS } from './report';
-import { type Run, runRival } from './run';
+import { formatHeading, formatJson } from './report';
+import type { Scenario } from './scenario';
 
 async function runAll(options: Options, progress: ProgressLine): Promise<Run[]> {
+  const { scenario: plan, timeoutMs } = options;
+  const expected = plan.frames + plan.warmupFrames;
+  const scene: Scene<Scenario> = { folder: __dirname, plan, expected, timeoutMs };
   const runs: Run[] = [];
   for (const rival of options.rivals) {
     progress.begin(LABELS[rival]);
-    runs.push(await runRival(rival, options, (frames) => progress.update(frames)));
+    runs.push(await runPair(rival, scene, (frames) => progress.update(frames)));
   }
   progress.clear();
   return runs;
@@ -33,7 +39,7 @@ async function main(): Promise<void> {
   const progress = new ProgressLine(terminal, options.scenario.frames);
   try {
     const runs = await runAll(options, progress);
-    console.log(options.json ? formatJson(options, input, runs) : formatRuns(runs));
+    console.log(options.json ? formatJson(options, input, runs) : formatRuns(runs, 'frame'));
     if (!options.json) console.log('\nevery byte of every reply was right');
   } finally {
     progress.clear();

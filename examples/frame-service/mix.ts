@@ -7,6 +7,7 @@
 //   spread   All frames are as long as their contents, so hardly an exact size repeats: nothing an
 //            allocator could settle on. The mean is about 1.7 KB.
 
+import { seededRandom } from '../support/random';
 import { MAX_PAYLOAD_BYTES } from './protocol';
 
 export const MIN_FRAME_BYTES = 64;
@@ -62,17 +63,6 @@ const ECHOES: Record<MixName, readonly Band[]> = {
     { from: 512, to: 65536, share: 10 },
   ],
 };
-
-/** @returns a generator (mulberry32) of numbers in [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** The part of `band` between `min` and `max`, its share cut in proportion. */
 function clip(band: Band, min: number, max: number): Band {

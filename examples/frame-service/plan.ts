@@ -3,7 +3,7 @@
 
 import { gzipSync } from 'node:zlib';
 import { loadInput, surveyInput } from './input';
-import type { Scenario } from './messages';
+import type { Scenario } from './scenario';
 import { FrameMix } from './mix';
 import { MAX_PAYLOAD_BYTES } from './protocol';
 

@@ -6,7 +6,7 @@
 // All numbers are little-endian. The echo is the beginning of the request's payload; its length is
 // the client's wish, so replies vary in size as requests do.
 
-import type { Memory } from './memory';
+import type { Memory } from '../support/memory';
 
 export const REQUEST_HEADER_BYTES = 16;
 export const REPLY_HEADER_BYTES = 20;
@@ -85,7 +85,7 @@ export class FrameReader {
 
   /** Gives up a half-received payload. Call when the connection has ended. */
   dispose(): void {
-    if (this.#payload !== undefined) this.#memory.release(this.#payload);
+    if (this.#payload !== undefined) this.#memory.free(this.#payload);
     this.#payload = undefined;
   }
 

@@ -9,10 +9,10 @@
 
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { crc32 } from './crc32';
-import { Fifo } from './fifo';
+import { Fifo } from '../support/fifo';
 import { History } from './history';
-import type { Memory } from './memory';
-import type { Scenario } from './messages';
+import type { Memory } from '../support/memory';
+import type { Scenario } from './scenario';
 import {
   FrameReader,
   ProtocolError,
@@ -101,7 +101,7 @@ export class ServiceConnection implements RequestHandler {
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return;
     const reply = this.#unwritten.shift();
-    if (reply !== undefined) this.#memory.release(reply);
+    if (reply !== undefined) this.#memory.free(reply);
   };
 
   /** The handle is closed: libuv has let go of everything. */
@@ -109,8 +109,8 @@ export class ServiceConnection implements RequestHandler {
     this.#reader.dispose();
     this.#history.dispose();
     for (let reply = this.#unwritten.shift(); reply; reply = this.#unwritten.shift()) {
-      this.#memory.release(reply);
+      this.#memory.free(reply);
     }
-    if (this.#readBuffer) this.#memory.release(this.#readBuffer);
+    if (this.#readBuffer) this.#memory.free(this.#readBuffer);
   };
 }

@@ -1,49 +1,34 @@
 // Child process: the frame service. Dials in to the client, as a worker does behind a gateway or
 // broker, because a socket that connects can be given a buffer to read into, and one that was
-// accepted cannot. Answers requests, and reports what that cost.
+// accepted cannot.
 
+import { runService, type Service } from '../support/service-process';
+import type { Memory } from '../support/memory';
 import { breakLater } from './faults';
-import { ParentLink } from './link';
-import { BufferMemory, type Memory, type Rival } from './memory';
-import type { FromService, ToService } from './messages';
-import { Meter } from './meter';
+import type { Scenario } from './scenario';
 import { ServiceConnection } from './service-connection';
 
-const link = new ParentLink<ToService, FromService>();
-
-/** Loads the addon only where it is used. */
-async function openMemory(rival: Rival): Promise<Memory> {
-  if (rival === 'buffer') return new BufferMemory();
-  const { ArenaMemory } = await import('./arena-memory.js');
-  return new ArenaMemory();
-}
-
-async function main(): Promise<void> {
-  const { rival, scenario, port } = await link.next('start');
-  const memory = await openMemory(rival);
+function open(memory: Memory, scenario: Scenario, clientPort: number): Promise<Service> {
   const tally = { frames: 0 };
   const closed: Promise<void>[] = [];
   for (let i = 0; i < scenario.connections; i++) {
-    const { socket } = new ServiceConnection(memory, tally, scenario, port);
-    socket.on('error', (error) => link.fail(error));
+    const { socket } = new ServiceConnection(memory, tally, scenario, clientPort);
+    socket.on('error', (error) => {
+      throw error;
+    });
     closed.push(new Promise((resolve) => socket.once('close', () => resolve())));
   }
-
-  await link.next('mark');
-  const meter = new Meter();
-  link.send({ type: 'marked' });
   breakLater(scenario.fault);
-
-  await link.next('report');
-  const costs = await meter.stop();
-  const heapStats = memory.report();
-  const report = { framesServed: tally.frames, ...costs, ...(heapStats && { heapStats }) };
-  link.send({ type: 'report', report });
-
-  // The client hangs up; frames still kept come home with the connections.
-  await Promise.all(closed);
-  memory.close();
-  link.close();
+  return Promise.resolve({
+    port: 0,
+    get served() {
+      return tally.frames;
+    },
+    // The client hangs up; frames still kept come home with the connections.
+    close: async () => {
+      await Promise.all(closed);
+    },
+  });
 }
 
-main().catch((error: unknown) => link.fail(error));
+runService(open);

@@ -1,11 +1,20 @@
-// What the service costs its process: garbage collections, processor time, resident memory.
+// What a process costs: garbage collections, processor time, resident memory.
 
 import { constants, PerformanceObserver, performance } from 'node:perf_hooks';
 import type { PerformanceEntry } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ServiceReport } from './messages';
 
 type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } };
+
+export interface Costs {
+  gcCount: number;
+  gcMajorCount: number;
+  gcMs: number;
+  cpuMs: number;
+  /** Since the process began. */
+  rssPeakBytes: number;
+  rssEndBytes: number;
+}
 
 /** Measures from its construction on. */
 export class Meter {
@@ -20,8 +29,7 @@ export class Meter {
     this.#observer.observe({ entryTypes: ['gc'] });
   }
 
-  /** @returns all of a report that this process can know by itself. */
-  async stop(): Promise<Omit<ServiceReport, 'framesServed' | 'heapStats'>> {
+  async stop(): Promise<Costs> {
     const { user, system } = process.cpuUsage(this.#cpu);
     const rssEndBytes = process.memoryUsage.rss();
     const rssPeakBytes = Math.max(process.resourceUsage().maxRSS * 1024, rssEndBytes);

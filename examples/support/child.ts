@@ -1,7 +1,7 @@
 // Main's end of the channel to a child process.
 
 import { fork, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { basename } from 'node:path';
 import { Mailbox, type OfType, type Typed } from './mailbox';
 import type { Failed } from './messages';
 
@@ -27,10 +27,10 @@ export class Child<In extends Typed, Out extends Typed | Failed> {
   readonly #exit: Promise<string | undefined>;
   #mayEnd = false;
 
-  /** Starts the child whose code is `<name>.js` beside this file. */
-  constructor(name: string) {
-    this.#name = name;
-    this.#process = fork(join(__dirname, `${name}.js`));
+  /** Starts a child. @param file its code, a path with or without `.js`. */
+  constructor(file: string) {
+    this.#name = basename(file, '.js');
+    this.#process = fork(file);
     living.add(this.#process);
     this.#exit = this.#watchExit();
     this.failure = this.#watchFailure();
