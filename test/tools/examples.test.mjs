@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -23,8 +23,6 @@ function example(name, ...args) {
 }
 
 describe('examples', () => {
-  before(() => execFileSync('npm', ['run', '-s', 'build:dev'], { cwd: ROOT, stdio: 'pipe' }));
-
   it('are all tested, and told of in their README', () => {
     const folders = readdirSync(join(ROOT, 'examples'), { withFileTypes: true });
     const names = folders.filter((it) => it.isDirectory()).map(({ name }) => name);
