@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { HakmemError } from './errors';
+import { adviceFor } from './native-advice';
 
 /** A core arena: `id` names it in every other call. */
 export interface NativeArena {
@@ -113,24 +114,13 @@ export interface Native {
   heapMap(): NativeArenaMap[];
 }
 
-function adviceFor(error: unknown): string {
-  const code = (error as { code?: unknown }).code;
-  if (code === 'ERR_DLOPEN_DISABLED') {
-    return 'Node runs with --permission (or --no-addons); allow native addons with --allow-addons';
-  }
-  return (
-    `there is no binary for ${process.platform}-${process.arch} that Node ${process.version} can ` +
-    'load; with a C compiler, make and Python present, `npm rebuild hakmem-arena` builds one'
-  );
-}
-
 function load(): Native {
   const root = join(__dirname, '..');
   try {
     const nodeGypBuild = createRequire(__filename)('node-gyp-build') as (root: string) => unknown;
     return nodeGypBuild(root) as Native;
   } catch (error) {
-    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error), { cause: error });
+    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, root), { cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HAKMEM_ERRORS, STATUS_CODES } from '../../lib/errors';
@@ -308,7 +308,33 @@ describe('loading', () => {
     const failure = await resultOf<Failure>(report(folder));
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.message).toContain(`no binary for ${process.platform}-${process.arch}`);
+    expect(failure.message).toContain('prebuilt ones: none');
     expect(failure.cause).toContain('No native build was found');
+  });
+
+  test('names the platforms that have a binary', async () => {
+    mkdirSync(join(folder, 'prebuilds/plan9-mips'), { recursive: true });
+    mkdirSync(join(folder, 'prebuilds/beos-x64'));
+    const failure = await resultOf<Failure>(report(folder));
+    expect(failure.message).toContain('prebuilt ones: beos-x64, plan9-mips');
+  });
+
+  test('with a binary made for another machine says so', async () => {
+    mkdirSync(join(folder, 'build/Release'), { recursive: true });
+    writeFileSync(join(folder, 'build/Release/hakmem_arena.node'), 'not for this machine');
+    const failure = await resultOf<Failure>(report(folder));
+    expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
+    expect(failure.message).toContain('made on another machine');
+    expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.cause).toContain('hakmem_arena.node');
+  });
+
+  test('out of a bundle says that the package has to stay outside of it', async () => {
+    rmSync(join(folder, 'package.json'));
+    const failure = await resultOf<Failure>(report(join(folder, 'dist')));
+    expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
+    expect(failure.message).toContain('mark it as external');
   });
 
   test('where addons are forbidden names the switch that allows them', async () => {
