@@ -2,7 +2,7 @@
   'variables': {
     # node-gyp rebuild --sanitize=address,undefined
     'sanitize%': '',
-    'napi_include': '<!(node -p "require(\'node-addon-api\').include_dir")',
+    'napi_include': '<!(node tools/napi-include.mjs)',
   },
   'targets': [
     {

@@ -6,7 +6,16 @@ const scripts = ['**/*.mjs', '**/*.cjs', '**/*.js'];
 const globals = (names) => Object.fromEntries(names.map((name) => [name, 'readonly']));
 
 export default defineConfig(
-  globalIgnores(['dist/', 'build/', '.build/', 'coverage/', 'docs/api/', 'csrc/', 'prebuilds/']),
+  globalIgnores([
+    'dist/',
+    'build/',
+    '.build/',
+    'coverage/',
+    'docs/api/',
+    'csrc/',
+    'prebuilds/',
+    'vendor/',
+  ]),
   js.configs.recommended,
 
   {

@@ -5,6 +5,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-for (const folder of ['.build', 'build', 'coverage', 'dist']) {
+for (const folder of ['.build', 'build', 'coverage', 'dist', 'vendor']) {
   rmSync(join(ROOT, folder), { recursive: true, force: true });
 }

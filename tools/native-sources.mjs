@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const OTHER_OS = process.platform === 'win32' ? '_unix.c' : '_windows.c';
 
 /** Everything under `folder` of the repository, sorted, as paths with forward slashes. */
 export function filesUnder(folder, root = ROOT) {
@@ -16,16 +15,17 @@ export function filesUnder(folder, root = ROOT) {
 }
 
 /** The allocator itself, C only, without the files of the other operating system. */
-export function coreSources(root = ROOT) {
+export function coreSources(root = ROOT, platform = process.platform) {
+  const otherOs = platform === 'win32' ? '_unix.c' : '_windows.c';
   return filesUnder('csrc', root).filter(
-    (file) => file.endsWith('.c') && !file.endsWith(OTHER_OS) && !file.startsWith('csrc/binding/'),
+    (file) => file.endsWith('.c') && !file.endsWith(otherOs) && !file.startsWith('csrc/binding/'),
   );
 }
 
 /** Everything that goes into the addon. */
-export function addonSources(root = ROOT) {
+export function addonSources(root = ROOT, platform = process.platform) {
   const binding = filesUnder('csrc/binding', root).filter((file) => /\.(c|cc)$/.test(file));
-  return [...coreSources(root), ...binding];
+  return [...coreSources(root, platform), ...binding];
 }
 
 /** Whether the module at `url` is what node was started with, through whatever links. */
