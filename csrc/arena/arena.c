@@ -177,13 +177,6 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   return HK_OK;
 }
 
-size_t hk_arena_trim(hk_arena_t *arena) {
-  hk_remote_drain(arena);
-  size_t bytes = hk_supply_trim(arena);
-  HK_ASSERT_SLOW(hk_arena_is_valid(arena));
-  return bytes;
-}
-
 uint64_t hk_arena_id(const hk_arena_t *arena) { return arena->id; }
 const char *hk_arena_name(const hk_arena_t *arena) { return arena->name; }
 const hk_classes_t *hk_arena_classes(const hk_arena_t *arena) { return arena->classes; }

@@ -244,7 +244,7 @@ size_t hk_supply_trim(hk_arena_t *arena) {
   }
   purged += hk_supply_release_empties(arena, 0);
   hk_cache_expire(hk_os_now_ns());
-  return purged;
+  return purged + hk_cache_trim();
 }
 
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab) {

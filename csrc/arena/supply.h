@@ -33,7 +33,7 @@ void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab);
 /* Gives empty SuperSlabs to the cache until `keep` are left. Returns bytes purged on the way. */
 size_t hk_supply_release_empties(hk_arena_t *arena, uint64_t keep);
 
-/* Purges unused slots and gives all empty SuperSlabs to the cache. Returns bytes given back. */
+/* Purges unused slots, gives all empty SuperSlabs to the cache, and trims that. Returns bytes given back. */
 size_t hk_supply_trim(hk_arena_t *arena);
 
 #endif

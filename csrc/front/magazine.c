@@ -5,6 +5,7 @@
  * Calls:     heap by the slab (refill, flush), large, map (address -> SuperSlab).
  * Threads:   owner only, but hk_free hands blocks of other arenas to remote free.
  */
+#include "front/magazine.h"
 #include "arena/arena.h"
 #include "arena/heap.h"
 #include "arena/large.h"
@@ -109,7 +110,7 @@ static void retire_surplus(hk_arena_t *arena, uint32_t keep) {
   while ((slab = hk_next_retirable(arena, keep)) >= 0) (void)hk_retire(arena, (uint32_t)slab);
 }
 
-static void flush_all(hk_arena_t *arena) {
+void hk_magazine_flush_all(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_magazine_t *m = &arena->magazines[bin];
     if (count_in(m) > 0) flush_oldest(arena, bin, count_in(m));
@@ -145,7 +146,7 @@ static bool refill(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
   uint32_t capacity = (uint32_t)(m->full - bottom_of(m));
   if (take_blocks(arena, bin, capacity / 2) == 0) {
-    flush_all(arena);
+    hk_magazine_flush_all(arena);
     if (take_blocks(arena, bin, 1) == 0) return false;
   }
   m->full = bottom_of(m) + min_u32(capacity * 2, m->limit);
@@ -157,7 +158,7 @@ static HK_NOINLINE void *alloc_large(hk_arena_t *arena, size_t size_bytes) {
   uint32_t ref;
   hk_status_t status = hk_large_alloc(arena, size_bytes, &ref);
   if (status != HK_OK) {
-    flush_all(arena);
+    hk_magazine_flush_all(arena);
     if (hk_large_alloc(arena, size_bytes, &ref) != HK_OK) return NULL;
   }
   const hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);

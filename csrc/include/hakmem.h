@@ -50,8 +50,10 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena);
  * arena until hk_slab_set_exposed says that it is not any more. */
 void hk_arena_reset(hk_arena_t *arena);
 
-/* Gives back to the OS what is not in use: pages of free slabs, empty SuperSlabs, the caches.
- * Empty slabs count as free only after hk_retire. Returns bytes given back. */
+/* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
+ * process-wide cache but for SuperSlabs that were exposed, of which only the address space stays until it
+ * is old enough. Blocks in the magazines of C callers count as free, those of another front do not.
+ * Owner only. Returns bytes of pages given back. */
 size_t hk_arena_trim(hk_arena_t *arena);
 
 uint64_t hk_arena_id(const hk_arena_t *arena);

@@ -92,6 +92,45 @@ void hk_cache_expire(uint64_t now_ns) {
   while ((superslab = take_expired(now_ns)) != NULL) (void)hk_superslab_unmap(superslab);
 }
 
+/* Takes the whole list off the cache, oldest last. */
+static hk_superslab_t *take_all(void) {
+  hk_lock_acquire(&cache.lock);
+  hk_superslab_t *all = cache.head;
+  for (hk_superslab_t *s = all; s != NULL; s = s->next) cache.stats.cached_bytes -= s->bytes;
+  cache.stats.cached = 0;
+  cache.head = cache.tail = NULL;
+  hk_lock_release(&cache.lock);
+  return all;
+}
+
+/* Puts one back behind those that have come meanwhile, which are younger. */
+static void append_entry(hk_superslab_t *superslab) {
+  hk_lock_acquire(&cache.lock);
+  superslab->next = NULL;
+  superslab->prev = cache.tail;
+  *(cache.tail != NULL ? &cache.tail->next : &cache.head) = superslab;
+  cache.tail = superslab;
+  cache.stats.cached++;
+  cache.stats.cached_bytes += superslab->bytes;
+  hk_lock_release(&cache.lock);
+}
+
+size_t hk_cache_trim(void) {
+  size_t bytes = 0;
+  hk_superslab_t *next;
+  for (hk_superslab_t *s = take_all(); s != NULL; s = next) {
+    next = s->next;
+    if (s->seen) {
+      bytes += hk_superslab_purge(s);
+      append_entry(s);
+    } else {
+      bytes += hk_superslab_dirty_bytes(s);
+      (void)hk_superslab_unmap(s);
+    }
+  }
+  return bytes;
+}
+
 void hk_cache_stats(hk_cache_stats_t *stats) {
   hk_lock_acquire(&cache.lock);
   *stats = cache.stats;

@@ -31,6 +31,10 @@ size_t hk_cache_put(hk_superslab_t *superslab);
 /* Unmaps what limits and age say. `now_ns`: hk_os_now_ns(). */
 void hk_cache_expire(uint64_t now_ns);
 
+/* Gives back whatever may go now: unmaps what JavaScript has not seen, purges the rest. Returns bytes of
+ * pages given back. */
+size_t hk_cache_trim(void);
+
 void hk_cache_stats(hk_cache_stats_t *stats);
 
 #endif

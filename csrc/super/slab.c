@@ -15,6 +15,9 @@ void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *
   slab->capacity = (uint16_t)c->capacity;
   HK_PUBLISH(slab->free_count, c->capacity);
   slab->low_word = 0;
+  slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
+  slab->trimmed = false;
+  slab->purged_pages = 0;
   HK_PUBLISH(slab->bin, bin);
   HK_PUBLISH(slab->state, HK_SLAB_CLASS);
   slab->list = HK_SLAB_LIST_NONE;
@@ -29,6 +32,13 @@ void hk_slab_unbind(hk_slab_t *slab) {
   HK_ASSERT(hk_slab_is_quiet(slab));
   HK_PUBLISH(slab->state, HK_SLAB_UNUSED);
   slab->list = HK_SLAB_LIST_NONE;
+}
+
+/* Blocks up to `last` have left the core. */
+static void mark_taken(hk_slab_t *slab, uint32_t last) {
+  slab->trimmed = false;
+  slab->purged_pages = 0;
+  if (last >= slab->touched_blocks) slab->touched_blocks = (uint16_t)(last + 1);
 }
 
 uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32_t want) {
@@ -47,6 +57,7 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
   }
   slab->low_word = (uint16_t)w;
   HK_PUBLISH(slab->free_count, slab->free_count - taken);
+  if (taken > 0) mark_taken(slab, refs[taken - 1] - base_ref);
   return taken;
 }
 
@@ -60,6 +71,7 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
   if (HK_UNLIKELY((slab->free_bits[word] & bit) != 0)) return false;
   slab->free_bits[word] |= bit;
   HK_PUBLISH(slab->free_count, slab->free_count + 1);
+  slab->trimmed = false;
   lower_hint(slab, word);
   return true;
 }
@@ -100,9 +112,30 @@ uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
     lower_hint(slab, w);
   }
   HK_PUBLISH(slab->free_count, slab->free_count + gained);
+  slab->trimmed = false;
   *duplicates += collected - gained;
   HK_ASSERT_SLOW(hk_slab_is_valid(slab));
   return gained;
+}
+
+/* Index of the first block at or behind `from` whose free bit is `wanted`; the capacity: none. */
+static uint32_t find_bit(const hk_slab_t *slab, uint32_t from, bool wanted) {
+  while (from < slab->capacity) {
+    uint64_t bits = slab->free_bits[from >> 6];
+    bits = (wanted ? bits : ~bits) >> (from & 63);
+    if (bits != 0) {
+      from += hk_ctz64(bits);
+      return from < slab->capacity ? from : slab->capacity;
+    }
+    from = (from | 63) + 1;
+  }
+  return slab->capacity;
+}
+
+bool hk_slab_next_free(const hk_slab_t *slab, uint32_t *from, uint32_t *to) {
+  *from = find_bit(slab, *from, true);
+  *to = find_bit(slab, *from, false);
+  return *from < slab->capacity;
 }
 
 bool hk_slab_is_valid(const hk_slab_t *slab) {

@@ -51,6 +51,9 @@ struct hk_slab_t {
   uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
   bool exposed;  /* the memory is visible to a front as an ArrayBuffer */
   bool fresh;    /* read as zero when it was taken into use; RUN: all of it */
+  bool trimmed;  /* CLASS: no block came or went since pages of free blocks were given back */
+  uint16_t touched_blocks; /* CLASS: from this index on every byte reads as zero */
+  uint16_t purged_pages;   /* CLASS: bit per page that was given back since blocks were taken */
 
   hk_slab_t *next, *prev; /* in the heap's list `list` */
   uint32_t slot;          /* constant: 0..31 in its SuperSlab */
@@ -74,6 +77,9 @@ void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *
 
 /* Turns it back. Every block must be free. */
 void hk_slab_unbind(hk_slab_t *slab);
+
+/* Finds the first stretch of free blocks at or behind `*from`, and sets [*from, *to). false: none. */
+bool hk_slab_next_free(const hk_slab_t *slab, uint32_t *from, uint32_t *to);
 
 /* Takes up to `want` free blocks, lowest address first, and writes base_ref + index for each.
  * Returns how many; the caller owns them. */

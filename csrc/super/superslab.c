@@ -81,6 +81,10 @@ void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count
   superslab->used_slots &= ~mask;
 }
 
+void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot) {
+  HK_PUBLISH(superslab->dirty_slots, superslab->dirty_slots & ~slot_mask(slot, 1));
+}
+
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   return (superslab->dirty_slots & slot_mask(slot, count)) == 0;
 }
@@ -143,6 +147,11 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
 }
 
 size_t hk_superslab_purge(hk_superslab_t *superslab) { return clean_dirty(superslab, hk_os_purge); }
+
+size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
+  if (hk_superslab_is_huge(superslab)) return superslab->dirty_slots != 0 ? superslab->bytes : 0;
+  return hk_popcount32(superslab->dirty_slots) * HK_SLAB_BYTES;
+}
 
 static bool purge_or_zero(void *address, size_t bytes) {
   if (!hk_os_purge(address, bytes)) memset(address, 0, bytes);

@@ -56,6 +56,9 @@ int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs);
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
+/* Says that a slab reads as zero. It must not be used from here on, until it is marked used again. */
+void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot);
+
 /* true: all of slabs[slot .. slot + count) is known to read as zero. */
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
@@ -65,6 +68,9 @@ size_t hk_superslab_reset(hk_superslab_t *superslab);
 
 /* Gives the pages of dirty unused slots back to the OS. Returns bytes given back. */
 size_t hk_superslab_purge(hk_superslab_t *superslab);
+
+/* Bytes whose pages may be touched, in slots used or not. */
+size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
 
 /* Makes dirty unused slots read as zero, by purging or, where the OS refuses, by writing: bytes of
  * one arena never reach another. */

@@ -169,6 +169,10 @@ HK_TEST(a_trim_unmaps_what_is_too_old_in_the_cache) {
   hk_process_stats_t process;
   hk_arena_t *arena = hk_test_arena(0);
   (void)use_everything(arena);
+  for (uint32_t i = 0; i < hk_test_stats(arena).superslabs_live; i++) {
+    EXPECT_EQ(hk_slab_set_exposed(arena, i * HK_SUPERSLAB_SLABS, true), HK_OK);
+  }
+  hk_slab_conceal_all(arena);
   hk_arena_reset(arena);
   (void)hk_arena_trim(arena);
   hk_process_stats(&process);
