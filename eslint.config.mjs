@@ -61,7 +61,15 @@ export default defineConfig(
   {
     files: scripts,
     languageOptions: {
-      globals: globals(['Buffer', 'URL', 'clearTimeout', 'console', 'process', 'setTimeout']),
+      globals: globals([
+        'Buffer',
+        'URL',
+        'clearTimeout',
+        'console',
+        'process',
+        'setTimeout',
+        'structuredClone',
+      ]),
     },
   },
   {

@@ -7,7 +7,7 @@ import { types } from 'node:util';
 import type { Front } from './front';
 import { validateAlignment, validateLength, validateSize } from './options';
 import type { ViewConstructor } from './types';
-import { clearBuffer, clearView, viewMakerFor } from './view-makers';
+import { clearBuffer, clearView, lengthOf, setBytes, viewMakerFor } from './view-makers';
 import type { View } from './view';
 
 /**
@@ -54,9 +54,17 @@ export function takeFilled(
   }
   validateSize(size);
   if (size === 0) return front.take(size, mark);
-  // A byte of core's own tries the arguments first: what it refuses leaves the arena untouched.
-  Buffer.alloc(1, fill, encoding);
-  return front.take(size, mark).fill(fill, 0, size, encoding);
+  // A byte of core's own tries the arguments first: what it refuses leaves the arena untouched, and what
+  // an object says its value is, it says before the view is there.
+  const byte = Buffer.alloc(1, fill, encoding)[0]!;
+  const pattern = typeof fill === 'string' || ArrayBuffer.isView(fill) ? fill : byte;
+  const view = front.take(size, mark);
+  try {
+    return view.fill(pattern, 0, size, encoding);
+  } catch (error) {
+    front.give(view);
+    throw error;
+  }
 }
 
 export function takeCopy(
@@ -68,13 +76,19 @@ export function takeCopy(
 ): Buffer {
   if (typeof value === 'string' && isPlainEncoding(encodingOrOffset)) {
     const view = front.take(Buffer.byteLength(value, encodingOrOffset), mark);
-    view.write(value, encodingOrOffset);
+    try {
+      view.write(value, encodingOrOffset);
+    } catch (error) {
+      front.give(view);
+      throw error;
+    }
     return view;
   }
   // Core decides what the arguments mean, and throws its own errors, before anything is taken here.
   const source = types.isUint8Array(value) ? value : bufferFrom(value, encodingOrOffset, length);
-  const view = front.take(source.length, mark);
-  view.set(source);
+  const bytes = lengthOf(source);
+  const view = front.take(bytes, mark);
+  if (bytes > 0) setBytes(view, source); // which refuses a source that was detached
   return view;
 }
 

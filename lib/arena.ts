@@ -9,11 +9,12 @@ import { type WritableLike, settleWrite, validateThenable } from './free-after';
 import { type NativeArena, native, statusOf } from './native';
 import { type ResolvedOptions, resolveOptions, validateFunction, validateSize } from './options';
 import { Ownership } from './ownership';
-import { Scope, type ScopeHost } from './scope';
+import { Scope, ScopeHost } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaStats } from './stats-types';
 import type { ArenaOptions, LiveBlock, ViewConstructor } from './types';
 import { LIVE, type View } from './view';
+import { bufferOf, bytesOf, setBytes } from './view-makers';
 
 function createCore(options: ResolvedOptions): NativeArena {
   const { name, maxBytes, strides, hasOwnClasses } = options;
@@ -68,7 +69,7 @@ export class Arena extends ArenaBase implements Disposable {
   readonly id: number = parts.core.serial;
   readonly #core = parts.core;
   readonly #front = parts.front;
-  readonly #host: ScopeHost = { front: parts.front, scopes: new Set() };
+  readonly #host = new ScopeHost(parts.front);
   readonly #ownership = new Ownership(parts.core, parts.options.zero === 'free');
   readonly #scrubs = parts.options.zero === 'free';
   #destroyed = false;
@@ -479,14 +480,13 @@ export class Arena extends ArenaBase implements Disposable {
   copyOut(view: View): Buffer {
     if (!ArrayBuffer.isView(view))
       throw invalidArgType('view', 'a Buffer, TypedArray or DataView', view);
-    if (
-      (view.buffer as ArrayBuffer & { detached?: boolean }).byteLength === 0 &&
-      !this.owns(view)
-    ) {
+    if (bufferOf(view).byteLength === 0 && !this.owns(view)) {
       throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
     }
-    const copy = Buffer.allocUnsafeSlow(view.byteLength);
-    copy.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    const bytes = bytesOrNone(view);
+    if (bytes === undefined) throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    const copy = Buffer.allocUnsafeSlow(bytes.length);
+    copy.set(bytes);
     return copy;
   }
 
@@ -518,7 +518,7 @@ export class Arena extends ArenaBase implements Disposable {
     const mark = this.#front.markOf(view);
     const next = this.#front.take(size, mark);
     const kept = Math.min(size, view.byteLength);
-    next.set(new Uint8Array(view.buffer, view.byteOffset, kept));
+    setBytes(next, bytesOf(view).subarray(0, kept));
     this.#front.give(view);
     return this.#adopted(next);
   }
@@ -529,6 +529,15 @@ export class Arena extends ArenaBase implements Disposable {
       for (const scope of this.#host.scopes) if (scope.adopt(view)) break;
     }
     return view;
+  }
+}
+
+/** undefined: a DataView whose bytes are gone. */
+function bytesOrNone(view: View): Uint8Array | undefined {
+  try {
+    return bytesOf(view);
+  } catch {
+    return undefined;
   }
 }
 

@@ -125,7 +125,24 @@ function withCode<E extends Error>(error: E, code: string): E & { code: string }
   return Object.assign(error, { code });
 }
 
+/** What a value looks like; a hostile one must not put its own error in the place of ours. */
+function looksOf(value: unknown): string {
+  try {
+    return inspect(value, { depth: 1 });
+  } catch {
+    return 'something that cannot be looked at';
+  }
+}
+
 function received(value: unknown): string {
+  try {
+    return nameOf(value);
+  } catch {
+    return 'Received something that cannot be looked at';
+  }
+}
+
+function nameOf(value: unknown): string {
   if (value === null || value === undefined) return `Received ${String(value)}`;
   if (typeof value === 'function') return `Received function ${value.name}`;
   if (typeof value === 'object') {
@@ -146,18 +163,23 @@ export function invalidArgType(name: string, expected: string, value: unknown): 
 
 /** `ERR_OUT_OF_RANGE` in Node's words. */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${looksOf(value)}`;
   return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
 }
 
 /** `ERR_INVALID_ARG_VALUE` in Node's words. */
 export function invalidArgValue(name: string, reason: string, value: unknown): TypeError {
   const kind = name.includes('.') ? 'property' : 'argument';
-  const message = `The ${kind} '${name}' ${reason}. Received ${inspect(value)}`;
+  const message = `The ${kind} '${name}' ${reason}. Received ${looksOf(value)}`;
   return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** `ERR_INVALID_STATE` in Node's words. */
 export function invalidState(what: string): Error {
   return withCode(new Error(`Invalid state: ${what}`), 'ERR_INVALID_STATE');
+}
+
+/** `ERR_ILLEGAL_CONSTRUCTOR` in Node's words. */
+export function illegalConstructor(): TypeError {
+  return withCode(new TypeError('Illegal constructor'), 'ERR_ILLEGAL_CONSTRUCTOR');
 }

@@ -185,7 +185,7 @@ export class SizeClass {
   /** Gives the `count` oldest blocks to the core, and retires a slab if that left too many empty. */
   #flush(count: number): void {
     if (count === 0) return;
-    exchange.set(this.#refs.subarray(0, count));
+    for (let i = 0; i < count; i++) exchange[i] = this.#refs[i]!;
     this.#refs.copyWithin(0, count, this.#top);
     this.#top -= count;
     this.#own(-count);

@@ -18,12 +18,12 @@ export class Space {
   /** Takes `count` zeroed integers, an even number; returns the position of the first, an even one. */
   take(count: number): number {
     const at = this.#end;
-    this.#end += count;
-    if (this.#end > this.ints.length) {
+    if (at + count > this.ints.length) {
       const ints = new Int32Array(2 * this.ints.length);
       ints.set(this.ints);
       this.ints = ints;
     }
+    this.#end = at + count; // not before: there may be no memory for a larger array
     return at;
   }
 

@@ -47,7 +47,18 @@ export function takeTrace(): Trace {
 
 /** The frames of a trace outside this package's own code, one to a line. */
 export function textOf(trace: Trace | undefined): string {
-  const frames = (trace?.stack ?? '').split('\n').slice(1);
+  const frames = framesOf(trace);
   const foreign = frames.findIndex((frame) => !frame.includes(__dirname));
   return (foreign < 0 ? frames : frames.slice(foreign)).map((frame) => frame.trim()).join('\n');
+}
+
+/** A program may have set `Error.prepareStackTrace`: then a stack is what that makes of it, or nothing. */
+function framesOf(trace: Trace | undefined): string[] {
+  try {
+    const stack = trace?.stack as unknown;
+    if (Array.isArray(stack)) return stack.map((frame) => `at ${String(frame)}`);
+    return typeof stack === 'string' ? stack.split('\n').slice(1) : [];
+  } catch {
+    return [];
+  }
 }

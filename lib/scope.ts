@@ -5,7 +5,7 @@
  * the end of the scope leaves it alone.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
-import { HakmemError, invalidArgType, invalidState } from './errors';
+import { HakmemError, illegalConstructor, invalidArgType, invalidState } from './errors';
 import type { Front } from './front';
 import type { ViewConstructor } from './types';
 import { FIRST_SCOPE_MARK, LIVE, type View } from './view';
@@ -20,9 +20,13 @@ function nextMark(): number {
 }
 
 /** What a scope needs of its arena. */
-export interface ScopeHost {
+export class ScopeHost {
   readonly front: Front;
-  readonly scopes: Set<Scope>;
+  readonly scopes = new Set<Scope>();
+
+  constructor(front: Front) {
+    this.front = front;
+  }
 }
 
 /**
@@ -44,6 +48,7 @@ export class Scope implements Disposable {
 
   /** @internal */
   constructor(host: ScopeHost) {
+    if (!(host instanceof ScopeHost)) throw illegalConstructor();
     this.#host = host;
     host.scopes.add(this);
   }

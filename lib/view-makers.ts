@@ -22,6 +22,56 @@ const fillBytes = Function.prototype.call.bind(
   Uint8Array.prototype.fill,
 ) as (bytes: Uint8Array, value: number) => Uint8Array;
 
+/**
+ * What typed arrays and DataViews say of themselves, whatever properties somebody has put on them. Views
+ * of users are only ever measured with these.
+ */
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+
+function getterOf(prototype: object, name: PropertyKey): (view: unknown) => unknown {
+  const descriptor = Reflect.getOwnPropertyDescriptor(prototype, name) as { get: () => unknown };
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
+  return Function.prototype.call.bind(descriptor.get);
+}
+
+/** Bytes of a Uint8Array; 0 of a detached one. */
+export const lengthOf = getterOf(typedArray, 'length') as (bytes: Uint8Array) => number;
+
+/** Uint8Array's own set. */
+export const setBytes = Function.prototype.call.bind(
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
+  Uint8Array.prototype.set,
+) as (target: Uint8Array, source: Uint8Array) => void;
+
+const ofTypedArray = extentGetters(typedArray);
+const ofDataView = extentGetters(DataView.prototype);
+
+function extentGetters(prototype: object): {
+  readonly buffer: (view: unknown) => ArrayBufferLike;
+  readonly offset: (view: unknown) => number;
+  readonly bytes: (view: unknown) => number;
+} {
+  return {
+    buffer: getterOf(prototype, 'buffer') as (view: unknown) => ArrayBufferLike,
+    offset: getterOf(prototype, 'byteOffset') as (view: unknown) => number,
+    bytes: getterOf(prototype, 'byteLength') as (view: unknown) => number,
+  };
+}
+
+/** Name of a typed array's kind; undefined for a DataView. */
+const tagOf = getterOf(typedArray, Symbol.toStringTag) as (view: View) => string | undefined;
+
+/** The bytes of any view, not copied. Throws for a DataView whose bytes are gone. */
+export function bytesOf(view: View): Uint8Array {
+  const { buffer, offset, bytes } = tagOf(view) === undefined ? ofDataView : ofTypedArray;
+  return new Uint8Array(buffer(view), offset(view), bytes(view));
+}
+
+/** The ArrayBuffer of any view. */
+export function bufferOf(view: View): ArrayBufferLike {
+  return (tagOf(view) === undefined ? ofDataView : ofTypedArray).buffer(view);
+}
+
 /** Zeroes a Buffer. */
 export function clearBuffer(buffer: Uint8Array): void {
   fillBytes(buffer, 0);
@@ -34,7 +84,7 @@ export function clearAll(buffer: ArrayBufferLike): void {
 
 /** Zeroes any view. */
 export function clearView(view: View): void {
-  fillBytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);
+  fillBytes(bytesOf(view), 0);
 }
 
 export const bufferMaker: ViewMaker<Buffer> = {

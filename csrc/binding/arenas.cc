@@ -1,4 +1,6 @@
 // Arenas: create, reset, trim, destroy.
+#include <cstring>
+
 #include "binding/arguments.h"
 
 namespace hakmem {
@@ -43,10 +45,17 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
   char name[HK_ARENA_NAME_MAX + 1];
   hk_arena_options_t options = {};
   double max_bytes = arguments.Double(1);
-  options.class_sizes = arguments.Uint32Array(2, &options.class_count);
+  uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many
+  const uint32_t *given = arguments.Uint32Array(2, &options.class_count);
   bool readable = arguments.ok() && max_bytes >= 0 &&
                   max_bytes <= static_cast<double>(HK_SIZE_MAX) &&
-                  (options.class_sizes == nullptr || options.class_count > 0);
+                  (given == nullptr || options.class_count > 0);
+  // Copied before they are checked: another thread may write to what was given.
+  if (readable && given != nullptr) {
+    if (options.class_count > HK_BIN_MAX + 1) options.class_count = HK_BIN_MAX + 1;
+    std::memcpy(sizes, given, options.class_count * sizeof *given);
+    options.class_sizes = sizes;
+  }
   size_t length = 0;
   if (!readable ||
       napi_get_value_string_utf8(env, arguments.value(0), name, sizeof name, &length) != napi_ok) {

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs, promisify } from 'node:util';
 import { Arena } from '../index';
-import { UsageError } from './usage';
+import { numberOption, UsageError } from './usage';
 
 const SLOTS = 400;
 const STEPS = 1_000_000;
@@ -130,7 +130,7 @@ export async function bench(args: string[]): Promise<number> {
       rounds: { type: 'string' },
     },
   });
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 15));
+  const rounds = numberOption('rounds', values.rounds, values.quick ? 3 : 15, [1, 1000]);
   if (values.case === undefined) {
     await measureAll(rounds);
     return 0;

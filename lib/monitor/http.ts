@@ -301,6 +301,10 @@ function checkedListenOptions(options: ListenOptions): ListenOptions {
   checkObject(options);
   const { port } = options;
   checkString('host', options.host);
+  // To Node that means every address of this machine.
+  if (options.host === '') {
+    throw invalidArgValue('options.host', 'must not be empty', options.host);
+  }
   if (port === undefined) return options;
   if (typeof port !== 'number') throw invalidArgType('options.port', 'of type number', port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {

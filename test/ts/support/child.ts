@@ -77,6 +77,18 @@ export function runScript(source: string, options: ChildOptions = {}): Promise<C
   return run('sh', ['-c', limit, 'sh', ...nodeAndSource], options);
 }
 
+/** Runs a file of the repository, in which 'hakmem-arena' is the built package. */
+export function runFile(
+  file: string,
+  fileArguments: readonly string[] = [],
+  options: ChildOptions = {},
+): Promise<ChildResult> {
+  assertBuilt();
+  const { nodeArguments = [] } = options;
+  const path = join(PACKAGE_ROOT, file);
+  return run(process.execPath, [...nodeArguments, path, ...fileArguments], options);
+}
+
 /** Runs a script that must succeed and print one JSON value. */
 export async function resultOf<T>(source: string, options: ChildOptions = {}): Promise<T> {
   const { exitCode, signal, stdout, stderr } = await runScript(source, options);
