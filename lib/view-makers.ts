@@ -30,7 +30,6 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 
 function getterOf(prototype: object, name: PropertyKey): (view: unknown) => unknown {
   const descriptor = Reflect.getOwnPropertyDescriptor(prototype, name) as { get: () => unknown };
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
   return Function.prototype.call.bind(descriptor.get);
 }
 
