@@ -50,7 +50,7 @@ export interface MonitorOptions {
   readonly allowedHosts?: readonly string[];
   /**
    * The registry of prom-client that `/metrics` answers with.
-   * @default one of the monitor's own, with the metrics of all arenas
+   * @default one of its own
    */
   readonly register?: MetricsRegister;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -71,6 +72,14 @@ describe('benchmarks', () => {
     const runs = [30, 10, 20, 40].map((ns) => ({ ns }));
     assert.deepEqual(summarize(runs, 'ns'), { median: 25, lowest: 10, highest: 40 });
     assert.equal(summarize(runs, 'other'), undefined);
+  });
+
+  it('has written every figure that the pages show', () => {
+    const { figuresOf, readRuns, withFigures } = require(join(BENCH, 'figures.js'));
+    for (const [page, figures] of figuresOf(readRuns(join(ROOT, 'bench', 'results')))) {
+      const text = readFileSync(join(ROOT, page), 'utf8');
+      assert.equal(text, withFigures(page, text, figures), `${page}: npm run bench:render`);
+    }
   });
 
   it('renders a recorded run with what was missed and where others are faster', async () => {

@@ -7,7 +7,12 @@ import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readApi, symbolsOf, tagsOf } from '../../tools/docs/api.mjs';
-import { compileExamples, examplesOfApi, promisedOutput } from '../../tools/docs/examples.mjs';
+import {
+  compileExamples,
+  examplesOfApi,
+  examplesOfPages,
+  promisedOutput,
+} from '../../tools/docs/examples.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const EXAMPLES = join(ROOT, '.build', 'doc-examples');
@@ -64,7 +69,7 @@ describe('the API documentation', () => {
 describe('examples', () => {
   let programs;
   before(() => {
-    const examples = examplesOfApi(api);
+    const examples = [...examplesOfApi(api), ...examplesOfPages(ROOT)];
     programs = compileExamples(ROOT, EXAMPLES, examples, api);
   });
 

@@ -49,7 +49,8 @@ export function compileExamples(root, folder, examples, api) {
     const isCommonJs = /\brequire\(/.test(example.code);
     const stem = join(folder, `example-${i + 1}`);
     const source = `${stem}${isCommonJs ? '.cts' : '.mts'}`;
-    const imports = isCommonJs ? '' : importsFor(example.code, names);
+    // What is required has no types.
+    const imports = isCommonJs ? '// @ts-nocheck\n' : importsFor(example.code, names);
     const code = example.code.replaceAll(/\b6464\b/g, '0');
     writeFileSync(source, `${imports}${code}\nexport {};\n`);
     return { ...example, source, file: `${stem}${isCommonJs ? '.cjs' : '.mjs'}` };

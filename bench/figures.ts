@@ -1,0 +1,46 @@
+// Figures: the parts of pages that recorded runs write, so that no figure is typed by hand.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { benchmarksPage, readmeTable } from './markdown';
+import type { RunRecord } from './record';
+
+const BEGIN = '<!-- figures: written by `npm run bench:render` -->';
+const END = '<!-- end of figures -->';
+
+const NOTHING_RECORDED =
+  'None is recorded yet. `npm run bench -- --json bench/results/node20.json` records a run, ' +
+  '`npm run bench:render` writes it here.';
+
+/** Recorded runs, oldest Node first. */
+export function readRuns(folder: string): RunRecord[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  const runs = files.map(
+    (name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as RunRecord,
+  );
+  const major = ({ about }: RunRecord): number => Number.parseInt(about.node.slice(1), 10);
+  return runs.sort((a, b) => major(a) - major(b));
+}
+
+/** The run that README.md and the charts show: that of the Node in the middle. */
+export function shownOf(runs: readonly RunRecord[]): RunRecord | undefined {
+  return runs[runs.length >> 1];
+}
+
+/** What each page says about the runs. */
+export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
+  const shown = shownOf(runs);
+  return new Map([
+    ['README.md', shown ? readmeTable(shown) : NOTHING_RECORDED],
+    ['docs/BENCHMARKS.md', shown ? benchmarksPage(runs) : NOTHING_RECORDED],
+  ]);
+}
+
+/** A page with the figures between its two marks replaced. */
+export function withFigures(page: string, text: string, figures: string): string {
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${page} has no marks around its figures`);
+  const [before, after] = [text.slice(0, begin + BEGIN.length), text.slice(end)];
+  return `${before}\n\n${figures}\n\n${after}`;
+}
