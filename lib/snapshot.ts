@@ -1,9 +1,10 @@
 /**
  * Snapshot: the core's numbers as it writes them, in one buffer that is used again for every reading.
  *
- * The layout is that of csrc/binding/stats.cc: the process's fields; then per arena its number, how many
- * bins follow, its fields, and for each bin its index and fields. Fields are found by name, so one that
- * is added to the core appears here or fails loudly.
+ * The layout is that of csrc/binding/stats.cc: the process's fields; then a record per arena: its number,
+ * how many bins and rows follow, its fields, for each bin its index and fields, and for each row its index
+ * and sums; then a record of number 0, the sums of all. Fields are found by name, so one that is added to
+ * the core appears here or fails loudly.
  */
 import { type NativeArenaInfo, native } from './native';
 
@@ -27,26 +28,40 @@ const PROCESS_FIELDS = tables.processFields.length;
 /** Offsets of a record. */
 const SERIAL = 0;
 const BIN_COUNT = 1;
-const FIELDS = 2;
+const ROW_COUNT = 2;
+const FIELDS = 3;
+
+/** From one bin, or row, to the next: its index, then its fields. */
+export const BIN_STEP = 1 + BIN_FIELDS;
+
+/** Bins by their index; one object for all arenas with the same. */
+export interface BinTable {
+  /** Block size; 0 for runs and huge mappings. */
+  readonly blockSizes: readonly number[];
+  /** Row in `tables.rowNames`. */
+  readonly rows: readonly number[];
+}
 
 /** What does not change in the life of an arena, worked out once. */
 export interface ArenaIdentity {
   readonly serial: number;
   readonly name: string;
-  /** Block size by bin index; 0 for runs and huge mappings. */
-  readonly blockSizes: readonly number[];
-  /** Row in `tables.rowNames` by bin index. */
-  readonly rows: readonly number[];
+  readonly table: BinTable;
 }
 
-/** Where in the buffer an arena's numbers are. */
-export interface ArenaRecord {
-  readonly identity: ArenaIdentity;
+/** Where in the buffer the numbers of an arena, or their sums, are. */
+export interface StatsRecord {
   /** Of its fields. */
   readonly fieldsAt: number;
   /** Of its first bin: index, then fields. */
   readonly binsAt: number;
-  readonly binCount: number;
+  /** Of its first row; behind the last bin. */
+  readonly rowsAt: number;
+  readonly end: number;
+}
+
+export interface ArenaRecord extends StatsRecord {
+  readonly identity: ArenaIdentity;
 }
 
 /** Valid until the next reading. */
@@ -55,14 +70,19 @@ export interface Snapshot {
   readonly arenas: readonly ArenaRecord[];
 }
 
-let buffer = new Float64Array(PROCESS_FIELDS + 4 * statsRecordMax);
+export interface HeapSnapshot extends Snapshot {
+  /** Its bins are sums over the arenas with the default classes. */
+  readonly totals: StatsRecord;
+}
+
+let buffer = new Float64Array(PROCESS_FIELDS + 8 * statsRecordMax);
 let identities = new Map<number, ArenaIdentity>();
 
 function rowOf(blockSize: number): number {
   return tables.rowSizes.findIndex((size) => blockSize <= size);
 }
 
-function identify(serial: number, { name, strides }: NativeArenaInfo): ArenaIdentity {
+function tableOf(strides: readonly number[]): BinTable {
   const blockSizes = [...strides];
   const rows = strides.map(rowOf);
   while (rows.length <= Math.max(tables.runBin, tables.hugeBin)) {
@@ -70,7 +90,14 @@ function identify(serial: number, { name, strides }: NativeArenaInfo): ArenaIden
     blockSizes.push(0);
     rows.push(tables.rowNames.indexOf(row));
   }
-  return { serial, name, blockSizes, rows };
+  return { blockSizes, rows };
+}
+
+export const DEFAULT_TABLE = tableOf(tables.defaultStrides);
+
+function identify(serial: number, { name, strides }: NativeArenaInfo): ArenaIdentity {
+  const isDefault = strides.join() === tables.defaultStrides.join();
+  return { serial, name, table: isDefault ? DEFAULT_TABLE : tableOf(strides) };
 }
 
 /** undefined: the arena has ended since its numbers were read. */
@@ -84,18 +111,11 @@ function identityOf(serial: number): ArenaIdentity | undefined {
   return identity;
 }
 
-function recordsIn(values: Float64Array, end: number): ArenaRecord[] {
-  const records: ArenaRecord[] = [];
-  let at = PROCESS_FIELDS;
-  while (at < end) {
-    const identity = identityOf(values[at + SERIAL]!);
-    const binCount = values[at + BIN_COUNT]!;
-    const fieldsAt = at + FIELDS;
-    const binsAt = fieldsAt + ARENA_FIELDS;
-    if (identity !== undefined) records.push({ identity, fieldsAt, binsAt, binCount });
-    at = binsAt + binCount * (1 + BIN_FIELDS);
-  }
-  return records;
+function recordAt(values: Float64Array, at: number): StatsRecord {
+  const fieldsAt = at + FIELDS;
+  const binsAt = fieldsAt + ARENA_FIELDS;
+  const rowsAt = binsAt + values[at + BIN_COUNT]! * BIN_STEP;
+  return { fieldsAt, binsAt, rowsAt, end: rowsAt + values[at + ROW_COUNT]! * BIN_STEP };
 }
 
 /** Identities of ended arenas go when there are too many of them. */
@@ -104,20 +124,42 @@ function forgetEnded(records: readonly ArenaRecord[]): void {
   identities = new Map(records.map(({ identity }) => [identity.serial, identity]));
 }
 
-/** Every arena of the process, oldest first. */
-export function readHeap(): Snapshot {
+function fill(): number {
   let end = native.heapStats(buffer);
   while (end < 0) {
     buffer = new Float64Array(-end + statsRecordMax);
     end = native.heapStats(buffer);
   }
-  const arenas = recordsIn(buffer, end);
-  forgetEnded(arenas);
-  return { values: buffer, arenas };
+  return end;
+}
+
+/** undefined: an arena has ended since its numbers were read, so the totals are not those of the rest. */
+function tryReadHeap(): HeapSnapshot | undefined {
+  const end = fill();
+  const arenas: ArenaRecord[] = [];
+  for (let at = PROCESS_FIELDS; ;) {
+    const record = recordAt(buffer, at);
+    if (record.end === end) return { values: buffer, arenas, totals: record };
+    const identity = identityOf(buffer[at + SERIAL]!);
+    if (identity === undefined) return undefined;
+    const { fieldsAt, binsAt, rowsAt } = record;
+    arenas.push({ identity, fieldsAt, binsAt, rowsAt, end: record.end });
+    at = record.end;
+  }
+}
+
+/** Every arena of the process, oldest first. */
+export function readHeap(): HeapSnapshot {
+  let snapshot = tryReadHeap();
+  // Each time is the end of another arena, of one that this environment has not seen before.
+  while (snapshot === undefined) snapshot = tryReadHeap();
+  forgetEnded(snapshot.arenas);
+  return snapshot;
 }
 
 /** One arena of this environment. */
 export function readArena(id: number): Snapshot {
-  const end = native.arenaStats(id, buffer);
-  return { values: buffer, arenas: recordsIn(buffer, end) };
+  native.arenaStats(id, buffer);
+  const identity = identityOf(buffer[PROCESS_FIELDS + SERIAL]!)!;
+  return { values: buffer, arenas: [{ identity, ...recordAt(buffer, PROCESS_FIELDS) }] };
 }

@@ -1,14 +1,18 @@
 /**
  * Statistics: the core's flat numbers as the public structures.
  *
- * Written to be fast, because monitoring asks often: sums are made in flat arrays, and every structure
- * is one object literal.
+ * Written to be fast, because monitoring asks often: sums come from the core, and every structure is one
+ * object literal.
  */
 import { native } from './native';
 import {
   type ArenaRecord,
   BIN_FIELDS,
-  type Snapshot,
+  BIN_STEP,
+  type BinTable,
+  DEFAULT_TABLE,
+  type HeapSnapshot,
+  type StatsRecord,
   arenaOffset,
   binOffset,
   processOffset,
@@ -103,59 +107,24 @@ function readClass(
   };
 }
 
-function addFields(target: Float64Array, to: number, source: Float64Array, from: number): void {
-  for (let i = 0; i < BIN_FIELDS; i++) target[to + i]! += source[from + i]!;
-}
-
-/** The rows that the next reading fills. */
-const rowSums = new Float64Array(rowNames.length * BIN_FIELDS);
-
 /** Most arenas use few classes: the others are the same for all of them. */
 const unusedClasses = rowNames.map((_, row) =>
-  Object.freeze(readClass(rowSums, row * BIN_FIELDS, row, Object.freeze<BinStats[]>([]))),
+  Object.freeze(readClass(new Float64Array(BIN_FIELDS), 0, row, Object.freeze<BinStats[]>([]))),
 );
 
-type BinsByRow = (BinStats[] | undefined)[];
-
-function classesFrom(sums: Float64Array, bins: BinsByRow): ClassStats[] {
+/** The classes of a record; both its bins and its rows come in the order of their sizes. */
+function readClasses(v: Float64Array, record: StatsRecord, { blockSizes, rows }: BinTable) {
   const classes = unusedClasses.slice();
-  for (let row = 0; row < classes.length; row++) {
-    const ofRow = bins[row];
-    if (ofRow !== undefined) classes[row] = readClass(sums, row * BIN_FIELDS, row, ofRow);
+  let bin = record.binsAt;
+  for (let at = record.rowsAt; at < record.end; at += BIN_STEP) {
+    const row = v[at]!;
+    const bins: BinStats[] = [];
+    for (; bin < record.rowsAt && rows[v[bin]!] === row; bin += BIN_STEP) {
+      bins.push(readBin(v, bin + 1, blockSizes[v[bin]!]!));
+    }
+    classes[row] = readClass(v, at + 1, row, bins);
   }
   return classes;
-}
-
-function pushBin(bins: BinsByRow, row: number, bin: BinStats): void {
-  const ofRow = bins[row];
-  if (ofRow === undefined) bins[row] = [bin];
-  else ofRow.push(bin);
-}
-
-function noBins(): BinsByRow {
-  return new Array<BinStats[] | undefined>(rowNames.length).fill(undefined);
-}
-
-function readClasses(values: Float64Array, record: ArenaRecord): ClassStats[] {
-  const bins = noBins();
-  const { blockSizes, rows } = record.identity;
-  rowSums.fill(0);
-  for (let i = 0, at = record.binsAt; i < record.binCount; i++, at += 1 + BIN_FIELDS) {
-    const index = values[at]!;
-    const row = rows[index]!;
-    pushBin(bins, row, readBin(values, at + 1, blockSizes[index]!));
-    addFields(rowSums, row * BIN_FIELDS, values, at + 1);
-  }
-  return classesFrom(rowSums, bins);
-}
-
-/** An allocation is counted after the native call that it needed, and both are read at work. */
-function settle({ values, arenas }: Snapshot): void {
-  for (const { binsAt, binCount } of arenas) {
-    for (let i = 0, at = binsAt + 1; i < binCount; i++, at += 1 + BIN_FIELDS) {
-      if (values[at + SLOW]! > values[at + ALLOCS]!) values[at + SLOW] = values[at + ALLOCS]!;
-    }
-  }
 }
 
 // --- The rest of an arena, and of the process -----------------------------------------------------
@@ -246,7 +215,7 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     id: record.identity.serial,
     name: record.identity.name,
     maxBytes: v[at + BYTES_MAX]!,
-    classes: readClasses(v, record),
+    classes: readClasses(v, record, record.identity.table),
     superslabs: readSuperSlabs(v, at),
     os,
     bytes: readBytes(v, at),
@@ -257,81 +226,64 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
 
 // --- Sums over arenas -----------------------------------------------------------------------------
 
-const ARENA_FIELDS = native.tables.arenaFields.length;
-
-/** One block size in one row, summed over arenas: `sums` at `at`. */
-interface BinSum {
-  readonly row: number;
-  readonly blockSize: number;
-  readonly at: number;
-}
-
 /** Blocks of equal size are one bin, whatever its index in their arenas. */
 class BinSums {
-  #values = new Float64Array(rowNames.length * BIN_FIELDS);
-  readonly #bins = new Map<number, BinSum>();
+  /** By row and block size: its fields, summed. */
+  readonly #bins = new Map<number, { row: number; blockSize: number; sums: Float64Array }>();
 
   add(source: Float64Array, at: number, row: number, blockSize: number): void {
     const key = blockSize * rowNames.length + row;
-    const sum = this.#bins.get(key) ?? this.#newBin(key, row, blockSize);
-    addFields(this.#values, sum.at, source, at);
+    let bin = this.#bins.get(key);
+    if (bin === undefined) {
+      bin = { row, blockSize, sums: new Float64Array(BIN_FIELDS) };
+      this.#bins.set(key, bin);
+    }
+    for (let i = 0; i < BIN_FIELDS; i++) bin.sums[i]! += source[at + i]!;
   }
 
-  /** Classes with their bins, smallest first. */
-  classes(): ClassStats[] {
-    const bins = noBins();
-    rowSums.fill(0);
+  /** By row, smallest first. */
+  byRow(): Map<number, BinStats[]> {
     const sorted = [...this.#bins.values()].sort((a, b) => a.blockSize - b.blockSize);
-    for (const { row, blockSize, at } of sorted) {
-      pushBin(bins, row, readBin(this.#values, at, blockSize));
-      addFields(rowSums, row * BIN_FIELDS, this.#values, at);
+    const rows = new Map<number, BinStats[]>();
+    for (const { row, blockSize, sums } of sorted) {
+      const bins = rows.get(row) ?? [];
+      bins.push(readBin(sums, 0, blockSize));
+      rows.set(row, bins);
     }
-    return classesFrom(rowSums, bins);
-  }
-
-  #newBin(key: number, row: number, blockSize: number): BinSum {
-    const sum = { row, blockSize, at: this.#bins.size * BIN_FIELDS };
-    if (sum.at === this.#values.length) {
-      const grown = new Float64Array(2 * this.#values.length);
-      grown.set(this.#values);
-      this.#values = grown;
-    }
-    this.#bins.set(key, sum);
-    return sum;
+    return rows;
   }
 }
 
-function sumClasses({ values, arenas }: Snapshot): ClassStats[] {
+/** The same for arenas of different classes: only rows can be summed by their index then. */
+function mergeClasses({ values, arenas, totals }: HeapSnapshot): ClassStats[] {
   const sums = new BinSums();
-  for (const { identity, binsAt, binCount } of arenas) {
-    for (let i = 0, at = binsAt; i < binCount; i++, at += 1 + BIN_FIELDS) {
+  for (const { identity, binsAt, rowsAt } of arenas) {
+    const { rows, blockSizes } = identity.table;
+    for (let at = binsAt; at < rowsAt; at += BIN_STEP) {
       const index = values[at]!;
-      sums.add(values, at + 1, identity.rows[index]!, identity.blockSizes[index]!);
+      sums.add(values, at + 1, rows[index]!, blockSizes[index]!);
     }
   }
-  return sums.classes();
-}
-
-/** The process's fields, and behind them the sum of the arenas' own. */
-function sumFields({ values, arenas }: Snapshot): { sums: Float64Array; at: number } {
-  const at = native.tables.processFields.length;
-  const sums = new Float64Array(at + ARENA_FIELDS);
-  sums.set(values.subarray(0, at));
-  for (const { fieldsAt } of arenas) {
-    for (let i = 0; i < ARENA_FIELDS; i++) sums[at + i]! += values[fieldsAt + i]!;
+  const bins = sums.byRow();
+  const classes = unusedClasses.slice();
+  for (let at = totals.rowsAt; at < totals.end; at += BIN_STEP) {
+    const row = values[at]!;
+    classes[row] = readClass(values, at + 1, row, bins.get(row) ?? []);
   }
-  return { sums, at };
+  return classes;
 }
 
-function readTotals(snapshot: Snapshot, os: OsStats): HeapTotals {
-  const { sums, at } = sumFields(snapshot);
+function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
+  const { values, arenas, totals } = snapshot;
+  const at = totals.fieldsAt;
+  const allDefault = arenas.every(({ identity }) => identity.table === DEFAULT_TABLE);
   return {
-    classes: sumClasses(snapshot),
-    superslabs: readSuperSlabs(sums, at),
+    classes: allDefault ? readClasses(values, totals, DEFAULT_TABLE) : mergeClasses(snapshot),
+    superslabs: readSuperSlabs(values, at),
     os,
-    bytes: readBytes(sums, at),
-    failures: readFailures(sums, at),
-    detachedSlabs: sums[at + DETACHED_SLABS]!,
+    bytes: readBytes(values, at),
+    failures: readFailures(values, at),
+    detachedSlabs: values[at + DETACHED_SLABS]!,
   };
 }
 
@@ -339,9 +291,8 @@ function readTotals(snapshot: Snapshot, os: OsStats): HeapTotals {
 
 /** Statistics of one arena of this environment. */
 export function arenaStats(id: number): ArenaStats {
-  const snapshot = readArena(id);
-  settle(snapshot);
-  return readRecord(snapshot.values, snapshot.arenas[0]!, readOs(snapshot.values));
+  const { values, arenas } = readArena(id);
+  return readRecord(values, arenas[0]!, readOs(values));
 }
 
 /** Bytes in use by an arena: what `maxBytes` limits. */
@@ -362,7 +313,6 @@ export function usedBytesOf(id: number): number {
  */
 export function heapStats(): HeapStats {
   const snapshot = readHeap();
-  settle(snapshot);
   const { values } = snapshot;
   const os = readOs(values);
   return {

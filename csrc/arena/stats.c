@@ -40,14 +40,26 @@ static bool group_is_zero(const double *counters) {
   return bits == 0;
 }
 
+/* Lengths first..last, which `bin` serves. Strides are multiples of 8, so these are whole groups. */
+static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, uint32_t first,
+                        uint32_t last) {
+  for (; first <= last; first += GROUP) {
+    const double *allocs = &c->allocs.by_length[first];
+    const double *frees = &c->frees.by_length[first];
+    if (group_is_zero(allocs) && group_is_zero(frees)) continue;
+    for (uint32_t i = 0; i < GROUP; i++) add_tally(bin, &allocs[i], &frees[i], first + i);
+  }
+}
+
+/* Most bins were never used, and then no length of theirs was counted. */
 static void add_exact_lengths(const hk_arena_t *arena, hk_bin_stats_t *bins) {
-  const double *allocs = arena->counters->allocs.by_length;
-  const double *frees = arena->counters->frees.by_length;
-  for (uint32_t first = 1; first <= HK_EXACT_LENGTH_MAX; first += GROUP) {
-    if (group_is_zero(&allocs[first]) && group_is_zero(&frees[first])) continue;
-    for (uint32_t n = first; n < first + GROUP; n++) {
-      add_tally(&bins[hk_classes_bin(arena->classes, n)], &allocs[n], &frees[n], n);
-    }
+  uint32_t first = 1;
+  for (uint32_t bin = 0; first <= HK_EXACT_LENGTH_MAX; bin++) {
+    uint32_t stride = arena->classes->bins[bin].stride_bytes;
+    uint32_t last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
+    if (hk_cell_get(&arena->bins[bin].refills) != 0)
+      add_lengths(arena->counters, &bins[bin], first, last);
+    first = last + 1;
   }
 }
 
