@@ -118,6 +118,7 @@ function makeNative() {
   console.log(addon.slice(ROOT.length + 1));
 }
 
-if (!CROSS) makeNative();
+if (!CROSS && options.check) console.log('not rebuilt: that takes an x64 Debian machine');
+else if (!CROSS) makeNative();
 else if (options.check) checkAll();
 else await makeAll();

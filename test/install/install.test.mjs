@@ -1,0 +1,81 @@
+// The packed tarball, installed where there is no compiler, on every line of Node.
+
+import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  MAJORS,
+  assertPrebuilt,
+  barePath,
+  inProject,
+  install,
+  installed,
+  nodeOf,
+  result,
+} from './support.mjs';
+
+const skip =
+  (process.platform !== 'linux' || process.arch !== 'x64') &&
+  'Nodes for this machine are not at hand';
+
+function useBothWays(project, node) {
+  const used = result(project, [node, 'use.cjs', '--thread']);
+  assert.equal(used.live, 0);
+  assert.match(used.addon, /prebuilds.linux-x64.hakmem-arena\.glibc\.node$/);
+  assert.deepEqual(result(project, [node, 'use.mjs']), { text: 'by import' });
+  return used;
+}
+
+for (const major of MAJORS) {
+  test(`Node ${major}, no compiler: installs, is required and imported`, { skip }, () => {
+    inProject((project) => {
+      const node = nodeOf(major);
+      const path = barePath(node);
+      install(project, { path });
+      assertPrebuilt(project);
+      const { version } = useBothWays(project, node);
+      assert.equal(version.split('.')[0], `v${major}`);
+    });
+  });
+
+  test(`Node ${major}, no compiler, --ignore-scripts: the same`, { skip }, () => {
+    inProject((project) => {
+      const node = nodeOf(major);
+      install(project, { path: barePath(node), options: ['--ignore-scripts'] });
+      assertPrebuilt(project);
+      useBothWays(project, node);
+    });
+  });
+}
+
+/** What loading the installed package fails with. */
+function failure(project) {
+  const script = `
+    try { require('hakmem-arena'); console.log('{}'); }
+    catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+  return result(project, [process.execPath, '-e', script.replaceAll("'", '"')]);
+}
+
+test('a machine that has no prebuilt binary is told what to do', { skip }, () => {
+  inProject((project) => {
+    install(project, { options: ['--ignore-scripts'] });
+    rmSync(join(installed(project), 'prebuilds/linux-x64'), { recursive: true });
+    const { code, message } = failure(project);
+    assert.equal(code, 'ERR_HAKMEM_NATIVE_LOAD');
+    assert.match(message, /no binary for linux-x64 \(prebuilt ones: linux-arm64, win32-x64\)/);
+    assert.match(message, /npm rebuild hakmem-arena/);
+  });
+});
+
+test('a binary of another machine is told from a missing one', { skip }, () => {
+  inProject((project) => {
+    install(project, { options: ['--ignore-scripts'] });
+    const prebuilds = join(installed(project), 'prebuilds');
+    rmSync(join(prebuilds, 'linux-x64'), { recursive: true });
+    cpSync(join(prebuilds, 'linux-arm64'), join(prebuilds, 'linux-x64'), { recursive: true });
+    const { code, message } = failure(project);
+    assert.equal(code, 'ERR_HAKMEM_NATIVE_LOAD');
+    assert.match(message, /made on another machine/);
+  });
+});

