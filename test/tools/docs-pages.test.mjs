@@ -100,6 +100,19 @@ describe('README', () => {
   });
 });
 
+describe('docs/MONITORING.md', () => {
+  it('lists every metric, by both names', () => {
+    const { METRICS } = require(join(ROOT, 'dist', 'monitor', 'metrics.js'));
+    const page = PAGES.find(({ path }) => path === 'docs/MONITORING.md');
+    const rows = tableUnder(page, 'Metrics', '`hakmem_arena_`');
+    assert.deepEqual(
+      rows.map(([name, otel]) => [unquoted(name), unquoted(otel)]),
+      METRICS.map(({ name, otel }) => [name, otel ?? "the meter's version"]),
+    );
+    for (const [, , kind, labels] of rows) assert.ok(/counter|amount|level/.test(kind), labels);
+  });
+});
+
 describe('pages', () => {
   it('link to files and headings that there are', () => {
     const broken = [];
@@ -144,12 +157,12 @@ describe('the parser of pages', () => {
   it('finds links, anchors, code and tables', () => {
     const page = parsePage(
       '# A `b` & c\n\n# A b c\n\n[x](y.md#z) ![p](q.png)\n\n- one\n\n  ```ts\n  code();\n  ```\n\n' +
-        '| a | b |\n|---|---|\n| `1` | [l](#m) |\n',
+        '| a | b |\n|---|---|\n| `1` | [l](#m) |\n\n<img src="r.png">\n',
     );
     assert.deepEqual([...page.anchors], ['a-b--c', 'a-b-c']);
     assert.deepEqual(
       page.links.map(({ href }) => href),
-      ['y.md#z', 'q.png', '#m'],
+      ['y.md#z', 'q.png', '#m', 'r.png'],
     );
     assert.deepEqual(page.codes, [{ language: 'ts', code: 'code();\n', line: 10 }]);
     assert.deepEqual(tableUnder(page, 'A b c', 'a'), [['`1`', '[l](#m)']]);

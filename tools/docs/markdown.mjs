@@ -45,6 +45,9 @@ export function parsePage(text) {
     } else if (token.type === 'inline') {
       for (const href of linksIn(token.children)) page.links.push({ href, line });
     } else if (token.type === 'html_block') {
+      for (const [, href] of token.content.matchAll(/\b(?:href|src)="([^"]+)"/g)) {
+        page.links.push({ href, line });
+      }
       for (const [, id] of token.content.matchAll(/\bid="([^"]+)"/g)) page.anchors.add(id);
     }
   });
