@@ -30,11 +30,13 @@ static hk_remote_t put_first(hk_arena_t *arena, hk_slab_t *slab, uint32_t index)
 
 hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   hk_heap_bin_t *b = &arena->bins[slab->bin];
+  /* Before the bit is set, so that the owner never collects more than is counted. */
+  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_relaxed);
   hk_remote_t result = hk_slab_join_remote(slab, index);
   if (result == HK_REMOTE_ALONE) result = put_first(arena, slab, index);
-  if (result == HK_REMOTE_DOUBLE) return HK_DOUBLE_FREE;
-  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_relaxed);
-  return HK_OK;
+  if (result != HK_REMOTE_DOUBLE) return HK_OK;
+  atomic_fetch_sub_explicit(&b->frees_remote, 1, memory_order_relaxed);
+  return HK_DOUBLE_FREE;
 }
 
 hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab) {

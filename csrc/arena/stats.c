@@ -193,9 +193,9 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
   }
   for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
     const hk_bin_stats_t *b = &s->bins[bin];
-    const hk_large_kind_t *kind = &arena->large[bin - HK_BIN_MAX];
-    uint64_t all = hk_cell_get(&kind->block_bytes);
-    uint64_t remote = atomic_load_explicit(&kind->remote_bytes, memory_order_relaxed);
+    uint64_t all = hk_cell_get(&arena->large[bin - HK_BIN_MAX].block_bytes);
+    /* What read_large left out. Asking again could give another answer, and then sums would not add up. */
+    uint64_t remote = minus(count_of(&arena->counters->live_block_bytes[bin]), b->block_bytes);
     s->bytes_live += b->live_bytes;
     s->bytes_front += minus(all, b->block_bytes + remote);
     s->bytes_free_in_slab += remote;

@@ -145,7 +145,7 @@ static void check_nothing_is_left(const hk_os_stats_t *before) {
 /* A small cache and a short life in it, so that SuperSlabs go round between workers and the OS. */
 static void choose_options(uint64_t seed) {
   hk_options_t *process = hk_test_options();
-  process->superslab_max_cached = 6;
+  process->superslab_max_cached = 16;
   process->superslab_ttl_sec = 1;
   process->free_policy = seed % 2 == 0 ? HK_FREE_POLICY_KEEP : HK_FREE_POLICY_BATCH;
 }

@@ -1,6 +1,6 @@
 /* Blocks of the stress test: what is written into one, and whether it is still there.
  *
- * Every byte of a block up to 1 KB carries a pattern. Of a longer one its head, its tail and a place
+ * Every byte of a block up to 512 B carries a pattern. Of a longer one its head, its tail and a place
  * in between that depends on the key; one in WHOLE_ONE_IN is written and read whole.
  */
 #ifndef HK_TEST_STRESS_BLOCK_H
@@ -8,14 +8,15 @@
 
 #include "support.h"
 
-#define WHOLE_BYTES 1024
-#define WHOLE_ONE_IN 64
+#define WHOLE_BYTES 512
+#define WHOLE_ONE_IN 32
 #define PLACE_BYTES ((size_t)64)
 
 typedef struct block_t {
   void *address; /* NULL: none */
   size_t bytes;
   uint64_t key; /* no other block has it */
+  uint32_t bin; /* of the arena it is from */
 } block_t;
 
 /* Part of a block, beginning at a multiple of 8. */
@@ -63,6 +64,15 @@ static inline bool block_holds(const block_t *block) {
   return true;
 }
 
+/* The same after the block has become `bytes` long: what of it can still be known. */
+static inline bool block_holds_after_resize(const block_t *block, size_t bytes) {
+  block_t kept = *block;
+  if (bytes < kept.bytes) kept.bytes = bytes;
+  bool is_whole = block->bytes <= WHOLE_BYTES || block->key % WHOLE_ONE_IN == 0;
+  if (!is_whole && kept.bytes > PLACE_BYTES) kept.bytes = PLACE_BYTES;
+  return block_holds(&kept);
+}
+
 /* true: all that block_fill would write reads as zero. */
 static inline bool block_is_zero(const block_t *block) {
   range_t ranges[3];
@@ -79,12 +89,12 @@ static inline size_t random_size(hk_random_t *random) {
   uint64_t r = hk_random_next(random);
   uint64_t kind = r & 1023;
   r >>= 10;
-  if (kind < 640) return 1 + r % 1024;
-  if (kind < 700) return ((size_t)1 << (3 + r % 14)) - 1 + (r >> 8) % 3;
-  if (kind < 900) return 1025 + r % (8192 - 1024);
-  if (kind < 990) return 8193 + r % (HK_CLASS_SIZE_MAX - 8192);
-  if (kind < 1008) return HK_CLASS_SIZE_MAX + 1 + r % (HK_RUN_SIZE_MAX - HK_CLASS_SIZE_MAX);
-  if (kind == 1008) return HK_RUN_SIZE_MAX + 1 + r % (6 * HK_MIB);
+  if (kind < 700) return 1 + r % 1024;
+  if (kind < 760) return ((size_t)1 << (3 + r % 14)) - 1 + (r >> 8) % 3;
+  if (kind < 960) return 1025 + r % (8192 - 1024);
+  if (kind < 1000) return 8193 + r % (HK_CLASS_SIZE_MAX - 8192);
+  if (kind < 1006) return HK_CLASS_SIZE_MAX + 1 + r % (HK_RUN_SIZE_MAX - HK_CLASS_SIZE_MAX);
+  if (kind == 1006 && r % 8 == 0) return HK_RUN_SIZE_MAX + 1 + (r >> 8) % (6 * HK_MIB);
   return 1 + r % 16;
 }
 

@@ -2,12 +2,15 @@
 
 #include <sched.h>
 
+#include "base/assert.h"
 #include "random_mixed.h"
 
 worker_t workers[WORKERS_MAX];
 _Atomic(uint64_t) mismatches;
 
 #define REPORTED_MISMATCHES 10
+/* Debug builds are slow and run short, so what is rare comes more often there. */
+#define RARELY_ONE_IN (HK_DEBUG ? 256 : 2048)
 #define LIMITED_BYTES (12 * HK_MIB)
 
 #define MUST(condition) \
@@ -106,24 +109,84 @@ static void trim_home(worker_t *worker, home_t *home) {
 
 /* --- Blocks -------------------------------------------------------------------------------------- */
 
+static void *alloc_zeroed(worker_t *worker, home_t *home, block_t *block) {
+  block->address = hk_alloc_zeroed(home->arena, 1, block->bytes);
+  if (block->address != NULL) MUST(block_is_zero(block));
+  return block->address;
+}
+
+/* An aligned block is of a class that suits, or a run or huge mapping. */
+static void *alloc_aligned(worker_t *worker, home_t *home, block_t *block) {
+  uint32_t log2 = hk_random_below(&worker->random, 22);
+  size_t alignment = (size_t)1 << (log2 > 16 && !chance(worker, 64) ? log2 - 10 : log2);
+  block->address = hk_alloc_aligned(home->arena, block->bytes, alignment);
+  MUST((uintptr_t)block->address % alignment == 0);
+  if (alignment > HK_SLAB_BYTES) {
+    block->bin = bin_of(home, block->bytes > HK_RUN_SIZE_MAX ? block->bytes : HK_RUN_SIZE_MAX + 1);
+  } else if (block->bytes <= HK_CLASS_SIZE_MAX) {
+    block->bin = hk_classes_bin_aligned(hk_arena_classes(home->arena), block->bytes, alignment);
+  }
+  return block->address;
+}
+
+static void *alloc_somehow(worker_t *worker, home_t *home, block_t *block) {
+  switch (hk_random_below(&worker->random, 16)) {
+    case 0:
+      return alloc_zeroed(worker, home, block);
+    case 1:
+      return alloc_aligned(worker, home, block);
+    default:
+      return block->address = hk_alloc(home->arena, block->bytes);
+  }
+}
+
+static void count_refusal(worker_t *worker, const home_t *home) {
+  MUST(hk_arena_max_bytes(home->arena) != 0);
+  worker->refusals++;
+}
+
+static void sign(worker_t *worker, block_t *block) {
+  block->key = worker->next_key++ * WORKERS_MAX + worker->number;
+}
+
 static void alloc_block(worker_t *worker, home_t *home, block_t *block) {
   block->bytes = random_size(&worker->random);
-  block->key = worker->next_key++ * WORKERS_MAX + worker->number;
-  block->address = hk_alloc(home->arena, block->bytes);
-  if (block->address == NULL) {
-    MUST(hk_arena_max_bytes(home->arena) != 0);
-    worker->refusals++;
+  block->bin = bin_of(home, block->bytes);
+  sign(worker, block);
+  if (alloc_somehow(worker, home, block) == NULL) {
+    count_refusal(worker, home);
     return;
   }
-  home->allocs[bin_of(home, block->bytes)]++;
+  home->allocs[block->bin]++;
   worker->allocs++;
   block_fill(block);
+}
+
+static void resize_block(worker_t *worker, home_t *home, block_t *block) {
+  size_t bytes = random_size(&worker->random);
+  char *moved = hk_realloc(home->arena, block->address, bytes);
+  if (moved == NULL) {
+    count_refusal(worker, home);
+    MUST(block_holds(block));
+    return;
+  }
+  if (moved != block->address) {
+    home->frees[block->bin]++;
+    block->bin = bin_of(home, bytes);
+    home->allocs[block->bin]++;
+    block->address = moved;
+  }
+  MUST(block_holds_after_resize(block, bytes));
+  block->bytes = bytes;
+  sign(worker, block);
+  block_fill(block);
+  worker->resizes++;
 }
 
 static void free_block(worker_t *worker, home_t *home, block_t *block) {
   MUST(block_holds(block));
   MUST(hk_free(home->arena, block->address) == HK_OK);
-  home->frees[bin_of(home, block->bytes)]++;
+  home->frees[block->bin]++;
   worker->frees++;
   block->address = NULL;
 }
@@ -134,35 +197,60 @@ static void misuse(worker_t *worker, home_t *home, block_t *block) {
   MUST(hk_free(home->arena, &local) == HK_NOT_OWNED);
   MUST(hk_free(NULL, NULL) == HK_OK);
   if (block->address == NULL) return;
-  bool is_large = block->bytes > HK_CLASS_SIZE_MAX;
+  bool is_large = block->bin >= HK_BIN_MAX;
   void *address = block->address;
   MUST(hk_usable_size(address) >= block->bytes);
   MUST(hk_owns(home->arena, address) && !hk_owns(NULL, address));
   MUST(hk_free(home->arena, (char *)address + 1) == HK_NOT_OWNED);
   MUST(hk_free(NULL, (char *)address + 1) == HK_NOT_OWNED);
   free_block(worker, home, block);
-  MUST(hk_free(home->arena, address) == (is_large ? HK_NOT_OWNED : HK_DOUBLE_FREE));
+  hk_status_t status = hk_free(home->arena, address);
+  MUST(status == HK_DOUBLE_FREE || (is_large && status == HK_NOT_OWNED));
   worker->misuses++;
 }
 
 /* --- Letters ------------------------------------------------------------------------------------- */
 
 static void send_block(worker_t *worker, home_t *home, block_t *block) {
-  if (block->address == NULL || block->bytes > HK_CLASS_SIZE_MAX || worker->workers == 1) return;
+  if (block->address == NULL || worker->workers == 1) return;
   uint32_t to = (worker->number + 1 + hk_random_below(&worker->random, worker->workers - 1)) %
                 worker->workers;
   mailbox_t *mailbox = &workers[to].inbox[worker->number];
   uint32_t written = atomic_load_explicit(&mailbox->written, memory_order_relaxed);
   uint32_t read = atomic_load_explicit(&mailbox->read, memory_order_acquire);
   if (written - read == MAILBOX_LETTERS) return;
-  uint32_t bin = bin_of(home, block->bytes);
-  home->frees[bin]++;
-  home->remote_frees[bin]++;
+  home->frees[block->bin]++;
+  home->remote_frees[block->bin]++;
   atomic_fetch_add_explicit(&home->abroad, 1, memory_order_relaxed);
   mailbox->letters[written % MAILBOX_LETTERS].block = *block;
   mailbox->letters[written % MAILBOX_LETTERS].home = home;
   atomic_store_explicit(&mailbox->written, written + 1, memory_order_release);
   block->address = NULL;
+}
+
+/* Moves a block of another worker's arena into an own one, which frees it where it was. */
+static void take_in(worker_t *worker, const block_t *block) {
+  home_t *home = &worker->homes[0];
+  block_t own = {.bytes = block->bytes / 2 + 1};
+  own.bin = bin_of(home, own.bytes);
+  own.address = hk_realloc(home->arena, block->address, own.bytes);
+  MUST(own.address != NULL && own.address != block->address);
+  home->allocs[own.bin]++;
+  worker->allocs++;
+  own.key = block->key;
+  MUST(block_holds(&own));
+  free_block(worker, home, &own);
+}
+
+static void free_foreign(worker_t *worker, const block_t *block) {
+  MUST(block_holds(block));
+  if (block->bytes <= WHOLE_BYTES && block->key / WORKERS_MAX % 16 == 0) {
+    take_in(worker, block);
+  } else {
+    hk_arena_t *own = block->key / WORKERS_MAX % 2 == 0 ? worker->homes[0].arena : NULL;
+    MUST(hk_free(own, block->address) == HK_OK);
+  }
+  worker->remote_frees++;
 }
 
 void worker_drain(worker_t *worker) {
@@ -171,12 +259,8 @@ void worker_drain(worker_t *worker) {
     uint32_t read = atomic_load_explicit(&mailbox->read, memory_order_relaxed);
     uint32_t written = atomic_load_explicit(&mailbox->written, memory_order_acquire);
     for (; read != written; read++) {
-      const block_t *block = &mailbox->letters[read % MAILBOX_LETTERS].block;
       home_t *home = mailbox->letters[read % MAILBOX_LETTERS].home;
-      MUST(block_holds(block));
-      hk_arena_t *own = block->key % 2 == 0 ? worker->homes[0].arena : NULL;
-      MUST(hk_free(own, block->address) == HK_OK);
-      worker->remote_frees++;
+      free_foreign(worker, &mailbox->letters[read % MAILBOX_LETTERS].block);
       atomic_fetch_sub_explicit(&home->abroad, 1, memory_order_release);
       atomic_store_explicit(&mailbox->read, read + 1, memory_order_release);
     }
@@ -212,16 +296,18 @@ static void do_one(worker_t *worker) {
   uint64_t r = hk_random_next(&worker->random);
   block_t *block = &home->slots[r % SLOTS];
   r >>= 32;
-  if (r % 2048 == 0) {
-    do_rarely(worker, home, (uint32_t)(r / 2048) % 64);
+  if (r % RARELY_ONE_IN == 0) {
+    do_rarely(worker, home, (uint32_t)(r / RARELY_ONE_IN) % 64);
   } else if (r % 8 == 1) {
     send_block(worker, home, block);
+  } else if (block->address != NULL && r % 32 == 2) {
+    resize_block(worker, home, block);
   } else if (block->address != NULL) {
     free_block(worker, home, block);
   } else {
     alloc_block(worker, home, block);
   }
-  if (r % 16 == 2) worker_drain(worker);
+  if (r % 16 == 3) worker_drain(worker);
   worker->operations++;
 }
 

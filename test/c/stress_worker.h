@@ -10,7 +10,7 @@
 
 #define WORKERS_MAX 16
 #define HOMES 2   /* arenas of a worker */
-#define SLOTS 768 /* blocks of an arena, live or not */
+#define SLOTS 384 /* blocks of an arena, live or not */
 #define MAILBOX_LETTERS 256
 
 /* An arena and what must be true of it. Owner-only but for `abroad`. */
@@ -32,8 +32,8 @@ typedef struct mailbox_t {
 } mailbox_t;
 
 #define WORKER_COUNTS(X) \
-  X(operations) X(allocs) X(refusals) X(frees) X(remote_frees) X(misuses) X(trims) X(resets) \
-  X(arenas) X(checks)
+  X(operations) X(allocs) X(refusals) X(resizes) X(frees) X(remote_frees) X(misuses) X(trims) \
+  X(resets) X(arenas) X(checks)
 
 typedef struct worker_t {
   uint32_t number, workers; /* constant */
