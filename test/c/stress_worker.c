@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include "arena/remote.h"
 #include "base/assert.h"
 #include "random_mixed.h"
 
@@ -38,6 +39,11 @@ static home_t *random_home(worker_t *worker) {
 
 /* --- Arenas -------------------------------------------------------------------------------------- */
 
+static void choose_favourite(worker_t *worker, home_t *home) {
+  home->favourite_bytes = (size_t)8 << hk_random_below(&worker->random, 11);
+  home->favourite_bytes -= hk_random_below(&worker->random, (uint32_t)home->favourite_bytes / 2);
+}
+
 /* The first arena of a worker is an ordinary one. Of the others one in four has a limit that its blocks
  * run into, and one in four has few classes. */
 static void open_home(worker_t *worker, home_t *home) {
@@ -50,6 +56,7 @@ static void open_home(worker_t *worker, home_t *home) {
     options.class_count = sizeof sizes / sizeof sizes[0];
   }
   memset(home, 0, sizeof *home);
+  choose_favourite(worker, home);
   MUST(hk_arena_create(&options, &home->arena) == HK_OK);
   worker->arenas++;
 }
@@ -64,13 +71,14 @@ static void call_home(worker_t *worker, home_t *home) {
 
 /* Every count, when no block is abroad. */
 static void check_counts(worker_t *worker, home_t *home) {
+  hk_remote_drain(home->arena);
   hk_arena_stats_t stats = hk_test_stats(home->arena);
   MUST(hk_arena_is_valid(home->arena));
   MUST(stats.double_frees == 0);
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     const hk_bin_stats_t *b = &stats.bins[bin];
     MUST(b->allocs == home->allocs[bin]);
-    MUST(b->frees_remote == home->remote_frees[bin]);
+    MUST(b->frees_remote == home->remote_frees[bin] && b->remote_blocks == 0);
     MUST(b->frees_local + b->frees_remote == home->frees[bin]);
     MUST(b->live == home->allocs[bin] - home->frees[bin]);
   }
@@ -150,7 +158,7 @@ static void sign(worker_t *worker, block_t *block) {
 }
 
 static void alloc_block(worker_t *worker, home_t *home, block_t *block) {
-  block->bytes = random_size(&worker->random);
+  block->bytes = chance(worker, 2) ? home->favourite_bytes : random_size(&worker->random);
   block->bin = bin_of(home, block->bytes);
   sign(worker, block);
   if (alloc_somehow(worker, home, block) == NULL) {
@@ -285,6 +293,7 @@ static void do_rarely(worker_t *worker, home_t *home, uint32_t r) {
       break;
     case 5:
       MUST(hk_arena_is_valid(home->arena));
+      choose_favourite(worker, home);
       break;
     default:
       misuse(worker, home, &home->slots[hk_random_below(&worker->random, SLOTS)]);

@@ -6,17 +6,18 @@
 #ifndef HK_TEST_STRESS_WORKER_H
 #define HK_TEST_STRESS_WORKER_H
 
-#include "stress_block.h"
+#include "checked_block.h"
 
 #define WORKERS_MAX 16
 #define HOMES 2   /* arenas of a worker */
-#define SLOTS 384 /* blocks of an arena, live or not */
+#define SLOTS 768 /* blocks of an arena, live or not */
 #define MAILBOX_LETTERS 256
 
 /* An arena and what must be true of it. Owner-only but for `abroad`. */
 typedef struct home_t {
   hk_arena_t *arena;
   block_t slots[SLOTS];
+  size_t favourite_bytes; /* every other block has this size, so that slabs of a class fill up */
   /* Since the arena was created. */
   uint64_t allocs[HK_BIN_COUNT], frees[HK_BIN_COUNT], remote_frees[HK_BIN_COUNT];
   _Atomic(uint32_t) abroad; /* blocks sent away; lowered (release) by whoever has freed one */

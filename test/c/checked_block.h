@@ -1,10 +1,10 @@
-/* Blocks of the stress test: what is written into one, and whether it is still there.
+/* Blocks of stress and fuzzing: what is written into one, and whether it is still there.
  *
  * Every byte of a block up to 512 B carries a pattern. Of a longer one its head, its tail and a place
  * in between that depends on the key; one in WHOLE_ONE_IN is written and read whole.
  */
-#ifndef HK_TEST_STRESS_BLOCK_H
-#define HK_TEST_STRESS_BLOCK_H
+#ifndef HK_TEST_CHECKED_BLOCK_H
+#define HK_TEST_CHECKED_BLOCK_H
 
 #include "support.h"
 
