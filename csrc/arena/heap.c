@@ -197,7 +197,9 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
   hk_arena_forget_bin(arena, slab);
   hk_slab_unbind(slab);
   hk_cell_sub(&b->slabs, 1);
-  if (slab->touched_blocks == 0) hk_superslab_set_clean(slab->superslab, slab->slot);
+  /* What JavaScript has seen it may have written to, blocks or not. */
+  bool is_clean = slab->touched_blocks == 0 && !slab->superslab->seen;
+  if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot);
   hk_supply_give(arena, slab, 1);
   return HK_OK;
 }

@@ -228,10 +228,35 @@ HK_TEST(a_trim_leaves_only_address_space_of_what_javascript_has_seen) {
   fake_os_end();
 }
 
+/* JavaScript can write to all of a slab it sees, into blocks that it has freed or never had. */
+HK_TEST(what_is_written_behind_a_trim_never_reaches_another_arena) {
+  uint32_t bin = hk_test_bin(4096), ref, got;
+  hk_slab_info_t info;
+  hk_arena_t *first = hk_test_arena(0);
+  hk_test_empty_cache();
+  EXPECT_EQ(hk_refill(first, bin, &ref, 1, &got), HK_OK);
+  uint32_t slab = ref >> HK_REF_INDEX_BITS;
+  EXPECT_EQ(hk_slab_info(first, slab, &info), HK_OK);
+  EXPECT_EQ(hk_slab_set_exposed(first, slab, true), HK_OK);
+  give(first, bin, ref);
+  (void)hk_arena_trim(first);
+  memset(info.address, 0x5a, info.bytes);
+  EXPECT_EQ(hk_slab_set_exposed(first, slab, false), HK_OK);
+  EXPECT_EQ(hk_retire(first, slab), HK_OK);
+  EXPECT_EQ(hk_arena_destroy(first), HK_OK);
+  hk_arena_t *second = hk_test_arena(0);
+  uint32_t refs[16];
+  EXPECT_EQ(hk_refill(second, bin, refs, 16, &got), HK_OK);
+  EXPECT_EQ(hk_test_address(second, refs[0]), info.address);
+  EXPECT(hk_is_zero(info.address, info.bytes));
+  EXPECT_EQ(hk_arena_destroy(second), HK_OK);
+}
+
 HK_TEST_MAIN(pages_of_free_blocks_go_and_those_of_others_stay, what_nobody_had_is_not_purged,
              blocks_of_exposed_slabs_that_a_front_keeps_are_as_they_were,
              a_refused_purge_is_tried_again_by_the_next_trim,
              what_magazines_hold_goes_back_with_its_slabs,
              live_blocks_are_as_they_were_after_a_trim,
              a_trim_unmaps_what_the_cache_keeps_and_javascript_has_not_seen,
-             a_trim_leaves_only_address_space_of_what_javascript_has_seen)
+             a_trim_leaves_only_address_space_of_what_javascript_has_seen,
+             what_is_written_behind_a_trim_never_reaches_another_arena)
