@@ -2,7 +2,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { benchmarksPage, readmeTable } from './markdown';
+import { benchmarksPage } from './markdown';
+import { readmeFigures } from './markdown-readme';
 import type { RunRecord } from './record';
 
 const BEGIN = '<!-- figures: written by `npm run bench:render` -->';
@@ -32,7 +33,7 @@ export function shownOf(runs: readonly RunRecord[]): RunRecord | undefined {
 export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
   const shown = shownOf(runs);
   return new Map([
-    ['README.md', shown ? readmeTable(shown) : NOTHING_RECORDED],
+    ['README.md', shown ? readmeFigures(shown) : NOTHING_RECORDED],
     ['docs/BENCHMARKS.md', shown ? benchmarksPage(runs) : NOTHING_RECORDED],
   ]);
 }

@@ -1,4 +1,4 @@
-// Markdown: recorded runs as tables for docs/BENCHMARKS.md and README.md.
+// Markdown: recorded runs as tables for docs/BENCHMARKS.md.
 
 import type { Metric, Target } from './case';
 import {
@@ -12,14 +12,14 @@ import {
 } from './record';
 import { formatNumber, judge, tableOf } from './report';
 
-type Row = readonly string[];
+export type Row = readonly string[];
 
-function table(header: Row, rows: readonly Row[]): string {
+export function table(header: Row, rows: readonly Row[]): string {
   const line = (cells: Row): string => `| ${cells.join(' | ')} |`;
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const versionOf = ({ about }: RunRecord): string => `Node ${about.node.slice(1)}`;
+export const versionOf = ({ about }: RunRecord): string => `Node ${about.node.slice(1)}`;
 
 /** A case as each run has it; undefined where the run left it out. */
 function perRun(runs: readonly RunRecord[], name: string): (CaseRecord | undefined)[] {
@@ -83,7 +83,7 @@ function lossTable(runs: readonly RunRecord[]): string {
 }
 
 /** How many times as good as a rival ours is, by the case's main metric. */
-function ratioTo(one: CaseRecord, rival: string): number | undefined {
+export function ratioTo(one: CaseRecord, rival: string): number | undefined {
   const metric = one.metrics[0]!;
   const ours = medianOf(one, one.results[0]!.rival, metric.name);
   const theirs = medianOf(one, rival, metric.name);
@@ -143,38 +143,5 @@ export function benchmarksPage(runs: readonly RunRecord[]): string {
     '### Where others are faster',
     lossTable(runs),
     ...sections,
-  ].join('\n\n');
-}
-
-const README_ROWS: Readonly<Record<string, string>> = {
-  'service-mix': "a service's mix of 8, 64 B to 4 KB",
-  uniform: 'uniform 16 to 1024 B',
-  'uniform-mid': 'uniform 1 to 31 KB',
-  'fixed-256': 'always 256 B',
-  'fixed-8192': 'always 8 KB',
-};
-
-const README_RIVALS = ['Buffer.allocUnsafe', 'Buffer.alloc', 'glibc malloc in C', 'mimalloc in C'];
-
-/** The short table of README.md, from one run. */
-export function readmeTable(run: RunRecord): string {
-  const rows = Object.entries(README_ROWS).flatMap(([name, title]) => {
-    const one = run.cases.find((candidate) => candidate.name === name);
-    if (!one) return [];
-    const cells = ['arena', ...README_RIVALS].map((rival) => {
-      const median = medianOf(one, rival, 'ns');
-      const times = ratioTo(one, rival);
-      if (median === undefined) return '';
-      return formatNumber(median) + (rival === 'arena' ? '' : ` (${times!.toFixed(1)}x)`);
-    });
-    return [[title, ...cells]];
-  });
-  const { about } = run;
-  return [
-    `Nanoseconds per step of a trace that fills and frees 400 slots, and how many times that is the arena's: ` +
-      `${versionOf(run)} on ${about.machine}, median of ${about.runs} runs ([how, and where we ` +
-      `lose](docs/BENCHMARKS.md)):`,
-    table(['lengths', 'arena', ...README_RIVALS.map((name) => `\`${name}\``)], rows),
-    '![Time per step](docs/charts/throughput.svg)',
   ].join('\n\n');
 }

@@ -105,6 +105,8 @@ describe('benchmarks', () => {
     );
     assert.match(page, /\| uniform \| mimalloc in C \| 0.50x \|/);
     assert.match(page, /\| Buffer.allocUnsafe \| 30.0 \(30.0..30.0\) \| 1.50x \|/);
+    const { readmeFigures } = require(join(BENCH, 'markdown-readme.js'));
+    assert.match(readmeFigures(run), /\| uniform 16 to 1024 B \| 20.0 \| 30.0 \(1.5x\)/);
     assert.match(await toSvg(throughputChart(run)), /^<svg .*mimalloc in C/s);
   });
 });
