@@ -2,7 +2,7 @@
  * Arena: the public face of one arena. Checks arguments' meaning; the front does the work.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
-import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
+import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
 import type { Front } from './front';
 import { makeFront } from './front-checked';
 import { type WritableLike, settleWrite, validateThenable } from './free-after';
@@ -17,12 +17,14 @@ import { LIVE, type View } from './view';
 import { bufferOf, bytesOf, setBytes } from './view-makers';
 
 function createCore(options: ResolvedOptions): NativeArena {
-  const { name, maxBytes, strides, hasOwnClasses } = options;
+  const { name, maxBytes, thp, policy, prewarm, strides, hasOwnClasses } = options;
   const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
-  const core = native.createArena(name, maxBytes, classSizes);
+  const settings = Float64Array.of(thp, policy, prewarm);
+  const core = native.createArena(name, maxBytes, classSizes, settings);
   if (typeof core !== 'number') return core;
-  const numbers = { requestedBytes: 0, usedBytes: 0, maxBytes };
-  throw new OutOfMemoryError('os', statusOf(core).text, numbers);
+  const numbers = { requestedBytes: prewarm, usedBytes: 0, maxBytes };
+  const status = statusOf(core);
+  throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);
 }
 
 interface Parts {
@@ -80,7 +82,7 @@ export class Arena extends ArenaBase implements Disposable {
    *
    * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
    * @throws {ERR_INVALID_ARG_VALUE} unknown option, empty name, size classes not as described.
-   * @throws {ERR_OUT_OF_RANGE} `maxBytes` or a size class is out of range.
+   * @throws {ERR_OUT_OF_RANGE} `maxBytes`, `prewarm` or a size class is out of range.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} the operating system has no memory for an arena.
    * @example
    * const frames = new Arena({ name: 'frames', maxBytes: 256 * 1024 * 1024 });

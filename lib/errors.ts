@@ -80,8 +80,11 @@ export class HakmemError extends Error {
  * }
  */
 export class OutOfMemoryError extends HakmemError {
-  /** 'limit': the arena's `maxBytes`; 'os': the operating system; 'table': 16 GB per arena. */
-  readonly reason: 'limit' | 'os' | 'table';
+  /**
+   * 'limit': the arena's `maxBytes`; 'process': `HAKMEM_MAX_MEMORY_MB`; 'os': the operating system;
+   * 'table': 16 GB of SuperSlabs per arena.
+   */
+  readonly reason: 'limit' | 'os' | 'process' | 'table';
   /** Bytes of the request that failed. */
   readonly requestedBytes: number;
   /** Bytes in use by the arena: what `maxBytes` limits. */
@@ -91,7 +94,7 @@ export class OutOfMemoryError extends HakmemError {
 
   /** @internal */
   constructor(
-    reason: 'limit' | 'os' | 'table',
+    reason: OutOfMemoryError['reason'],
     text: string,
     numbers: { requestedBytes: number; usedBytes: number; maxBytes: number },
   ) {
@@ -108,12 +111,20 @@ export class OutOfMemoryError extends HakmemError {
   }
 }
 
+/** @internal The `reason` of a status of the core that says "out of memory". */
+export function reasonOf(status: string): OutOfMemoryError['reason'] {
+  if (status.endsWith('LIMIT')) return 'limit';
+  if (status.endsWith('PROCESS')) return 'process';
+  return status.endsWith('TABLE') ? 'table' : 'os';
+}
+
 /** How statuses of the core appear to JavaScript. A status that only our own mistake can cause maps to null. */
 export const STATUS_CODES: Readonly<Record<string, HakmemErrorCode | null>> = {
   OK: null,
   OUT_OF_MEMORY_OS: 'ERR_HAKMEM_OUT_OF_MEMORY',
   OUT_OF_MEMORY_LIMIT: 'ERR_HAKMEM_OUT_OF_MEMORY',
   OUT_OF_MEMORY_TABLE: 'ERR_HAKMEM_OUT_OF_MEMORY',
+  OUT_OF_MEMORY_PROCESS: 'ERR_HAKMEM_OUT_OF_MEMORY',
   INVALID_ARGUMENT: null,
   NOT_OWNED: 'ERR_HAKMEM_NOT_OWNED',
   DOUBLE_FREE: 'ERR_HAKMEM_DOUBLE_FREE',

@@ -12,7 +12,7 @@
  * write integers only.
  */
 import { type Keeper, custodyOf } from './custody';
-import { HakmemError, OutOfMemoryError, invalidArgType } from './errors';
+import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
 import { publishLimit } from './events';
 import * as bins from './front-bins';
 import { type ClassHost, SizeClass } from './front-class';
@@ -509,7 +509,7 @@ export class Front implements Keeper, ClassHost {
 
   private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
-    const reason = name.endsWith('LIMIT') ? 'limit' : name.endsWith('TABLE') ? 'table' : 'os';
+    const reason = reasonOf(name);
     const usedBytes = usedBytesOf(this.core.id);
     const sizes = { requestedBytes, usedBytes, maxBytes: this.options.maxBytes };
     if (reason === 'limit') publishLimit(this.core.id, sizes);

@@ -87,7 +87,13 @@ export interface Native {
   readonly tables: NativeTables;
   /** Block references on their way: 2048 integers, shared by all calls of this environment. */
   readonly exchange: ArrayBuffer;
-  createArena(name: string, maxBytes: number, classSizes?: Uint32Array): NativeArena | number;
+  /** `settings`: of huge pages and of the policy 0, or 1 + the index of the choice; bytes to prewarm. */
+  createArena(
+    name: string,
+    maxBytes: number,
+    classSizes?: Uint32Array,
+    settings?: Float64Array,
+  ): NativeArena | number;
   /** `pinned`: slabs that stay attached, out of use, until they are unpinned. */
   destroyArena(arena: number, pinned?: Uint32Array): number;
   resetArena(arena: number, pinned?: Uint32Array): number;

@@ -8,6 +8,8 @@ import type { ArenaOptions } from './types';
 
 /** All of a usual user address space; the core takes no larger limit. */
 const MAX_BYTES_MAX = 2 ** 47;
+/** All that one arena can have in SuperSlabs. */
+const PREWARM_MAX = 2 ** 34;
 const CLASS_COUNT_MAX = 64;
 const CLASS_SIZE_MAX = 65536;
 const ALIGNMENT_MAX = 4096;
@@ -19,6 +21,11 @@ export interface ResolvedOptions {
   /** '': the core names the arena. */
   readonly name: string;
   readonly maxBytes: number;
+  /** 0: as the process has it; else 1 + the index of the choice. */
+  readonly thp: number;
+  readonly policy: number;
+  /** Bytes. */
+  readonly prewarm: number;
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
@@ -79,6 +86,18 @@ function resolveMaxBytes(maxBytes: unknown): number {
   return maxBytes;
 }
 
+function resolvePrewarm(prewarm: unknown, maxBytes: number): number {
+  if (prewarm === undefined) return 0;
+  const max = maxBytes === 0 ? PREWARM_MAX : Math.min(maxBytes, PREWARM_MAX);
+  validateInteger(prewarm, 'options.prewarm', 0, max);
+  return prewarm;
+}
+
+/** 1 + the index of the choice; 0: none was made. */
+function resolveIndex(value: unknown, name: string, choices: readonly string[]): number {
+  return value === undefined ? 0 : 1 + choices.indexOf(resolveChoice(value, name, choices));
+}
+
 function resolveStrides(sizes: unknown): readonly number[] {
   const name = 'options.sizeClasses';
   if (!Array.isArray(sizes)) throw invalidArgType(name, 'an array of numbers', sizes);
@@ -132,6 +151,9 @@ const KNOWN_OPTIONS = new Set([
   'name',
   'maxBytes',
   'sizeClasses',
+  'thp',
+  'policy',
+  'prewarm',
   'views',
   'guard',
   'leaks',
@@ -148,11 +170,15 @@ export function resolveOptions(options: ArenaOptions = {}): ResolvedOptions {
     if (!KNOWN_OPTIONS.has(key))
       throw invalidArgValue(`options.${key}`, 'is not a known option', key);
   }
-  const { name, maxBytes, sizeClasses } = options;
+  const { name, sizeClasses } = options;
+  const maxBytes = resolveMaxBytes(options.maxBytes);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
   return {
     name: resolveName(name),
-    maxBytes: resolveMaxBytes(maxBytes),
+    maxBytes,
+    thp: resolveIndex(options.thp, 'thp', ['auto', 'always', 'never']),
+    policy: resolveIndex(options.policy, 'policy', ['keep', 'batch']),
+    prewarm: resolvePrewarm(options.prewarm, maxBytes),
     strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
     hasOwnClasses: sizeClasses !== undefined,
     views: resolveChoice(options.views, 'views', ['recycle', 'fresh'] as const),

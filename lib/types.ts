@@ -29,6 +29,23 @@ export interface ArenaOptions {
    */
   readonly sizeClasses?: readonly number[];
   /**
+   * Transparent huge pages for SuperSlabs and huge mappings: 'auto' leaves the system's setting alone.
+   * @default the environment's `HAKMEM_THP`, or 'auto'
+   */
+  readonly thp?: 'auto' | 'always' | 'never';
+  /**
+   * What becomes of the pages of a SuperSlab or huge mapping that the arena gives up: 'keep': they stay,
+   * until it is used again or unmapped; 'batch': they go back to the operating system at once.
+   * @default the environment's `HAKMEM_FREE_POLICY`, or 'batch'
+   */
+  readonly policy?: 'keep' | 'batch';
+  /**
+   * Bytes that are mapped and touched when the arena is made, in steps of 2 MB, so that its first
+   * allocations cost no page faults. They are kept until a `trim()`. At most `maxBytes`.
+   * @default 0
+   */
+  readonly prewarm?: number;
+  /**
    * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
    * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
    * @default 'recycle'

@@ -57,7 +57,17 @@ static void set_name(hk_arena_t *arena, const char *name) {
   }
 }
 
+static bool choices_are_valid(const hk_arena_options_t *options) {
+  if (options->thp > 1 + HK_THP_NEVER || options->policy > 1 + HK_FREE_POLICY_BATCH) return false;
+  if (options->prewarm_bytes > (uint64_t)HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES) return false;
+  return options->max_bytes == 0 || options->prewarm_bytes <= options->max_bytes;
+}
+
 static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *options) {
+  const hk_options_t *process = hk_options_get();
+  if (!choices_are_valid(options)) return HK_INVALID_ARGUMENT;
+  arena->thp = options->thp != 0 ? options->thp - 1 : process->thp;
+  arena->policy = options->policy != 0 ? options->policy - 1 : process->free_policy;
   arena->max_bytes = options->max_bytes;
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {
@@ -101,6 +111,11 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
   set_name(arena, options->name);
   register_arena(arena);
+  status = hk_supply_prewarm(arena, options->prewarm_bytes);
+  if (status != HK_OK) {
+    (void)hk_arena_destroy(arena);
+    return status;
+  }
   *result = arena;
   return HK_OK;
 }

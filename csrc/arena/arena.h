@@ -72,6 +72,7 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
 typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge ones */
+  uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
   hk_cell_t count, empties, adopted, committed_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
@@ -79,6 +80,8 @@ typedef struct hk_supply_t {
 struct hk_arena_t {
   uint64_t id;
   uint64_t max_bytes; /* 0: no limit */
+  int64_t thp;        /* HK_THP_* */
+  int64_t policy;     /* HK_FREE_POLICY_* */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_classes_t own_classes;

@@ -10,8 +10,17 @@
  * detach the engine checks every typed array access it compiles. A share of all, because a class with
  * few blocks per slab empties slabs by chance alone. Two thresholds, so that a class that swings by a
  * few slabs never retires and never asks. What is kept here, trim gives back. */
-static uint64_t empty_high(const hk_heap_bin_t *b) { return 16 + hk_cell_get(&b->slabs) / 2; }
-static uint64_t empty_low(const hk_heap_bin_t *b) { return 4 + hk_cell_get(&b->slabs) / 4; }
+static bool is_lean(void) { return hk_options_get()->policy_profile == HK_PROFILE_LEAN; }
+
+static uint64_t empty_high(const hk_heap_bin_t *b) {
+  uint64_t slabs = hk_cell_get(&b->slabs);
+  return is_lean() ? 2 + slabs / 8 : 16 + slabs / 2;
+}
+
+static uint64_t empty_low(const hk_heap_bin_t *b) {
+  uint64_t slabs = hk_cell_get(&b->slabs);
+  return is_lean() ? 1 + slabs / 16 : 4 + slabs / 4;
+}
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "base/options.h"
 #include "os/os.h"
 #include "super/cache.h"
 
@@ -50,15 +51,57 @@ static void give_index(hk_supply_t *supply, uint32_t index) {
   supply->index_words[index / 64] &= ~((uint64_t)1 << (index % 64));
 }
 
-/* A SuperSlab from the cache or the OS, clean of other arenas' bytes. */
-static hk_superslab_t *obtain(hk_arena_t *arena, size_t bytes) {
+/* Bytes of SuperSlabs and huge mappings that all arenas hold. */
+static _Atomic(uint64_t) held_bytes;
+
+/* Counts `bytes` as held. false: they would be more than the process may hold. */
+static bool hold(uint64_t bytes) {
+  uint64_t max = (uint64_t)hk_options_get()->max_memory_mb * HK_MIB;
+  uint64_t before = atomic_fetch_add_explicit(&held_bytes, bytes, memory_order_relaxed);
+  if (max == 0 || before + bytes <= max) return true;
+  atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+  return false;
+}
+
+static void unhold(uint64_t bytes) {
+  atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+}
+
+/* One from the cache, clean of other arenas' bytes; `bytes` are held. NULL: there is none. */
+static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes) {
   /* The limit is on slabs in use, so only a huge mapping can come too large for it. */
   uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? room_of(arena) : bytes;
   hk_superslab_t *superslab = hk_cache_take(bytes, bytes_max);
-  if (superslab == NULL) return hk_superslab_map(bytes);
+  if (superslab == NULL) return NULL;
+  if (!hold(superslab->bytes - bytes)) {
+    (void)hk_cache_put(superslab, arena->policy);
+    return NULL;
+  }
   hk_cell_add(&arena->supply.adopted, 1);
   if (superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
   return superslab;
+}
+
+static bool hold_or_make_room(hk_arena_t *arena, size_t bytes) {
+  if (hold(bytes)) return true;
+  (void)hk_supply_release_empties(arena, 0);
+  return hold(bytes);
+}
+
+static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
+  if (!hold_or_make_room(arena, bytes)) {
+    hk_cell_add(&arena->failures_limit, 1);
+    return HK_OUT_OF_MEMORY_PROCESS;
+  }
+  *superslab = take_cached(arena, bytes);
+  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) {
+    unhold(bytes);
+    hk_cell_add(&arena->failures_os, 1);
+    return HK_OUT_OF_MEMORY_OS;
+  }
+  hk_superslab_advise(*superslab, arena->thp);
+  return HK_OK;
 }
 
 /* A SuperSlab enters the arena's table, or leaves it. Whoever holds the lock can rely on every SuperSlab
@@ -81,11 +124,11 @@ static hk_status_t adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **resul
   hk_supply_t *supply = &arena->supply;
   int32_t index = take_index(supply);
   if (index < 0) return HK_OUT_OF_MEMORY_TABLE;
-  hk_superslab_t *superslab = obtain(arena, bytes);
-  if (superslab == NULL) {
+  hk_superslab_t *superslab;
+  hk_status_t status = obtain(arena, bytes, &superslab);
+  if (status != HK_OK) {
     give_index(supply, (uint32_t)index);
-    hk_cell_add(&arena->failures_os, 1);
-    return HK_OUT_OF_MEMORY_OS;
+    return status;
   }
   superslab->index = (uint32_t)index;
   superslab->last_arena_id = arena->id;
@@ -108,7 +151,19 @@ static size_t release(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_cell_sub(&supply->committed_bytes, superslab->bytes);
   if (!hk_superslab_is_huge(superslab)) hk_cell_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
-  return hk_cache_put(superslab);
+  unhold(superslab->bytes);
+  return hk_cache_put(superslab, arena->policy);
+}
+
+hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
+  while (arena->supply.prewarmed * HK_SUPERSLAB_BYTES < bytes) {
+    hk_superslab_t *superslab;
+    hk_status_t status = adopt(arena, HK_SUPERSLAB_BYTES, &superslab);
+    if (status != HK_OK) return status;
+    hk_superslab_touch(superslab);
+    arena->supply.prewarmed++;
+  }
+  return HK_OK;
 }
 
 static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
@@ -170,7 +225,8 @@ void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) return;
   hk_cell_add(&supply->empties, 1);
-  if (hk_cell_get(&supply->empties) > SUPPLY_KEEP_EMPTY) (void)release(arena, superslab);
+  uint64_t keep = supply->prewarmed > SUPPLY_KEEP_EMPTY ? supply->prewarmed : SUPPLY_KEEP_EMPTY;
+  if (hk_cell_get(&supply->empties) > keep) (void)release(arena, superslab);
 }
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
@@ -239,6 +295,7 @@ void hk_supply_reset(hk_arena_t *arena) {
 
 size_t hk_supply_trim(hk_arena_t *arena) {
   size_t purged = 0;
+  arena->supply.prewarmed = 0;
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
     purged += hk_superslab_purge(s);
   }

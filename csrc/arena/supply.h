@@ -11,6 +11,10 @@
 
 #include "arena/arena.h"
 
+/* Takes SuperSlabs for `bytes`, touches them, and keeps them until a trim. HK_OUT_OF_MEMORY_*: those taken
+ * so far stay. */
+hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes);
+
 /* Takes `count` (1..32) neighbouring slabs and marks their slots used. `*slab` is the first; its
  * record is UNUSED still, but for `fresh`, and the caller binds it. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);

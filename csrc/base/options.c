@@ -44,15 +44,33 @@ bool hk_options_parse(const hk_option_info_t *info, const char *text, int64_t *v
   return true;
 }
 
+static void set_value(hk_options_t *options, const hk_option_info_t *info, int64_t value) {
+  memcpy((char *)options + info->offset, &value, sizeof value);
+}
+
+/* false: there is a value, and it is bad. */
+static bool read_option(hk_options_t *options, const hk_option_info_t *info) {
+  const char *text = getenv(info->name);
+  if (text == NULL || *text == '\0') return true;
+  int64_t value;
+  if (!hk_options_parse(info, text, &value)) return false;
+  set_value(options, info, value);
+  return true;
+}
+
+static void set_lean_defaults(hk_options_t *options) {
+#define LEAN_DEFAULT(field, value) options->field = value;
+  HK_LEAN_LIST(LEAN_DEFAULT)
+#undef LEAN_DEFAULT
+}
+
 static void read_environment(hk_options_t *options) {
   size_t warning_count = 0;
+  for (size_t i = 0; i < OPTION_COUNT; i++) set_value(options, &table[i], table[i].default_value);
+  /* The profile comes first in the table: it changes defaults of the others. */
   for (size_t i = 0; i < OPTION_COUNT; i++) {
-    int64_t value = table[i].default_value;
-    const char *text = getenv(table[i].name);
-    if (text != NULL && *text != '\0' && !hk_options_parse(&table[i], text, &value)) {
-      warnings[warning_count++] = table[i].name;
-    }
-    memcpy((char *)options + table[i].offset, &value, sizeof value);
+    if (!read_option(options, &table[i])) warnings[warning_count++] = table[i].name;
+    if (i == 0 && options->policy_profile == HK_PROFILE_LEAN) set_lean_defaults(options);
   }
 }
 

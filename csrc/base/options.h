@@ -14,6 +14,10 @@
 /* X(field, environment name, default, min, max, choices or NULL, unit, meaning).
  * An option with choices takes one of the words; its value is the word's index. */
 #define HK_OPTION_LIST(X)                                                                          \
+  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                       \
+    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")                \
+  X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                              \
+    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")      \
   X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",      \
     "empty SuperSlabs kept for reuse")                                                             \
   X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",        \
@@ -33,6 +37,11 @@
   X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                          \
     "1: print the SS_OS_STATS line at exit")
 
+/* X(field, default under the profile `lean`). */
+#define HK_LEAN_LIST(X) \
+  X(superslab_max_cached, 16) X(superslab_max_memory_mb, 32) X(superslab_ttl_sec, 10)
+
+enum { HK_PROFILE_DEFAULT, HK_PROFILE_LEAN };
 enum { HK_FREE_POLICY_KEEP, HK_FREE_POLICY_BATCH };
 enum { HK_THP_AUTO, HK_THP_ALWAYS, HK_THP_NEVER };
 

@@ -16,7 +16,8 @@
   X(NOT_OWNED, 5, "the block or slab does not belong to this arena")         \
   X(DOUBLE_FREE, 6, "the block is already free")                             \
   X(SLAB_BUSY, 7, "a slab has blocks out, or is still exposed")            \
-  X(ARENA_DESTROYED, 8, "the arena is destroyed")
+  X(ARENA_DESTROYED, 8, "the arena is destroyed")                            \
+  X(OUT_OF_MEMORY_PROCESS, 9, "the limit of the process (HAKMEM_MAX_MEMORY_MB) is reached")
 
 typedef enum hk_status_t {
 #define HK_STATUS_ENUM(name, value, text) HK_##name = value,

@@ -39,7 +39,28 @@ napi_value HandleOf(napi_env env, ArenaHandle *arena) {
   return handle;
 }
 
-// createArena(name, maxBytes, classSizes?) -> { id, serial, counters, handle } | -status
+// Settings of createArena, in this order: 1 + HK_THP_*, 1 + HK_FREE_POLICY_* (0: as the process has it), and
+// bytes to prewarm. Undefined: 0 for all.
+bool ReadSettings(napi_env env, Arguments *arguments, size_t i, hk_arena_options_t *options) {
+  size_t count = 0;
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, arguments->value(i), &type);
+  if (type == napi_undefined) return true;
+  const double *given = arguments->Doubles(i, &count);
+  if (!arguments->ok() || count != 3) return false;
+  double settings[3]; // copied before they are checked: another thread may write to what was given
+  std::memcpy(settings, given, sizeof settings);
+  for (size_t k = 0; k < count; k++) {
+    if (!(settings[k] >= 0 && settings[k] <= static_cast<double>(HK_SIZE_MAX))) return false;
+  }
+  if (settings[0] > 3 || settings[1] > 3) return false;
+  options->thp = static_cast<uint32_t>(settings[0]);
+  options->policy = static_cast<uint32_t>(settings[1]);
+  options->prewarm_bytes = static_cast<uint64_t>(settings[2]);
+  return true;
+}
+
+// createArena(name, maxBytes, classSizes?, settings?) -> { id, serial, counters, handle } | -status
 napi_value CreateArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   char name[HK_ARENA_NAME_MAX + 1];
@@ -47,7 +68,7 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
   double max_bytes = arguments.Double(1);
   uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many
   const uint32_t *given = arguments.Uint32Array(2, &options.class_count);
-  bool readable = arguments.ok() && max_bytes >= 0 &&
+  bool readable = arguments.ok() && ReadSettings(env, &arguments, 3, &options) && max_bytes >= 0 &&
                   max_bytes <= static_cast<double>(HK_SIZE_MAX) &&
                   (given == nullptr || options.class_count > 0);
   // Copied before they are checked: another thread may write to what was given.

@@ -36,10 +36,15 @@ typedef struct hk_arena_options_t {
   uint64_t max_bytes;          /* limit on slabs, runs and huge mappings in use; 0: none */
   const uint32_t *class_sizes; /* strides as hk_classes_build takes them; NULL: the default table */
   size_t class_count;
+  uint32_t thp;    /* transparent huge pages: 1 + HK_THP_*; 0: as HAKMEM_THP says */
+  uint32_t policy; /* for SuperSlabs given up: 1 + HK_FREE_POLICY_*; 0: HAKMEM_FREE_POLICY */
+  uint64_t
+      prewarm_bytes; /* mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim */
 } hk_arena_options_t;
 
 /* Creates an arena owned by the calling thread. `options` may be NULL. The caller owns `*arena` and
- * ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_INVALID_ARGUMENT (class sizes). */
+ * ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_OUT_OF_MEMORY_PROCESS, HK_INVALID_ARGUMENT
+ * (class sizes, a choice that is none, more to prewarm than max_bytes or than an arena can have). */
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **arena);
 
 /* Gives all memory to the process-wide cache and ends the arena. NULL is ignored. Any thread may

@@ -58,9 +58,8 @@ bool hk_os_purge(void *address, size_t bytes) {
   return false;
 }
 
-void hk_os_advise_huge(void *address, size_t bytes) {
-  int64_t thp = hk_options_get()->thp;
-  if (thp != HK_THP_AUTO) (void)prims->advise_huge(address, bytes, thp == HK_THP_ALWAYS);
+void hk_os_advise_huge(void *address, size_t bytes, bool want) {
+  (void)prims->advise_huge(address, bytes, want);
 }
 
 uint64_t hk_os_now_ns(void) { return prims->now_ns(); }

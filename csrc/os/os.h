@@ -36,8 +36,8 @@ bool hk_os_unmap(void *address, size_t bytes);
  * can only make it worse. */
 bool hk_os_purge(void *address, size_t bytes);
 
-/* Asks for huge pages on a 2 MB aligned range, as HAKMEM_THP says. Advice only. */
-void hk_os_advise_huge(void *address, size_t bytes);
+/* Asks for huge pages on a 2 MB aligned range, or for none. Advice only. */
+void hk_os_advise_huge(void *address, size_t bytes, bool want);
 
 /* Monotonic clock. */
 uint64_t hk_os_now_ns(void);

@@ -53,12 +53,12 @@ hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max) {
   return found;
 }
 
-size_t hk_cache_put(hk_superslab_t *superslab) {
+size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy) {
   HK_ASSERT(superslab->used_slots == 0);
   HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
   hk_cache_stats_t now;
   hk_cache_stats(&now);
-  bool purge = hk_options_get()->free_policy == HK_FREE_POLICY_BATCH ||
+  bool purge = policy == HK_FREE_POLICY_BATCH ||
                is_over_limits(now.cached + 1, now.cached_bytes + superslab->bytes);
   size_t purged = purge ? hk_superslab_purge(superslab) : 0;
   superslab->cached_at_ns = hk_os_now_ns();

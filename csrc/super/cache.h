@@ -25,8 +25,9 @@ typedef struct hk_cache_stats_t {
  * unused, contents are those of arena `last_arena_id` where dirty. */
 hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max);
 
-/* Gives an unused SuperSlab to the cache, which owns it from here on. Returns bytes purged. */
-size_t hk_cache_put(hk_superslab_t *superslab);
+/* Gives an unused SuperSlab to the cache, which owns it from here on. `policy`: HK_FREE_POLICY_KEEP, or
+ * BATCH to give its pages back. Returns bytes purged. */
+size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy);
 
 /* Unmaps what limits and age say. `now_ns`: hk_os_now_ns(). */
 void hk_cache_expire(uint64_t now_ns);

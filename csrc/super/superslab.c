@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "base/options.h"
 #include "os/os.h"
 #include "super/map.h"
 
@@ -34,13 +35,26 @@ hk_superslab_t *hk_superslab_map(size_t bytes) {
   if (superslab->base != NULL) {
     if (hk_map_insert(superslab)) {
       init_slabs(superslab);
-      hk_os_advise_huge(superslab->base, bytes);
       return superslab;
     }
     (void)hk_os_unmap(superslab->base, bytes);
   }
   (void)hk_os_unmap(superslab, metadata_bytes(bytes));
   return NULL;
+}
+
+void hk_superslab_advise(hk_superslab_t *superslab, int64_t thp) {
+  if (thp == HK_THP_AUTO || thp == superslab->thp) return;
+  superslab->thp = (uint8_t)thp;
+  hk_os_advise_huge(superslab->base, superslab->bytes, thp == HK_THP_ALWAYS);
+}
+
+void hk_superslab_touch(hk_superslab_t *superslab) {
+  HK_ASSERT(superslab->used_slots == 0);
+  for (size_t at = 0; at < superslab->bytes; at += hk_os_page_bytes()) {
+    *(volatile char *)(superslab->base + at) = 0;
+  }
+  HK_PUBLISH(superslab->dirty_slots, hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0);
 }
 
 bool hk_superslab_unmap(hk_superslab_t *superslab) {

@@ -23,6 +23,7 @@ struct hk_superslab_t {
   /* Bit per slot whose pages may be touched: not known to read as zero. Huge: bit 0 for all.
    * Published. */
   uint32_t dirty_slots;
+  uint8_t thp;            /* what was last advised: HK_THP_* */
   bool seen;              /* some slab was exposed: unmapping must wait (see cache.h) */
   uint64_t last_arena_id; /* whose bytes the dirty slots hold */
   uint64_t cached_at_ns;
@@ -36,6 +37,12 @@ struct hk_superslab_t {
 /* Maps a SuperSlab of `bytes` (HK_SUPERSLAB_BYTES, or more for a huge block) and enters it in the
  * address map. The caller owns it. NULL: the OS refused, nothing changed. */
 hk_superslab_t *hk_superslab_map(size_t bytes);
+
+/* Advises huge pages as HK_THP_ALWAYS and HK_THP_NEVER say, unless that was the last advice. */
+void hk_superslab_advise(hk_superslab_t *superslab, int64_t thp);
+
+/* Touches every page, so that the first use costs no page faults. No slot may be used. */
+void hk_superslab_touch(hk_superslab_t *superslab);
 
 /* Gives it back to the OS. No slot may be used. false: the OS refused to unmap; the address space
  * is lost to us but nothing refers to it any more. */

@@ -152,8 +152,8 @@ HK_TEST(the_limit_holds_for_runs_and_huge_mappings_together) {
 
 HK_TEST(a_huge_mapping_freed_is_used_again_without_a_system_call) {
   fake_os_begin();
-  hk_arena_t *arena = hk_test_arena(0);
   hk_test_options()->free_policy = HK_FREE_POLICY_KEEP;
+  hk_arena_t *arena = hk_test_arena(0);
   uint32_t ref = take(arena, 5 * HK_MIB);
   void *address = info_of(arena, ref).address;
   EXPECT_EQ(hk_large_free(arena, ref), HK_OK);

@@ -6,7 +6,9 @@ static const struct {
   const char *name;
   int64_t default_value, min, max;
   const char *choices;
-} expected[] = {{"HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL},
+} expected[] = {{"HAKMEM_TINY_POLICY_PROFILE", HK_PROFILE_DEFAULT, 0, 1, "default|lean"},
+                {"HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL},
+                {"HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL},
                 {"HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL},
                 {"HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL},
                 {"HAKMEM_FREE_POLICY", HK_FREE_POLICY_BATCH, 0, 1, "keep|batch"},
@@ -109,6 +111,8 @@ static void read_every_value(void) {
   setenv("HAKMEM_SUPERSLAB_TTL_SEC", "5", 1);
   setenv("HAKMEM_FREE_POLICY", "keep", 1);
   setenv("HAKMEM_THP", "never", 1);
+  setenv("HAKMEM_TINY_POLICY_PROFILE", "lean", 1);
+  setenv("HAKMEM_MAX_MEMORY_MB", "1000", 1);
   setenv("HAKMEM_SS_MADVISE_STRICT", "1", 1);
   setenv("HAKMEM_TINY_HEAP_STATS_DUMP", "1", 1);
   setenv("HAKMEM_SS_STATS_DUMP", "1", 1);
@@ -119,6 +123,8 @@ static void read_every_value(void) {
   EXPECT_EQ(options->superslab_ttl_sec, 5);
   EXPECT_EQ(options->free_policy, HK_FREE_POLICY_KEEP);
   EXPECT_EQ(options->thp, HK_THP_NEVER);
+  EXPECT_EQ(options->policy_profile, HK_PROFILE_LEAN);
+  EXPECT_EQ(options->max_memory_mb, 1000);
   EXPECT_EQ(options->madvise_strict, 1);
   EXPECT_EQ(options->heap_stats_dump, 1);
   EXPECT_EQ(options->ss_stats_dump, 1);
@@ -127,6 +133,23 @@ static void read_every_value(void) {
 }
 
 HK_TEST(every_option_arrives_in_its_own_field) { EXPECT_EQ(hk_test_in_child(read_every_value), 0); }
+
+static void read_lean_profile(void) {
+  clear_environment();
+  setenv("HAKMEM_TINY_POLICY_PROFILE", "lean", 1);
+  setenv("HAKMEM_SUPERSLAB_TTL_SEC", "600", 1);
+  setenv("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "much", 1);
+  const hk_options_t *options = hk_options_get();
+  EXPECT_EQ(options->superslab_max_cached, 16);
+  EXPECT_EQ(options->superslab_max_memory_mb, 32);
+  EXPECT_EQ(options->superslab_ttl_sec, 600);
+  EXPECT_EQ(options->free_policy, HK_FREE_POLICY_BATCH);
+  EXPECT_STR_EQ(hk_options_warning(0), "HAKMEM_SUPERSLAB_MAX_MEMORY_MB");
+}
+
+HK_TEST(a_profile_changes_defaults_and_no_value_that_is_given) {
+  EXPECT_EQ(hk_test_in_child(read_lean_profile), 0);
+}
 
 static void read_bad_values(void) {
   clear_environment();
@@ -179,6 +202,7 @@ HK_TEST_MAIN(names_defaults_and_ranges_are_the_documented_ones,
              numbers_parse_up_to_the_ends_of_their_range_and_no_further,
              a_number_with_anything_behind_it_is_refused, a_choice_is_one_of_the_words_exactly,
              an_empty_environment_gives_the_defaults, every_option_arrives_in_its_own_field,
+             a_profile_changes_defaults_and_no_value_that_is_given,
              a_bad_value_is_the_default_and_one_warning,
              the_list_of_warnings_has_room_for_every_option, an_empty_value_is_no_value,
              the_environment_is_read_once)

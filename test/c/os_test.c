@@ -153,26 +153,6 @@ HK_TEST(strict_mode_takes_any_refused_purge_for_the_last) {
   fake_os_end();
 }
 
-HK_TEST(huge_pages_are_advised_only_when_the_option_says_so) {
-  fake_os_begin();
-  hk_options_t *options = hk_test_options();
-  char *address = hk_os_map(HK_SUPERSLAB_BYTES, HK_SUPERSLAB_BYTES);
-  options->thp = HK_THP_AUTO;
-  hk_os_advise_huge(address, HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(fake_os.advices, 0);
-  options->thp = HK_THP_ALWAYS;
-  hk_os_advise_huge(address, HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(fake_os.advices, 1);
-  EXPECT(fake_os.advice);
-  options->thp = HK_THP_NEVER;
-  hk_os_advise_huge(address, HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(fake_os.advices, 2);
-  EXPECT(!fake_os.advice);
-  options->thp = HK_THP_AUTO;
-  EXPECT(hk_os_unmap(address, HK_SUPERSLAB_BYTES));
-  fake_os_end();
-}
-
 HK_TEST(time_never_runs_backwards) {
   uint64_t last = hk_os_now_ns();
   EXPECT(last > 0);
@@ -189,5 +169,4 @@ HK_TEST_MAIN(memory_arrives_zeroed_and_aligned, alignment_leaves_no_address_spac
              purged_pages_read_as_zero_and_can_be_written_again,
              a_purge_that_runs_out_of_mappings_is_the_last_one,
              a_purge_refused_for_another_reason_is_counted_and_tried_again,
-             strict_mode_takes_any_refused_purge_for_the_last,
-             huge_pages_are_advised_only_when_the_option_says_so, time_never_runs_backwards)
+             strict_mode_takes_any_refused_purge_for_the_last, time_never_runs_backwards)

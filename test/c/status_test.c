@@ -14,7 +14,8 @@ static const struct {
                 {HK_NOT_OWNED, 5, "NOT_OWNED"},
                 {HK_DOUBLE_FREE, 6, "DOUBLE_FREE"},
                 {HK_SLAB_BUSY, 7, "SLAB_BUSY"},
-                {HK_ARENA_DESTROYED, 8, "ARENA_DESTROYED"}};
+                {HK_ARENA_DESTROYED, 8, "ARENA_DESTROYED"},
+                {HK_OUT_OF_MEMORY_PROCESS, 9, "OUT_OF_MEMORY_PROCESS"}};
 #define EXPECTED_COUNT (sizeof expected / sizeof expected[0])
 
 /* The front compares numbers, so a value that moves is a wrong error code there. */

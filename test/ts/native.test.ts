@@ -42,6 +42,8 @@ describe('the statuses of the core', () => {
 
 describe('the options of the process', () => {
   const DEFAULTS: Readonly<Record<string, number>> = {
+    HAKMEM_TINY_POLICY_PROFILE: 0,
+    HAKMEM_MAX_MEMORY_MB: 0,
     HAKMEM_SUPERSLAB_MAX_CACHED: 256,
     HAKMEM_SUPERSLAB_MAX_MEMORY_MB: 512,
     HAKMEM_SUPERSLAB_TTL_SEC: 60,
@@ -261,8 +263,23 @@ describe('the entries refuse what would harm memory', () => {
       ['x', 0, [64]],
       ['x', 0, new Float64Array([64])],
       ['x', 0, new Uint32Array(0)],
+      ['x', 0, undefined, null],
+      ['x', 0, undefined, [0, 0, 0]],
+      ['x', 0, undefined, new Float64Array(2)],
+      ['x', 0, undefined, new Float64Array(4)],
+      ['x', 0, undefined, Float64Array.of(4, 0, 0)],
+      ['x', 0, undefined, Float64Array.of(0, -1, 0)],
+      ['x', 0, undefined, Float64Array.of(0, 0, NaN)],
+      ['x', 0, undefined, Float64Array.of(0, 0, 2 ** 60)],
     ]) {
       expectCode(() => create(...args), 'ERR_INVALID_ARG_TYPE');
+    }
+    for (const settings of [
+      [0, 3, 0],
+      [0, 0, 2 ** 40],
+    ]) {
+      const result = native.createArena('x', 0, undefined, Float64Array.from(settings));
+      expect(nameOf(result)).toBe('INVALID_ARGUMENT');
     }
     for (const sizes of [[0], [7], [24], [64, 32], [65_552], new Array<number>(65).fill(16)]) {
       expect(nameOf(native.createArena('x', 0, Uint32Array.from(sizes)))).toBe('INVALID_ARGUMENT');

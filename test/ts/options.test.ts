@@ -60,6 +60,15 @@ describe('new Arena', () => {
     [{ maxBytes: '1' }, 'ERR_INVALID_ARG_TYPE'],
     [{ maxBytes: null }, 'ERR_INVALID_ARG_TYPE'],
     [{ maxBytes: 1n }, 'ERR_INVALID_ARG_TYPE'],
+    [{ thp: 'sometimes' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ thp: true }, 'ERR_INVALID_ARG_TYPE'],
+    [{ policy: '' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ policy: null }, 'ERR_INVALID_ARG_TYPE'],
+    [{ prewarm: -1 }, 'ERR_OUT_OF_RANGE'],
+    [{ prewarm: 1.5 }, 'ERR_OUT_OF_RANGE'],
+    [{ prewarm: '1' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ prewarm: 2 ** 34 + 1 }, 'ERR_OUT_OF_RANGE'],
+    [{ prewarm: 1001, maxBytes: 1000 }, 'ERR_OUT_OF_RANGE'],
     [{ sizeClasses: 64 }, 'ERR_INVALID_ARG_TYPE'],
     [{ sizeClasses: null }, 'ERR_INVALID_ARG_TYPE'],
     [{ sizeClasses: new Uint32Array([64]) }, 'ERR_INVALID_ARG_TYPE'],
@@ -86,6 +95,9 @@ describe('new Arena', () => {
       { maxBytes: 0 },
       { maxBytes: 1 },
       { maxBytes: 2 ** 47 },
+      { thp: 'auto', policy: 'keep', prewarm: 0 } as const,
+      { thp: 'always', policy: 'batch' } as const,
+      { thp: 'never', prewarm: 1, maxBytes: 1 } as const,
       { sizeClasses: most },
       { sizeClasses: [8] },
     ]) {
@@ -112,6 +124,30 @@ describe('new Arena', () => {
     expect(wide.stats().name).toBe(wide.name);
     ascii.destroy();
     wide.destroy();
+  });
+
+  test('has what it was to prewarm before the first allocation, until a trim', () => {
+    const arena = new Arena({ prewarm: 5 * 1024 * 1024 });
+    expect(arena.stats().superslabs).toMatchObject({ live: 3, empties: 3 });
+    arena.allocUnsafe(2 * 1024 * 1024);
+    arena.reset();
+    expect(arena.stats().superslabs.live).toBe(3);
+    expect(arena.trim()).toBe(6 * 1024 * 1024);
+    expect(arena.stats().superslabs.live).toBe(0);
+    arena.destroy();
+  });
+
+  test('keeps or gives back the pages of what it frees, as its policy says', () => {
+    const purges = (policy: 'keep' | 'batch'): number => {
+      const arena = new Arena({ policy });
+      const before = arena.stats().os.purge;
+      arena.free(arena.alloc(20 * 1024 * 1024, 1));
+      const made = arena.stats().os.purge - before;
+      arena.destroy();
+      return made;
+    };
+    expect(purges('batch')).toBe(1);
+    expect(purges('keep')).toBe(0);
   });
 
   test('does not keep the array of size classes', () => {

@@ -198,6 +198,30 @@ describe('the operating system', () => {
     expect(report.again).toBeGreaterThan(0);
   });
 
+  test('the limit of the process is one for all arenas, and is told by name', async () => {
+    const script = `
+      const { Arena } = require('./dist/index.js');
+      const refused = (call) => { try { call(); } catch (error) { return error; } };
+      const [a, b] = [new Arena(), new Arena()];
+      const views = [a.alloc(5 << 20), b.alloc(1 << 20)];
+      const error = refused(() => b.alloc(3 << 20));
+      const created = refused(() => new Arena({ prewarm: 4 << 20 }));
+      a.free(views[0]);
+      const after = b.alloc(3 << 20).length;
+      console.log(JSON.stringify({
+        code: error.code, reason: error.reason, message: error.message, created: created.reason, after,
+      }));`;
+    const env = { HAKMEM_MAX_MEMORY_MB: '8' };
+    const report = await resultOf<Record<string, unknown>>(script, { env });
+    expect(report).toMatchObject({
+      code: 'ERR_HAKMEM_OUT_OF_MEMORY',
+      reason: 'process',
+      created: 'process',
+      after: 3 << 20,
+    });
+    expect(report.message).toMatch(/HAKMEM_MAX_MEMORY_MB/);
+  });
+
   test('a size that no system has is refused before anything is tried', () => {
     const arena = new Arena();
     const before = arena.stats();
