@@ -5,6 +5,33 @@ import { codeOf, expectCode } from './support/codes';
 import { checkSums, totalsOf } from './support/sums';
 import { VIEW_CONSTRUCTORS, blockOf, bytesOf, elementBytesOf } from './support/views';
 
+/** Encodings, names for none among them. */
+const ENCODINGS: readonly unknown[] = [
+  undefined,
+  'utf8',
+  'UTF-8',
+  'hex',
+  'base64',
+  'base64url',
+  'latin1',
+  'binary',
+  'ascii',
+  'ucs2',
+  'utf16le',
+  'utf-16le',
+  'bogus',
+  '',
+  null,
+  1,
+  {},
+  'utf-8',
+  'UTF8',
+  'HEX',
+  'ucs-2',
+  'UTF-16LE',
+  7,
+];
+
 /** Bytes in hex, or the code (a TypeError of the engine itself has none: its name). */
 function outcomeOf(make: () => Buffer): string {
   try {
@@ -60,25 +87,6 @@ describe('alloc fills as Buffer.alloc does', () => {
     Symbol('s'),
     5n,
   ];
-  const ENCODINGS: readonly unknown[] = [
-    undefined,
-    'utf8',
-    'UTF-8',
-    'hex',
-    'base64',
-    'base64url',
-    'latin1',
-    'binary',
-    'ascii',
-    'ucs2',
-    'utf16le',
-    'utf-16le',
-    'bogus',
-    '',
-    null,
-    1,
-    {},
-  ];
 
   test.each(FILLS.map((fill) => ({ name: nameOf(fill), fill })))('with $name', ({ fill }) => {
     const arena = new Arena();
@@ -129,27 +137,6 @@ describe('alloc fills as Buffer.alloc does', () => {
 
 describe('from copies as Buffer.from does', () => {
   const STRINGS = ['', 'a', 'abc', 'żółw 🦊', '\ud800x', '0aff', '0af', 'YWJj ZGVm=', '-_8', '\0'];
-  const ENCODINGS: readonly unknown[] = [
-    undefined,
-    'utf8',
-    'utf-8',
-    'UTF8',
-    'hex',
-    'HEX',
-    'base64',
-    'base64url',
-    'latin1',
-    'binary',
-    'ascii',
-    'ucs2',
-    'ucs-2',
-    'utf16le',
-    'UTF-16LE',
-    '',
-    'bogus',
-    null,
-    7,
-  ];
 
   function expectSame(what: string, ...args: readonly unknown[]): void {
     const arena = new Arena();
