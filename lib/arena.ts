@@ -3,6 +3,7 @@
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
+import { noteSuperSlabs } from './events';
 import type { Front } from './front';
 import { makeFront } from './front-checked';
 import { type WritableLike, settleWrite, validateThenable } from './free-after';
@@ -365,6 +366,7 @@ export class Arena extends ArenaBase implements Disposable {
     const pinned = this.#pinAndScrub();
     this.#front.clear();
     native.resetArena(this.#core.id, pinned);
+    noteSuperSlabs();
   }
 
   /**
@@ -379,6 +381,7 @@ export class Arena extends ArenaBase implements Disposable {
   trim(): number {
     this.#assertAlive();
     this.#front.release();
+    noteSuperSlabs();
     return native.trimArena(this.#core.id);
   }
 
@@ -398,6 +401,7 @@ export class Arena extends ArenaBase implements Disposable {
     const pinned = this.#pinAndScrub();
     this.#front.end();
     native.destroyArena(this.#core.id, pinned);
+    noteSuperSlabs();
   }
 
   /**

@@ -126,7 +126,7 @@ export class CheckedFront extends Front {
     this.#interval = this.#isFresh || options.leaks === 'all' ? 1 : this.#sampleRate;
     const checksNone = !this.#isFresh && !this.#guards && options.leaks === 'off';
     this.#countdown = checksNone ? Infinity : this.#interval;
-    this.#detector = new LeakDetector(core.name, options.reclaim);
+    this.#detector = new LeakDetector(core, options.reclaim);
   }
 
   // --- Take ---------------------------------------------------------------------------------------

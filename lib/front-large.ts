@@ -4,6 +4,7 @@
  * A few freed blocks are kept, oldest out first, so that a service that needs 1 MB again and again
  * pays for a view and no system call.
  */
+import { noteSuperSlabs } from './events';
 import type { Tallies } from './front-tallies';
 import { native } from './native';
 import { REF_INDEX_BITS, SLAB_BYTES, type SlabTable } from './slabs';
@@ -91,6 +92,7 @@ export class LargeBlocks {
     this.#keptBytes -= bytes;
     this.#slabs.forget(ref >>> REF_INDEX_BITS);
     native.largeFree(this.#arena, ref);
+    noteSuperSlabs();
   }
 }
 

@@ -12,7 +12,7 @@ export { Arena } from './arena';
 export type { WritableLike } from './free-after';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
-export type { LimitEvent } from './events';
+export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events';
 export { formatHeapStats } from './format';
 export { heapMap } from './heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './heap-map';

@@ -5,6 +5,7 @@
  * The text of a stack is taken at once: an unread stack keeps the functions in it alive, and through them
  * perhaps the view itself.
  */
+import { type NativeArena, native } from './native';
 import { LEAK_CHANNEL, placeOf, report, takeTrace, textOf } from './reports';
 import type { LeakReport, LiveBlock } from './types';
 
@@ -33,14 +34,18 @@ export interface Collectable {
   collected(): boolean;
 }
 
+const LEAKED = native.tables.counters.leakedBlocks;
+
 export class LeakDetector {
   readonly #arena: string;
+  readonly #counters: Float64Array;
   readonly #reclaims: boolean;
   readonly #live = new Set<Watched>();
   readonly #registry: FinalizationRegistry<Collectable>;
 
-  constructor(arena: string, reclaims: boolean) {
-    this.#arena = arena;
+  constructor(core: NativeArena, reclaims: boolean) {
+    this.#arena = core.name;
+    this.#counters = new Float64Array(core.counters);
     this.#reclaims = reclaims;
     this.#registry = new FinalizationRegistry((block) => {
       this.#collected(block);
@@ -64,12 +69,14 @@ export class LeakDetector {
 
   clear(): void {
     this.#live.clear();
+    this.#counters[LEAKED] = 0;
   }
 
   #collected(block: Collectable): void {
     const watched = block.watched!;
     if (!this.#live.delete(watched)) return;
     if (this.#reclaims && !block.collected()) return;
+    if (!this.#reclaims) this.#counters[LEAKED]! += 1;
     const message: LeakReport = {
       arena: this.#arena,
       reclaimed: this.#reclaims,

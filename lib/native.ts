@@ -64,6 +64,7 @@ export interface CounterLayout {
   readonly liveBlockBytes: number;
   readonly pinnedBytes: number;
   readonly detachedSlabs: number;
+  readonly leakedBlocks: number;
   readonly moves: number;
 }
 
@@ -112,7 +113,9 @@ export interface Native {
   detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
   readonly statsRecordMax: number;
-  /** Doubles written; lib/snapshot.ts knows the layout. */
+  /** The process's own fields; lib/snapshot.ts knows the layout. */
+  processStats(out: Float64Array): number;
+  /** Doubles written: those of the process, then the arena's record. */
   arenaStats(arena: number, out: Float64Array): number;
   /** The same of every arena of the process; minus the length needed when `out` is too short. */
   heapStats(out: Float64Array): number;

@@ -4,6 +4,7 @@
  * A slab is exposed on first use and keeps its ArrayBuffer until it is retired. Somebody else may
  * detach it (a transfer, a byte stream); then it is wrapped again, counted, and warned about once.
  */
+import { noteSuperSlabs } from './events';
 import { native } from './native';
 import { DETACHED_CHANNEL, report } from './reports';
 import type { DetachedReport } from './types';
@@ -76,6 +77,7 @@ export class SlabTable {
 
   #retire(keep: number): void {
     let slab: number;
+    noteSuperSlabs();
     while ((slab = native.nextRetirable(this.#arena, keep)) >= 0) {
       this.forget(slab);
       if (native.retire(this.#arena, slab) < 0) return;
@@ -85,6 +87,7 @@ export class SlabTable {
   #expose(slab: number): ArrayBuffer | undefined {
     if (this.buffers[slab] !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
+    noteSuperSlabs();
     if (typeof buffer === 'number') return undefined;
     while (this.buffers.length <= slab) this.buffers.push(undefined);
     this.buffers[slab] = buffer;

@@ -76,6 +76,7 @@ export interface HeapSnapshot extends Snapshot {
 }
 
 let buffer = new Float64Array(PROCESS_FIELDS + 8 * statsRecordMax);
+const processBuffer = new Float64Array(PROCESS_FIELDS);
 let identities = new Map<number, ArenaIdentity>();
 
 function rowOf(blockSize: number): number {
@@ -146,6 +147,12 @@ function tryReadHeap(): HeapSnapshot | undefined {
     arenas.push({ identity, fieldsAt, binsAt, rowsAt, end: record.end });
     at = record.end;
   }
+}
+
+/** The process's own fields: as {@link processOffset} says, into an array that is used again. */
+export function readProcess(): Float64Array {
+  native.processStats(processBuffer);
+  return processBuffer;
 }
 
 /** Every arena of the process, oldest first. */

@@ -180,6 +180,11 @@ export interface ArenaStats {
   readonly failures: FailureStats;
   /** Slabs whose ArrayBuffer was detached by somebody else. */
   readonly detachedSlabs: number;
+  /**
+   * Blocks that are lost until the next `reset()`: their view was collected without a free. Only the
+   * option `leaks` tells them, and sampled only those of its sample.
+   */
+  readonly leakedBlocks: number;
 }
 
 /**

@@ -4,6 +4,7 @@
  * Written to be fast, because monitoring asks often: sums come from the core, and every structure is one
  * object literal.
  */
+import { noteSuperSlabs } from './events';
 import { native } from './native';
 import {
   type ArenaRecord,
@@ -160,6 +161,7 @@ const FAILURES_OS = arenaOffset('failures_os');
 const FAILURES_LIMIT = arenaOffset('failures_limit');
 const DOUBLE_FREES = arenaOffset('double_frees');
 const DETACHED_SLABS = arenaOffset('detached_slabs');
+const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
 
 function readOs(v: Float64Array): OsStats {
   return {
@@ -221,6 +223,7 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     bytes: readBytes(v, at),
     failures: readFailures(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
+    leakedBlocks: v[at + LEAKED_BLOCKS]!,
   };
 }
 
@@ -284,6 +287,7 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
     bytes: readBytes(values, at),
     failures: readFailures(values, at),
     detachedSlabs: values[at + DETACHED_SLABS]!,
+    leakedBlocks: values[at + LEAKED_BLOCKS]!,
   };
 }
 
@@ -313,6 +317,7 @@ export function usedBytesOf(id: number): number {
  */
 export function heapStats(): HeapStats {
   const snapshot = readHeap();
+  noteSuperSlabs();
   const { values } = snapshot;
   const os = readOs(values);
   return {

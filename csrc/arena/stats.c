@@ -137,6 +137,7 @@ static void read_front_counters(hk_arena_t *arena, hk_arena_stats_t *stats) {
   }
   stats->bytes_pinned = count_of(&c->pinned_bytes);
   stats->detached_slabs = count_of(&c->detached_slabs);
+  stats->leaked_blocks = count_of(&c->leaked_blocks);
 }
 
 static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
@@ -229,11 +230,16 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
 }
 
 void hk_process_stats(hk_process_stats_t *stats) {
+  hk_superslab_stats_t superslabs;
   hk_cache_stats_t cache;
   hk_os_stats_t os;
+  hk_superslab_stats(&superslabs);
   hk_cache_stats(&cache);
   hk_os_stats(&os);
   *stats = (hk_process_stats_t){.now_ns = hk_os_now_ns(),
+                                .superslabs_mapped = superslabs.mapped,
+                                .superslabs_put = cache.put,
+                                .superslabs_unmapped = superslabs.unmapped,
                                 .superslabs_cached = cache.cached,
                                 .superslabs_adopted = cache.adopted,
                                 .bytes_cached = cache.cached_bytes,

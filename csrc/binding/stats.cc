@@ -103,6 +103,15 @@ void AddRecord(Record *sum, const Record &record, bool has_default_classes) {
   }
 }
 
+// processStats(out) -> doubles written.
+napi_value ProcessStats(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  size_t room = 0;
+  double *out = arguments.Doubles(0, &room);
+  if (!arguments.ok() || room < kProcessFields) return arguments.Refuse();
+  return Double(env, static_cast<double>(WriteProcess(out) - out));
+}
+
 // arenaStats(arena, out) -> doubles written. `out` has room for one arena (statsRecordMax, and the process).
 napi_value ArenaStats(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -189,6 +198,7 @@ napi_value DescribeArenaBySerial(napi_env env, napi_callback_info info) {
 } // namespace
 
 napi_value DefineStats(napi_env env, napi_value exports) {
+  Define(env, exports, "processStats", ProcessStats);
   Define(env, exports, "arenaStats", ArenaStats);
   Define(env, exports, "heapStats", HeapStats);
   Define(env, exports, "arenaInfo", DescribeArenaBySerial);

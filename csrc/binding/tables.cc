@@ -90,6 +90,7 @@ napi_value CounterLayout(napi_env env) {
   HK_OFFSET("liveBlockBytes", live_block_bytes);
   HK_OFFSET("pinnedBytes", pinned_bytes);
   HK_OFFSET("detachedSlabs", detached_slabs);
+  HK_OFFSET("leakedBlocks", leaked_blocks);
   HK_OFFSET("moves", moves);
 #undef HK_OFFSET
   Put(env, result, "cellBase", Int32(env, offsetof(hk_tallies_t, by_cell) / sizeof(double)));

@@ -134,12 +134,14 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_pinned) X(bytes_max) X(detached_slabs) X(failures_os) X(failures_limit)           \
-  X(double_frees)
+  X(bytes_pinned) X(bytes_max) X(detached_slabs) X(leaked_blocks) X(failures_os)            \
+  X(failures_limit) X(double_frees)
 
-/* Of the process. now_ns: the monotonic clock when it was read. */
+/* Of the process. now_ns: the monotonic clock when it was read. SuperSlabs, huge mappings included, so far:
+ * mapped, put into the cache, adopted from it, unmapped. */
 #define HK_PROCESS_STATS(X)                                                                 \
-  X(now_ns) X(superslabs_cached) X(superslabs_adopted) X(bytes_cached) X(os_map) X(os_map_failed)     \
+  X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
+  X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
   X(os_purge_disabled)
 
@@ -201,6 +203,7 @@ uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs,
  *   - a longer length that the front keeps views of: in a cell it has for a while, whose length is
  *     in `cell_lengths` (0: cell not in use);
  *   - all others: by bin, where `live_bytes` is the sum of requested lengths now live.
+ * What is counted came from hk_refill, or hk_large_alloc: lengths of a bin without any are not read.
  * Cells and bins share an index space, and `frees` lies behind `allocs` in the same order, so a
  * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. Counts that
  * move from a cell to its bin are in both or in neither for a moment: the front adds 1 to `moves`
@@ -220,6 +223,7 @@ typedef struct hk_counters_t {
   double live_block_bytes[HK_BIN_COUNT];
   double pinned_bytes;
   double detached_slabs;
+  double leaked_blocks;
   uint32_t moves; /* odd: counts are moving */
   uint32_t padding;
 } hk_counters_t;

@@ -65,6 +65,7 @@ size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy) {
   uint64_t now_ns = superslab->cached_at_ns;
   hk_lock_acquire(&cache.lock);
   push_entry(superslab);
+  cache.stats.put++;
   hk_lock_release(&cache.lock);
   hk_cache_expire(now_ns);
   return purged;

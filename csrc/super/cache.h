@@ -17,6 +17,7 @@
 typedef struct hk_cache_stats_t {
   uint64_t cached;       /* SuperSlabs here now */
   uint64_t cached_bytes; /* their address space */
+  uint64_t put;          /* came here so far */
   uint64_t adopted;      /* handed out again so far */
 } hk_cache_stats_t;
 

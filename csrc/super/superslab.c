@@ -25,6 +25,13 @@ static void init_slabs(hk_superslab_t *superslab) {
   }
 }
 
+static _Atomic uint64_t mapped_count, unmapped_count;
+
+void hk_superslab_stats(hk_superslab_stats_t *stats) {
+  stats->mapped = atomic_load_explicit(&mapped_count, memory_order_relaxed);
+  stats->unmapped = atomic_load_explicit(&unmapped_count, memory_order_relaxed);
+}
+
 hk_superslab_t *hk_superslab_map(size_t bytes) {
   HK_ASSERT(bytes >= HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
   hk_superslab_t *superslab = hk_os_map(metadata_bytes(bytes), 1);
@@ -35,6 +42,7 @@ hk_superslab_t *hk_superslab_map(size_t bytes) {
   if (superslab->base != NULL) {
     if (hk_map_insert(superslab)) {
       init_slabs(superslab);
+      atomic_fetch_add_explicit(&mapped_count, 1, memory_order_relaxed);
       return superslab;
     }
     (void)hk_os_unmap(superslab->base, bytes);
@@ -61,6 +69,7 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
   HK_ASSERT(superslab->used_slots == 0);
   size_t bytes = superslab->bytes;
   hk_map_remove(superslab);
+  atomic_fetch_add_explicit(&unmapped_count, 1, memory_order_relaxed);
   bool done = hk_os_unmap(superslab->base, bytes);
   return hk_os_unmap(superslab, metadata_bytes(bytes)) && done;
 }

@@ -48,6 +48,13 @@ void hk_superslab_touch(hk_superslab_t *superslab);
  * is lost to us but nothing refers to it any more. */
 bool hk_superslab_unmap(hk_superslab_t *superslab);
 
+/* Of the process so far; any thread. */
+typedef struct hk_superslab_stats_t {
+  uint64_t mapped, unmapped;
+} hk_superslab_stats_t;
+
+void hk_superslab_stats(hk_superslab_stats_t *stats);
+
 static inline bool hk_superslab_is_huge(const hk_superslab_t *superslab) {
   return superslab->slab_count == 1;
 }

@@ -69,6 +69,10 @@ function failureReasons({ failures }: ArenaStats, emit: Emit): void {
   emit({ reason: 'double_free' }, failures.doubleFrees);
 }
 
+function limitBytes({ maxBytes }: ArenaStats, emit: Emit): void {
+  if (maxBytes > 0) emit({}, maxBytes);
+}
+
 const readPackage = createRequire(__filename);
 
 /** Of hakmem-arena. */
@@ -155,6 +159,15 @@ export const METRICS: readonly Metric[] = [
     arena: ({ bytes }, emit) => emit({}, bytes.used),
   },
   {
+    name: 'limit_bytes',
+    otel: 'memory.limit',
+    kind: 'amount',
+    unit: 'By',
+    help: 'The maxBytes of arenas that have one: how far used_bytes may go.',
+    labels: ['arena'],
+    arena: limitBytes,
+  },
+  {
     name: 'pinned_bytes',
     otel: 'memory.pinned',
     kind: 'amount',
@@ -198,6 +211,15 @@ export const METRICS: readonly Metric[] = [
     help: 'Slabs whose ArrayBuffer was detached by a transfer or a byte stream.',
     labels: ['arena'],
     arena: ({ detachedSlabs }, emit) => emit({}, detachedSlabs),
+  },
+  {
+    name: 'leaked_blocks',
+    otel: 'leaked_blocks',
+    kind: 'amount',
+    unit: '{block}',
+    help: 'Blocks whose view was collected without a free, and that no reset has brought back; of the blocks that the option leaks watches.',
+    labels: ['arena'],
+    arena: ({ leakedBlocks }, emit) => emit({}, leakedBlocks),
   },
   {
     name: 'info',

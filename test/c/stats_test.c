@@ -149,6 +149,9 @@ HK_TEST(every_exact_length_is_counted_under_the_bin_that_serves_it) {
   for (int a = 0; a < 2; a++) {
     const hk_classes_t *classes = hk_arena_classes(arenas[a]);
     uint64_t expected[HK_BIN_MAX] = {0};
+    for (uint32_t bin = 0, ref, got; bin < classes->count; bin++) {
+      EXPECT_EQ(hk_refill(arenas[a], bin, &ref, 1, &got), HK_OK);
+    }
     for (uint32_t length = 1; length <= HK_EXACT_LENGTH_MAX; length++) {
       count(&hk_arena_counters(arenas[a])->allocs.by_length[length], length);
       expected[hk_classes_bin(classes, length)] += length;
@@ -159,6 +162,13 @@ HK_TEST(every_exact_length_is_counted_under_the_bin_that_serves_it) {
     }
     EXPECT_EQ(hk_arena_destroy(arenas[a]), HK_OK);
   }
+}
+
+HK_TEST(lengths_of_a_bin_that_never_got_a_block_are_not_read) {
+  hk_arena_t *arena = hk_test_arena(0);
+  count(&hk_arena_counters(arena)->allocs.by_length[100], 1);
+  EXPECT_EQ(hk_test_stats(arena).bins[hk_test_bin(100)].allocs, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
 HK_TEST(a_cell_counts_for_the_bin_of_the_length_it_has_been_given) {

@@ -182,3 +182,75 @@ describe('a service with four workers, scraped from the main thread', () => {
     expect(units.get('hakmem.arena.allocations')).toBe('{allocation}');
   });
 });
+
+/** A worker drops what it has not freed; the main thread tells, until the worker resets its arena. */
+const LEAKING_WORKER = `
+  const { once } = require('node:events');
+  const { Worker } = require('node:worker_threads');
+  const { Registry } = require('prom-client');
+  const sdk = require('@opentelemetry/sdk-metrics');
+  const { collectHeapStats } = require('hakmem-arena/prometheus');
+  const { observeHeapStats } = require('hakmem-arena/otel');
+
+  const source = \`
+    const { parentPort } = require('node:worker_threads');
+    const { Arena } = require('hakmem-arena');
+    const arena = new Arena({ name: 'leaky', leaks: 'all', maxBytes: 5_000_000 });
+    process.removeAllListeners('warning');
+    process.on('warning', () => {});
+    let leaks = 0;
+    require('node:diagnostics_channel').subscribe('hakmem-arena:leak', () => leaks++);
+    (function drop() { for (let i = 0; i < 7; i++) arena.alloc(100); })();
+    (async () => {
+      for (let i = 0; i < 40 && leaks < 7; i++) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      parentPort.postMessage(leaks);
+      parentPort.on('message', () => {
+        arena.reset();
+        parentPort.postMessage('reset');
+      });
+    })();
+  \`;
+
+  const register = new Registry();
+  collectHeapStats(register);
+  const exporter = new sdk.InMemoryMetricExporter(sdk.AggregationTemporality.CUMULATIVE);
+  const reader = new sdk.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e6 });
+  const meterProvider = new sdk.MeterProvider({ readers: [reader] });
+  observeHeapStats({ meterProvider });
+
+  async function read(prometheus, otel) {
+    const [series] = (await register.getSingleMetric('hakmem_arena_' + prometheus).get()).values;
+    exporter.reset();
+    await meterProvider.forceFlush();
+    const metrics = exporter.getMetrics()[0].scopeMetrics[0].metrics;
+    const [point] = metrics.find((it) => it.descriptor.name === 'hakmem.arena.' + otel).dataPoints;
+    return [series.labels.arena, series.value, point.attributes['hakmem.arena.name'], point.value];
+  }
+
+  (async () => {
+    const worker = new Worker(source, { eval: true });
+    const [leaks] = await once(worker, 'message');
+    const leaked = await read('leaked_blocks', 'leaked_blocks');
+    const limit = await read('limit_bytes', 'memory.limit');
+    worker.postMessage('reset');
+    await once(worker, 'message');
+    const afterwards = await read('leaked_blocks', 'leaked_blocks');
+    console.log(JSON.stringify({ leaks, leaked, limit, afterwards }));
+    await worker.terminate();
+    await meterProvider.shutdown();
+  })();`;
+
+describe('leaked blocks', () => {
+  test('of a worker are told until its arena is reset, and so is its limit', async () => {
+    const report = await resultOf(LEAKING_WORKER, { nodeArguments: ['--expose-gc'] });
+    expect(report).toEqual({
+      leaks: 7,
+      leaked: ['leaky', 7, 'leaky', 7],
+      limit: ['leaky', 5_000_000, 'leaky', 5_000_000],
+      afterwards: ['leaky', 0, 'leaky', 0],
+    });
+  });
+});

@@ -5,6 +5,8 @@ import { METRICS } from '../../lib/monitor/metrics';
 
 interface Dashboard {
   readonly panels: readonly {
+    readonly id: number;
+    readonly gridPos: Record<'x' | 'y' | 'w' | 'h', number>;
     readonly title: string;
     readonly description: string;
     readonly targets: readonly { readonly expr: string }[];
@@ -48,6 +50,27 @@ describe('the Grafana dashboard', () => {
     for (const [, names] of query.matchAll(/\bby \(([^)]*)\)/g)) {
       for (const name of names!.split(', '))
         expect([...labelsOf.get(uses[0]!.metric)!]).toContain(name);
+    }
+  });
+
+  test('shows every metric but the version', () => {
+    const shown = new Set(queries.flatMap(usesOf).map(({ metric }) => metric));
+    expect([...labelsOf.keys()].filter((metric) => !shown.has(metric))).toEqual([
+      'hakmem_arena_info',
+    ]);
+  });
+
+  test('draws no panel over another', () => {
+    const taken = new Set<string>();
+    for (const { gridPos, id } of dashboard.panels) {
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          expect(x).toBeLessThan(24);
+          expect(taken).not.toContain(`${x} ${y}`);
+          taken.add(`${x} ${y}`);
+        }
+      }
+      expect(dashboard.panels.filter((panel) => panel.id === id).length).toBe(1);
     }
   });
 

@@ -70,6 +70,20 @@ describe('collectHeapStats()', () => {
     }
   });
 
+  test('tells limits, and how much of them is used', async () => {
+    const limited = new Arena({ name: 'limited', maxBytes: 10_000_000 });
+    arenas.push(limited);
+    arenaNamed('unlimited').allocUnsafe(100);
+    limited.allocUnsafe(100);
+    const registry = registryWith();
+    const limits = await valuesOf(registry, 'limit_bytes');
+    expect(limits.filter(({ labels }) => String(labels['arena']).includes('limited'))).toEqual([
+      { labels: { arena: 'limited' }, value: 10_000_000 },
+    ]);
+    const used = await valuesOf(registry, 'used_bytes');
+    expect(used).toContainEqual({ labels: { arena: 'limited' }, value: 65_536 });
+  });
+
   test('a new arena of the same name goes on where the ended one stopped', async () => {
     const registry = registryWith();
     const first = arenaNamed('worker');

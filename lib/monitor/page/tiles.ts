@@ -20,12 +20,14 @@ const exactBytes = (value: number): string => `${exact(value)} bytes`;
 
 function failuresOf({ totals }: View): Shown {
   const { os, limit, doubleFrees } = totals.failures;
-  const sum = os + limit + doubleFrees + totals.detachedSlabs;
+  const { detachedSlabs, leakedBlocks } = totals;
+  const sum = os + limit + doubleFrees + detachedSlabs + leakedBlocks;
   const parts = [
     os > 0 ? `${count(os)} by the system` : '',
     limit > 0 ? `${count(limit)} at the limit` : '',
     doubleFrees > 0 ? `${count(doubleFrees)} double frees` : '',
-    totals.detachedSlabs > 0 ? `${count(totals.detachedSlabs)} slabs detached` : '',
+    detachedSlabs > 0 ? `${count(detachedSlabs)} slabs detached` : '',
+    leakedBlocks > 0 ? `${count(leakedBlocks)} blocks leaked` : '',
     totals.os.purgeDisabled ? 'purging is disabled' : '',
   ].filter((part) => part !== '');
   const note = parts.join(', ') || 'refused, misused, detached';
