@@ -51,7 +51,7 @@ export const SUPERSLAB_CHANNEL = 'hakmem-arena:superslab';
  * import { subscribe } from 'node:diagnostics_channel';
  * subscribe('hakmem-arena:superslab', (message) => {
  *   const { kind, count, cachedBytes } = message as SuperSlabEvent;
- *   logger.info(`${count} SuperSlabs ${kind}, ${cachedBytes} bytes in the cache`);
+ *   console.log(`${count} SuperSlabs ${kind}, ${cachedBytes} bytes in the cache`);
  * });
  */
 export interface SuperSlabEvent {
