@@ -30,13 +30,13 @@ export interface ArenaOptions {
   readonly sizeClasses?: readonly number[];
   /**
    * Transparent huge pages for SuperSlabs and huge mappings: 'auto' leaves the system's setting alone.
-   * @default the environment's `HAKMEM_THP`, or 'auto'
+   * @default as `HAKMEM_THP`
    */
   readonly thp?: 'auto' | 'always' | 'never';
   /**
    * What becomes of the pages of a SuperSlab or huge mapping that the arena gives up: 'keep': they stay,
    * until it is used again or unmapped; 'batch': they go back to the operating system at once.
-   * @default the environment's `HAKMEM_FREE_POLICY`, or 'batch'
+   * @default as `HAKMEM_FREE_POLICY`
    */
   readonly policy?: 'keep' | 'batch';
   /**

@@ -146,7 +146,7 @@ describe('pages', () => {
   it('name only variables of the environment that there are', () => {
     const known = environmentOptions();
     for (const { path, text } of PAGES) {
-      for (const [name] of text.matchAll(/\bHAKMEM_(?:SUPERSLAB|SS|TINY|FREE|THP)\w*/g)) {
+      for (const [name] of text.matchAll(/\bHAKMEM_(?:SUPERSLAB|SS|TINY|FREE|THP|MAX)\w*/g)) {
         assert.ok(known.has(name), `${path}: ${name}`);
       }
     }
