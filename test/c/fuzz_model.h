@@ -366,6 +366,13 @@ static inline void fuzz_step(fuzz_t *f) {
   }
 }
 
+/* All memory is back with the OS, but for leaves of the address map. */
+static inline void fuzz_check_nothing_left(void) {
+  hk_test_empty_cache();
+  FUZZ_MUST(fake_os.slab_bytes == 0);
+  FUZZ_MUST(fake_os.mapped_bytes % (HK_MAP_LEAF_SIZE * sizeof(hk_map_entry_t)) == 0);
+}
+
 /* Plays a sequence from beginning to end, on an OS that is as it was before. */
 static inline void fuzz_play(const uint8_t *bytes, size_t count) {
   static fuzz_t f;
@@ -383,9 +390,7 @@ static inline void fuzz_play(const uint8_t *bytes, size_t count) {
   for (int i = 0; i < FUZZ_ARENAS; i++) {
     if (f.arenas[i].arena != NULL) fuzz_close(&f, &f.arenas[i]);
   }
-  hk_test_empty_cache();
-  FUZZ_MUST(fake_os.slab_bytes == 0);
-  FUZZ_MUST(fake_os.mapped_bytes % (HK_MAP_LEAF_SIZE * sizeof(hk_map_entry_t)) == 0);
+  fuzz_check_nothing_left();
   fake_os_end();
   *hk_test_options() = saved;
 }
