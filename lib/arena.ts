@@ -22,6 +22,7 @@ function createCore(options: ResolvedOptions): NativeArena {
   const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
   const settings = Float64Array.of(thp, policy, prewarm);
   const core = native.createArena(name, maxBytes, classSizes, settings);
+  noteSuperSlabs();
   if (typeof core !== 'number') return core;
   const numbers = { requestedBytes: prewarm, usedBytes: 0, maxBytes };
   const status = statusOf(core);
