@@ -352,6 +352,7 @@ HK_TEST_MAIN(a_new_arena_counts_nothing, sums_hold_after_every_kind_of_operation
              a_reset_counts_everything_live_as_freed_and_keeps_the_history,
              requested_lengths_are_live_bytes_and_the_rest_of_the_block_is_slack,
              every_exact_length_is_counted_under_the_bin_that_serves_it,
+             lengths_of_a_bin_that_never_got_a_block_are_not_read,
              a_cell_counts_for_the_bin_of_the_length_it_has_been_given,
              pinned_bytes_and_detached_slabs_are_what_the_front_says,
              committed_and_cached_bytes_are_all_that_is_mapped_for_blocks,

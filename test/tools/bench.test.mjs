@@ -37,6 +37,14 @@ describe('benchmarks', () => {
     assert.match(played('--only', 'checks').join(), /arena, unchecked ran/);
   });
 
+  it('scrapes a worker at work', () => {
+    const scrape = spawnSync(process.execPath, [join(ROOT, 'bench', 'scrape.mjs'), '--quick'], {
+      encoding: 'utf8',
+    });
+    assert.equal(scrape.status, 0, scrape.stderr);
+    assert.match(scrape.stdout, /scraped ten times a second +\d+\.\d\d\n +change +-?\d/);
+  });
+
   it('says which cases there are when one is unknown', () => {
     const { status, stderr } = bench('--only', 'no-such-case');
     assert.equal(status, 2);
