@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { filesUnder } from '../../tools/native-sources.mjs';
 import { pack } from '../../tools/pack.mjs';
+import { TARGETS, fileOf } from '../../tools/prebuild/targets.mjs';
 import { strayFiles } from '../../tools/prune-dist.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -44,7 +45,8 @@ test('holds everything that loading, building and reading it takes', () => {
   const modules = filesUnder('lib')
     .filter((file) => file.endsWith('.ts'))
     .map((file) => file.replace(/^lib\/(.*)\.ts$/, 'dist/$1.js'));
-  const others = ['README.md', 'LICENSE', 'binding.gyp', 'vendor/node-addon-api/napi.h'];
+  const addons = TARGETS.map((target) => `prebuilds/${fileOf(target)}`);
+  const others = [...addons, 'README.md', 'LICENSE', 'binding.gyp', 'vendor/node-addon-api/napi.h'];
   const missing = [...sources, ...modules, ...others].filter(
     (file) => !tarball.files.includes(file),
   );
