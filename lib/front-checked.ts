@@ -15,7 +15,7 @@ import type { NativeArena } from './native';
 import type { ResolvedOptions } from './options';
 import { takeTrace } from './reports';
 import type { LiveBlock } from './types';
-import { HELD, type View, stamp } from './view';
+import { HELD, LIVE, type View, stamp } from './view';
 import { type ViewMaker, bufferMaker, clearView } from './view-makers';
 
 /** Rate of `leaks: 'sampled'` without a guard to share its samples. */
@@ -162,6 +162,8 @@ export class CheckedFront extends Front {
     const isWatched = this.#leaks === 'all' || (this.#leaks === 'sampled' && isSample);
     const watched = isWatched ? new Watched(size) : undefined;
     if (guarded === undefined && watched === undefined && !this.#isFresh) return real;
+    // A scope may know the real view from an earlier use; only the stand-in is the scope's now.
+    this.setMark(real, LIVE);
     const isFresh = this.#isFresh;
     const standIn = new StandIn(this, real, mark, { isFresh, guarded, watched });
     const buffer = guarded?.buffer ?? (real.buffer as ArrayBuffer);

@@ -418,3 +418,17 @@ test.each([
 ])('options %j are refused with %s', (options, code) => {
   expectCode(() => new Arena(options as never), code);
 });
+
+test('a scope leaves alone what a guarded view of it stands for', () => {
+  const arena = new Arena({ guard: { sampleRate: 2 } });
+  const scope = arena.openScope();
+  // The second allocation is guarded, on the block and the view that the first one gave back.
+  arena.free(scope.alloc(100));
+  const guarded = scope.alloc(100, 7);
+  const next = arena.alloc(100, 8);
+  scope.end();
+  expect(arena.owns(guarded)).toBe(false);
+  expect([...next]).toEqual(new Array(100).fill(8));
+  arena.free(next);
+  arena.destroy();
+});
