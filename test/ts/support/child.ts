@@ -13,6 +13,8 @@ export interface ChildOptions {
   /** Arguments of node itself. */
   readonly nodeArguments?: readonly string[];
   readonly cwd?: string;
+  /** @default 50 s */
+  readonly timeoutMs?: number;
   /** Limit on the child's address space; not on Windows. */
   readonly addressSpaceKib?: number;
 }
@@ -54,11 +56,11 @@ export function run(
   options: ChildOptions = {},
 ): Promise<ChildResult> {
   return new Promise((resolve) => {
-    const { cwd = PACKAGE_ROOT, env } = options;
+    const { cwd = PACKAGE_ROOT, env, timeoutMs = 50_000 } = options;
     const child = execFile(
       program,
       [...programArguments],
-      { cwd, env: cleanEnvironment(env), timeout: 50_000, maxBuffer: 64 * 1024 * 1024 },
+      { cwd, env: cleanEnvironment(env), timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 },
       (_error, stdout, stderr) => {
         resolve({ exitCode: child.exitCode, signal: child.signalCode, stdout, stderr });
       },
