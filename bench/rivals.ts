@@ -38,6 +38,12 @@ const unsafe = (arena: Arena): Rival['alloc'] => {
   return (length) => arena.allocUnsafe(length);
 };
 
+/** The mode that is meant for production: one allocation in a thousand is guarded. */
+function guardedRival(): Rival {
+  const arena = new Arena({ name: 'bench', guard: { sampleRate: 1000 }, leaks: 'off' });
+  return { alloc: unsafe(arena), free: (view: Buffer) => arena.free(view) };
+}
+
 async function thingRival({ bytes }: Needs): Promise<Rival> {
   const { MemPool } = await import('@thi.ng/malloc');
   const pool = new MemPool({ size: bytes });
@@ -72,6 +78,7 @@ function noRoom(): never {
 const MAKERS = {
   arena: arenaRival(unsafe),
   'arena, unchecked': (needs: Needs) => arenaRival(unsafe, unchecked().Arena)(needs),
+  'arena, guard 1/1000': guardedRival,
   'arena.alloc': arenaRival((arena) => (length) => arena.alloc(length)),
   'arena.allocTyped': arenaRival((arena) => (length) => arena.allocTyped(Float64Array, length)),
   'Buffer.allocUnsafe': collected((length) => Buffer.allocUnsafe(length)),

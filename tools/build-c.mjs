@@ -14,6 +14,7 @@ export const FLAVOURS = {
   tsan: [...DEBUG, '-fsanitize=thread'],
   plain: DEBUG,
   release: ['-O3', '-DNDEBUG'],
+  coverage: ['-O0', '-g', '--coverage', '-DNDEBUG'],
   fuzz: [...DEBUG, '-fsanitize=fuzzer-no-link,address,undefined', '-fno-sanitize-recover=all'],
 };
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Wstrict-prototypes'];

@@ -1,6 +1,6 @@
 // Builds and runs the C tests: every test/c/*_test.c, linked with the whole core.
 //
-//   node tools/test-c.mjs [--flavour asan|tsan|release|plain] [--filter TEXT] [--test TEXT]
+//   node tools/test-c.mjs [--flavour asan|tsan|release|plain|coverage] [--filter TEXT] [--test TEXT]
 //                         [--werror] [--verbose]
 //
 // Without --flavour every test runs under asan, and those with `threads` in their name under tsan as

@@ -7,17 +7,18 @@
 // so. --full also plays what takes minutes. Ends with `N passed, N failed`.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { addonSources, filesUnder } from './native-sources.mjs';
+import { buildAddon } from './build-special.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const CC = process.env.CC || 'cc';
-const CXX = process.env.CXX || 'c++';
 const RUN_TIMEOUT_MS = 600_000;
+
+/** Checks of our own on as well. */
+const DEBUG = ['-O1', '-fno-omit-frame-pointer', '-DHK_DEBUG=1'];
 
 const FLAVOURS = {
   asan: {
@@ -44,50 +45,6 @@ const { values: options } = parseArgs({
 function run(command, args, extra = {}) {
   const env = { ...process.env, ...extra };
   return spawnSync(command, args, { cwd: ROOT, env, encoding: 'utf8', timeout: RUN_TIMEOUT_MS });
-}
-
-/** Headers of this Node: those that came with it, or those that node-gyp has fetched. */
-function nodeHeaders() {
-  const prefix = dirname(dirname(realpathSync(process.execPath)));
-  const config = join(ROOT, 'build/config.gypi');
-  const fetched = existsSync(config)
-    ? /"nodedir": "([^"]+)"/.exec(run('cat', [config]).stdout)?.[1]
-    : undefined;
-  const places = [join(prefix, 'include/node'), fetched && join(fetched, 'include/node')];
-  return places.find((place) => place && existsSync(join(place, 'node_api.h')));
-}
-
-function isOlder(file, inputs) {
-  const builtAt = existsSync(file) ? statSync(file).mtimeMs : 0;
-  return inputs.some((input) => statSync(join(ROOT, input)).mtimeMs > builtAt);
-}
-
-/** Builds the addon of a flavour; undefined: this machine has no compiler or no runtime for it. */
-function build(flavour, folder) {
-  const headers = nodeHeaders();
-  if (headers === undefined) return 'there are no headers of Node';
-  const addon = join(folder, 'build/Release/hakmem_arena.node');
-  const inputs = filesUnder('csrc').filter((file) => /\.(c|cc|h)$/.test(file));
-  if (!isOlder(addon, inputs)) return undefined;
-  mkdirSync(dirname(addon), { recursive: true });
-  const napi = createRequire(import.meta.url)('node-addon-api').include_dir;
-  const shared = ['-fPIC', '-pthread', '-O1', '-g', '-fno-omit-frame-pointer', '-DHK_DEBUG=1'];
-  const includes = ['-Icsrc', '-Icsrc/include', `-I${headers}`, `-isystem${napi}`];
-  const defines = ['-DNAPI_VERSION=9', '-DNAPI_DISABLE_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=hakmem_arena']; // prettier-ignore
-  const flags = [...shared, ...includes, ...defines, ...FLAVOURS[flavour].flags];
-  const objects = [];
-  for (const source of addonSources(ROOT)) {
-    const object = join(folder, `${source.replaceAll('/', '_')}.o`);
-    const isC = source.endsWith('.c');
-    // UBSan asks C++ for type information where objects have virtual functions; ours have none.
-    const language = isC ? ['-std=gnu11'] : ['-std=c++17', '-fno-exceptions', '-fno-sanitize=vptr', '-fno-rtti']; // prettier-ignore
-    const { status, stderr } = run(isC ? CC : CXX, [...flags, ...language, '-c', source, '-o', object]); // prettier-ignore
-    if (status !== 0) throw new Error(`${source} does not compile:\n${stderr}`);
-    objects.push(object);
-  }
-  const link = ['-shared', '-pthread', ...FLAVOURS[flavour].flags, ...objects, '-o', addon];
-  const { status, stderr } = run(CXX, link);
-  return status === 0 ? undefined : `does not link: ${stderr.trim().split('\n').pop()}`;
 }
 
 /** How node runs with the runtime: a command and its environment; undefined: it does not. */
@@ -145,7 +102,7 @@ for (const flavour of chosen) {
     continue;
   }
   const folder = join(ROOT, '.build/sanitized', flavour);
-  const reason = build(flavour, folder);
+  const reason = buildAddon(folder, [...DEBUG, ...FLAVOURS[flavour].flags]);
   if (reason !== undefined) {
     console.log(`skip ${flavour}: ${reason}`);
     continue;

@@ -17,6 +17,7 @@ const STAGES = [
   { script: 'test:tools', passed: /^(?:#|ℹ) pass (\d+)$/gm, failed: /^(?:#|ℹ) fail (\d+)$/gm },
   { script: 'test:c', passed: /^(\d+) passed, \d+ failed$/gm, failed: /, (\d+) failed$/gm },
   { script: 'stress:c', passed: /^(\d+) passed, \d+ failed$/gm, failed: /, (\d+) failed$/gm },
+  { script: 'test:sanitized', passed: /^(\d+) passed, \d+ failed$/gm, failed: /, (\d+) failed$/gm },
   { script: 'test:ts', passed: /^Tests: .*?(\d+) passed/gm, failed: /^Tests: .*?(\d+) failed/gm },
 ];
 

@@ -2,7 +2,7 @@ import type { Case } from '../case';
 import { churn } from './churn';
 import { heapStatsCases } from './heap-stats';
 import { micro } from './micro';
-import { randomMixed } from './random-mixed';
+import { modes, randomMixed } from './random-mixed';
 import { scope } from './scope';
 import { soak } from './soak';
 import { changing, mixes, otherViews, priceOfChecks } from './traces';
@@ -13,6 +13,7 @@ export const CASES: readonly Case[] = [
   ...changing,
   ...otherViews,
   ...priceOfChecks,
+  modes,
   scope,
   ...micro,
   churn,

@@ -1,7 +1,7 @@
 // random_mixed: the bench that the arena's C ancestor was tuned on; its random numbers are made while
 // the clock runs. bench/c/cases/random_mixed.c is the same in C.
 
-import { type Case, faster, NS_PER_STEP, PEAK_RSS } from '../case';
+import { type Case, type Figures, faster, NS_PER_STEP, PEAK_RSS } from '../case';
 import { nextRandom, SEED } from '../random';
 import { BUFFER_RIVALS, makeRival, type Rival } from '../rivals';
 import { type Live, noneLive } from '../trace';
@@ -68,18 +68,30 @@ const mixOf = (quick: boolean): Mix => ({
   max: MAX,
 });
 
+async function playRival(rivalName: string, quick: boolean): Promise<Figures> {
+  const rival = await makeRival(rivalName, { bytes: SLOTS * MAX + 2 ** 20 });
+  return { ns: playRandomMixed(mixOf(quick), rival) };
+}
+
 export const randomMixed: Case = {
   name: 'random-mixed',
   about: `${MIN}..${MAX} B at random, ${SLOTS} slots, 10 million iterations`,
   metrics: [NS_PER_STEP, PEAK_RSS],
   rivals: BUFFER_RIVALS,
   targets: faster({ 'Buffer.allocUnsafe': 2.5 }),
-  play: async (rivalName, quick) => {
-    const rival = await makeRival(rivalName, { bytes: SLOTS * MAX + 2 ** 20 });
-    return { ns: playRandomMixed(mixOf(quick), rival) };
-  },
+  play: playRival,
   inC: (quick) => {
     const { iterations, slots, seed, min, max } = mixOf(quick);
     return ['random_mixed', iterations, slots, seed, min, max];
   },
+};
+
+/** The most that the guard may cost a program that makes no mistakes: 3 %. */
+export const modes: Case = {
+  name: 'modes',
+  about: 'random_mixed with one allocation in 1000 guarded, and without',
+  metrics: [NS_PER_STEP, PEAK_RSS],
+  rivals: ['arena, guard 1/1000', 'arena'],
+  targets: faster({ arena: 1 / 1.03 }),
+  play: playRival,
 };

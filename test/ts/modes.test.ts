@@ -228,6 +228,18 @@ describe('guard', () => {
         }
       },
     ],
+    [
+      'the free of a stale view, long after its own',
+      (arena: Arena, stale: Buffer) => {
+        const others = Array.from({ length: 5 }, () => arena.alloc(65));
+        for (const other of others) arena.free(other);
+        try {
+          arena.free(stale);
+        } catch {
+          // As above.
+        }
+      },
+    ],
   ])('at 1 in 1000 finds %s within 100,000 allocations', (_what, err) => {
     const arena = make({ guard: { sampleRate: 1000 } });
     const reports = heard<GuardReport>('hakmem-arena:guard', arena);
