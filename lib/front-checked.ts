@@ -105,6 +105,8 @@ export class CheckedFront extends Front {
   readonly #sampleRate: number;
   #countdown: number;
   #samples = 1;
+  #skew = 0;
+  #random = 0x9e3779b9;
   /** Milliseconds of performance.now(). */
   #nextGuardAt = 0;
   #passed = 0;
@@ -125,7 +127,7 @@ export class CheckedFront extends Front {
     this.#sampleRate = options.guardRate > 0 ? options.guardRate : LEAK_SAMPLE_RATE;
     this.#interval = this.#isFresh || options.leaks === 'all' ? 1 : this.#sampleRate;
     const checksNone = !this.#isFresh && !this.#guards && options.leaks === 'off';
-    this.#countdown = checksNone ? Infinity : this.#interval;
+    this.#countdown = checksNone ? Infinity : this.#nextInterval(this.#interval);
     this.#detector = new LeakDetector(core, options.reclaim);
   }
 
@@ -154,7 +156,7 @@ export class CheckedFront extends Front {
 
   /** The stand-in of a real view, if it is to have one. */
   #check<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
-    this.#countdown = this.#interval;
+    this.#countdown = this.#nextInterval(this.#interval);
     const size = real.byteLength;
     if (size === 0) return real;
     const isSample = this.#isSample();
@@ -175,9 +177,24 @@ export class CheckedFront extends Front {
   }
 
   #isSample(): boolean {
-    if (this.#interval === 1 && --this.#samples > 0) return false;
-    this.#samples = this.#sampleRate;
+    if (this.#interval > 1) return true;
+    if (--this.#samples > 0) return false;
+    this.#samples = this.#nextInterval(this.#sampleRate);
     return true;
+  }
+
+  /**
+   * Allocations until the next sample: one somewhere in every `rate`, so that a program whose pattern has
+   * a period of its own does not keep its faulty place out of sight. The same in every run (xorshift32).
+   */
+  #nextInterval(rate: number): number {
+    if (rate === 1) return 1;
+    const before = this.#skew;
+    this.#random ^= this.#random << 13;
+    this.#random ^= this.#random >>> 17;
+    this.#random ^= this.#random << 5;
+    this.#skew = (this.#random >>> 0) % rate;
+    return rate + before - this.#skew;
   }
 
   #canGuard(size: number): boolean {
