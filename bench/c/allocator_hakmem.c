@@ -21,7 +21,8 @@ heap_t *heap_open(void) {
     left_count--;
   }
   pthread_mutex_unlock(&left_lock);
-  if (arena == NULL && hk_arena_create(NULL, &arena) != HK_OK) bench_fail("no arena");
+  static const hk_arena_options_t options = {.shares_bytes = true}; /* as the others do */
+  if (arena == NULL && hk_arena_create(&options, &arena) != HK_OK) bench_fail("no arena");
   return (heap_t *)arena;
 }
 

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "os/lock.h"
 #include "os/os.h"
+#include "os/spare.h"
 
 /* Every arena of the process, oldest first. All fields: the lock. */
 static struct {
@@ -49,6 +50,16 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
 
 static size_t arena_bytes(void) { return hk_os_round_to_pages(sizeof(hk_arena_t)); }
 
+/* Leaves it as zero for the next arena. The table of SuperSlabs is, once all are gone, and own classes that
+ * nobody had are. */
+static void give_record(hk_arena_t *arena) {
+  if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
+  memset(arena, 0, offsetof(hk_arena_t, own_classes));
+  size_t rest = offsetof(hk_arena_t, counters);
+  memset((char *)arena + rest, 0, offsetof(hk_arena_t, superslabs) - rest);
+  hk_spare_give(arena, arena_bytes());
+}
+
 static void set_name(hk_arena_t *arena, const char *name) {
   if (name != NULL) {
     (void)snprintf(arena->name, sizeof arena->name, "%s", name);
@@ -68,6 +79,7 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   if (!choices_are_valid(options)) return HK_INVALID_ARGUMENT;
   arena->thp = options->thp != 0 ? options->thp - 1 : process->thp;
   arena->policy = options->policy != 0 ? options->policy - 1 : process->free_policy;
+  arena->shares_bytes = options->shares_bytes;
   arena->max_bytes = options->max_bytes;
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {
@@ -94,7 +106,8 @@ static void forget_bins(hk_arena_t *arena) {
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
   static const hk_arena_options_t defaults;
   if (options == NULL) options = &defaults;
-  hk_arena_t *arena = hk_os_map(arena_bytes(), 1);
+  bool fresh; /* one that is not was left as zero by give_record */
+  hk_arena_t *arena = hk_spare_map(arena_bytes(), &fresh);
   if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
   hk_status_t status = configure(arena, options);
   if (status == HK_OK) {
@@ -102,7 +115,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
     if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
   }
   if (status != HK_OK) {
-    (void)hk_os_unmap(arena, arena_bytes());
+    give_record(arena);
     return status;
   }
   arena->id = next_id();
@@ -120,9 +133,9 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   return HK_OK;
 }
 
-void *hk_arena_add_front(hk_arena_t *arena, size_t bytes) {
+void *hk_arena_add_front(hk_arena_t *arena, size_t bytes, bool *fresh) {
   size_t mapped = hk_os_round_to_pages(bytes);
-  void *front = hk_os_map(mapped, 1);
+  void *front = hk_spare_map(mapped, fresh);
   if (front == NULL) return NULL;
   hk_cell_set(&arena->front_bytes, mapped);
   arena->front = front;
@@ -141,7 +154,7 @@ static void drop_front(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
   hk_counters_end_move(arena->counters);
   forget_bins(arena);
-  (void)hk_os_unmap(arena->front, hk_cell_get(&arena->front_bytes));
+  hk_spare_give(arena->front, hk_cell_get(&arena->front_bytes));
   arena->front = NULL;
   hk_cell_set(&arena->front_bytes, 0);
 }
@@ -170,11 +183,15 @@ static void settle_counters(hk_arena_t *arena) {
   hk_counters_end_move(c);
 }
 
-void hk_arena_reset(hk_arena_t *arena) {
+static void take_all_back(hk_arena_t *arena) {
   hk_remote_drain(arena);
   hk_supply_reset(arena);
   hk_heap_reset(arena);
   drop_front(arena);
+}
+
+void hk_arena_reset(hk_arena_t *arena) {
+  take_all_back(arena);
   settle_counters(arena);
   hk_large_reset(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
@@ -183,12 +200,15 @@ void hk_arena_reset(hk_arena_t *arena) {
 hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_cell_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
-  hk_arena_reset(arena);
   unregister_arena(arena);
+  if (hk_counters_are_shared(arena->counters)) {
+    hk_arena_reset(arena);
+  } else {
+    take_all_back(arena); /* and nobody will look at what is counted */
+  }
   (void)hk_supply_release_empties(arena, 0);
   hk_counters_drop(arena->counters);
-  /* An OS at its limit of mappings may refuse; the refusal is counted and costs address space. */
-  (void)hk_os_unmap(arena, arena_bytes());
+  give_record(arena);
   return HK_OK;
 }
 

@@ -82,6 +82,7 @@ struct hk_arena_t {
   uint64_t max_bytes; /* 0: no limit */
   int64_t thp;        /* HK_THP_* */
   int64_t policy;     /* HK_FREE_POLICY_* */
+  bool shares_bytes;  /* may see bytes of other arenas */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_classes_t own_classes;
@@ -137,9 +138,9 @@ static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab)
   if (*entry >> 8 == number) *entry = HK_SLAB_BIN_NONE;
 }
 
-/* Maps `bytes` of zeroed memory for the stacks of the front in C. The arena owns it and drops it, blocks
- * and all, at the next reset or destroy. NULL: the OS refused. */
-void *hk_arena_add_front(hk_arena_t *arena, size_t bytes);
+/* Finds `bytes` of memory for the stacks of the front in C, zero if `*fresh`. The arena owns it and drops
+ * it, blocks and all, at the next reset or destroy. NULL: the OS refused. */
+void *hk_arena_add_front(hk_arena_t *arena, size_t bytes, bool *fresh);
 
 /* Debug, O(everything): I2 and I3 recounted from bitmaps and slots. */
 bool hk_arena_is_valid(hk_arena_t *arena);

@@ -58,6 +58,9 @@ static inline void hk_counters_end_move(hk_counters_t *counters) {
   __atomic_fetch_add(&counters->moves, 1, __ATOMIC_RELEASE);
 }
 
+/* true: somebody beside the arena holds them. */
+bool hk_counters_are_shared(const hk_counters_t *counters);
+
 /* A zeroed set with one holder, who drops it. NULL: the OS refused. */
 hk_counters_t *hk_counters_create(void);
 

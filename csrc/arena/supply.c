@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "base/options.h"
 #include "os/os.h"
+#include "os/spare.h"
 #include "super/cache.h"
 
 /* Empty SuperSlabs an arena keeps, so that one slab going back and forth costs nothing. */
@@ -74,11 +75,11 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes) {
   hk_superslab_t *superslab = hk_cache_take(bytes, bytes_max);
   if (superslab == NULL) return NULL;
   if (!hold(superslab->bytes - bytes)) {
-    (void)hk_cache_put(superslab, arena->policy);
+    (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
     return NULL;
   }
   hk_cell_add(&arena->supply.adopted, 1);
-  if (superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
+  if (!arena->shares_bytes && superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
   return superslab;
 }
 
@@ -152,7 +153,7 @@ static size_t release(hk_arena_t *arena, hk_superslab_t *superslab) {
   if (!hk_superslab_is_huge(superslab)) hk_cell_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   unhold(superslab->bytes);
-  return hk_cache_put(superslab, arena->policy);
+  return hk_cache_put(superslab, arena->policy, arena->shares_bytes);
 }
 
 hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
@@ -168,7 +169,7 @@ hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
 
 static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   hk_supply_t *supply = &arena->supply;
-  superslab->slabs[slot].fresh = hk_superslab_is_clean(superslab, slot, count);
+  superslab->slabs[slot].fresh = !superslab->seen && hk_superslab_is_clean(superslab, slot, count);
   if (superslab->used_slots == 0) hk_cell_sub(&supply->empties, 1);
   list_remove(list_of(supply, superslab), superslab);
   hk_superslab_use(superslab, slot, count);
@@ -238,7 +239,7 @@ hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **sla
   hk_superslab_t *superslab;
   hk_status_t status = adopt(arena, bytes, &superslab);
   if (status != HK_OK) return status;
-  superslab->slabs[0].fresh = superslab->dirty_slots == 0;
+  superslab->slabs[0].fresh = !superslab->seen && superslab->dirty_slots == 0;
   superslab->used_slots = 1;
   HK_PUBLISH(superslab->dirty_slots, 1);
   hk_cell_add(&arena->supply.used_bytes, superslab->bytes);
@@ -301,6 +302,7 @@ size_t hk_supply_trim(hk_arena_t *arena) {
   }
   purged += hk_supply_release_empties(arena, 0);
   hk_cache_expire(hk_os_now_ns());
+  (void)hk_spare_trim();
   return purged + hk_cache_trim();
 }
 

@@ -47,13 +47,15 @@ static HK_NOINLINE bool create_magazines(hk_arena_t *arena) {
   const hk_classes_t *classes = arena->classes;
   size_t blocks = 0;
   for (uint32_t bin = 0; bin < classes->count; bin++) blocks += 1 + limit_of(&classes->bins[bin]);
-  void **stack = hk_arena_add_front(arena, blocks * sizeof *stack);
+  bool fresh;
+  void **stack = hk_arena_add_front(arena, blocks * sizeof *stack, &fresh);
   if (stack == NULL) return false;
   hk_counters_begin_move(arena->counters);
   for (uint32_t bin = 0; bin < classes->count; bin++) {
     const hk_class_t *c = &classes->bins[bin];
     hk_magazine_t *m = &arena->magazines[bin];
     m->limit = limit_of(c);
+    if (!fresh) *stack = NULL;
     stack++; /* the NULL below the bottom */
     atomic_store_explicit(&m->bottom, stack, memory_order_relaxed);
     set_top(m, stack);

@@ -38,8 +38,11 @@ typedef struct hk_arena_options_t {
   size_t class_count;
   uint32_t thp;    /* transparent huge pages: 1 + HK_THP_*; 0: as HAKMEM_THP says */
   uint32_t policy; /* for SuperSlabs given up: 1 + HK_FREE_POLICY_*; 0: HAKMEM_FREE_POLICY */
-  uint64_t
-      prewarm_bytes; /* mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim */
+  /* true: new blocks may hold what other arenas of this kind wrote, as with malloc, which makes arenas that
+   * come and go cheap. false: memory that another arena has used is zeroed before this one gets it. */
+  bool shares_bytes;
+  /* Mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim. */
+  uint64_t prewarm_bytes;
 } hk_arena_options_t;
 
 /* Creates an arena owned by the calling thread. `options` may be NULL. The caller owns `*arena` and

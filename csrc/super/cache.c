@@ -1,18 +1,27 @@
 #include "super/cache.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/options.h"
 #include "os/lock.h"
 #include "os/os.h"
 
+/* 4 MB: a small arena has a slab in most classes, which is more than one SuperSlab. */
+#define WAITING_MAX 2
+
 /* All fields: the lock. `head` is the most recently cached. */
 static struct {
   hk_lock_t lock;
   hk_superslab_t *head, *tail;
+  hk_superslab_t *waiting[WAITING_MAX]; /* those of them whose purge is put off, youngest first */
   hk_cache_stats_t stats;
 } cache = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_CACHE)};
 
 static void unlink_entry(hk_superslab_t *superslab) {
+  for (int i = 0; i < WAITING_MAX; i++) {
+    if (cache.waiting[i] == superslab) cache.waiting[i] = NULL;
+  }
   *(superslab->prev != NULL ? &superslab->prev->next : &cache.head) = superslab->next;
   *(superslab->next != NULL ? &superslab->next->prev : &cache.tail) = superslab->prev;
   superslab->next = superslab->prev = NULL;
@@ -20,11 +29,17 @@ static void unlink_entry(hk_superslab_t *superslab) {
   cache.stats.cached_bytes -= superslab->bytes;
 }
 
-static void push_entry(hk_superslab_t *superslab) {
-  superslab->prev = NULL;
-  superslab->next = cache.head;
-  *(cache.head != NULL ? &cache.head->prev : &cache.tail) = superslab;
-  cache.head = superslab;
+/* Puts it where its age says, which is at the head but for one whose purge was put off. */
+static void insert_entry(hk_superslab_t *superslab) {
+  hk_superslab_t *younger = NULL, *next = cache.head;
+  while (next != NULL && next->cached_at_ns > superslab->cached_at_ns) {
+    younger = next;
+    next = next->next;
+  }
+  superslab->prev = younger;
+  superslab->next = next;
+  *(younger != NULL ? &younger->next : &cache.head) = superslab;
+  *(next != NULL ? &next->prev : &cache.tail) = superslab;
   cache.stats.cached++;
   cache.stats.cached_bytes += superslab->bytes;
 }
@@ -53,20 +68,39 @@ hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max) {
   return found;
 }
 
-size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy) {
+/* Lets `superslab` wait, and takes off the list what has waited long enough. NULL: nothing has. */
+static hk_superslab_t *let_wait(hk_superslab_t *superslab) {
+  hk_lock_acquire(&cache.lock);
+  hk_superslab_t *before = cache.waiting[WAITING_MAX - 1];
+  if (before != NULL) unlink_entry(before);
+  for (int i = WAITING_MAX - 1; i > 0; i--) cache.waiting[i] = cache.waiting[i - 1];
+  insert_entry(superslab);
+  cache.waiting[0] = superslab;
+  hk_lock_release(&cache.lock);
+  return before;
+}
+
+static void put_entry(hk_superslab_t *superslab) {
+  hk_lock_acquire(&cache.lock);
+  insert_entry(superslab);
+  hk_lock_release(&cache.lock);
+}
+
+size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait) {
   HK_ASSERT(superslab->used_slots == 0);
   HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
-  hk_cache_stats_t now;
-  hk_cache_stats(&now);
-  bool purge = policy == HK_FREE_POLICY_BATCH ||
-               is_over_limits(now.cached + 1, now.cached_bytes + superslab->bytes);
-  size_t purged = purge ? hk_superslab_purge(superslab) : 0;
-  superslab->cached_at_ns = hk_os_now_ns();
-  uint64_t now_ns = superslab->cached_at_ns;
   hk_lock_acquire(&cache.lock);
-  push_entry(superslab);
   cache.stats.put++;
+  hk_cache_stats_t now = cache.stats;
   hk_lock_release(&cache.lock);
+  bool over = is_over_limits(now.cached + 1, now.cached_bytes + superslab->bytes);
+  bool purge = policy == HK_FREE_POLICY_BATCH || over;
+  uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
+  if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
+    superslab = let_wait(superslab);
+  }
+  size_t purged = purge && superslab != NULL ? hk_superslab_purge(superslab) : 0;
+  if (superslab != NULL) put_entry(superslab);
   hk_cache_expire(now_ns);
   return purged;
 }
@@ -100,20 +134,9 @@ static hk_superslab_t *take_all(void) {
   for (hk_superslab_t *s = all; s != NULL; s = s->next) cache.stats.cached_bytes -= s->bytes;
   cache.stats.cached = 0;
   cache.head = cache.tail = NULL;
+  memset(cache.waiting, 0, sizeof cache.waiting);
   hk_lock_release(&cache.lock);
   return all;
-}
-
-/* Puts one back behind those that have come meanwhile, which are younger. */
-static void append_entry(hk_superslab_t *superslab) {
-  hk_lock_acquire(&cache.lock);
-  superslab->next = NULL;
-  superslab->prev = cache.tail;
-  *(cache.tail != NULL ? &cache.tail->next : &cache.head) = superslab;
-  cache.tail = superslab;
-  cache.stats.cached++;
-  cache.stats.cached_bytes += superslab->bytes;
-  hk_lock_release(&cache.lock);
 }
 
 size_t hk_cache_trim(void) {
@@ -123,7 +146,7 @@ size_t hk_cache_trim(void) {
     next = s->next;
     if (s->seen) {
       bytes += hk_superslab_purge(s);
-      append_entry(s);
+      put_entry(s);
     } else {
       bytes += hk_superslab_dirty_bytes(s);
       (void)hk_superslab_unmap(s);

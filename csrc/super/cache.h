@@ -27,8 +27,9 @@ typedef struct hk_cache_stats_t {
 hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max);
 
 /* Gives an unused SuperSlab to the cache, which owns it from here on. `policy`: HK_FREE_POLICY_KEEP, or
- * BATCH to give its pages back. Returns bytes purged. */
-size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy);
+ * BATCH to give its pages back; with `may_wait` those of the last two SuperSlabs given wait for the next,
+ * because arenas that come and go would fault them in again each time. Returns bytes purged. */
+size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait);
 
 /* Unmaps what limits and age say. `now_ns`: hk_os_now_ns(). */
 void hk_cache_expire(uint64_t now_ns);

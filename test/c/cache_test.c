@@ -42,7 +42,7 @@ static hk_superslab_t *mapped(size_t bytes) {
 static hk_superslab_t *put_new(size_t bytes, bool seen) {
   hk_superslab_t *superslab = mapped(bytes);
   superslab->seen = seen;
-  (void)hk_cache_put(superslab, hk_options_get()->free_policy);
+  (void)hk_cache_put(superslab, hk_options_get()->free_policy, false);
   return superslab;
 }
 
@@ -137,7 +137,7 @@ HK_TEST(time_spent_in_use_does_not_count_as_age) {
   fake_os.now_ns += 50 * SECOND_NS;
   EXPECT_EQ(take(HK_SUPERSLAB_BYTES), superslab);
   fake_os.now_ns += 50 * SECOND_NS;
-  (void)hk_cache_put(superslab, hk_options_get()->free_policy);
+  (void)hk_cache_put(superslab, hk_options_get()->free_policy, false);
   EXPECT_EQ(cached(), 1);
   end();
 }
@@ -161,7 +161,7 @@ HK_TEST(seen_memory_beyond_the_limits_costs_address_space_alone) {
   hk_superslab_t *within = put_new(HK_SUPERSLAB_BYTES, true);
   hk_superslab_t *beyond = mapped(HK_SUPERSLAB_BYTES);
   beyond->seen = true;
-  EXPECT_EQ(hk_cache_put(beyond, hk_options_get()->free_policy), HK_SLAB_BYTES);
+  EXPECT_EQ(hk_cache_put(beyond, hk_options_get()->free_policy, false), HK_SLAB_BYTES);
   EXPECT_EQ(within->base[0], 0x3c);
   EXPECT_EQ(beyond->base[0], 0);
   EXPECT_EQ(beyond->dirty_slots, 0);
@@ -184,11 +184,11 @@ HK_TEST(unseen_memory_goes_before_seen_memory_that_is_older) {
 HK_TEST(the_policy_batch_gives_pages_back_and_keep_does_not) {
   begin(256, 60, HK_FREE_POLICY_BATCH);
   hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(hk_cache_put(superslab, hk_options_get()->free_policy), HK_SLAB_BYTES);
+  EXPECT_EQ(hk_cache_put(superslab, hk_options_get()->free_policy, false), HK_SLAB_BYTES);
   EXPECT_EQ(superslab->base[0], 0);
   begin(256, 60, HK_FREE_POLICY_KEEP);
   superslab = mapped(HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(hk_cache_put(superslab, hk_options_get()->free_policy), 0);
+  EXPECT_EQ(hk_cache_put(superslab, hk_options_get()->free_policy, false), 0);
   EXPECT_EQ(superslab->base[0], 0x3c);
   EXPECT_EQ(fake_os.purges, 0);
   end();
@@ -200,7 +200,7 @@ HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
   EXPECT(take(9 * HK_MIB + HK_SLAB_BYTES) == NULL);
   EXPECT(take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
   EXPECT_EQ(take(8 * HK_MIB), huge);
-  (void)hk_cache_put(huge, hk_options_get()->free_policy);
+  (void)hk_cache_put(huge, hk_options_get()->free_policy, false);
   EXPECT(hk_cache_take(8 * HK_MIB, 9 * HK_MIB - 1) == NULL);
   EXPECT_EQ(hk_cache_take(9 * HK_MIB, 9 * HK_MIB), huge);
   EXPECT(hk_superslab_unmap(huge));

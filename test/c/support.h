@@ -13,6 +13,7 @@
 #include "arena/arena.h"
 #include "harness.h"
 #include "os/os.h"
+#include "os/spare.h"
 #include "super/cache.h"
 #include "super/map.h"
 
@@ -130,7 +131,10 @@ static inline hk_os_result_t fake_os_advise_huge(void *address, size_t bytes, bo
 static inline uint64_t fake_os_now_ns(void) { return fake_os.now_ns; }
 
 /* Empties the process-wide cache, whatever its limits. */
-static inline void hk_test_empty_cache(void) { hk_cache_expire(UINT64_MAX); }
+static inline void hk_test_empty_cache(void) {
+  hk_cache_expire(UINT64_MAX);
+  (void)hk_spare_trim();
+}
 
 /* Gives the address map the leaves around here, so that no later map is one of its own. To be called
  * while no SuperSlab is mapped. */
@@ -157,6 +161,7 @@ static inline void fake_os_begin(void) {
   fake_os.maps_allowed = UINT64_MAX;
   fake_os.now_ns = 1;
   hk_os_replace(&prims);
+  hk_spare_limit(0); /* so that every map is one of the OS; spare_test.c has the rest */
 }
 
 /* Puts the native OS back. */
@@ -164,6 +169,7 @@ static inline void fake_os_end(void) {
   fake_os.unmap_result = HK_OS_DONE;
   hk_test_empty_cache();
   hk_os_replace(NULL);
+  hk_spare_limit(HK_SPARE_MAX);
 }
 
 /* --- Arenas ------------------------------------------------------------------------------------ */

@@ -1,0 +1,75 @@
+#include "os/spare.h"
+
+#include "os/lock.h"
+#include "os/os.h"
+
+typedef struct spare_t {
+  void *address; /* NULL: none */
+  size_t bytes;
+} spare_t;
+
+/* All fields: the lock. */
+static struct {
+  hk_lock_t lock;
+  spare_t spares[HK_SPARE_MAX];
+  uint32_t limit;
+} kept = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_SPARE), .limit = HK_SPARE_MAX};
+
+static void *take(size_t bytes) {
+  void *address = NULL;
+  hk_lock_acquire(&kept.lock);
+  for (uint32_t i = 0; i < HK_SPARE_MAX && address == NULL; i++) {
+    spare_t *spare = &kept.spares[i];
+    if (spare->address == NULL || spare->bytes != bytes) continue;
+    address = spare->address;
+    spare->address = NULL;
+  }
+  hk_lock_release(&kept.lock);
+  return address;
+}
+
+void *hk_spare_map(size_t bytes, bool *fresh) {
+  void *address = take(bytes);
+  *fresh = address == NULL;
+  return address != NULL ? address : hk_os_map(bytes, 1);
+}
+
+static bool keep(void *address, size_t bytes) {
+  bool done = false;
+  hk_lock_acquire(&kept.lock);
+  for (uint32_t i = 0; i < kept.limit && !done; i++) {
+    if (kept.spares[i].address != NULL) continue;
+    kept.spares[i] = (spare_t){address, bytes};
+    done = true;
+  }
+  hk_lock_release(&kept.lock);
+  return done;
+}
+
+void hk_spare_give(void *address, size_t bytes) {
+  if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes)) (void)hk_os_unmap(address, bytes);
+}
+
+void hk_spare_limit(uint32_t count) {
+  (void)hk_spare_trim();
+  hk_lock_acquire(&kept.lock);
+  kept.limit = count;
+  hk_lock_release(&kept.lock);
+}
+
+size_t hk_spare_trim(void) {
+  spare_t spares[HK_SPARE_MAX];
+  size_t bytes = 0;
+  hk_lock_acquire(&kept.lock);
+  for (uint32_t i = 0; i < HK_SPARE_MAX; i++) {
+    spares[i] = kept.spares[i];
+    kept.spares[i].address = NULL;
+  }
+  hk_lock_release(&kept.lock);
+  for (uint32_t i = 0; i < HK_SPARE_MAX; i++) {
+    if (spares[i].address == NULL) continue;
+    (void)hk_os_unmap(spares[i].address, spares[i].bytes);
+    bytes += spares[i].bytes;
+  }
+  return bytes;
+}
