@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 // Whatever of the C++ and compiler runtimes is used is put into the addon, and shown to nobody.
-const STATIC_RUNTIME = '-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL';
+const STATIC_RUNTIME = '-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--gc-sections';
 
 // Debian has musl for C only. Its own C++ headers are written for glibc; with these flags and a few
 // lines in front they compile against musl's headers, and what is linked from libstdc++ calls only
@@ -19,6 +19,12 @@ const MUSL_CXX = [
   '-isystem /usr/include/x86_64-linux-gnu/c++/12',
   `-include ${join(HERE, 'musl_cxx.h')}`,
 ].join(' ');
+
+// Sections of their own for functions, so that the linker leaves out what is not used.
+const SECTIONS = {
+  CFLAGS: '-ffunction-sections -fdata-sections',
+  CXXFLAGS: '-ffunction-sections -fdata-sections',
+};
 
 /** Of the official binaries of Node 20 and later. */
 export const GLIBC_FLOOR = '2.28';
@@ -38,7 +44,7 @@ export const TARGETS = [
     compiler: 'g++',
     debian: ['g++'],
     strip: 'strip',
-    env: { CC: 'gcc', CXX: 'g++', LDFLAGS: STATIC_RUNTIME },
+    env: { CC: 'gcc', CXX: 'g++', ...SECTIONS, LDFLAGS: STATIC_RUNTIME },
     tested: 'installed and run on Node 20, 22, 24 and 26',
   },
   {
@@ -49,7 +55,12 @@ export const TARGETS = [
     compiler: 'aarch64-linux-gnu-g++',
     debian: ['g++-aarch64-linux-gnu'],
     strip: 'aarch64-linux-gnu-strip',
-    env: { CC: 'aarch64-linux-gnu-gcc', CXX: 'aarch64-linux-gnu-g++', LDFLAGS: STATIC_RUNTIME },
+    env: {
+      CC: 'aarch64-linux-gnu-gcc',
+      CXX: 'aarch64-linux-gnu-g++',
+      ...SECTIONS,
+      LDFLAGS: STATIC_RUNTIME,
+    },
     tested: 'installed and run on Node 20, 22, 24 and 26 under qemu, not on a real machine',
   },
   {
@@ -61,7 +72,7 @@ export const TARGETS = [
     compiler: 'musl-gcc',
     debian: ['g++', 'musl-tools'],
     strip: 'strip',
-    env: { CC: 'musl-gcc', CXX: MUSL_CXX, LDFLAGS: STATIC_RUNTIME },
+    env: { CC: 'musl-gcc', CXX: MUSL_CXX, ...SECTIONS, LDFLAGS: STATIC_RUNTIME },
     tested: 'run in Bun, built for musl, on Debian; not on Alpine, not in Node',
   },
   {
