@@ -1,71 +1,141 @@
 /**
  * Bins: the free views of one exact length and one kind, each bin a record of four integers.
  *
- * A bin holds at most its cap of views; caps are lent by the size class, so those of a class never add up
- * to more than the class's budget. Records lie in pages of 256 lengths, which exist where a length was used.
+ *   bin 1 .. 1024     Buffers of so many bytes
+ *   1025 .. 2048      longer Buffers: a length has one of these by its hash, and owns it while it repeats
+ *   2049 .. 2560      typed arrays and DataViews, likewise
  *
- *   ints[bin + HEAD]  number of the first free view, or 0
- *   ints[bin + ROOM]  views the bin may still take: cap minus views in it
- *   ints[bin + CELL]  index of its counters, or -1 while it has none (then its cap is 0)
- *   ints[bin + CAP]
+ * The number of a bin is also the index of its counters, and the counters tell how full it is: a view that
+ * is given back either goes into its bin or was the last that fits, so the views in a bin and the live ones
+ * that it counts add up to the same number until something unusual happens. Hence one number, the floor, is
+ * all that has to be kept: there is room as long as more views than that are live.
+ *
+ *   ints[at + HEAD]   at = bin x 4; number of the first free view, or 0
+ *   ints[at + FLOOR]  live views - floor = room: how many views the bin may still take
+ *   ints[at + CAP]    most views in the bin; lent by the size class, so that the caps of a class never add
+ *                     up to more than its budget
+ *   ints[at + KEY]    length and kind that own the bin, or 0 (bins 1 .. 1024: always 0)
+ *
+ * The operations that are not here, take and give of the front, change HEAD and the counters only.
  */
-import { PAGE_INTEGERS, type Space } from './front-space';
-import { EXACT_LENGTH_MAX } from './front-tallies';
+import type { Space } from './front-space';
+import { EXACT_LENGTH_MAX, FREES, type Tallies, lentCells } from './front-tallies';
 
 export const HEAD = 0;
-export const ROOM = 1;
-export const CELL = 2;
-export const CAP = 3;
-const RECORD_BITS = 2;
+export const FLOOR = 1;
+const CAP = 2;
+const KEY = 3;
+export const RECORD_BITS = 2;
 
-/** ints[pages + (length >> PAGE_BITS)] + binInPage(length) is the bin of a length. */
-export const PAGE_BITS = 8;
-const PAGE_LENGTHS = PAGE_INTEGERS >> RECORD_BITS;
+const EXACT_BITS = 10;
+const EXACT = 1 << EXACT_BITS;
+const LONG_BINS = 1024;
+const TYPED_BITS = 9;
+const FIRST_TYPED = EXACT + 1 + LONG_BINS;
+const BIN_COUNT = FIRST_TYPED + (1 << TYPED_BITS);
+if (EXACT_LENGTH_MAX !== EXACT || lentCells !== BIN_COUNT - EXACT - 1) {
+  throw new Error('the counters of the native addon do not fit the bins of the front');
+}
 
-export function binInPage(length: number): number {
-  return (length & (PAGE_LENGTHS - 1)) << RECORD_BITS;
+/** Integers of all records. */
+export const TABLE_INTEGERS = BIN_COUNT << RECORD_BITS;
+
+/** Chosen so that lengths services often use, and all multiples of 1 KB, have bins of their own. */
+const LONG_SPREAD = 613;
+const TYPED_SPREAD = 0x9e3779b1;
+const KIND_BITS = 4;
+
+/** The bin of Buffers of a length; without a branch, which would be mispredicted. */
+export function binOfBuffers(bytes: number): number {
+  const last = bytes - 1;
+  const isLong = (EXACT - bytes) >>> 31;
+  const spread = last ^ Math.imul(last >>> EXACT_BITS, LONG_SPREAD);
+  return (spread & (EXACT - 1)) + 1 + (isLong << EXACT_BITS);
+}
+
+/** The bin of views of a kind and length. */
+export function binOf(kind: number, bytes: number): number {
+  if (kind === 0) return binOfBuffers(bytes);
+  return FIRST_TYPED + (Math.imul(keyOf(kind, bytes), TYPED_SPREAD) >>> (32 - TYPED_BITS));
+}
+
+function keyOf(kind: number, bytes: number): number {
+  return (bytes << KIND_BITS) | kind;
 }
 
 export class BinTable {
   readonly #space: Space;
-  readonly #maxLength: number;
-  /** By kind of view: where its table of pages is. */
-  readonly #pages: number[] = [];
+  readonly #tallies: Tallies;
+  readonly #counts: Float64Array;
 
-  constructor(space: Space, maxLength: number) {
+  constructor(space: Space, tallies: Tallies) {
     this.#space = space;
-    this.#maxLength = maxLength;
+    this.#tallies = tallies;
+    this.#counts = tallies.counts;
   }
 
-  /** Where the table of pages of one kind of views is; 0: there is none yet. */
-  pagesOf(kind: number): number {
-    return this.#pages[kind] ?? 0;
+  /** Whether a bin serves exactly these views, and counts them. */
+  isOwn(bin: number, kind: number, bytes: number): boolean {
+    return bin <= EXACT ? bin !== 0 : this.#get(bin, KEY) === keyOf(kind, bytes);
   }
 
-  /** The bin of a length, made if there is none. */
-  find(kind: number, length: number): number {
-    const at = this.#pagesFor(kind) + (length >> PAGE_BITS);
-    if (this.#space.ints[at] === 0) {
-      const page = this.#addPage((length >> PAGE_BITS) << PAGE_BITS);
-      this.#space.ints[at] = page;
-    }
-    return this.#space.ints[at]! + binInPage(length);
+  /** Whether a bin is nobody's. */
+  isUnowned(bin: number): boolean {
+    return bin > EXACT && this.#get(bin, KEY) === 0;
   }
 
-  push(bin: number, id: number): void {
-    const { ints } = this.#space;
-    ints[id] = ints[bin + HEAD]!;
-    ints[bin + HEAD] = id;
-    ints[bin + ROOM]!--;
+  /** Begins to serve a length, and to count it. Those that are live now were counted by class. */
+  own(bin: number, kind: number, bytes: number): void {
+    this.#set(bin, KEY, keyOf(kind, bytes));
+    this.#tallies.lendCell(bin, bytes);
   }
 
-  /** Takes the first view out; the bin has one. */
+  /** A bin without a cap and without live views becomes nobody's. */
+  disownIfUnused(bin: number, classIndex: number): void {
+    if (bin <= EXACT || this.capOf(bin) !== 0 || this.#liveOf(bin) !== 0) return;
+    this.#set(bin, KEY, 0);
+    this.#set(bin, FLOOR, 0);
+    this.#tallies.takeBackCell(bin, classIndex);
+  }
+
+  /** Counts a new view of a bin's length. */
+  countFresh(bin: number): void {
+    this.#counts[bin]!++;
+    this.#add(bin, FLOOR, 1);
+  }
+
+  /** Counts the end of a view of a bin's length. */
+  countDropped(bin: number): void {
+    this.#counts[bin + FREES]!++;
+    this.#add(bin, FLOOR, -1);
+  }
+
+  /** Takes a live view in; the bin has room. */
+  keep(bin: number, id: number): void {
+    this.#link(bin, id);
+    this.#counts[bin + FREES]!++;
+  }
+
+  /** Takes in a view whose life was counted by class; the bin has room. */
+  adopt(bin: number, id: number): void {
+    this.#link(bin, id);
+    this.#add(bin, FLOOR, 1);
+  }
+
+  /** Takes the first view out, not to be handed out; the bin has one. */
   pop(bin: number): number {
-    const { ints } = this.#space;
-    const id = ints[bin + HEAD]!;
-    ints[bin + HEAD] = ints[id]!;
-    ints[bin + ROOM]!++;
+    const id = this.#get(bin, HEAD);
+    this.#set(bin, HEAD, this.#space.ints[id]!);
+    this.#add(bin, FLOOR, -1);
     return id;
+  }
+
+  roomOf(bin: number): number {
+    return this.#liveOf(bin) - this.#get(bin, FLOOR);
+  }
+
+  capOf(bin: number): number {
+    return this.#get(bin, CAP);
   }
 
   /** Views in a bin. */
@@ -73,47 +143,37 @@ export class BinTable {
     return this.capOf(bin) - this.roomOf(bin);
   }
 
-  roomOf(bin: number): number {
-    return this.#space.ints[bin + ROOM]!;
-  }
-
-  capOf(bin: number): number {
-    return this.#space.ints[bin + CAP]!;
-  }
-
   addCap(bin: number, more: number): void {
-    this.#space.ints[bin + CAP]! += more;
-    this.#space.ints[bin + ROOM]! += more;
+    this.#add(bin, CAP, more);
+    this.#add(bin, FLOOR, -more);
   }
 
-  cellOf(bin: number): number {
-    return this.#space.ints[bin + CELL]!;
-  }
-
-  setCell(bin: number, cell: number): void {
-    this.#space.ints[bin + CELL] = cell;
-  }
-
-  /** Forgets all bins. */
-  clear(): void {
-    this.#pages.length = 0;
-  }
-
-  #pagesFor(kind: number): number {
-    while (this.#pages.length <= kind) this.#pages.push(0);
-    if (this.#pages[kind] === 0) {
-      const pages = (this.#maxLength >> PAGE_BITS) + 1;
-      this.#pages[kind] = this.#space.take(pages + (pages & 1));
+  /** Ends all bins that are owned; the space forgets them all. */
+  clear(classFor: (bytes: number) => number): void {
+    for (let bin = EXACT + 1; bin < BIN_COUNT; bin++) {
+      const key = this.#get(bin, KEY);
+      if (key !== 0) this.#tallies.takeBackCell(bin, classFor(key >>> KIND_BITS));
     }
-    return this.#pages[kind]!;
   }
 
-  #addPage(firstLength: number): number {
-    const page = this.#space.take(PAGE_INTEGERS);
-    for (let i = 0; i < PAGE_LENGTHS; i++) {
-      const length = firstLength + i;
-      this.setCell(page + (i << RECORD_BITS), length <= EXACT_LENGTH_MAX ? length : -1);
-    }
-    return page;
+  #liveOf(bin: number): number {
+    return this.#counts[bin]! - this.#counts[bin + FREES]!;
+  }
+
+  #link(bin: number, id: number): void {
+    this.#space.ints[id] = this.#get(bin, HEAD);
+    this.#set(bin, HEAD, id);
+  }
+
+  #get(bin: number, field: number): number {
+    return this.#space.ints[(bin << RECORD_BITS) + field]!;
+  }
+
+  #set(bin: number, field: number, value: number): void {
+    this.#space.ints[(bin << RECORD_BITS) + field] = value;
+  }
+
+  #add(bin: number, field: number, more: number): void {
+    this.#space.ints[(bin << RECORD_BITS) + field]! += more;
   }
 }

@@ -7,7 +7,7 @@
  *             budget + refs.length blocks of a class, whatever lengths it sees.
  */
 import type { BinTable } from './front-bins';
-import { EXACT_LENGTH_MAX, type Tallies } from './front-tallies';
+import type { Tallies } from './front-tallies';
 import { native } from './native';
 import type { SlabTable } from './slabs';
 
@@ -107,24 +107,31 @@ export class SizeClass {
     this.#refs[this.#top++] = ref;
   }
 
-  /** Keeps a free view in its bin; in a full one by raising the bin's cap, if the budget allows. */
-  keepView(bin: number, length: number, id: number): boolean {
+  /** Makes room in a bin of this class by raising its cap. false: the budget does not allow it. */
+  makeRoom(bin: number): boolean {
     const { bins } = this.#host;
-    if (bins.roomOf(bin) > 0) {
-      bins.push(bin, id);
-      return true;
-    }
+    if (bins.roomOf(bin) > 0) return true;
     if (this.#lent >= this.#budget) {
       this.#press();
       return false;
     }
     const cap = bins.capOf(bin);
-    if (cap === 0 && !this.#beginLoan(bin, length)) return false;
+    if (cap === 0) this.#loans.push({ bin, seenAllocs: this.#host.tallies.counts[bin]! });
     const more = Math.min(Math.max(cap, 1), this.#budget - this.#lent);
     this.#lent += more;
     bins.addCap(bin, more);
-    bins.push(bin, id);
     return true;
+  }
+
+  /**
+   * Whether a length was given back not long ago; remembers that it is now. Lengths that never come back
+   * must not push out those that do.
+   */
+  repeats(bytes: number): boolean {
+    const at = bytes & (RECENT_LENGTHS - 1);
+    if (this.#recent[at] === bytes) return true;
+    this.#recent[at] = bytes;
+    return false;
   }
 
   /** Gives everything to the core: views are dropped, blocks flushed. */
@@ -132,44 +139,6 @@ export class SizeClass {
     for (const loan of this.#loans) this.#shrink(loan, 0);
     this.#loans.length = 0;
     this.#flush(this.#top);
-  }
-
-  /** Lets go of blocks, which the core takes back by itself, and settles the counters. */
-  end(): void {
-    for (const { bin } of this.#loans) this.#endLoan(bin);
-    this.#loans.length = this.#top = 0;
-  }
-
-  /** false: the length does not repeat, or there is no cell to count it in. */
-  #beginLoan(bin: number, length: number): boolean {
-    const { bins, tallies } = this.#host;
-    if (length > EXACT_LENGTH_MAX) {
-      if (!this.#hasSeen(length)) return false;
-      const cell = tallies.lendCell(length);
-      if (cell < 0) return false;
-      bins.setCell(bin, cell);
-    }
-    this.#loans.push({ bin, seenAllocs: tallies.allocsOf(bins.cellOf(bin)) });
-    return true;
-  }
-
-  #endLoan(bin: number): void {
-    const { bins, tallies } = this.#host;
-    const cell = bins.cellOf(bin);
-    if (cell <= EXACT_LENGTH_MAX) return;
-    tallies.takeBackCell(cell, this.index);
-    bins.setCell(bin, -1);
-  }
-
-  /**
-   * Whether a length was given back not long ago; remembers that it is now. Lengths that never come back
-   * must not push out those that do.
-   */
-  #hasSeen(length: number): boolean {
-    const at = length & (RECENT_LENGTHS - 1);
-    if (this.#recent[at] === length) return true;
-    this.#recent[at] = length;
-    return false;
   }
 
   #refill(): number {
@@ -204,7 +173,7 @@ export class SizeClass {
     const less = bins.capOf(bin) - cap;
     this.#lent -= less;
     bins.addCap(bin, -less);
-    if (cap === 0) this.#endLoan(bin);
+    bins.disownIfUnused(bin, this.index);
   }
 
   /** Now and then, takes caps from bins whose length is not in demand any more. */
@@ -214,7 +183,7 @@ export class SizeClass {
     const { bins, tallies } = this.#host;
     let kept = 0;
     for (const loan of this.#loans) {
-      const allocs = tallies.allocsOf(bins.cellOf(loan.bin));
+      const allocs = tallies.counts[loan.bin]!;
       const demand = allocs - loan.seenAllocs;
       loan.seenAllocs = allocs;
       if (demand < bins.capOf(loan.bin)) this.#shrink(loan, demand);

@@ -74,7 +74,7 @@ export class LargeBlocks {
     const block = this.blockBytes(ref);
     const classIndex = classFor(block);
     this.#requested.set(ref, bytes);
-    this.#tallies.countAlloc(-1, classIndex, bytes);
+    this.#tallies.countAlloc(classIndex, bytes);
     this.#tallies.addLiveBlockBytes(classIndex, block);
   }
 
@@ -83,7 +83,7 @@ export class LargeBlocks {
     const block = this.blockBytes(ref);
     const classIndex = classFor(block);
     this.#requested.delete(ref);
-    this.#tallies.countFree(-1, classIndex, bytes);
+    this.#tallies.countFree(classIndex, bytes);
     this.#tallies.addLiveBlockBytes(classIndex, -block);
   }
 

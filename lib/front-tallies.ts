@@ -2,7 +2,7 @@
  * Tallies: the front's counters over core memory, read from any thread without stopping this one.
  *
  * A block is counted by its requested length: in the cell of that length up to 1024 B; in a cell
- * lent to its bin while that bin recycles views; else by size class, with the bytes beside it.
+ * lent to its bin while a longer length owns one; else by size class, with the bytes beside it.
  */
 import { native } from './native';
 
@@ -10,6 +10,9 @@ const layout = native.tables.counters;
 
 /** Lengths up to this one have a cell for ever. */
 export const EXACT_LENGTH_MAX = layout.cellBase - 1;
+
+/** Cells that are lent. */
+export const lentCells = layout.cellCount;
 
 /** How far the frees of a cell lie behind its allocations. */
 export const FREES = layout.frees - layout.allocs;
@@ -22,8 +25,6 @@ export class Tallies {
   readonly #liveBlockBytes: Float64Array;
   /** Odd while counts move from one place to another; see hk_counters_t. */
   readonly #moves: Uint32Array;
-  readonly #freeCells: number[] = [];
-  #nextCell = 0;
 
   constructor(counters: ArrayBuffer) {
     const part = (from: number, to: number): Float64Array =>
@@ -35,29 +36,16 @@ export class Tallies {
     this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
   }
 
-  /** Allocations counted in a cell. */
-  allocsOf(cell: number): number {
-    return this.counts[cell]!;
+  /** Counts an allocation by class. */
+  countAlloc(classIndex: number, bytes: number): void {
+    this.counts[layout.binBase + classIndex]!++;
+    this.#liveBytes[classIndex]! += bytes;
   }
 
-  /** Counts an allocation, outside the hot path: in a cell, or by class where it is -1. */
-  countAlloc(cell: number, classIndex: number, bytes: number): void {
-    if (cell >= 0) {
-      this.counts[cell]!++;
-    } else {
-      this.counts[layout.binBase + classIndex]!++;
-      this.#liveBytes[classIndex]! += bytes;
-    }
-  }
-
-  /** Counts a free, in the same way. */
-  countFree(cell: number, classIndex: number, bytes: number): void {
-    if (cell >= 0) {
-      this.counts[cell + FREES]!++;
-    } else {
-      this.counts[layout.binBase + classIndex + FREES]!++;
-      this.#liveBytes[classIndex]! -= bytes;
-    }
+  /** Counts a free by class. */
+  countFree(classIndex: number, bytes: number): void {
+    this.counts[layout.binBase + classIndex + FREES]!++;
+    this.#liveBytes[classIndex]! -= bytes;
   }
 
   /** Adds to the bytes of live blocks beyond 64 KB, whose size is not that of a class. */
@@ -65,16 +53,9 @@ export class Tallies {
     this.#liveBlockBytes[classIndex]! += bytes;
   }
 
-  /**
-   * Lends a cell for a length beyond {@link EXACT_LENGTH_MAX}; -1: all are lent. Views that are live now
-   * were counted by class and will be freed by cell: only sums over class and cells mean something.
-   */
-  lendCell(length: number): number {
-    const cell = this.#freeCells.pop() ?? this.#nextCell;
-    if (cell >= layout.cellCount) return -1;
-    if (cell === this.#nextCell) this.#nextCell++;
-    this.#cellLengths[cell] = length;
-    return layout.cellBase + cell;
+  /** Lends a cell, beyond those of the exact lengths, to views of a length. */
+  lendCell(cell: number, bytes: number): void {
+    this.#cellLengths[cell - layout.cellBase] = bytes;
   }
 
   /** Takes a lent cell back and carries its counts over to the class. */
@@ -90,6 +71,5 @@ export class Tallies {
     this.#liveBytes[classIndex]! += (allocs - frees) * this.#cellLengths[lent]!;
     this.#cellLengths[lent] = 0;
     Atomics.add(this.#moves, 0, 1);
-    this.#freeCells.push(lent);
   }
 }

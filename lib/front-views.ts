@@ -9,10 +9,10 @@
  *
  *   ints[id]      live: the negated mark, LIVE's or a scope's. Free: the next free view of its bin, or 0
  *                 at the end. Number not in use: the next such number
- *   ints[id + 1]  where its bin is, once it was in it; 0 until then
+ *   ints[id + 1]  its bin, once it was in it; 0 until then
  */
 import type { Space } from './front-space';
-import { FastBuffer, type Home, type View, rehome } from './view';
+import { FastBuffer, type View, forgetId } from './view';
 
 /** What a view is made of. */
 export const Kind = {
@@ -27,9 +27,20 @@ export const Kind = {
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 const LINK = 2;
+
+// Facts of a view: its block; requested bytes; its bin, or 0; and the rest in one integer:
 const FACTS = 4;
-const KIND_BITS = 2;
-const KIND_MASK = (1 << KIND_BITS) - 1;
+const KIND_MASK = 3;
+/** Its bin counts it, not its class. */
+export const COUNTED = 4;
+const VIEW_KIND_SHIFT = 3;
+const VIEW_KIND_MASK = 15;
+const CLASS_SHIFT = 7;
+
+/** The last of its facts. `viewKind` is that of its maker. */
+export function infoOf(kind: Kind, viewKind: number, classIndex: number): number {
+  return (classIndex << CLASS_SHIFT) | (viewKind << VIEW_KIND_SHIFT) | kind;
+}
 
 /** Numbers taken from the space at a time. */
 const BATCH = 64;
@@ -48,41 +59,34 @@ export class ViewTable {
     this.#space = space;
   }
 
-  /**
-   * A number for a new live view. `bytes` as requested, of a class; `bin` is where it may be kept, or 0.
-   */
-  add(
-    kind: Kind,
-    classIndex: number,
-    ref: number,
-    bytes: number,
-    bin: number,
-    mark: number,
-  ): number {
+  /** A number for a new live view; `bin` is where it may be kept, or 0. */
+  add(info: number, ref: number, bytes: number, bin: number, mark: number): number {
     if (this.#unused === 0) this.#addNumbers();
     const id = this.#unused;
     const { ints } = this.#space;
+    const facts = this.#facts;
     this.#unused = ints[id]!;
     ints[id] = -mark;
     const at = id << 1;
-    this.#facts[at] = ref;
-    this.#facts[at + 1] = bytes;
-    this.#facts[at + 2] = (classIndex << KIND_BITS) | kind;
-    this.#facts[at + 3] = bin;
+    facts[at] = ref;
+    facts[at + 1] = bytes;
+    facts[at + 2] = info;
+    facts[at + 3] = bin;
     return id;
   }
 
-  /** Enters a view that goes into its bin for the first time. */
+  /** Enters a view that goes into its bin for the first time, and is counted there from now on. */
   keep(id: number, view: View): void {
     this.#space.ints[id + 1] = this.binOf(id);
+    this.#facts[(id << 1) + 2]! |= COUNTED;
     this.views[id >> 1] = view;
   }
 
-  /** Forgets a view, whose home is another from now on; returns its block. */
-  remove(id: number, view: View, home: Home): number {
+  /** Forgets a view; returns its block. */
+  remove(id: number, view: View): number {
     const { ints } = this.#space;
-    rehome(view, home);
-    if (this.views[id >> 1] !== NO_VIEW) this.views[id >> 1] = NO_VIEW;
+    forgetId(view);
+    if (ints[id + 1] !== 0) this.views[id >> 1] = NO_VIEW;
     ints[id] = this.#unused;
     ints[id + 1] = 0;
     this.#unused = id;
@@ -115,12 +119,24 @@ export class ViewTable {
     return this.#facts[(id << 1) + 1]!;
   }
 
+  infoOf(id: number): number {
+    return this.#facts[(id << 1) + 2]!;
+  }
+
   classOf(id: number): number {
-    return this.#facts[(id << 1) + 2]! >> KIND_BITS;
+    return this.infoOf(id) >> CLASS_SHIFT;
   }
 
   kindOf(id: number): Kind {
-    return (this.#facts[(id << 1) + 2]! & KIND_MASK) as Kind;
+    return (this.infoOf(id) & KIND_MASK) as Kind;
+  }
+
+  viewKindOf(id: number): number {
+    return (this.infoOf(id) >> VIEW_KIND_SHIFT) & VIEW_KIND_MASK;
+  }
+
+  isCounted(id: number): boolean {
+    return (this.infoOf(id) & COUNTED) !== 0;
   }
 
   binOf(id: number): number {

@@ -14,12 +14,12 @@
 import { type Keeper, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
 import { publishLimit } from './events';
-import * as bins from './front-bins';
+import * as binTable from './front-bins';
 import { type ClassHost, SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
 import { Space } from './front-space';
 import * as tallies from './front-tallies';
-import { Kind, ViewTable } from './front-views';
+import { COUNTED, Kind, ViewTable, infoOf } from './front-views';
 import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
@@ -32,8 +32,9 @@ import { type ViewMaker, bufferMaker } from './view-makers';
 export const CLASS_SIZE_MAX = 64 * 1024;
 
 // Constants of other modules are loaded from those modules again and again; of this one they are not.
-const { HEAD, ROOM, CELL, PAGE_BITS } = bins;
+const { HEAD, FLOOR, RECORD_BITS, binOfBuffers } = binTable;
 const { FREES } = tallies;
+const NewBuffer = FastBuffer;
 const CLASS_STEP_BITS = 3;
 const MAX = CLASS_SIZE_MAX;
 
@@ -55,7 +56,7 @@ export class Front implements Keeper, ClassHost {
   declare readonly arena: number;
   declare readonly slabs: SlabTable;
   declare readonly tallies: tallies.Tallies;
-  declare readonly bins: bins.BinTable;
+  declare readonly bins: binTable.BinTable;
   // Hot: parts of the tables, one step closer.
   declare private readonly views: readonly View[];
   declare private readonly counts: Float64Array;
@@ -63,16 +64,13 @@ export class Front implements Keeper, ClassHost {
   declare private ints: Int32Array;
   /** Home of the views of this front since its last reset; keeps the core arena alive as long as they live. */
   declare private home: Home;
-  private pages = 0;
   // Cold.
   declare private readonly options: FrontOptions;
-  private readonly space = new Space();
+  private readonly space = new Space(binTable.TABLE_INTEGERS);
   declare private readonly table: ViewTable;
   declare private readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare private readonly large: LargeBlocks;
-  /** Home of the views that were dropped. */
-  declare private readonly dropped: Home;
   private ended = false;
 
   constructor(core: NativeArena, options: FrontOptions) {
@@ -85,12 +83,11 @@ export class Front implements Keeper, ClassHost {
     this.counts = this.tallies.counts;
     this.table = new ViewTable(this.space);
     this.views = this.table.views;
-    this.bins = new bins.BinTable(this.space, CLASS_SIZE_MAX);
+    this.bins = new binTable.BinTable(this.space, this.tallies);
     this.ints = this.space.ints;
     this.classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
     this.classBySize = classesBySize(options.strides);
     this.large = new LargeBlocks(core.id, this.slabs, this.tallies);
-    this.dropped = { core };
     this.home = { core };
   }
 
@@ -104,19 +101,21 @@ export class Front implements Keeper, ClassHost {
   take(size: number, mark: number): Buffer {
     if (typeof size === 'number' && (size | 0) === size && size > 0 && size <= MAX) {
       const ints = this.ints;
-      const bin = ints[this.pages + (size >>> PAGE_BITS)]! + bins.binInPage(size);
-      const id = ints[bin + HEAD]!;
+      const bin = binOfBuffers(size);
+      const at = bin << RECORD_BITS;
+      const id = ints[at + HEAD]!;
       if (id !== 0) {
         const view = this.views[id >> 1] as Buffer;
-        // Not so when its slab was detached.
+        // Not so when its slab was detached, or another length owns the bin.
         if (view.length === size) {
-          ints[bin + HEAD] = ints[id]!;
+          ints[at + HEAD] = ints[id]!;
           ints[id] = -mark;
-          ints[bin + ROOM]!++;
-          this.counts[ints[bin + CELL]!]!++;
+          this.counts[bin]!++;
           return view;
         }
       }
+      const view = this.takeFresh(size, bin, mark);
+      if (view !== undefined) return view;
     }
     return this.takeSlow(size, mark);
   }
@@ -130,12 +129,12 @@ export class Front implements Keeper, ClassHost {
       return;
     }
     const bin = ints[id + 1]!;
-    const room = ints[bin + ROOM]!;
-    if (room !== 0) {
-      ints[bin + ROOM] = room - 1;
-      ints[id] = ints[bin + HEAD]!;
-      ints[bin + HEAD] = id;
-      this.counts[ints[bin + CELL]! + FREES]!++;
+    const at = bin << RECORD_BITS;
+    const frees = this.counts[bin + FREES]!;
+    if (this.counts[bin]! - frees > ints[at + FLOOR]!) {
+      ints[id] = ints[at + HEAD]!;
+      ints[at + HEAD] = id;
+      this.counts[bin + FREES] = frees + 1;
     } else {
       this.giveSlow(id, view);
     }
@@ -158,20 +157,17 @@ export class Front implements Keeper, ClassHost {
 
   /** A typed array or DataView of `bytes` bytes, at a multiple of its element size. */
   takeView<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
-    if (bytes > 0 && bytes <= MAX) {
-      const ints = this.ints;
-      const bin =
-        ints[this.bins.pagesOf(maker.kind) + (bytes >>> PAGE_BITS)]! + bins.binInPage(bytes);
-      const id = ints[bin + HEAD]!;
-      if (id !== 0) {
-        const view = this.views[id >> 1] as V;
-        if (maker.isWhole(view, bytes)) {
-          ints[bin + HEAD] = ints[id]!;
-          ints[id] = -mark;
-          ints[bin + ROOM]!++;
-          this.counts[ints[bin + CELL]!]!++;
-          return view;
-        }
+    const bin = bytes > 0 && bytes <= MAX ? binTable.binOf(maker.kind, bytes) : 0;
+    const ints = this.ints;
+    const at = bin << RECORD_BITS;
+    const id = ints[at + HEAD]!;
+    if (id !== 0 && this.bins.isOwn(bin, maker.kind, bytes)) {
+      const view = this.views[id >> 1] as V;
+      if (maker.isWhole(view, bytes)) {
+        ints[at + HEAD] = ints[id]!;
+        ints[id] = -mark;
+        this.counts[bin]!++;
+        return view;
       }
     }
     return this.takeViewSlow(maker, bytes, mark);
@@ -199,7 +195,7 @@ export class Front implements Keeper, ClassHost {
       return this.viewOnLarge(bufferMaker, ref, size, mark);
     }
     const classIndex = table.classOf(old);
-    this.tallies.countFree(this.cellOf(table.binOf(old)), classIndex, table.bytesOf(old));
+    this.countEnd(old);
     this.drop(old, view);
     return this.viewOn(bufferMaker, ref, size, classIndex, mark);
   }
@@ -256,7 +252,7 @@ export class Front implements Keeper, ClassHost {
     if (custody?.isOf(this) === true && custody.isFreed) return custody.refusal();
     const home = homeOf(view);
     if (home?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    const free = home === this.dropped || (home === this.home && this.markOf(view) === HELD);
+    const free = home === this.home && this.markOf(view) === HELD;
     return new HakmemError(free ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
   }
 
@@ -287,15 +283,13 @@ export class Front implements Keeper, ClassHost {
 
   /** Forgets every view and block, when the core takes all of them back: all views are stale then. */
   clear(): void {
-    for (const sizeClass of this.classes) sizeClass?.end();
     this.classes.fill(undefined);
     this.large.clear();
     this.slabs.clear();
-    this.bins.clear();
+    this.bins.clear((bytes) => this.classFor(bytes));
     this.table.clear();
     this.space.clear();
     this.home = { core: this.core };
-    this.pages = 0;
   }
 
   /** The same for ever: nothing is handed out any more, and every view refused. */
@@ -308,41 +302,38 @@ export class Front implements Keeper, ClassHost {
 
   private takeSlow(size: number, mark: number): Buffer {
     validateSize(size);
-    return this.takeFresh(size, mark) ?? this.takeViewSlow(bufferMaker, size, mark);
+    return this.takeViewSlow(bufferMaker, size, mark);
   }
 
   /**
    * A new Buffer on a block that is at hand, in one straight run, because lengths that do not repeat come
    * here every time. undefined: it is not that simple.
    */
-  private takeFresh(size: number, mark: number): Buffer | undefined {
-    if (size === 0 || size > MAX) return undefined;
-    const page = this.ints[this.pages + (size >>> PAGE_BITS)]!;
-    const bin = page + bins.binInPage(size);
-    const classIndex = this.classFor(size);
+  private takeFresh(size: number, bin: number, mark: number): Buffer | undefined {
+    const classIndex = this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!;
     const sizeClass = this.classes[classIndex];
-    if (page === 0 || this.ints[bin + HEAD] !== 0 || !sizeClass?.hasBlock) return undefined;
+    if (!sizeClass?.hasBlock) return undefined;
+    const isCounted = this.bins.isOwn(bin, 0, size);
+    if (isCounted && this.ints[(bin << RECORD_BITS) + HEAD] !== 0) return undefined;
     const ref = sizeClass.takeBlock();
-    const view = this.makeBuffer(ref, sizeClass.stride, size);
+    const buffer = this.buffers[ref >>> REF_INDEX_BITS];
+    let view: Buffer | undefined;
+    try {
+      // Throws when it was detached: to be told so costs nothing, to ask every time would.
+      if (buffer !== undefined) view = new NewBuffer(buffer, (ref & REF_INDEX_MASK) * sizeClass.stride, size);
+    } catch {
+      // The slow way will wrap the slab again.
+    }
     if (view === undefined) {
       sizeClass.giveBlock(ref);
       return undefined;
     }
-    this.tallies.countAlloc(this.ints[bin + CELL]!, classIndex, size);
-    const id = this.table.add(Kind.Class, classIndex, ref, size, bin, mark);
-    this.noticeGrowth();
+    if (isCounted) this.bins.countFresh(bin);
+    else this.tallies.countAlloc(classIndex, size);
+    const info = infoOf(Kind.Class, 0, classIndex) | (isCounted ? COUNTED : 0);
+    const id = this.table.add(info, ref, size, bin, mark);
+    if (this.ints !== this.space.ints) this.ints = this.space.ints;
     return stamp(view, this.home, id);
-  }
-
-  /** undefined: the slab is not exposed, or was detached. */
-  private makeBuffer(ref: number, stride: number, size: number): Buffer | undefined {
-    const buffer = this.buffers[ref >>> REF_INDEX_BITS];
-    if (buffer === undefined) return undefined;
-    try {
-      return new FastBuffer(buffer, (ref & REF_INDEX_MASK) * stride, size);
-    } catch {
-      return undefined; // to be told so costs nothing, to ask every time would
-    }
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
@@ -350,9 +341,9 @@ export class Front implements Keeper, ClassHost {
     if (bytes === 0) return this.emptyView(maker, mark);
     if (bytes > CLASS_SIZE_MAX) return this.takeLarge(maker, bytes, mark);
     const classIndex = this.classFor(bytes);
-    const bin = this.binFor(maker, bytes);
+    const bin = binTable.binOf(maker.kind, bytes);
     // A view that is there in spite of all has lost its slab, but not its block.
-    if (this.ints[bin + HEAD] !== 0) {
+    if (this.bins.isOwn(bin, maker.kind, bytes) && this.bins.countOf(bin) > 0) {
       this.classAt(classIndex).giveBlock(this.dropKept(this.bins.pop(bin)));
     }
     return this.fresh(maker, bytes, classIndex, mark);
@@ -368,30 +359,68 @@ export class Front implements Keeper, ClassHost {
 
   private giveSlow(id: number, view: View): void {
     const { table } = this;
-    const kind = table.kindOf(id);
-    if (kind === Kind.Class) {
-      const bin = table.binOf(id);
-      const bytes = table.bytesOf(id);
-      const classIndex = table.classOf(id);
-      this.tallies.countFree(this.cellOf(bin), classIndex, bytes);
-      const sizeClass = this.classAt(classIndex);
-      if (bin !== 0 && sizeClass.keepView(bin, bytes, id)) table.keep(id, view);
-      else sizeClass.giveBlock(this.drop(id, view));
+    if (table.kindOf(id) !== Kind.Class) {
+      this.giveUnclassed(id, view);
+      return;
+    }
+    const sizeClass = this.classAt(table.classOf(id));
+    if (this.mayKeep(id, sizeClass) && sizeClass.makeRoom(table.binOf(id))) {
+      this.keep(id, view);
     } else {
-      const ref = this.drop(id, view);
-      if (kind === Kind.Empty) return;
-      this.large.countFree(ref);
-      this.large.giveBlock(ref);
+      this.countEnd(id);
+      sizeClass.giveBlock(this.drop(id, view));
     }
   }
 
-  private cellOf(bin: number): number {
-    return bin === 0 ? -1 : this.ints[bin + CELL]!;
+  /** Takes back a run, a mapping, or nothing at all. */
+  private giveUnclassed(id: number, view: View): void {
+    const isLarge = this.table.kindOf(id) === Kind.Large;
+    const ref = this.drop(id, view);
+    if (!isLarge) return;
+    this.large.countFree(ref);
+    this.large.giveBlock(ref);
+  }
+
+  /** Whether the bin of a view on a block of a class serves its length, from now on if need be. */
+  private mayKeep(id: number, sizeClass: SizeClass): boolean {
+    const { table } = this;
+    if (table.isCounted(id)) return true;
+    const bin = table.binOf(id);
+    const bytes = table.bytesOf(id);
+    if (bin === 0) return false;
+    if (this.bins.isUnowned(bin)) {
+      if (!sizeClass.repeats(bytes)) return false;
+      this.bins.own(bin, table.viewKindOf(id), bytes);
+      return true;
+    }
+    return this.bins.isOwn(bin, table.viewKindOf(id), bytes);
+  }
+
+  /** Puts a live view into its bin, which has room, for the first time or again. */
+  private keep(id: number, view: View): void {
+    const { table } = this;
+    const bin = table.binOf(id);
+    if (table.isCounted(id)) {
+      this.bins.keep(bin, id);
+    } else {
+      this.tallies.countFree(table.classOf(id), table.bytesOf(id));
+      this.bins.adopt(bin, id);
+    }
+    table.keep(id, view);
+  }
+
+  /** Counts the end of a live view that is not kept. */
+  private countEnd(id: number): void {
+    const { table } = this;
+    const bin = table.binOf(id);
+    if (table.isCounted(id)) this.bins.countDropped(bin);
+    else this.tallies.countFree(table.classOf(id), table.bytesOf(id));
+    this.bins.disownIfUnused(bin, table.classOf(id));
   }
 
   /** Ends a view; its block is the caller's. */
   private drop(id: number, view: View): number {
-    return this.table.remove(id, view, this.dropped);
+    return this.table.remove(id, view);
   }
 
   dropKept(id: number): number {
@@ -440,11 +469,13 @@ export class Front implements Keeper, ClassHost {
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     // On a block of another class (aligned, resized) it counts by class and is not kept.
-    const bin = this.classFor(bytes) === classIndex ? this.binFor(maker, bytes) : 0;
-    this.tallies.countAlloc(this.cellOf(bin), classIndex, bytes);
-    const id = this.table.add(Kind.Class, classIndex, ref, bytes, bin, mark);
-    this.noticeGrowth();
-    return stamp(view, this.home, id);
+    const isNatural = this.classFor(bytes) === classIndex;
+    const bin = isNatural ? binTable.binOf(maker.kind, bytes) : 0;
+    const isCounted = this.bins.isOwn(bin, maker.kind, bytes);
+    if (isCounted) this.bins.countFresh(bin);
+    else this.tallies.countAlloc(classIndex, bytes);
+    const info = infoOf(Kind.Class, maker.kind, classIndex) | (isCounted ? COUNTED : 0);
+    return this.enter(view, this.table.add(info, ref, bytes, bin, mark));
   }
 
   /** The same on a run or huge mapping. */
@@ -460,15 +491,12 @@ export class Front implements Keeper, ClassHost {
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     this.large.countAlloc(ref, bytes);
-    const id = this.table.add(Kind.Large, 0, ref, 0, 0, mark);
-    this.noticeGrowth();
-    return stamp(view, this.home, id);
+    return this.enter(view, this.table.add(infoOf(Kind.Large, 0, 0), ref, 0, 0, mark));
   }
 
   private emptyView<V extends View>(maker: ViewMaker<V>, mark: number): V {
-    const id = this.table.add(Kind.Empty, 0, 0, 0, 0, mark);
-    this.noticeGrowth();
-    return stamp(maker.make(emptyBuffer, 0, 0), this.home, id);
+    const view = maker.make(emptyBuffer, 0, 0);
+    return this.enter(view, this.table.add(infoOf(Kind.Empty, 0, 0), 0, 0, 0, mark));
   }
 
   /** undefined: the engine has no memory to expose the slab. */
@@ -483,7 +511,7 @@ export class Front implements Keeper, ClassHost {
     return maker.make(buffer, offset, bytes / maker.elementBytes);
   }
 
-  // --- Finding classes and bins -------------------------------------------------------------------
+  // --- Finding classes ----------------------------------------------------------------------------
 
   private classAt(index: number): SizeClass {
     return (this.classes[index] ??= new SizeClass(index, this.options.strides[index]!, this));
@@ -494,17 +522,10 @@ export class Front implements Keeper, ClassHost {
     return this.classBySize[(bytes + 7) >>> CLASS_STEP_BITS]!;
   }
 
-  private binFor(maker: ViewMaker, bytes: number): number {
-    const bin = this.bins.find(maker.kind, bytes);
-    this.noticeGrowth();
-    return bin;
-  }
-
-  /** Written only when it changes: the engine treats it as a constant until then. */
-  private noticeGrowth(): void {
-    const pages = this.bins.pagesOf(bufferMaker.kind);
-    if (this.pages !== pages) this.pages = pages;
+  /** Stamps a new view with its number, for which the space may have grown. */
+  private enter<V extends View>(view: V, id: number): V {
     if (this.ints !== this.space.ints) this.ints = this.space.ints;
+    return stamp(view, this.home, id);
   }
 
   private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {

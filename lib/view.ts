@@ -6,9 +6,9 @@
  * outside this file can see or change them, the prototype stays exactly Buffer.prototype, and
  * `subarray` results carry no stamp.
  *
- *   home   where the view belongs: its front since that was reset last; or a custody (see there); or
- *          nowhere, once the front has dropped the view
- *   id     its number in the front's table of views, where everything else about it is
+ *   home   where the view belongs: its front since that was reset last; or a custody (see there)
+ *   id     its number in the front's table of views, where everything else about it is; 0 once the front
+ *          has dropped the view
  *
  * Whether a view is live is not in the stamp but in that table, which is made of integers: writing an
  * object into an object costs the engine a write barrier, writing an integer costs nothing.
@@ -52,7 +52,7 @@ class Returner {
 
 class Stamp extends Returner {
   #home: Home;
-  readonly #id: number;
+  #id: number;
 
   constructor(view: object, home: Home, id: number) {
     super(view);
@@ -72,6 +72,10 @@ class Stamp extends Returner {
 
   static rehome(view: View, home: Home): void {
     (view as unknown as Stamp).#home = home;
+  }
+
+  static forgetId(view: View): void {
+    (view as unknown as Stamp).#id = 0;
   }
 }
 
@@ -96,4 +100,9 @@ export function homeOf(value: unknown): Home | undefined {
 /** Moves a view to another home. */
 export function rehome(view: View, home: Home): void {
   Stamp.rehome(view, home);
+}
+
+/** Ends a view's number: its front knows nothing of it any more. */
+export function forgetId(view: View): void {
+  Stamp.forgetId(view);
 }

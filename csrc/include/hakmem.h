@@ -211,7 +211,7 @@ uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs,
  * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. Counts that
  * move from a cell to its bin are in both or in neither for a moment: the front adds 1 to `moves`
  * (sequentially consistent) before and after, so that a reader can tell. */
-#define HK_COUNTER_CELLS 1024
+#define HK_COUNTER_CELLS 1536
 
 typedef struct hk_tallies_t {
   double by_length[HK_EXACT_LENGTH_MAX + 1];
