@@ -16,7 +16,8 @@
  *                     up to more than its budget
  *   ints[at + KEY]    length and kind that own the bin, or 0 (bins 1 .. 1024: always 0)
  *
- * The operations that are not here, take and give of the front, change HEAD and the counters only.
+ * The operations that are not here, take and give of the front, change HEAD and the counters only; and
+ * FreeBlocks counts fresh views.
  */
 import type { Space } from './front-space';
 import { EXACT_LENGTH_MAX, FREES, type Tallies, lentCells } from './front-tallies';
@@ -24,11 +25,12 @@ import { EXACT_LENGTH_MAX, FREES, type Tallies, lentCells } from './front-tallie
 export const HEAD = 0;
 export const FLOOR = 1;
 const CAP = 2;
-const KEY = 3;
+export const KEY = 3;
 export const RECORD_BITS = 2;
 
 const EXACT_BITS = 10;
-const EXACT = 1 << EXACT_BITS;
+/** Lengths up to this one have bins of their own. */
+export const EXACT = 1 << EXACT_BITS;
 const LONG_BINS = 1024;
 const TYPED_BITS = 9;
 const FIRST_TYPED = EXACT + 1 + LONG_BINS;
@@ -43,7 +45,8 @@ export const TABLE_INTEGERS = BIN_COUNT << RECORD_BITS;
 /** Chosen so that lengths services often use, and all multiples of 1 KB, have bins of their own. */
 const LONG_SPREAD = 613;
 const TYPED_SPREAD = 0x9e3779b1;
-const KIND_BITS = 4;
+/** The key of a bin is length << KIND_BITS | kind; Buffers are kind 0. */
+export const KIND_BITS = 4;
 
 /** The bin of Buffers of a length; without a branch, which would be mispredicted. */
 export function binOfBuffers(bytes: number): number {
@@ -132,6 +135,11 @@ export class BinTable {
 
   roomOf(bin: number): number {
     return this.#liveOf(bin) - this.#get(bin, FLOOR);
+  }
+
+  /** Allocations that a bin has counted. */
+  allocsOf(bin: number): number {
+    return this.#counts[bin]!;
   }
 
   capOf(bin: number): number {

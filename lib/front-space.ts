@@ -11,13 +11,13 @@ export class Space {
   readonly #reserved: number;
   #end: number;
 
-  /** With room for `reserved` integers, an even number, at the beginning. */
+  /** With room for `reserved` integers, a multiple of eight, at the beginning. */
   constructor(reserved: number) {
     this.#reserved = this.#end = reserved;
     this.ints = new Int32Array(2 * reserved);
   }
 
-  /** Takes `count` zeroed integers, an even number; returns the position of the first, an even one. */
+  /** Takes `count` zeroed integers, a multiple of eight; returns the position of the first, another one. */
   take(count: number): number {
     const at = this.#end;
     this.#end += count;

@@ -14,6 +14,9 @@ export const EXACT_LENGTH_MAX = layout.cellBase - 1;
 /** Cells that are lent. */
 export const lentCells = layout.cellCount;
 
+/** counts[BY_CLASS + class] */
+export const BY_CLASS = layout.binBase;
+
 /** How far the frees of a cell lie behind its allocations. */
 export const FREES = layout.frees - layout.allocs;
 
@@ -21,7 +24,8 @@ export class Tallies {
   /** Allocations by cell, and {@link FREES} behind them frees. Hot: the front increments these itself. */
   readonly counts: Float64Array;
   readonly #cellLengths: Float64Array;
-  readonly #liveBytes: Float64Array;
+  /** Requested bytes of what is counted by class. Hot, too. */
+  readonly liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
   /** Odd while counts move from one place to another; see hk_counters_t. */
   readonly #moves: Uint32Array;
@@ -31,21 +35,21 @@ export class Tallies {
       new Float64Array(counters, from * 8, to - from);
     this.counts = part(layout.allocs, layout.cellLengths);
     this.#cellLengths = part(layout.cellLengths, layout.liveBytes);
-    this.#liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
+    this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.#liveBlockBytes = part(layout.liveBlockBytes, layout.pinnedBytes);
     this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
   }
 
   /** Counts an allocation by class. */
   countAlloc(classIndex: number, bytes: number): void {
-    this.counts[layout.binBase + classIndex]!++;
-    this.#liveBytes[classIndex]! += bytes;
+    this.counts[BY_CLASS + classIndex]!++;
+    this.liveBytes[classIndex]! += bytes;
   }
 
   /** Counts a free by class. */
   countFree(classIndex: number, bytes: number): void {
-    this.counts[layout.binBase + classIndex + FREES]!++;
-    this.#liveBytes[classIndex]! -= bytes;
+    this.counts[BY_CLASS + classIndex + FREES]!++;
+    this.liveBytes[classIndex]! -= bytes;
   }
 
   /** Adds to the bytes of live blocks beyond 64 KB, whose size is not that of a class. */
@@ -60,7 +64,7 @@ export class Tallies {
 
   /** Takes a lent cell back and carries its counts over to the class. */
   takeBackCell(cell: number, classIndex: number): void {
-    const at = layout.binBase + classIndex;
+    const at = BY_CLASS + classIndex;
     const lent = cell - layout.cellBase;
     const allocs = this.counts[cell]!;
     const frees = this.counts[cell + FREES]!;
@@ -68,7 +72,7 @@ export class Tallies {
     this.counts[cell] = this.counts[cell + FREES] = 0;
     this.counts[at]! += allocs;
     this.counts[at + FREES]! += frees;
-    this.#liveBytes[classIndex]! += (allocs - frees) * this.#cellLengths[lent]!;
+    this.liveBytes[classIndex]! += (allocs - frees) * this.#cellLengths[lent]!;
     this.#cellLengths[lent] = 0;
     Atomics.add(this.#moves, 0, 1);
   }

@@ -1,15 +1,19 @@
 /**
  * View table: every view of one front by number, live ones and free ones.
  *
- * Owns:      two integers for each view, its link; facts, which only the slow path needs; and the views
- *            that were in a bin once, because only those are ever looked for.
+ * Owns:      a record of integers for each view; and the views that were in a bin once, because only those
+ *            are ever looked for.
  * Called by: the front, its bins and its size classes.
  *
- * The number of a view is the position of its link in the front's space, an even number:
+ * The number of a view is the position of its record in the front's space, a multiple of eight:
  *
- *   ints[id]      live: the negated mark, LIVE's or a scope's. Free: the next free view of its bin, or 0
- *                 at the end. Number not in use: the next such number
- *   ints[id + 1]  its bin, once it was in it; 0 until then
+ *   ints[id]          live: the negated mark, LIVE's or a scope's. Free: the next free view of its bin, or 0
+ *                     at the end. Number not in use: the next such number
+ *   ints[id + BIN]    its bin, once it was in it; 0 until then
+ *   ints[id + REF]    its block
+ *   ints[id + BYTES]  as requested, on a block of a class
+ *   ints[id + INFO]   the class of its block, and what it is: see infoOf
+ *   ints[id + HOPE]   the bin it may be kept in, or 0
  */
 import type { Space } from './front-space';
 import { FastBuffer, type View, forgetId } from './view';
@@ -26,10 +30,16 @@ export const Kind = {
 
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-const LINK = 2;
+export const BIN = 1;
+export const REF = 2;
+export const BYTES = 3;
+export const INFO = 4;
+export const HOPE = 5;
 
-// Facts of a view: its block; requested bytes; its bin, or 0; and the rest in one integer:
-const FACTS = 4;
+/** views[id >> VIEW_SHIFT] is the view of a number. */
+export const VIEW_SHIFT = 3;
+const RECORD = 1 << VIEW_SHIFT;
+
 const KIND_MASK = 3;
 /** Its bin counts it, not its class. */
 export const COUNTED = 4;
@@ -37,7 +47,7 @@ const VIEW_KIND_SHIFT = 3;
 const VIEW_KIND_MASK = 15;
 const CLASS_SHIFT = 7;
 
-/** The last of its facts. `viewKind` is that of its maker. */
+/** What a view is. `viewKind` is that of its maker. */
 export function infoOf(kind: Kind, viewKind: number, classIndex: number): number {
   return (classIndex << CLASS_SHIFT) | (viewKind << VIEW_KIND_SHIFT) | kind;
 }
@@ -49,11 +59,11 @@ const BATCH = 64;
 const NO_VIEW: View = new FastBuffer(new ArrayBuffer(0), 0, 0);
 
 export class ViewTable {
-  /** By half the number. Never replaced, so hot code may keep it. */
+  /** By number >> VIEW_SHIFT. Never replaced, so hot code may keep it. */
   readonly views: View[] = [];
   readonly #space: Space;
-  #facts = new Int32Array(FACTS * BATCH);
-  #unused = 0;
+  /** The first number not in use; 0: there is none. */
+  unused = 0;
 
   constructor(space: Space) {
     this.#space = space;
@@ -61,42 +71,41 @@ export class ViewTable {
 
   /** A number for a new live view; `bin` is where it may be kept, or 0. */
   add(info: number, ref: number, bytes: number, bin: number, mark: number): number {
-    if (this.#unused === 0) this.#addNumbers();
-    const id = this.#unused;
+    if (this.unused === 0) this.#addNumbers();
+    const id = this.unused;
     const { ints } = this.#space;
-    const facts = this.#facts;
-    this.#unused = ints[id]!;
+    this.unused = ints[id]!;
     ints[id] = -mark;
-    const at = id << 1;
-    facts[at] = ref;
-    facts[at + 1] = bytes;
-    facts[at + 2] = info;
-    facts[at + 3] = bin;
+    ints[id + REF] = ref;
+    ints[id + BYTES] = bytes;
+    ints[id + INFO] = info;
+    ints[id + HOPE] = bin;
     return id;
   }
 
   /** Enters a view that goes into its bin for the first time, and is counted there from now on. */
   keep(id: number, view: View): void {
-    this.#space.ints[id + 1] = this.binOf(id);
-    this.#facts[(id << 1) + 2]! |= COUNTED;
-    this.views[id >> 1] = view;
+    const { ints } = this.#space;
+    ints[id + BIN] = ints[id + HOPE]!;
+    ints[id + INFO]! |= COUNTED;
+    this.views[id >> VIEW_SHIFT] = view;
   }
 
   /** Forgets a view; returns its block. */
   remove(id: number, view: View): number {
     const { ints } = this.#space;
     forgetId(view);
-    if (ints[id + 1] !== 0) this.views[id >> 1] = NO_VIEW;
-    ints[id] = this.#unused;
-    ints[id + 1] = 0;
-    this.#unused = id;
-    return this.refOf(id);
+    if (ints[id + BIN] !== 0) this.views[id >> VIEW_SHIFT] = NO_VIEW;
+    ints[id] = this.unused;
+    ints[id + BIN] = 0;
+    this.unused = id;
+    return ints[id + REF]!;
   }
 
   /** Forgets all views, and their numbers. */
   clear(): void {
     this.views.length = 0;
-    this.#unused = 0;
+    this.unused = 0;
   }
 
   /** The mark of a live view, or 0. */
@@ -111,16 +120,16 @@ export class ViewTable {
   }
 
   refOf(id: number): number {
-    return this.#facts[id << 1]!;
+    return this.#space.ints[id + REF]!;
   }
 
   /** Requested bytes of a view on a block of a class. */
   bytesOf(id: number): number {
-    return this.#facts[(id << 1) + 1]!;
+    return this.#space.ints[id + BYTES]!;
   }
 
   infoOf(id: number): number {
-    return this.#facts[(id << 1) + 2]!;
+    return this.#space.ints[id + INFO]!;
   }
 
   classOf(id: number): number {
@@ -140,21 +149,14 @@ export class ViewTable {
   }
 
   binOf(id: number): number {
-    return this.#facts[(id << 1) + 3]!;
+    return this.#space.ints[id + HOPE]!;
   }
 
   #addNumbers(): void {
-    const first = this.#space.take(LINK * BATCH);
-    const end = first + LINK * BATCH;
-    while (this.views.length < end >> 1) this.views.push(NO_VIEW);
-    if (end << 1 > this.#facts.length) this.#growFacts(end << 1);
-    for (let id = first; id + LINK < end; id += LINK) this.#space.ints[id] = id + LINK;
-    this.#unused = first;
-  }
-
-  #growFacts(count: number): void {
-    const facts = new Int32Array(Math.max(count, 2 * this.#facts.length));
-    facts.set(this.#facts);
-    this.#facts = facts;
+    const first = this.#space.take(RECORD * BATCH);
+    const end = first + RECORD * BATCH;
+    while (this.views.length < end >> VIEW_SHIFT) this.views.push(NO_VIEW);
+    for (let id = first; id + RECORD < end; id += RECORD) this.#space.ints[id] = id + RECORD;
+    this.unused = first;
   }
 }

@@ -19,13 +19,13 @@ import { type ClassHost, SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
 import { Space } from './front-space';
 import * as tallies from './front-tallies';
-import { COUNTED, Kind, ViewTable, infoOf } from './front-views';
+import { BIN, COUNTED, Kind, VIEW_SHIFT, ViewTable, infoOf } from './front-views';
 import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
 import { usedBytesOf } from './stats';
 import type { LiveBlock } from './types';
-import { FastBuffer, HELD, type Home, type View, homeOf, idOf, stamp } from './view';
+import { HELD, type Home, type View, homeOf, idOf, stamp } from './view';
 import { type ViewMaker, bufferMaker } from './view-makers';
 
 /** Largest size served by a size class. */
@@ -33,8 +33,9 @@ export const CLASS_SIZE_MAX = 64 * 1024;
 
 // Constants of other modules are loaded from those modules again and again; of this one they are not.
 const { HEAD, FLOOR, RECORD_BITS, binOfBuffers } = binTable;
+const ID_TO_VIEW = VIEW_SHIFT;
+const BIN_OF_ID = BIN;
 const { FREES } = tallies;
-const NewBuffer = FastBuffer;
 const CLASS_STEP_BITS = 3;
 const MAX = CLASS_SIZE_MAX;
 
@@ -63,11 +64,11 @@ export class Front implements Keeper, ClassHost {
   declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
   declare private ints: Int32Array;
   /** Home of the views of this front since its last reset; keeps the core arena alive as long as they live. */
-  declare private home: Home;
+  declare home: Home;
   // Cold.
   declare private readonly options: FrontOptions;
-  private readonly space = new Space(binTable.TABLE_INTEGERS);
-  declare private readonly table: ViewTable;
+  readonly space = new Space(binTable.TABLE_INTEGERS);
+  declare readonly table: ViewTable;
   declare private readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare private readonly large: LargeBlocks;
@@ -105,7 +106,7 @@ export class Front implements Keeper, ClassHost {
       const at = bin << RECORD_BITS;
       const id = ints[at + HEAD]!;
       if (id !== 0) {
-        const view = this.views[id >> 1] as Buffer;
+        const view = this.views[id >> ID_TO_VIEW] as Buffer;
         // Not so when its slab was detached, or another length owns the bin.
         if (view.length === size) {
           ints[at + HEAD] = ints[id]!;
@@ -128,7 +129,7 @@ export class Front implements Keeper, ClassHost {
       this.giveOther(view);
       return;
     }
-    const bin = ints[id + 1]!;
+    const bin = ints[id + BIN_OF_ID]!;
     const at = bin << RECORD_BITS;
     const frees = this.counts[bin + FREES]!;
     if (this.counts[bin]! - frees > ints[at + FLOOR]!) {
@@ -136,7 +137,7 @@ export class Front implements Keeper, ClassHost {
       ints[at + HEAD] = id;
       this.counts[bin + FREES] = frees + 1;
     } else {
-      this.giveSlow(id, view);
+      this.giveToFull(id, view);
     }
   }
 
@@ -162,7 +163,7 @@ export class Front implements Keeper, ClassHost {
     const at = bin << RECORD_BITS;
     const id = ints[at + HEAD]!;
     if (id !== 0 && this.bins.isOwn(bin, maker.kind, bytes)) {
-      const view = this.views[id >> 1] as V;
+      const view = this.views[id >> ID_TO_VIEW] as V;
       if (maker.isWhole(view, bytes)) {
         ints[at + HEAD] = ints[id]!;
         ints[id] = -mark;
@@ -305,35 +306,10 @@ export class Front implements Keeper, ClassHost {
     return this.takeViewSlow(bufferMaker, size, mark);
   }
 
-  /**
-   * A new Buffer on a block that is at hand, in one straight run, because lengths that do not repeat come
-   * here every time. undefined: it is not that simple.
-   */
+  /** A new view on a block that is at hand. undefined: it is not that simple. */
   private takeFresh(size: number, bin: number, mark: number): Buffer | undefined {
-    const classIndex = this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!;
-    const sizeClass = this.classes[classIndex];
-    if (!sizeClass?.hasBlock) return undefined;
-    const isCounted = this.bins.isOwn(bin, 0, size);
-    if (isCounted && this.ints[(bin << RECORD_BITS) + HEAD] !== 0) return undefined;
-    const ref = sizeClass.takeBlock();
-    const buffer = this.buffers[ref >>> REF_INDEX_BITS];
-    let view: Buffer | undefined;
-    try {
-      // Throws when it was detached: to be told so costs nothing, to ask every time would.
-      if (buffer !== undefined) view = new NewBuffer(buffer, (ref & REF_INDEX_MASK) * sizeClass.stride, size);
-    } catch {
-      // The slow way will wrap the slab again.
-    }
-    if (view === undefined) {
-      sizeClass.giveBlock(ref);
-      return undefined;
-    }
-    if (isCounted) this.bins.countFresh(bin);
-    else this.tallies.countAlloc(classIndex, size);
-    const info = infoOf(Kind.Class, 0, classIndex) | (isCounted ? COUNTED : 0);
-    const id = this.table.add(info, ref, size, bin, mark);
-    if (this.ints !== this.space.ints) this.ints = this.space.ints;
-    return stamp(view, this.home, id);
+    const sizeClass = this.classes[this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!];
+    return sizeClass?.blocks.takeFresh(size, bin, mark);
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
@@ -344,7 +320,7 @@ export class Front implements Keeper, ClassHost {
     const bin = binTable.binOf(maker.kind, bytes);
     // A view that is there in spite of all has lost its slab, but not its block.
     if (this.bins.isOwn(bin, maker.kind, bytes) && this.bins.countOf(bin) > 0) {
-      this.classAt(classIndex).giveBlock(this.dropKept(this.bins.pop(bin)));
+      this.classAt(classIndex).blocks.give(this.dropKept(this.bins.pop(bin)));
     }
     return this.fresh(maker, bytes, classIndex, mark);
   }
@@ -357,18 +333,20 @@ export class Front implements Keeper, ClassHost {
     custody.give(view);
   }
 
-  private giveSlow(id: number, view: View): void {
+  /** Takes back a live view that has no bin, or whose bin has no room. */
+  private giveToFull(id: number, view: View): void {
     const { table } = this;
     if (table.kindOf(id) !== Kind.Class) {
       this.giveUnclassed(id, view);
       return;
     }
     const sizeClass = this.classAt(table.classOf(id));
+    if (sizeClass.blocks.giveFresh(id, view)) return;
     if (this.mayKeep(id, sizeClass) && sizeClass.makeRoom(table.binOf(id))) {
       this.keep(id, view);
     } else {
       this.countEnd(id);
-      sizeClass.giveBlock(this.drop(id, view));
+      sizeClass.blocks.give(this.drop(id, view));
     }
   }
 
@@ -389,7 +367,7 @@ export class Front implements Keeper, ClassHost {
     const bytes = table.bytesOf(id);
     if (bin === 0) return false;
     if (this.bins.isUnowned(bin)) {
-      if (!sizeClass.repeats(bytes)) return false;
+      if (!sizeClass.blocks.repeats(bytes)) return false;
       this.bins.own(bin, table.viewKindOf(id), bytes);
       return true;
     }
@@ -424,7 +402,7 @@ export class Front implements Keeper, ClassHost {
   }
 
   dropKept(id: number): number {
-    return this.drop(id, this.views[id >> 1]!);
+    return this.drop(id, this.views[id >> ID_TO_VIEW]!);
   }
 
   /** A new view on a free block of a class. */
@@ -434,11 +412,11 @@ export class Front implements Keeper, ClassHost {
     classIndex: number,
     mark: number,
   ): V {
-    const sizeClass = this.classAt(classIndex);
-    let ref = sizeClass.takeBlock();
+    const { blocks } = this.classAt(classIndex);
+    let ref = blocks.take();
     if (ref < 0) {
       this.release();
-      ref = sizeClass.takeBlock();
+      ref = blocks.take();
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, mark);
@@ -465,7 +443,7 @@ export class Front implements Keeper, ClassHost {
     const offset = (ref & REF_INDEX_MASK) * this.options.strides[classIndex]!;
     const view = this.makeView(maker, ref, offset, bytes);
     if (view === undefined) {
-      this.classAt(classIndex).giveBlock(ref);
+      this.classAt(classIndex).blocks.give(ref);
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     // On a block of another class (aligned, resized) it counts by class and is not kept.
