@@ -14,7 +14,8 @@
  *   ints[at + FLOOR]  live views - floor = room: how many views the bin may still take
  *   ints[at + CAP]    most views in the bin; lent by the size class, so that the caps of a class never add
  *                     up to more than its budget
- *   ints[at + KEY]    length and kind that own the bin, or 0 (bins 1 .. 1024: always 0)
+ *   ints[at + KEY]    length and kind that own the bin; or, negative, a candidate and how often it came in a
+ *                     row (bins 1 .. 1024: always 0)
  *
  * The operations that are not here, take and give of the front, change HEAD and the counters only; and
  * FreeBlocks counts fresh views.
@@ -48,6 +49,14 @@ const TYPED_SPREAD = 0x9e3779b1;
 /** The key of a bin is length << KIND_BITS | kind; Buffers are kind 0. */
 export const KIND_BITS = 4;
 
+/**
+ * A candidate owns the bin when it was given back so many times with no other length of the bin between.
+ * Lengths that never come back must not get bins: they would push out those that do.
+ */
+const TIMES_TO_OWN = 4;
+const TIMES_SHIFT = 22;
+const KEY_MASK = (1 << TIMES_SHIFT) - 1;
+
 /** The bin of Buffers of a length; without a branch, which would be mispredicted. */
 export function binOfBuffers(bytes: number): number {
   const last = bytes - 1;
@@ -66,6 +75,16 @@ function keyOf(kind: number, bytes: number): number {
   return (bytes << KIND_BITS) | kind;
 }
 
+/** Whether a length may own a long bin, which it does not yet; else its claim is noted. */
+export function isClaimed(ints: Int32Array, bin: number, key: number): boolean {
+  const at = (bin << RECORD_BITS) + KEY;
+  const known = ints[at]!;
+  if (known > 0) return false;
+  const times = (-known & KEY_MASK) === key ? (-known >> TIMES_SHIFT) + 1 : 1;
+  ints[at] = -((times << TIMES_SHIFT) | key);
+  return times >= TIMES_TO_OWN;
+}
+
 export class BinTable {
   readonly #space: Space;
   readonly #tallies: Tallies;
@@ -82,20 +101,27 @@ export class BinTable {
     return bin <= EXACT ? bin !== 0 : this.#get(bin, KEY) === keyOf(kind, bytes);
   }
 
-  /** Whether a bin is nobody's. */
-  isUnowned(bin: number): boolean {
-    return bin > EXACT && this.#get(bin, KEY) === 0;
-  }
-
-  /** Begins to serve a length, and to count it. Those that are live now were counted by class. */
-  own(bin: number, kind: number, bytes: number): void {
+  /**
+   * Asks for a bin on behalf of a view that is given back. true: the bin serves its length, now at the
+   * latest. Views that are live when it begins to were counted by class.
+   */
+  claim(bin: number, kind: number, bytes: number): boolean {
+    if (this.isOwn(bin, kind, bytes)) return true;
+    if (bin <= EXACT || !isClaimed(this.#space.ints, bin, keyOf(kind, bytes))) return false;
     this.#set(bin, KEY, keyOf(kind, bytes));
     this.#tallies.lendCell(bin, bytes);
+    return true;
   }
 
   /** A bin without a cap and without live views becomes nobody's. */
   disownIfUnused(bin: number, classIndex: number): void {
-    if (bin <= EXACT || this.capOf(bin) !== 0 || this.#liveOf(bin) !== 0) return;
+    if (
+      bin <= EXACT ||
+      this.#get(bin, KEY) <= 0 ||
+      this.capOf(bin) !== 0 ||
+      this.#liveOf(bin) !== 0
+    )
+      return;
     this.#set(bin, KEY, 0);
     this.#set(bin, FLOOR, 0);
     this.#tallies.takeBackCell(bin, classIndex);
@@ -160,7 +186,7 @@ export class BinTable {
   clear(classFor: (bytes: number) => number): void {
     for (let bin = EXACT + 1; bin < BIN_COUNT; bin++) {
       const key = this.#get(bin, KEY);
-      if (key !== 0) this.#tallies.takeBackCell(bin, classFor(key >>> KIND_BITS));
+      if (key > 0) this.#tallies.takeBackCell(bin, classFor(key >>> KIND_BITS));
     }
   }
 

@@ -29,9 +29,6 @@ const KEPT_BYTES = 1024 * 1024;
 const KEPT_MIN = 32;
 const KEPT_MAX = 2 * BATCH_MAX;
 
-/** Lengths remembered to tell those that repeat: a power of two. */
-const RECENT_LENGTHS = 64;
-
 // Constants of other modules are loaded from those modules again and again; of this one they are not.
 const { HEAD, FLOOR, KEY, RECORD_BITS, KIND_BITS, EXACT } = bins;
 const { BY_CLASS, FREES } = tallies;
@@ -51,24 +48,23 @@ export interface BlockHost {
 }
 
 export class FreeBlocks {
-  readonly index: number;
-  readonly stride: number;
+  // Hot fields first, together; not of the `#` kind: the engine would check for each whether it is there.
+  private top = 0;
+  declare private readonly refs: Int32Array;
+  declare readonly index: number;
+  declare readonly stride: number;
+  declare private readonly info: number;
+  declare private readonly space: Space;
+  declare private readonly table: ViewTable;
+  declare private readonly home: Home;
+  declare private readonly counts: Float64Array;
+  declare private readonly liveBytes: Float64Array;
+  declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
   /** Blocks out of the core: live, in bins, or here. */
   owned = 0;
   readonly #host: BlockHost;
   #batch: number;
   readonly #batchMax: number;
-  // Hot. Not of the `#` kind: the engine would check for each whether it is there.
-  private top = 0;
-  private readonly refs: Int32Array;
-  private readonly recent = new Int32Array(RECENT_LENGTHS);
-  private readonly info: number;
-  private readonly space: Space;
-  private readonly table: ViewTable;
-  private readonly home: Home;
-  private readonly counts: Float64Array;
-  private readonly liveBytes: Float64Array;
-  private readonly buffers: readonly (ArrayBuffer | undefined)[];
 
   constructor(index: number, stride: number, batch: number, host: BlockHost) {
     this.index = index;
@@ -104,17 +100,6 @@ export class FreeBlocks {
   }
 
   /**
-   * Whether a length was given back not long ago; remembers that it is now. Lengths that never come back
-   * must not push out those that do.
-   */
-  repeats(bytes: number): boolean {
-    const at = bytes & (RECENT_LENGTHS - 1);
-    if (this.recent[at] === bytes) return true;
-    this.recent[at] = bytes;
-    return false;
-  }
-
-  /**
    * A new Buffer, live, of `size` bytes, whose bin has none. undefined, and nothing has changed: it takes
    * more than a block and a number that are at hand.
    */
@@ -129,13 +114,9 @@ export class FreeBlocks {
     if (isCounted && ints[at + HEAD] !== 0) return undefined;
     const ref = this.refs[top]!;
     const buffer = this.buffers[ref >>> REF_INDEX_BITS];
-    if (buffer === undefined) return undefined;
-    let view: Buffer;
-    try {
-      view = new NewBuffer(buffer, (ref & REF_INDEX_MASK) * this.stride, size);
-    } catch {
-      return undefined; // detached: to be told so costs nothing, to ask every time would
-    }
+    // Not exposed, or detached. To try and catch is no alternative: the engine would not inline the rest.
+    if (buffer === undefined || buffer.byteLength === 0) return undefined;
+    const view = new NewBuffer(buffer, (ref & REF_INDEX_MASK) * this.stride, size);
     this.top = top;
     this.table.unused = ints[id]!;
     ints[id] = -mark;
@@ -163,8 +144,8 @@ export class FreeBlocks {
     const bytes = ints[id + BYTES]!;
     const bin = ints[id + HOPE]!;
     if (ints[id + INFO] !== this.info || this.top === this.refs.length || bin === 0) return false;
-    const key = ints[(bin << RECORD_BITS) + KEY]!;
-    if (key === bytes << KIND_BITS || (key === 0 && this.repeats(bytes))) return false;
+    const key = bytes << KIND_BITS;
+    if (ints[(bin << RECORD_BITS) + KEY] === key || bins.isClaimed(ints, bin, key)) return false;
     this.counts[BY_CLASS + FREES + this.index]!++;
     this.liveBytes[this.index]! -= bytes;
     this.refs[this.top++] = ints[id + REF]!;

@@ -15,6 +15,7 @@ import { type Keeper, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
 import { publishLimit } from './events';
 import * as binTable from './front-bins';
+import type { FreeBlocks } from './front-blocks';
 import { type ClassHost, SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
 import { Space } from './front-space';
@@ -70,6 +71,8 @@ export class Front implements Keeper, ClassHost {
   readonly space = new Space(binTable.TABLE_INTEGERS);
   declare readonly table: ViewTable;
   declare private readonly classes: (SizeClass | undefined)[];
+  /** Of each class; hot. */
+  declare private readonly blocks: (FreeBlocks | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare private readonly large: LargeBlocks;
   private ended = false;
@@ -87,6 +90,7 @@ export class Front implements Keeper, ClassHost {
     this.bins = new binTable.BinTable(this.space, this.tallies);
     this.ints = this.space.ints;
     this.classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
+    this.blocks = new Array<FreeBlocks | undefined>(options.strides.length).fill(undefined);
     this.classBySize = classesBySize(options.strides);
     this.large = new LargeBlocks(core.id, this.slabs, this.tallies);
     this.home = { core };
@@ -285,6 +289,7 @@ export class Front implements Keeper, ClassHost {
   /** Forgets every view and block, when the core takes all of them back: all views are stale then. */
   clear(): void {
     this.classes.fill(undefined);
+    this.blocks.fill(undefined);
     this.large.clear();
     this.slabs.clear();
     this.bins.clear((bytes) => this.classFor(bytes));
@@ -308,8 +313,8 @@ export class Front implements Keeper, ClassHost {
 
   /** A new view on a block that is at hand. undefined: it is not that simple. */
   private takeFresh(size: number, bin: number, mark: number): Buffer | undefined {
-    const sizeClass = this.classes[this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!];
-    return sizeClass?.blocks.takeFresh(size, bin, mark);
+    const blocks = this.blocks[this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!];
+    return blocks?.takeFresh(size, bin, mark);
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
@@ -342,7 +347,7 @@ export class Front implements Keeper, ClassHost {
     }
     const sizeClass = this.classAt(table.classOf(id));
     if (sizeClass.blocks.giveFresh(id, view)) return;
-    if (this.mayKeep(id, sizeClass) && sizeClass.makeRoom(table.binOf(id))) {
+    if (this.mayKeep(id) && sizeClass.makeRoom(table.binOf(id))) {
       this.keep(id, view);
     } else {
       this.countEnd(id);
@@ -360,18 +365,10 @@ export class Front implements Keeper, ClassHost {
   }
 
   /** Whether the bin of a view on a block of a class serves its length, from now on if need be. */
-  private mayKeep(id: number, sizeClass: SizeClass): boolean {
+  private mayKeep(id: number): boolean {
     const { table } = this;
     if (table.isCounted(id)) return true;
-    const bin = table.binOf(id);
-    const bytes = table.bytesOf(id);
-    if (bin === 0) return false;
-    if (this.bins.isUnowned(bin)) {
-      if (!sizeClass.blocks.repeats(bytes)) return false;
-      this.bins.own(bin, table.viewKindOf(id), bytes);
-      return true;
-    }
-    return this.bins.isOwn(bin, table.viewKindOf(id), bytes);
+    return this.bins.claim(table.binOf(id), table.viewKindOf(id), table.bytesOf(id));
   }
 
   /** Puts a live view into its bin, which has room, for the first time or again. */
@@ -492,7 +489,12 @@ export class Front implements Keeper, ClassHost {
   // --- Finding classes ----------------------------------------------------------------------------
 
   private classAt(index: number): SizeClass {
-    return (this.classes[index] ??= new SizeClass(index, this.options.strides[index]!, this));
+    let sizeClass = this.classes[index];
+    if (sizeClass === undefined) {
+      sizeClass = this.classes[index] = new SizeClass(index, this.options.strides[index]!, this);
+      this.blocks[index] = sizeClass.blocks;
+    }
+    return sizeClass;
   }
 
   /** The smallest class that holds `bytes` (1 .. 64 KB). */
