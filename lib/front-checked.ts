@@ -219,6 +219,10 @@ export class CheckedFront extends Front {
     super.give(view);
   }
 
+  override giveMarked(view: View, mark: number): void {
+    if (this.markOf(view) === mark) this.give(view);
+  }
+
   /** Takes back what a stand-in stood for. */
   giveStandIn(standIn: StandIn, real: View): void {
     const { guarded, watched } = standIn;

@@ -128,11 +128,19 @@ export class Front implements Keeper, ClassHost {
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   give(view: View): void {
     const id = idOf(view, this.home);
+    if (this.ints[id]! < 0) this.giveLive(id, view);
+    else this.giveOther(view);
+  }
+
+  /** Takes a view back if it is live and has this mark, and leaves it alone if not. */
+  giveMarked(view: View, mark: number): void {
+    const id = idOf(view, this.home);
+    if (this.ints[id] === -mark) this.giveLive(id, view);
+    else if (id === 0 && this.markOf(view) === mark) this.giveOther(view);
+  }
+
+  private giveLive(id: number, view: View): void {
     const ints = this.ints;
-    if (ints[id]! >= 0) {
-      this.giveOther(view);
-      return;
-    }
     const bin = ints[id + BIN_OF_ID]!;
     const at = bin << RECORD_BITS;
     const frees = this.counts[bin + FREES]!;
@@ -324,7 +332,7 @@ export class Front implements Keeper, ClassHost {
     const classIndex = this.classFor(bytes);
     const bin = binTable.binOf(maker.kind, bytes);
     // A view that is there in spite of all has lost its slab, but not its block.
-    if (this.bins.isOwn(bin, maker.kind, bytes) && this.bins.countOf(bin) > 0) {
+    if (this.bins.isOwn(bin, maker.kind, bytes) && this.ints[(bin << RECORD_BITS) + HEAD] !== 0) {
       this.classAt(classIndex).blocks.give(this.dropKept(this.bins.pop(bin)));
     }
     return this.fresh(maker, bytes, classIndex, mark);

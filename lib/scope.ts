@@ -19,10 +19,16 @@ function nextMark(): number {
   return lastMark;
 }
 
+/** Lists kept for scopes to come, and the longest. */
+const SPARE_LISTS_MAX = 16;
+const SPARE_LENGTH_MAX = 4096;
+
 /** What a scope needs of its arena. */
 export class ScopeHost {
   readonly front: Front;
   readonly scopes = new Set<Scope>();
+  /** Lists of scopes that have ended, for those to come: a list that grows is garbage again and again. */
+  readonly spareLists: (View | undefined)[][] = [];
 
   constructor(front: Front) {
     this.front = front;
@@ -43,13 +49,16 @@ export class ScopeHost {
 export class Scope implements Disposable {
   readonly #host: ScopeHost;
   readonly #mark = nextMark();
-  readonly #views: View[] = [];
+  /** The first `#count` of these; what lies behind them is left over from other scopes. */
+  readonly #views: (View | undefined)[];
+  #count = 0;
   #ended = false;
 
   /** @internal */
   constructor(host: ScopeHost) {
     if (!(host instanceof ScopeHost)) throw illegalConstructor();
     this.#host = host;
+    this.#views = host.spareLists.pop() ?? [];
     host.scopes.add(this);
   }
 
@@ -135,14 +144,17 @@ export class Scope implements Disposable {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { front, scopes } = this.#host;
+    const { front, scopes, spareLists } = this.#host;
     scopes.delete(this);
     const views = this.#views;
-    for (let i = 0; i < views.length; i++) {
-      const view = views[i]!;
-      if (front.markOf(view) === this.#mark) front.give(view);
+    const mark = this.#mark;
+    for (let i = 0; i < this.#count; i++) {
+      front.giveMarked(views[i]!, mark);
+      views[i] = undefined;
     }
-    views.length = 0;
+    if (spareLists.length < SPARE_LISTS_MAX && views.length <= SPARE_LENGTH_MAX) {
+      spareLists.push(views);
+    }
   }
 
   /**
@@ -159,7 +171,7 @@ export class Scope implements Disposable {
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
   adopt(view: View): boolean {
     if (this.#host.front.markOf(view) !== this.#mark) return false;
-    this.#views.push(view);
+    this.#own(view);
     return true;
   }
 
@@ -169,7 +181,7 @@ export class Scope implements Disposable {
   }
 
   #own<V extends View>(view: V): V {
-    this.#views.push(view);
+    this.#views[this.#count++] = view;
     return view;
   }
 }
