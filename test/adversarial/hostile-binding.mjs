@@ -51,6 +51,7 @@ const RIGHT = {
   detach: [() => new ArrayBuffer(8)],
   arenaStats: ['arena', () => new Float64Array(RECORD)],
   heapStats: [() => new Float64Array(20 * RECORD)],
+  processStats: [() => new Float64Array(RECORD)],
   arenaInfo: [() => arena.serial],
   heapMap: [],
 };
@@ -87,7 +88,7 @@ const ours = () =>
     '2^40': () => 2 ** 40,
   });
 
-if (RIGHT[entry] === undefined) throw new Error(`no such entry: ${entry}`);
+if (RIGHT[entry] === undefined) throw new Error(`RIGHT does not say what ${entry} takes`);
 let arena = usedArena();
 const ALL = [...VALUES, ...ours()];
 
