@@ -89,15 +89,30 @@ static inline bool is_block_offset(const hk_magazine_t *m, uint32_t offset) {
   return offset * m->reciprocal < m->reciprocal && offset < m->used_bytes;
 }
 
+/* Gives one block back to the core. false: it was freed before, and its slab may since serve another class
+ * or be gone. */
+static bool flush_one(hk_arena_t *arena, uint32_t bin, void *block) {
+  hk_superslab_t *superslab = hk_map_find(block);
+  void *owner =
+      superslab == NULL ? NULL : atomic_load_explicit(&superslab->owner, memory_order_acquire);
+  if (owner == arena) {
+    hk_slab_t *slab = &superslab->slabs[slot_of(block)];
+    uint32_t index = index_of(&arena->magazines[bin], offset_in_slab(block));
+    if (slab->state == HK_SLAB_CLASS && slab->bin == bin) {
+      return hk_heap_put(arena, slab, index) == HK_OK;
+    }
+  }
+  hk_cell_add(&arena->double_frees, 1);
+  return false;
+}
+
 /* Gives the `count` oldest blocks of a magazine back to the core. */
 static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
   hk_magazine_t *m = &arena->magazines[bin];
   void **bottom = bottom_of(m), **top = top_of(m) - count;
   uint32_t flushed = 0;
   for (uint32_t i = 0; i < count; i++) {
-    void *block = bottom[i];
-    hk_slab_t *slab = &hk_map_find(block)->slabs[slot_of(block)];
-    if (hk_heap_put(arena, slab, index_of(m, offset_in_slab(block))) == HK_OK) flushed++;
+    if (flush_one(arena, bin, bottom[i])) flushed++;
   }
   hk_heap_count_flush(arena, bin, flushed);
   for (void **at = bottom; at < top; at++) *at = at[count];
