@@ -1,59 +1,60 @@
 /**
- * Leaks in this process: what the garbage collector takes is told and, if so wished, given back.
+ * Leaks: what the garbage collector takes is told and, if so wished, given back. In processes of their own,
+ * whose garbage is only ours.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { setTimeout } from 'node:timers/promises';
-import { beforeEach, expect, jest, test } from '@jest/globals';
-import { Arena, type LeakReport } from '../../lib/index';
-import { listen } from './support/reports';
+import { expect, test } from '@jest/globals';
+import { resultOf } from './support/child';
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-let warn: ReturnType<typeof jest.spyOn>;
-beforeEach(() => {
-  warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
-});
-
-/** In a frame of its own, so that nothing on the stack keeps the view. */
-function drop(arena: Arena, tag: string | undefined): void {
-  const view = arena.alloc(100);
-  if (tag !== undefined) arena.tag(view, tag);
+interface Result {
+  readonly reports: readonly unknown[];
+  readonly warned: boolean;
+  readonly listed: number;
+  readonly live: number;
 }
 
-async function collectUntil(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 100 && !done(); i++) {
-    collect();
-    await setTimeout(1);
-  }
+/** Makes an arena with these options, does `what` with it, collects, and says what came of it. */
+function leaksAfter(what: string, options: string): Promise<Result> {
+  return resultOf<Result>(
+    `
+    const { subscribe } = require('node:diagnostics_channel');
+    const { Arena } = require('hakmem-arena');
+    const reports = [];
+    let warned = false;
+    subscribe('hakmem-arena:leak', ({ size, tag, reclaimed }) => reports.push({ size, tag, reclaimed }));
+    process.emitWarning = () => { warned = true; };
+    const arena = new Arena(${options});
+    // In a frame of its own, so that nothing on the stack keeps the view.
+    (() => { ${what} })();
+    let turns = 0;
+    const look = () => {
+      gc();
+      if (++turns < (reports.length > 0 ? 0 : 50)) return setTimeout(look, 1);
+      const listed = arena.liveBlocks().length;
+      console.log(JSON.stringify({ reports, warned, listed, live: arena.stats().bytes.live }));
+    };
+    setTimeout(look, 1);`,
+    { nodeArguments: ['--expose-gc'] },
+  );
 }
 
 test.each(['never', 'gc'] as const)('reclaim: %s', async (reclaim) => {
-  const name = `leaking ${reclaim}`;
-  const arena = new Arena({ name, leaks: 'all', reclaim });
-  using listener = listen<LeakReport>('hakmem-arena:leak', name);
-  drop(arena, 'dropped');
-  await collectUntil(() => listener.messages.length > 0);
-  expect(listener.messages).toMatchObject([
-    { size: 100, tag: 'dropped', reclaimed: reclaim === 'gc' },
-  ]);
-  expect(warn).toHaveBeenCalled();
-  expect(arena.liveBlocks()).toEqual([]);
-  expect(arena.stats().bytes.live).toBe(reclaim === 'gc' ? 0 : 100);
-  arena.destroy();
+  const result = await leaksAfter(
+    "arena.tag(arena.alloc(100), 'dropped');",
+    `{ leaks: 'all', reclaim: '${reclaim}' }`,
+  );
+  const reclaimed = reclaim === 'gc';
+  expect(result).toEqual({
+    reports: [{ size: 100, tag: 'dropped', reclaimed }],
+    warned: true,
+    listed: 0,
+    live: reclaimed ? 0 : 100,
+  });
 });
 
 test('what was freed or reset before is no leak', async () => {
-  const arena = new Arena({ name: 'not leaking', leaks: 'all', reclaim: 'gc' });
-  using listener = listen<LeakReport>('hakmem-arena:leak', 'not leaking');
-  arena.free(arena.alloc(100));
-  drop(arena, undefined);
-  arena.reset();
-  for (let i = 0; i < 5; i++) {
-    collect();
-    await setTimeout(1);
-  }
-  expect(listener.messages).toEqual([]);
-  arena.destroy();
+  const result = await leaksAfter(
+    'arena.free(arena.alloc(100)); arena.alloc(100); arena.reset();',
+    "{ leaks: 'all', reclaim: 'gc' }",
+  );
+  expect(result).toEqual({ reports: [], warned: false, listed: 0, live: 0 });
 });
