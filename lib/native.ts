@@ -5,7 +5,6 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import * as workerThreads from 'node:worker_threads';
 import { HakmemError } from './errors';
 import { adviceFor } from './native-advice';
 
@@ -112,8 +111,6 @@ export interface Native {
   unpin(arena: number, slab: number): number;
   /** Detaches an ArrayBuffer of the engine's own. */
   detach(buffer: ArrayBuffer): number;
-  /** What tells whether an ArrayBuffer must not be detached; once. */
-  askBeforeDetach(isUntransferable: (buffer: object) => boolean): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
   readonly statsRecordMax: number;
   /** The process's own fields; lib/snapshot.ts knows the layout. */
@@ -137,12 +134,6 @@ function load(): Native {
 }
 
 export const native: Native = load();
-
-// Newer than the types, and than Node 20, where nothing has to be asked.
-const { isMarkedAsUntransferable } = workerThreads as {
-  isMarkedAsUntransferable?: (buffer: object) => boolean;
-};
-if (isMarkedAsUntransferable !== undefined) native.askBeforeDetach(isMarkedAsUntransferable);
 
 /** The result that stands for "the operating system has no more memory". */
 export const OUT_OF_MEMORY_OS = -native.tables.statuses.find(

@@ -53,7 +53,6 @@ struct ArenaHandle {
 struct Environment {
   ArenaHandle **arenas;
   uint32_t arena_count;
-  napi_ref is_untransferable;        // worker_threads.isMarkedAsUntransferable, or nullptr
   int32_t exchange[kExchangeLength]; // block references on their way between front and core
 };
 

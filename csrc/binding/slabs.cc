@@ -74,36 +74,6 @@ napi_value WrapSlab(napi_env env, const hk_slab_info_t &slab, Exposure *exposure
   return nullptr;
 }
 
-// Detaches an ArrayBuffer. false: somebody marked it as untransferable, for which Node 24 and later end the
-// process instead of refusing, so it must not be tried.
-bool DetachBuffer(napi_env env, napi_value buffer) {
-  napi_ref predicate = GetEnvironment(env)->is_untransferable;
-  if (predicate != nullptr) {
-    napi_value function = nullptr, self = nullptr, result = nullptr;
-    bool marked = true;
-    napi_get_reference_value(env, predicate, &function);
-    napi_get_undefined(env, &self);
-    napi_call_function(env, self, function, 1, &buffer, &result);
-    if (result == nullptr || napi_get_value_bool(env, result, &marked) != napi_ok || marked) {
-      return false;
-    }
-  }
-  return napi_detach_arraybuffer(env, buffer) == napi_ok;
-}
-
-// askBeforeDetach(isMarkedAsUntransferable) -> 0
-napi_value AskBeforeDetach(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
-  napi_valuetype type = napi_undefined;
-  Environment *environment = GetEnvironment(env);
-  if (!arguments.ok() || napi_typeof(env, arguments.value(0), &type) != napi_ok ||
-      type != napi_function || environment->is_untransferable != nullptr) {
-    return arguments.Refuse();
-  }
-  napi_create_reference(env, arguments.value(0), 1, &environment->is_untransferable);
-  return Int32(env, 0);
-}
-
 // expose(arena, slab) -> ArrayBuffer | -status
 napi_value Expose(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -174,7 +144,7 @@ napi_value Detach(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   bool is_arraybuffer = false;
   if (!arguments.ok() || napi_is_arraybuffer(env, arguments.value(0), &is_arraybuffer) != napi_ok ||
-      !is_arraybuffer || !DetachBuffer(env, arguments.value(0))) {
+      !is_arraybuffer || napi_detach_arraybuffer(env, arguments.value(0)) != napi_ok) {
     return arguments.Refuse();
   }
   return Int32(env, 0);
@@ -188,7 +158,7 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
   napi_value buffer = AttachedBuffer(env, entry);
   Exposure *exposure = entry->current;
   ForgetCurrent(env, entry);
-  if (buffer != nullptr && DetachBuffer(env, buffer)) {
+  if (buffer != nullptr && napi_detach_arraybuffer(env, buffer) == napi_ok) {
     ReleaseHold(env, exposure);
   }
   return entry->holds == 0;
@@ -225,7 +195,6 @@ napi_value DefineSlabs(napi_env env, napi_value exports) {
   Define(env, exports, "retire", Retire);
   Define(env, exports, "unpin", Unpin);
   Define(env, exports, "detach", Detach);
-  Define(env, exports, "askBeforeDetach", AskBeforeDetach);
   return exports;
 }
 

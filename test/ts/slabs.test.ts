@@ -4,7 +4,6 @@ import { resultOf } from './support/child';
 import { codeOf, expectCode } from './support/codes';
 import { checkSums, totalsOf } from './support/sums';
 import { bytesOf } from './support/views';
-import { runScript } from './support/child';
 
 const SLAB_BYTES = 64 * 1024;
 
@@ -369,20 +368,4 @@ test('the first detached slab is one warning for the whole process, which names 
   expect(warnings).toEqual([
     { code: 'HAKMEM_DETACHED_SLAB', message: expect.stringContaining('copyOut') },
   ]);
-});
-
-test('an ArrayBuffer that must not be transferred outlives its arena', async () => {
-  const result = await runScript(`
-    const { markAsUntransferable } = require('node:worker_threads');
-    const { Arena } = require('hakmem-arena');
-    for (const end of ['reset', 'trim', 'destroy']) {
-      const arena = new Arena();
-      const [small, large] = [arena.alloc(100, 1), arena.alloc(300000, 2)];
-      for (const view of [small, large]) markAsUntransferable(view.buffer);
-      if (end === 'trim') for (const view of [small, large]) arena.free(view);
-      arena[end]();
-      if (!arena.destroyed) arena.free(arena.alloc(100));
-    }
-    console.log('alive');`);
-  expect(result.stdout).toBe('alive\n');
 });
