@@ -136,7 +136,7 @@ export class FreeBlocks {
   }
 
   /**
-   * Takes back the view of a length that does not repeat. false, and nothing has changed: that is not what
+   * Takes back the view of a length that does not repeat. false, and it is live as before: that is not what
    * it is, or the stack is full.
    */
   giveFresh(id: number, view: View): boolean {

@@ -17,10 +17,11 @@ export { formatHeapStats } from './format';
 export { heapMap } from './heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './heap-map';
 export { heapRates } from './rates';
-export type { Activity, ActivityCounts, ArenaActivity, ClassActivity, HeapRates } from './rates';
+export type { Activity, ArenaActivity, ClassActivity, HeapRates } from './rates';
 export { Scope } from './scope';
 export { heapStats } from './stats';
 export type {
+  ActivityCounts,
   ArenaStats,
   BinStats,
   ByteStats,

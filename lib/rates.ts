@@ -2,32 +2,7 @@
  * Rates: what happened between two readings of statistics.
  */
 import { invalidArgType, invalidArgValue } from './errors';
-import type { ArenaStats, ClassStats, HeapStats, HeapTotals } from './stats-types';
-
-/**
- * What was counted, or the same per second.
- *
- * @example
- * const missRate = ({ slow, allocs }: ActivityCounts) => (allocs === 0 ? 0 : slow / allocs);
- */
-export interface ActivityCounts {
-  /** Allocations: `fast + slow`. */
-  readonly allocs: number;
-  /** Allocations served without a native call. */
-  readonly fast: number;
-  /** Allocations that needed a native call. */
-  readonly slow: number;
-  /** Batches taken from the core. */
-  readonly refills: number;
-  /** Batches given back to it. */
-  readonly flushes: number;
-  /** Frees: `local + remote`. */
-  readonly frees: number;
-  /** Frees by the arena's own thread. */
-  readonly local: number;
-  /** Frees by other threads (C callers only). */
-  readonly remote: number;
-}
+import type { ActivityCounts, ArenaStats, ClassStats, HeapStats, HeapTotals } from './stats-types';
 
 /**
  * What happened in the time between: counts of it, rates per second, and bytes more or less.

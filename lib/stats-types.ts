@@ -3,16 +3,13 @@
  */
 
 /**
- * Statistics of one block size.
+ * What was counted, or the same per second.
  *
  * @example
- * const bins = arena.stats().classes.flatMap((row) => row.bins);
- * const worst = bins.sort((a, b) => b.blockBytes - b.liveBytes - (a.blockBytes - a.liveBytes))[0];
+ * const missRate = ({ slow, allocs }: ActivityCounts) => (allocs === 0 ? 0 : slow / allocs);
  */
-export interface BinStats {
-  /** Block size in bytes; 0 for runs and huge mappings, whose blocks differ in size. */
-  readonly blockSize: number;
-  /** Allocations so far: `fast + slow`. */
+export interface ActivityCounts {
+  /** Allocations: `fast + slow`. */
   readonly allocs: number;
   /** Allocations served without a native call. */
   readonly fast: number;
@@ -22,12 +19,24 @@ export interface BinStats {
   readonly refills: number;
   /** Batches given back to it. */
   readonly flushes: number;
-  /** Frees so far: `local + remote`. */
+  /** Frees: `local + remote`. */
   readonly frees: number;
   /** Frees by the arena's own thread. */
   readonly local: number;
   /** Frees by other threads (C callers only). */
   readonly remote: number;
+}
+
+/**
+ * Statistics of one block size.
+ *
+ * @example
+ * const bins = arena.stats().classes.flatMap((row) => row.bins);
+ * const worst = bins.sort((a, b) => b.blockBytes - b.liveBytes - (a.blockBytes - a.liveBytes))[0];
+ */
+export interface BinStats extends ActivityCounts {
+  /** Block size in bytes; 0 for runs and huge mappings, whose blocks differ in size. */
+  readonly blockSize: number;
   /** Blocks allocated and not freed. */
   readonly live: number;
   /** Bytes requested for them. */
