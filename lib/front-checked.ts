@@ -14,6 +14,7 @@ import { type Collectable, LeakDetector, Watched } from './leaks';
 import type { NativeArena } from './native';
 import type { ResolvedOptions } from './options';
 import { takeTrace } from './reports';
+import { Pace, Samples } from './sampling';
 import type { LiveBlock } from './types';
 import { HELD, LIVE, type View, stamp } from './view';
 import { type ViewMaker, bufferMaker, clearView } from './view-makers';
@@ -23,15 +24,6 @@ const LEAK_SAMPLE_RATE = 1000;
 
 /** Beyond this, memory of its own costs too much to make and to check. */
 const GUARD_SIZE_MAX = 64 * 1024;
-
-/**
- * A guarded allocation costs 10 us and more, most of it for its two stacks. Where one in so many or fewer
- * is asked for, samples that follow another within so many milliseconds are passed over, so that a hot loop
- * does not feel them; but not more than so many in a row.
- */
-const SPARSE_RATE = 100;
-const SPARSE_INTERVAL_MS = 5;
-const SPARSE_PASSED_MAX = 39;
 
 /** Alignment of the engine's own memory. */
 const OWN_ALIGNMENT = 8;
@@ -99,17 +91,13 @@ export class CheckedFront extends Front {
   readonly #isFresh: boolean;
   readonly #guards: boolean;
   readonly #leaks: ResolvedOptions['leaks'];
-  readonly #scrubs: boolean;
-  /** Allocations from one that is looked at to the next; and from one sample to the next. */
-  readonly #interval: number;
-  readonly #sampleRate: number;
+  /** Every allocation is looked at; otherwise samples only. */
+  readonly #looksAtAll: boolean;
+  readonly #samples: Samples;
+  readonly #pace: Pace;
+  /** Allocations until the next one that is looked at; and, of these, until the next sample. */
   #countdown: number;
-  #samples = 1;
-  #skew = 0;
-  #random = 0x9e3779b9;
-  /** Milliseconds of performance.now(). */
-  #nextGuardAt = 0;
-  #passed = 0;
+  #untilSample = 1;
   /** Of the allocation under way. */
   #alignment = 1;
   readonly #quarantine = new Quarantine();
@@ -123,11 +111,11 @@ export class CheckedFront extends Front {
     this.#isFresh = options.views === 'fresh';
     this.#guards = options.guardRate > 0;
     this.#leaks = options.leaks;
-    this.#scrubs = options.zero === 'free';
-    this.#sampleRate = options.guardRate > 0 ? options.guardRate : LEAK_SAMPLE_RATE;
-    this.#interval = this.#isFresh || options.leaks === 'all' ? 1 : this.#sampleRate;
-    const checksNone = !this.#isFresh && !this.#guards && options.leaks === 'off';
-    this.#countdown = checksNone ? Infinity : this.#nextInterval(this.#interval);
+    this.#samples = new Samples(this.#guards ? options.guardRate : LEAK_SAMPLE_RATE);
+    this.#pace = new Pace(this.#samples.rate, options.leaks === 'sampled');
+    this.#looksAtAll = this.#isFresh || options.leaks === 'all';
+    const looksAtNone = !this.#looksAtAll && !this.#guards && options.leaks === 'off';
+    this.#countdown = looksAtNone ? Infinity : this.#nextLook();
     this.#detector = new LeakDetector(core, options.reclaim);
   }
 
@@ -156,7 +144,7 @@ export class CheckedFront extends Front {
 
   /** The stand-in of a real view, if it is to have one. */
   #check<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
-    this.#countdown = this.#nextInterval(this.#interval);
+    this.#countdown = this.#nextLook();
     const size = real.byteLength;
     if (size === 0) return real;
     const isSample = this.#isSample();
@@ -176,35 +164,26 @@ export class CheckedFront extends Front {
     return view;
   }
 
-  #isSample(): boolean {
-    if (this.#interval > 1) return true;
-    if (--this.#samples > 0) return false;
-    this.#samples = this.#nextInterval(this.#sampleRate);
-    return true;
+  #nextLook(): number {
+    return this.#looksAtAll ? 1 : this.#samples.next();
   }
 
-  /**
-   * Allocations until the next sample: one somewhere in every `rate`, so that a program whose pattern has
-   * a period of its own does not keep its faulty place out of sight. The same in every run (xorshift32).
-   */
-  #nextInterval(rate: number): number {
-    if (rate === 1) return 1;
-    const before = this.#skew;
-    this.#random ^= this.#random << 13;
-    this.#random ^= this.#random >>> 17;
-    this.#random ^= this.#random << 5;
-    this.#skew = (this.#random >>> 0) % rate;
-    return rate + before - this.#skew;
+  #isSample(): boolean {
+    if (!this.#looksAtAll) return true;
+    if (--this.#untilSample > 0) return false;
+    this.#untilSample = this.#samples.next();
+    return true;
   }
 
   #canGuard(size: number): boolean {
     if (!this.#guards || size > GUARD_SIZE_MAX || this.#alignment > OWN_ALIGNMENT) return false;
-    if (this.#sampleRate < SPARSE_RATE) return true;
-    const now = performance.now();
-    if (now < this.#nextGuardAt && ++this.#passed <= SPARSE_PASSED_MAX) return false;
-    this.#passed = 0;
-    this.#nextGuardAt = now + SPARSE_INTERVAL_MS;
-    return true;
+    const over = this.#pace.passOver();
+    if (over === 0) return true;
+    this.#quarantine.look();
+    const later = (over - 1) * this.#samples.rate;
+    if (this.#looksAtAll) this.#untilSample += later;
+    else this.#countdown += later;
+    return false;
   }
 
   #guard(size: number): GuardedBlock {
@@ -213,15 +192,6 @@ export class CheckedFront extends Front {
   }
 
   // --- Give ---------------------------------------------------------------------------------------
-
-  override give(view: View): void {
-    if (this.#scrubs && custodyOf(view) === undefined && this.owns(view)) clearView(view);
-    super.give(view);
-  }
-
-  override giveMarked(view: View, mark: number): void {
-    if (this.markOf(view) === mark) this.give(view);
-  }
 
   /** Takes back what a stand-in stood for. */
   giveStandIn(standIn: StandIn, real: View): void {
@@ -233,12 +203,6 @@ export class CheckedFront extends Front {
       this.#quarantine.add(guarded);
     }
     this.give(real);
-  }
-
-  /** A smaller view would leave bytes behind that no free sees. */
-  override canResize(view: View, size: number): boolean {
-    if (this.#scrubs && size < view.byteLength) return false;
-    return super.canResize(view, size);
   }
 
   // --- All at once --------------------------------------------------------------------------------
@@ -264,12 +228,29 @@ export class CheckedFront extends Front {
   }
 }
 
+/**
+ * The same, which zeroes what is freed. A class of its own, because a front that has another way to give has
+ * a slower one.
+ */
+class ScrubbedFront extends CheckedFront {
+  override give(view: View): void {
+    if (custodyOf(view) === undefined && this.owns(view)) clearView(view);
+    super.give(view);
+  }
+
+  override giveMarked(view: View, mark: number): void {
+    if (this.markOf(view) === mark) this.give(view);
+  }
+
+  /** A smaller view would leave bytes behind that no free sees. */
+  override canResize(view: View, size: number): boolean {
+    return size >= view.byteLength && super.canResize(view, size);
+  }
+}
+
 /** The front for an arena with these options. */
 export function makeFront(core: NativeArena, options: ResolvedOptions): Front {
-  const isPlain =
-    options.views === 'recycle' &&
-    options.guardRate === 0 &&
-    options.leaks === 'off' &&
-    options.zero === 'alloc';
+  if (options.zero === 'free') return new ScrubbedFront(core, options);
+  const isPlain = options.views === 'recycle' && options.guardRate === 0 && options.leaks === 'off';
   return isPlain ? new Front(core, options) : new CheckedFront(core, options);
 }

@@ -3,7 +3,8 @@
  *
  * A block in quarantine is full of a pattern and still attached, because a write through a detached view
  * is lost without a trace: a late write, of JavaScript or of an operation under way, changes the pattern.
- * It is looked at twice: soon, so that the report is near the deed, and when it leaves. Nobody else ever
+ * It is looked at twice: when the next one comes or a sample is passed over, so that the report is near the
+ * deed, and when it leaves. Nobody else ever
  * gets this memory, so it need not be detached then either: the first detach in a process makes all code
  * that touches typed arrays slower (measured: 10 % of random_mixed).
  */
@@ -14,9 +15,7 @@ import type { GuardReport } from './types';
 /** What freed memory is full of: odd, not zero, not text. */
 const PATTERN_BYTE = 0xdb;
 
-/** Blocks in quarantine, and how many frees of others later one is looked at for the first time. */
 const QUARANTINE_BLOCKS = 64;
-const FIRST_LOOK = 1;
 
 export interface GuardedBlock {
   readonly arena: string;
@@ -30,18 +29,26 @@ let pattern = Buffer.alloc(4096, PATTERN_BYTE);
 
 export class Quarantine {
   readonly #blocks: GuardedBlock[] = [];
+  /** The youngest, until it is looked at. */
+  #unseen: GuardedBlock | undefined;
 
   /** Takes a block that was freed just now. */
   add(block: GuardedBlock): void {
     new Uint8Array(block.buffer).fill(PATTERN_BYTE);
-    const count = this.#blocks.push(block);
-    const young = this.#blocks[count - 1 - FIRST_LOOK];
-    if (young !== undefined) check(young);
-    if (count > QUARANTINE_BLOCKS) check(this.#blocks.shift()!);
+    this.look();
+    this.#unseen = block;
+    if (this.#blocks.push(block) > QUARANTINE_BLOCKS) check(this.#blocks.shift()!);
+  }
+
+  /** Looks at the youngest block, if nobody has yet. */
+  look(): void {
+    if (this.#unseen !== undefined) check(this.#unseen);
+    this.#unseen = undefined;
   }
 
   /** Looks at all blocks for the last time. */
   end(): void {
+    this.#unseen = undefined;
     for (const block of this.#blocks.splice(0)) check(block);
   }
 }

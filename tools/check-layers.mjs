@@ -34,7 +34,7 @@ const TS_LAYERS = [
   ['scope', 'ownership'],
   ['allocate'],
   ['front*'],
-  ['free-after', 'guard', 'leaks', 'custody'],
+  ['free-after', 'guard', 'leaks', 'custody', 'sampling'],
   ['slabs'],
   ['view-makers'],
   ['view'],

@@ -252,6 +252,30 @@ describe('guard', () => {
     expect(reports.length).toBe(1);
   });
 
+  test('at 1 in 1000 also looks at the hottest of loops, in which no time passes', () => {
+    const arena = make({ guard: { sampleRate: 1000 } });
+    const reports = heard<GuardReport>('hakmem-arena:guard', arena);
+    const now = jest.spyOn(performance, 'now').mockReturnValue(1e9);
+    const guardedAt: number[] = [];
+    const play = (from: number, to: number, isFaulty: boolean): void => {
+      for (let i = from; i < to; i++) {
+        const view = arena.alloc(64);
+        if (view.buffer.byteLength === 64) guardedAt.push(i);
+        arena.free(view);
+        if (isFaulty && view.buffer.byteLength === 64) view[0] = 1;
+      }
+    };
+    play(0, 500_000, false);
+    // A burst at first, and then as few as may be.
+    expect(guardedAt.filter((at) => at <= 10_000).length).toBeGreaterThanOrEqual(8);
+    const gaps = guardedAt.slice(10).map((at, i) => at - guardedAt[i + 9]!);
+    expect(Math.max(...gaps)).toBeLessThan(82_000);
+    expect(Math.min(...gaps)).toBeGreaterThan(78_000);
+    play(500_000, 600_000, true);
+    now.mockRestore();
+    expect(reports.map(({ kind }) => kind)).toContain('late-write');
+  });
+
   test('one in so many is guarded', () => {
     const arena = make({ guard: { sampleRate: 10 } });
     const views = Array.from({ length: 1000 }, () => arena.alloc(100));
