@@ -4,13 +4,11 @@
 //   main ==IPC==> service   the WebSocket server
 //        ==IPC==> client    publishes, subscribes, and compares every byte
 
-import { compareRivals } from '../support/compare';
+import { comparePairs } from '../support/compare';
 
-compareRivals({
+comparePairs(__dirname, {
   title: 'broadcast: WebSocket server, updates of 128 B..16 KB, each to 8 subscribers',
   unit: 'update',
-  folder: __dirname,
-  kind: 'pair',
   full: { operations: 80_000, warmup: 10_000, lanes: 8 },
   quick: { operations: 500, warmup: 100, lanes: 8 },
 });

@@ -3,13 +3,11 @@
 //
 //   main ==IPC==> program
 
-import { compareRivals } from '../support/compare';
+import { comparePrograms } from '../support/compare';
 
-compareRivals({
+comparePrograms(__dirname, {
   title: 'file-copy: fs.read into fresh Buffers, 8 ahead, and a WriteStream; chunks of 64 KB',
   unit: 'chunk',
-  folder: __dirname,
-  kind: 'program',
   full: { operations: 49_152, warmup: 2_048, lanes: 8 },
   quick: { operations: 64, warmup: 16, lanes: 4 },
 });

@@ -3,13 +3,11 @@
 //
 //   main ==IPC==> program -> records
 
-import { compareRivals } from '../support/compare';
+import { comparePrograms } from '../support/compare';
 
-compareRivals({
+comparePrograms(__dirname, {
   title: 'msgpack: records of 100 B..40 KB encoded with @msgpack/msgpack, 4096 in a queue',
   unit: 'record',
-  folder: __dirname,
-  kind: 'program',
   full: { operations: 3_000_000, warmup: 100_000, lanes: 4096 },
   quick: { operations: 5_000, warmup: 1_000, lanes: 256 },
 });

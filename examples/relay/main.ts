@@ -4,13 +4,11 @@
 //   main ==IPC==> service   the relay
 //        ==IPC==> client    the origin behind it, and those who ask for bytes in front of it
 
-import { compareRivals } from '../support/compare';
+import { comparePairs } from '../support/compare';
 
-compareRivals({
+comparePairs(__dirname, {
   title: 'relay: TCP proxy, 1 KB..256 KB a transfer, each read into a fresh Buffer of 64 KB',
   unit: 'transfer',
-  folder: __dirname,
-  kind: 'pair',
   full: { operations: 150_000, warmup: 15_000, lanes: 32 },
   quick: { operations: 600, warmup: 100, lanes: 8 },
 });

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { killAllChildren } from './child';
 import { runPair, runProgram, type Scene } from './conduct';
-import { RIVALS } from './memory';
+import { RIVALS, type Rival } from './memory';
 import type { Plan } from './plan';
 import { aboutMachine, formatRuns, type Run } from './report';
 
@@ -15,12 +15,11 @@ export interface Example {
   title: string;
   /** What is counted, in the singular. */
   unit: string;
-  /** Holds the compiled `service` and `client`, or the `program`. */
-  folder: string;
-  kind: 'pair' | 'program';
   full: Omit<Plan, 'fault'>;
   quick: Omit<Plan, 'fault'>;
 }
+
+type RunOnce = (rival: Rival, scene: Scene<Plan>) => Promise<Run>;
 
 const HELP = `  --quick    a small run, for tests
   --runs N   times each side runs, in turns; the table shows medians (1)
@@ -58,12 +57,15 @@ function parse(): Options {
   }
 }
 
-async function runAll(example: Example, options: Options): Promise<Run[]> {
+async function runAll(
+  folder: string,
+  example: Example,
+  runOnce: RunOnce,
+  options: Options,
+): Promise<Run[]> {
   const plan: Plan = { ...(options.quick ? example.quick : example.full), fault: options.fault };
   const expected = plan.operations + plan.warmup;
-  const { folder } = example;
   const scene: Scene<Plan> = { folder, plan, expected, timeoutMs: TIMEOUT_MS };
-  const runOnce = example.kind === 'pair' ? runPair : runProgram;
   const runs: Run[] = [];
   for (let turn = 0; turn < options.runs; turn++) {
     for (const rival of RIVALS) runs.push(await runOnce(rival, scene));
@@ -71,14 +73,14 @@ async function runAll(example: Example, options: Options): Promise<Run[]> {
   return runs;
 }
 
-async function main(example: Example): Promise<void> {
+async function main(folder: string, example: Example, runOnce: RunOnce): Promise<void> {
   const options = parse();
   if (options.help) {
     console.log(`${example.title}\n\n${HELP}`);
     return;
   }
   if (!options.json) console.log(`${example.title}\n`);
-  const runs = await runAll(example, options);
+  const runs = await runAll(folder, example, runOnce, options);
   if (options.json) {
     const { title, unit } = example;
     console.log(JSON.stringify({ ok: true, title, unit, machine: aboutMachine(), runs }, null, 2));
@@ -89,13 +91,23 @@ async function main(example: Example): Promise<void> {
 }
 
 /** Runs the example as the command line says, and sets the exit code. */
-export function compareRivals(example: Example): void {
+function compareRivals(folder: string, example: Example, runOnce: RunOnce): void {
   process.on('exit', killAllChildren);
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
-  main(example).catch((error: unknown) => {
+  main(folder, example, runOnce).catch((error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
     for (const line of text.split('\n')) console.error(line);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   });
+}
+
+/** An example of two processes: `folder` holds the compiled `service` and `client`. */
+export function comparePairs(folder: string, example: Example): void {
+  compareRivals(folder, example, runPair);
+}
+
+/** An example that is its own client: `folder` holds the compiled `program`. */
+export function comparePrograms(folder: string, example: Example): void {
+  compareRivals(folder, example, runProgram);
 }

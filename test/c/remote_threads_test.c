@@ -12,16 +12,30 @@ static void *filled_block(hk_arena_t *arena, size_t size) {
   return block;
 }
 
-static void check_block(const size_t *block) {
-  if (!hk_pattern_holds(block + 1, *block - sizeof *block, *block)) EXPECT(!"overwritten");
+static void check_block(const void *block) {
+  const size_t *size = block;
+  if (!hk_pattern_holds(size + 1, *size - sizeof *size, *size)) EXPECT(!"overwritten");
 }
 
+/* A large block carries its address in its head; touching more would be most of the test's work. */
+static void mark_large_block(void *block) { *(uintptr_t *)block = (uintptr_t)block; }
+
+static void check_large_block(const void *block) {
+  if (*(const uintptr_t *)block != (uintptr_t)block) EXPECT(!"overwritten");
+}
+
+static void free_or_complain(hk_arena_t *arena, void *block) {
+  if (hk_free(arena, block) != HK_OK) EXPECT(!"freed");
+}
+
+/* A thread that owns no arena: it checks and frees what comes in, until NULL does. */
 typedef struct freer_t {
+  void (*check)(const void *block);
   hk_channel_t channel;
   uint64_t freed;
+  pthread_t thread;
 } freer_t;
 
-/* Frees what comes in, until NULL does. */
 static void *free_what_comes(void *context) {
   freer_t *freer = context;
   for (void *block;;) {
@@ -30,21 +44,36 @@ static void *free_what_comes(void *context) {
       continue;
     }
     if (block == NULL) return NULL;
-    check_block(block);
-    if (hk_free(NULL, block) != HK_OK) EXPECT(!"freed");
+    freer->check(block);
+    free_or_complain(NULL, block);
     freer->freed++;
   }
+}
+
+static void start_freers(freer_t *freers, int count, void (*check)(const void *block)) {
+  for (int i = 0; i < count; i++) {
+    freers[i].check = check;
+    EXPECT_EQ(pthread_create(&freers[i].thread, NULL, free_what_comes, &freers[i]), 0);
+  }
+}
+
+/* Returns how many blocks they have freed. */
+static uint64_t join_freers(freer_t *freers, int count) {
+  uint64_t freed = 0;
+  for (int i = 0; i < count; i++) {
+    hk_channel_send(&freers[i].channel, NULL);
+    EXPECT_EQ(pthread_join(freers[i].thread, NULL), 0);
+    freed += freers[i].freed;
+  }
+  return freed;
 }
 
 HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
   enum { BLOCKS = 60000 };
   static freer_t freers[FREERS];
-  pthread_t threads[FREERS];
   hk_random_t random = hk_random_begin(17);
   hk_arena_t *arena = hk_test_arena(0);
-  for (int i = 0; i < FREERS; i++) {
-    EXPECT_EQ(pthread_create(&threads[i], NULL, free_what_comes, &freers[i]), 0);
-  }
+  start_freers(freers, FREERS, check_block);
   uint64_t local = 0;
   for (int i = 0; i < BLOCKS; i++) {
     void *block = filled_block(arena, 16 + hk_random_below(&random, i % 100 == 0 ? 40000 : 800));
@@ -54,17 +83,12 @@ HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
       hk_channel_send(&freers[who].channel, block);
     } else {
       check_block(block);
-      if (hk_free(arena, block) != HK_OK) EXPECT(!"freed");
+      free_or_complain(arena, block);
       local++;
     }
     if (i % 5000 == 0) (void)hk_arena_trim(arena);
   }
-  uint64_t remote = 0;
-  for (int i = 0; i < FREERS; i++) {
-    hk_channel_send(&freers[i].channel, NULL);
-    EXPECT_EQ(pthread_join(threads[i], NULL), 0);
-    remote += freers[i].freed;
-  }
+  uint64_t remote = join_freers(freers, FREERS);
   EXPECT_EQ(remote + local, BLOCKS);
   hk_remote_drain(arena);
   EXPECT(hk_arena_is_valid(arena));
@@ -83,65 +107,41 @@ HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
 HK_TEST(an_arena_at_its_limit_lives_on_what_strangers_give_back) {
   enum { BLOCKS = 20000 };
   static freer_t freer;
-  pthread_t thread;
   hk_arena_t *arena = hk_test_arena(4 * HK_SLAB_BYTES); /* far less than passes through it */
-  EXPECT_EQ(pthread_create(&thread, NULL, free_what_comes, &freer), 0);
+  start_freers(&freer, 1, check_block);
   for (int i = 0; i < BLOCKS; i++) {
     void *block;
     while ((block = filled_block(arena, 3000)) == NULL) sched_yield();
     hk_channel_send(&freer.channel, block);
   }
-  hk_channel_send(&freer.channel, NULL);
-  EXPECT_EQ(pthread_join(thread, NULL), 0);
+  EXPECT_EQ(join_freers(&freer, 1), BLOCKS);
   EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-}
-
-/* The head of a large block carries a number; touching more would be most of the test's work. */
-static void *free_large_blocks(void *context) {
-  freer_t *freer = context;
-  for (void *block;;) {
-    if (!hk_channel_receive(&freer->channel, &block)) {
-      sched_yield();
-      continue;
-    }
-    if (block == NULL) return NULL;
-    if (*(uint64_t *)block != (uintptr_t)block) EXPECT(!"overwritten");
-    if (hk_free(NULL, block) != HK_OK) EXPECT(!"freed");
-    freer->freed++;
-  }
 }
 
 HK_TEST(strangers_free_runs_and_huge_blocks_of_an_arena_at_its_limit) {
   enum { BLOCKS = 8000 };
   static freer_t freers[FREERS];
-  pthread_t threads[FREERS];
   hk_random_t random = hk_random_begin(23);
   hk_arena_t *arena = hk_test_arena(24 * HK_MIB);
-  for (int i = 0; i < FREERS; i++) {
-    EXPECT_EQ(pthread_create(&threads[i], NULL, free_large_blocks, &freers[i]), 0);
-  }
+  start_freers(freers, FREERS, check_large_block);
   for (int i = 0; i < BLOCKS; i++) {
     size_t size = i % 20 == 0 ? (size_t)3 << 20 : 65537 + hk_random_below(&random, 500000);
-    uint64_t *block;
+    void *block;
     while ((block = hk_alloc(arena, size)) == NULL) sched_yield();
-    *block = (uintptr_t)block;
+    mark_large_block(block);
     if (i % 16 == 0) {
-      if (hk_free(arena, block) != HK_OK) EXPECT(!"freed");
+      free_or_complain(arena, block);
     } else {
       hk_channel_send(&freers[i % FREERS].channel, block);
     }
     if (i % 1000 == 0) (void)hk_arena_trim(arena);
   }
-  for (int i = 0; i < FREERS; i++) {
-    hk_channel_send(&freers[i].channel, NULL);
-    EXPECT_EQ(pthread_join(threads[i], NULL), 0);
-  }
+  uint64_t freed = join_freers(freers, FREERS);
   EXPECT(hk_arena_is_valid(arena));
   hk_arena_stats_t stats = hk_test_stats(arena);
   EXPECT_EQ(stats.bytes_live, 0);
-  EXPECT_EQ(stats.bins[HK_BIN_RUN].frees_remote + stats.bins[HK_BIN_HUGE].frees_remote,
-            freers[0].freed + freers[1].freed);
+  EXPECT_EQ(stats.bins[HK_BIN_RUN].frees_remote + stats.bins[HK_BIN_HUGE].frees_remote, freed);
   (void)hk_arena_trim(arena);
   EXPECT_EQ(hk_test_stats(arena).bytes_used, 0);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -213,7 +213,7 @@ static bool free_one_from_neighbour(owner_t *owner) {
   void *block;
   if (!hk_channel_receive(&owner->in, &block)) return false;
   check_block(block);
-  if (hk_free(owner->arena, block) != HK_OK) EXPECT(!"freed");
+  free_or_complain(owner->arena, block);
   owner->received++;
   return true;
 }
@@ -267,8 +267,8 @@ static void *free_handed_over(void *context) {
     void *block = atomic_exchange(&handoff->block, NULL);
     if (block == NULL) {
       sched_yield();
-    } else if (hk_free(NULL, block) != HK_OK) {
-      EXPECT(!"freed");
+    } else {
+      free_or_complain(NULL, block);
     }
   }
   return NULL;
@@ -316,7 +316,7 @@ typedef struct pairs_t {
 static void *free_pairs(void *context) {
   pairs_t *pairs = context;
   for (int i = 0; i < 2 * PAIR_SLABS; i++) {
-    if (hk_free(NULL, pairs->blocks[i]) != HK_OK) EXPECT(!"freed");
+    free_or_complain(NULL, pairs->blocks[i]);
   }
   atomic_store(&pairs->done, true);
   return NULL;

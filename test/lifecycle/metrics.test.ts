@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { resultOf } from '../ts/support/child';
 
-/** Four workers, each with an arena of its own, that count what they do themselves. */
-const SERVICE = `
+/** A main thread that tells what the arenas of its workers do, to Prometheus and OpenTelemetry alike. */
+const TELEMETRY = `
   const { once } = require('node:events');
   const { Worker } = require('node:worker_threads');
   const { Registry } = require('prom-client');
@@ -10,6 +10,16 @@ const SERVICE = `
   const { collectHeapStats } = require('hakmem-arena/prometheus');
   const { observeHeapStats } = require('hakmem-arena/otel');
 
+  const register = new Registry();
+  collectHeapStats(register);
+  const exporter = new sdk.InMemoryMetricExporter(sdk.AggregationTemporality.CUMULATIVE);
+  const reader = new sdk.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e6 });
+  const meterProvider = new sdk.MeterProvider({ readers: [reader] });
+  observeHeapStats({ meterProvider });`;
+
+/** Four workers, each with an arena of its own, that count what they do themselves. */
+const SERVICE = `
+  ${TELEMETRY}
   const source = \`
     const { parentPort, workerData } = require('node:worker_threads');
     const { Arena } = require('hakmem-arena');
@@ -42,13 +52,6 @@ const SERVICE = `
     parentPort.postMessage(own);
     parentPort.once('message', () => {});
   \`;
-
-  const register = new Registry();
-  collectHeapStats(register);
-  const exporter = new sdk.InMemoryMetricExporter(sdk.AggregationTemporality.CUMULATIVE);
-  const reader = new sdk.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e6 });
-  const meterProvider = new sdk.MeterProvider({ readers: [reader] });
-  observeHeapStats({ meterProvider });
 
   /** { 'name{label=value,...}': number } */
   async function scrape() {
@@ -185,13 +188,7 @@ describe('a service with four workers, scraped from the main thread', () => {
 
 /** A worker drops what it has not freed; the main thread tells, until the worker resets its arena. */
 const LEAKING_WORKER = `
-  const { once } = require('node:events');
-  const { Worker } = require('node:worker_threads');
-  const { Registry } = require('prom-client');
-  const sdk = require('@opentelemetry/sdk-metrics');
-  const { collectHeapStats } = require('hakmem-arena/prometheus');
-  const { observeHeapStats } = require('hakmem-arena/otel');
-
+  ${TELEMETRY}
   const source = \`
     const { parentPort } = require('node:worker_threads');
     const { Arena } = require('hakmem-arena');
@@ -213,13 +210,6 @@ const LEAKING_WORKER = `
       });
     })();
   \`;
-
-  const register = new Registry();
-  collectHeapStats(register);
-  const exporter = new sdk.InMemoryMetricExporter(sdk.AggregationTemporality.CUMULATIVE);
-  const reader = new sdk.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e6 });
-  const meterProvider = new sdk.MeterProvider({ readers: [reader] });
-  observeHeapStats({ meterProvider });
 
   async function read(prometheus, otel) {
     const [series] = (await register.getSingleMetric('hakmem_arena_' + prometheus).get()).values;
