@@ -4,24 +4,6 @@
 
 /* --- Blocks freed while nobody owns the arena, or its owner looks --------------------------------- */
 
-typedef struct handed_t {
-  _Atomic(void *) block;
-  atomic_bool stop;
-} handed_t;
-
-static void *free_handed(void *context) {
-  handed_t *handed = context;
-  while (!atomic_load(&handed->stop)) {
-    void *block = atomic_exchange(&handed->block, NULL);
-    if (block == NULL) {
-      sched_yield();
-    } else if (hk_free(NULL, block) != HK_OK) {
-      EXPECT(!"freed");
-    }
-  }
-  return NULL;
-}
-
 static bool adds_up(const hk_arena_stats_t *s, uint32_t bin) {
   const hk_bin_stats_t *b = &s->bins[bin];
   return b->live + b->front_blocks + b->free_blocks + b->remote_blocks == b->capacity &&
@@ -33,23 +15,21 @@ static bool adds_up(const hk_arena_stats_t *s, uint32_t bin) {
 /* A block that somebody is just freeing is counted in one place, never in two or in none. */
 static void free_and_add_up(size_t size, uint32_t bin) {
   enum { ROUNDS = 5000 };
-  handed_t handed = {0};
-  pthread_t thread;
+  hk_handover_t handover = {0};
   hk_arena_t *arena = hk_test_arena(0);
-  EXPECT_EQ(pthread_create(&thread, NULL, free_handed, &handed), 0);
+  hk_handover_start(&handover);
   for (int round = 0; round < ROUNDS; round++) {
     hk_arena_stats_t stats;
     void *block = hk_alloc(arena, size);
     if (!EXPECT(block != NULL)) break;
-    atomic_store(&handed.block, block);
+    atomic_store(&handover.block, block);
     do {
       hk_remote_drain(arena);
       stats = hk_test_stats(arena);
       if (!adds_up(&stats, bin)) EXPECT(!"added up");
     } while (stats.bytes_live != 0);
   }
-  atomic_store(&handed.stop, true);
-  EXPECT_EQ(pthread_join(thread, NULL), 0);
+  hk_handover_stop(&handover);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 

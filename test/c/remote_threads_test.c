@@ -256,50 +256,27 @@ HK_TEST(owners_that_free_each_others_blocks_end_with_nothing_live) {
 
 /* --- A slab must not go while a thread that freed its last block is not done with it ---------------------- */
 
-typedef struct handoff_t {
-  _Atomic(void *) block;
-  atomic_bool *stop;
-} handoff_t;
-
-static void *free_handed_over(void *context) {
-  handoff_t *handoff = context;
-  while (!atomic_load(handoff->stop)) {
-    void *block = atomic_exchange(&handoff->block, NULL);
-    if (block == NULL) {
-      sched_yield();
-    } else {
-      free_or_complain(NULL, block);
-    }
-  }
-  return NULL;
-}
-
 /* Two threads free the two blocks of a slab; the moment it is empty its owner retires it and its
  * SuperSlab is unmapped. A record that is touched after that is a crash. */
 HK_TEST(a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done) {
   enum { ROUNDS = 3000 };
-  atomic_bool stop = false;
-  handoff_t handoffs[2] = {{.stop = &stop}, {.stop = &stop}};
-  pthread_t threads[2];
+  hk_handover_t strangers[2] = {0};
   hk_options_t *options = hk_test_options();
   int64_t ttl_sec = options->superslab_ttl_sec;
   options->superslab_ttl_sec = 0;
   hk_arena_t *arena = hk_test_arena(0);
-  for (int i = 0; i < 2; i++) {
-    EXPECT_EQ(pthread_create(&threads[i], NULL, free_handed_over, &handoffs[i]), 0);
-  }
+  for (int i = 0; i < 2; i++) hk_handover_start(&strangers[i]);
   uint32_t bin = hk_test_bin(32768), refs[2], got;
   for (int round = 0; round < ROUNDS; round++) {
     if (!EXPECT(hk_refill(arena, bin, refs, 2, &got) == HK_OK && got == 2)) break;
     for (int i = 0; i < 2; i++) {
-      atomic_store(&handoffs[i].block, hk_test_address(arena, refs[i]));
+      atomic_store(&strangers[i].block, hk_test_address(arena, refs[i]));
     }
     while (hk_test_retire_all(arena) == 0) sched_yield();
     (void)hk_arena_trim(arena);
     if (hk_test_stats(arena).bytes_committed != 0) EXPECT(!"unmapped");
   }
-  atomic_store(&stop, true);
-  for (int i = 0; i < 2; i++) EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+  for (int i = 0; i < 2; i++) hk_handover_stop(&strangers[i]);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   options->superslab_ttl_sec = ttl_sec;
 }

@@ -61,4 +61,33 @@ static inline bool hk_channel_receive(hk_channel_t *channel, void **item) {
   return true;
 }
 
+/* A thread that frees whatever is handed to it, one block at a time, as one that owns no arena. */
+typedef struct hk_handover_t {
+  _Atomic(void *) block; /* NULL: taken, or none yet */
+  atomic_bool stop;
+  pthread_t thread;
+} hk_handover_t;
+
+static inline void *hk_handover_run(void *context) {
+  hk_handover_t *handover = context;
+  while (!atomic_load(&handover->stop)) {
+    void *block = atomic_exchange(&handover->block, NULL);
+    if (block == NULL) {
+      sched_yield();
+    } else if (hk_free(NULL, block) != HK_OK) {
+      EXPECT(!"freed");
+    }
+  }
+  return NULL;
+}
+
+static inline void hk_handover_start(hk_handover_t *handover) {
+  EXPECT_EQ(pthread_create(&handover->thread, NULL, hk_handover_run, handover), 0);
+}
+
+static inline void hk_handover_stop(hk_handover_t *handover) {
+  atomic_store(&handover->stop, true);
+  EXPECT_EQ(pthread_join(handover->thread, NULL), 0);
+}
+
 #endif
