@@ -2,38 +2,20 @@
  * Arena: the public face of one arena. Checks arguments' meaning; the front does the work.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
-import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
+import { type Parts, makeParts } from './arena-parts';
+import { copyOut } from './copy-out';
+import { HakmemError, invalidArgType } from './errors';
 import { noteSuperSlabs } from './events';
-import type { Front } from './front';
-import { makeFront } from './front-checked';
 import { type WritableLike, settleWrite, validateThenable } from './free-after';
-import { type NativeArena, native, statusOf } from './native';
-import { type ResolvedOptions, resolveOptions, validateFunction, validateSize } from './options';
+import { native } from './native';
+import { validateFunction } from './options';
 import { Ownership } from './ownership';
-import { Scope, ScopeHost } from './scope';
+import { resize } from './resize';
+import { Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaStats } from './stats-types';
 import type { ArenaOptions, LiveBlock, ViewConstructor } from './types';
 import { LIVE, type View } from './view';
-import { bufferOf, bytesOf, setBytes } from './view-makers';
-
-function createCore(options: ResolvedOptions): NativeArena {
-  const { name, maxBytes, thp, policy, prewarm, strides, hasOwnClasses } = options;
-  const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
-  const settings = Float64Array.of(thp, policy, prewarm);
-  const core = native.createArena(name, maxBytes, classSizes, settings);
-  noteSuperSlabs();
-  if (typeof core !== 'number') return core;
-  const numbers = { requestedBytes: prewarm, usedBytes: 0, maxBytes };
-  const status = statusOf(core);
-  throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);
-}
-
-interface Parts {
-  readonly options: ResolvedOptions;
-  readonly core: NativeArena;
-  readonly front: Front;
-}
 
 /** What the base class has made for the arena that is being constructed; nothing is kept alive here. */
 let parts!: Parts;
@@ -45,9 +27,7 @@ const NO_PARTS = {} as Parts;
  */
 class ArenaBase {
   constructor(options?: ArenaOptions) {
-    const resolved = resolveOptions(options);
-    const core = createCore(resolved);
-    parts = { options: resolved, core, front: makeFront(core, resolved) };
+    parts = makeParts(options);
   }
 }
 
@@ -209,13 +189,7 @@ export class Arena extends ArenaBase implements Disposable {
    * line = arena.realloc(line, 160); // the Buffer of 80 bytes is gone
    */
   realloc(view: View, size: number): Buffer {
-    const front = this.#front;
-    if (!front.owns(view)) throw front.refusal(view);
-    validateSize(size);
-    if (view.byteLength === size && Buffer.isBuffer(view)) return view;
-    return front.canResize(view, size)
-      ? this.#adopted(front.resizeInPlace(view, size))
-      : this.#moved(view, size);
+    return resize(this.#host, view, size);
   }
 
   // --- Hold -----------------------------------------------------------------------------------------
@@ -316,22 +290,7 @@ export class Arena extends ArenaBase implements Disposable {
    */
   scope<R>(fn: (scope: Scope) => R): R {
     validateFunction(fn, 'fn');
-    const scope = this.openScope();
-    let result: R;
-    try {
-      result = fn(scope);
-    } catch (error) {
-      scope.end();
-      throw error;
-    }
-    if (isThenable(result)) {
-      const settled = Promise.resolve(result).finally(() => {
-        scope.end();
-      });
-      return settled as R;
-    }
-    scope.end();
-    return result;
+    return runIn(this.openScope(), fn);
   }
 
   /**
@@ -485,16 +444,7 @@ export class Arena extends ArenaBase implements Disposable {
    * structuredClone(digest, { transfer: [digest.buffer as ArrayBuffer] });
    */
   copyOut(view: View): Buffer {
-    if (!ArrayBuffer.isView(view))
-      throw invalidArgType('view', 'a Buffer, TypedArray or DataView', view);
-    if (bufferOf(view).byteLength === 0 && !this.owns(view)) {
-      throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
-    }
-    const bytes = bytesOrNone(view);
-    if (bytes === undefined) throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
-    const copy = Buffer.allocUnsafeSlow(bytes.length);
-    copy.set(bytes);
-    return copy;
+    return copyOut(this.#front, view);
   }
 
   /**
@@ -520,38 +470,4 @@ export class Arena extends ArenaBase implements Disposable {
     if (this.#scrubs) this.#front.scrub(pinned);
     return pinned;
   }
-
-  #moved(view: View, size: number): Buffer {
-    const mark = this.#front.markOf(view);
-    const next = this.#front.take(size, mark);
-    const kept = Math.min(size, view.byteLength);
-    setBytes(next, bytesOf(view).subarray(0, kept));
-    this.#front.give(view);
-    return this.#adopted(next);
-  }
-
-  /** Enters a view that replaces one of a scope into that scope. */
-  #adopted(view: Buffer): Buffer {
-    if (this.#front.markOf(view) !== LIVE) {
-      for (const scope of this.#host.scopes) if (scope.adopt(view)) break;
-    }
-    return view;
-  }
-}
-
-/** undefined: a DataView whose bytes are gone. */
-function bytesOrNone(view: View): Uint8Array | undefined {
-  try {
-    return bytesOf(view);
-  } catch {
-    return undefined;
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value !== null &&
-    (typeof value === 'object' || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
 }

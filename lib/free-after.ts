@@ -29,11 +29,13 @@ type Settle = (error?: Error | null) => void;
 /** Writes under way, of each stream that has any. */
 const underWay = new WeakMap<WritableLike, Set<Settle>>();
 
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const isObject = typeof value === 'object' || typeof value === 'function';
+  return isObject && typeof (value as { then?: unknown } | null)?.then === 'function';
+}
+
 export function validateThenable(promise: unknown): asserts promise is PromiseLike<unknown> {
-  const isObject = typeof promise === 'object' || typeof promise === 'function';
-  if (!isObject || typeof (promise as { then?: unknown } | null)?.then !== 'function') {
-    throw invalidArgType('promise', 'an instance of Promise', promise);
-  }
+  if (!isThenable(promise)) throw invalidArgType('promise', 'an instance of Promise', promise);
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from './errors';
+import { isThenable } from './free-after';
 import type { Front } from './front';
 import type { ViewConstructor } from './types';
 import { FIRST_SCOPE_MARK, LIVE, type View } from './view';
@@ -184,4 +185,23 @@ export class Scope implements Disposable {
     this.#views[this.#count++] = view;
     return view;
   }
+}
+
+/** Calls `fn` with a scope and ends that when `fn` returns or throws, or when its promise settles. */
+export function runIn<R>(scope: Scope, fn: (scope: Scope) => R): R {
+  let result: R;
+  try {
+    result = fn(scope);
+  } catch (error) {
+    scope.end();
+    throw error;
+  }
+  if (isThenable(result)) {
+    const settled = Promise.resolve(result).finally(() => {
+      scope.end();
+    });
+    return settled as R;
+  }
+  scope.end();
+  return result;
 }

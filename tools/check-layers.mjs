@@ -31,6 +31,7 @@ const TS_LAYERS = [
   ['monitor/'],
   ['arena', 'exit-dump'],
   ['format', 'rates'],
+  ['arena-parts', 'resize', 'copy-out'],
   ['scope', 'ownership'],
   ['allocate'],
   ['front*'],

@@ -1,0 +1,29 @@
+/**
+ * Copy out: bytes of an arena as an ordinary Buffer.
+ */
+import { HakmemError, invalidArgType } from './errors';
+import type { Front } from './front';
+import type { View } from './view';
+import { bufferOf, bytesOf } from './view-makers';
+
+/** Throws as `Arena.copyOut`. */
+export function copyOut(front: Front, view: View): Buffer {
+  if (!ArrayBuffer.isView(view)) {
+    throw invalidArgType('view', 'a Buffer, TypedArray or DataView', view);
+  }
+  const isGone = bufferOf(view).byteLength === 0 && !front.owns(view);
+  const bytes = isGone ? undefined : bytesOrNone(view);
+  if (bytes === undefined) throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+/** undefined: a DataView whose bytes are gone. */
+function bytesOrNone(view: View): Uint8Array | undefined {
+  try {
+    return bytesOf(view);
+  } catch {
+    return undefined;
+  }
+}

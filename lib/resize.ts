@@ -1,0 +1,33 @@
+/**
+ * Resize: a live view becomes one of another size, in place or by a copy.
+ */
+import type { Front } from './front';
+import { validateSize } from './options';
+import type { ScopeHost } from './scope';
+import { LIVE, type View } from './view';
+import { bytesOf, setBytes } from './view-makers';
+
+/** Throws as `Arena.realloc`. The new view belongs to whom the old one did: to a scope, or to nobody. */
+export function resize(host: ScopeHost, view: View, size: number): Buffer {
+  const { front } = host;
+  if (!front.owns(view)) throw front.refusal(view);
+  validateSize(size);
+  if (view.byteLength === size && Buffer.isBuffer(view)) return view;
+  const resized = front.canResize(view, size)
+    ? front.resizeInPlace(view, size)
+    : moved(front, view, size);
+  if (front.markOf(resized) !== LIVE) enterScope(host, resized);
+  return resized;
+}
+
+function moved(front: Front, view: View, size: number): Buffer {
+  const next = front.take(size, front.markOf(view));
+  const kept = Math.min(size, view.byteLength);
+  setBytes(next, bytesOf(view).subarray(0, kept));
+  front.give(view);
+  return next;
+}
+
+function enterScope({ scopes }: ScopeHost, view: Buffer): void {
+  for (const scope of scopes) if (scope.adopt(view)) return;
+}
