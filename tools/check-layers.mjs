@@ -39,7 +39,7 @@ const TS_LAYERS = [
   ['slabs'],
   ['view-makers'],
   ['view'],
-  ['stats', 'heap-map', 'options'],
+  ['stats', 'stats-classes', 'heap-map', 'options'],
   ['events'],
   ['snapshot'],
   ['native', 'reports'],
