@@ -15,7 +15,11 @@ import { Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaStats } from './stats-types';
 import type { ArenaOptions, LiveBlock, ViewConstructor } from './types';
-import { LIVE, type View } from './view';
+import * as views from './view';
+import type { View } from './view';
+
+/** Here it is a constant to the engine; where it comes from it would be loaded at every use. */
+const { LIVE } = views;
 
 /** What the base class has made for the arena that is being constructed; nothing is kept alive here. */
 let parts!: Parts;

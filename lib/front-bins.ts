@@ -23,15 +23,15 @@
 import type { Space } from './front-space';
 import { EXACT_LENGTH_MAX, FREES, type Tallies, lentCells } from './front-tallies';
 
-export const HEAD = 0;
-export const FLOOR = 1;
+const HEAD = 0;
+const FLOOR = 1;
 const CAP = 2;
-export const KEY = 3;
-export const RECORD_BITS = 2;
+const KEY = 3;
+const RECORD_BITS = 2;
 
 const EXACT_BITS = 10;
 /** Lengths up to this one have bins of their own. */
-export const EXACT = 1 << EXACT_BITS;
+const EXACT = 1 << EXACT_BITS;
 const LONG_BINS = 1024;
 const TYPED_BITS = 9;
 const FIRST_TYPED = EXACT + 1 + LONG_BINS;
@@ -41,13 +41,13 @@ if (EXACT_LENGTH_MAX !== EXACT || lentCells !== BIN_COUNT - EXACT - 1) {
 }
 
 /** Integers of all records. */
-export const TABLE_INTEGERS = BIN_COUNT << RECORD_BITS;
+const TABLE_INTEGERS = BIN_COUNT << RECORD_BITS;
 
 /** Chosen so that lengths services often use, and all multiples of 1 KB, have bins of their own. */
 const LONG_SPREAD = 613;
 const TYPED_SPREAD = 0x9e3779b1;
 /** The key of a bin is length << KIND_BITS | kind; Buffers are kind 0. */
-export const KIND_BITS = 4;
+const KIND_BITS = 4;
 
 /**
  * A candidate owns the bin when it was given back so many times with no other length of the bin between.
@@ -56,6 +56,10 @@ export const KIND_BITS = 4;
 const TIMES_TO_OWN = 4;
 const TIMES_SHIFT = 22;
 const KEY_MASK = (1 << TIMES_SHIFT) - 1;
+
+// Exported by name, the constants of this file are constants to its own code; declared with `export` they
+// would be loaded and checked wherever they are used.
+export { EXACT, FLOOR, HEAD, KEY, KIND_BITS, RECORD_BITS, TABLE_INTEGERS };
 
 /** The bin of Buffers of a length; without a branch, which would be mispredicted. */
 export function binOfBuffers(bytes: number): number {

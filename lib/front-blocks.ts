@@ -11,9 +11,9 @@
 import * as bins from './front-bins';
 import type { Space } from './front-space';
 import * as tallies from './front-tallies';
-import { BYTES, COUNTED, HOPE, INFO, Kind, REF, type ViewTable, infoOf } from './front-views';
+import * as views from './front-views';
 import { native } from './native';
-import { REF_INDEX_BITS, REF_INDEX_MASK, type SlabTable } from './slabs';
+import * as slabs from './slabs';
 import { FastBuffer, type Home, type View, forgetId, stamp } from './view';
 
 /** Blocks moved in one batch, at most; and in the first. */
@@ -32,6 +32,8 @@ const KEPT_MAX = 2 * BATCH_MAX;
 // Constants of other modules are loaded from those modules again and again; of this one they are not.
 const { HEAD, FLOOR, KEY, RECORD_BITS, KIND_BITS, EXACT } = bins;
 const { BY_CLASS, FREES } = tallies;
+const { BYTES, COUNTED, HOPE, INFO, REF } = views;
+const { REF_INDEX_BITS, REF_INDEX_MASK } = slabs;
 const NewBuffer = FastBuffer;
 
 const exchange = new Int32Array(native.exchange);
@@ -39,10 +41,10 @@ const exchange = new Int32Array(native.exchange);
 /** What the blocks of all classes share: parts of their front. */
 export interface BlockHost {
   readonly arena: number;
-  readonly slabs: SlabTable;
+  readonly slabs: slabs.SlabTable;
   readonly tallies: tallies.Tallies;
   readonly space: Space;
-  readonly table: ViewTable;
+  readonly table: views.ViewTable;
   /** Of new views. */
   readonly home: Home;
 }
@@ -55,7 +57,7 @@ export class FreeBlocks {
   declare readonly stride: number;
   declare private readonly info: number;
   declare private readonly space: Space;
-  declare private readonly table: ViewTable;
+  declare private readonly table: views.ViewTable;
   declare private readonly home: Home;
   declare private readonly counts: Float64Array;
   declare private readonly liveBytes: Float64Array;
@@ -74,7 +76,7 @@ export class FreeBlocks {
     this.#batch = Math.min(this.#batchMax, BATCH_START);
     const kept = Math.min(Math.max(Math.floor(KEPT_BYTES / stride), KEPT_MIN), KEPT_MAX);
     this.refs = new Int32Array(kept);
-    this.info = infoOf(Kind.Class, 0, index);
+    this.info = views.infoOf(views.Kind.Class, 0, index);
     this.space = host.space;
     this.table = host.table;
     this.home = host.home;

@@ -44,6 +44,8 @@ export const FastBuffer = (
   >
 )[Symbol.species]!;
 
+const { isView } = ArrayBuffer;
+
 class Returner {
   constructor(view: object) {
     return view;
@@ -52,7 +54,8 @@ class Returner {
 
 class Stamp extends Returner {
   #home: Home;
-  #id: number;
+  /** The engine keeps a field that only ever held small integers as such, and need not look again. */
+  #id = 0;
 
   constructor(view: object, home: Home, id: number) {
     super(view);
@@ -61,7 +64,8 @@ class Stamp extends Returner {
   }
 
   static idOf(value: unknown, home: Home): number {
-    if (typeof value !== 'object' || value === null || !(#home in value)) return 0;
+    // Cheaper than to ask whether it is an object; and whatever is stamped is a view.
+    if (!isView(value) || !(#home in value)) return 0;
     return value.#home === home ? value.#id : 0;
   }
 
