@@ -104,32 +104,28 @@ export class Front implements Keeper, ClassHost {
 
   /** A live Buffer of `size` bytes with old contents; `mark` is LIVE or a scope's. */
   take(size: number, mark: number): Buffer {
-    if (typeof size === 'number' && (size | 0) === size && size > 0 && size <= MAX) {
-      const ints = this.ints;
-      const bin = binOfBuffers(size);
-      const at = bin << RECORD_BITS;
-      const id = ints[at + HEAD]!;
-      if (id !== 0) {
-        const view = this.views[id >> ID_TO_VIEW] as Buffer;
-        // Not so when its slab was detached, or another length owns the bin.
-        if (view.length === size) {
-          ints[at + HEAD] = ints[id]!;
-          ints[id] = -mark;
-          this.counts[bin]!++;
-          return view;
-        }
-      }
-      const view = this.takeFresh(size, bin, mark);
-      if (view !== undefined) return view;
+    if (typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > MAX) {
+      return this.takeSlow(size, mark);
     }
-    return this.takeSlow(size, mark);
+    const ints = this.ints;
+    const bin = binOfBuffers(size);
+    const at = bin << RECORD_BITS;
+    const id = ints[at + HEAD]!;
+    if (id === 0) return this.takeFresh(size, bin, mark);
+    const view = this.views[id >> ID_TO_VIEW] as Buffer;
+    // Its slab was detached, or another length owns the bin.
+    if (view.length !== size) return this.takeFresh(size, bin, mark);
+    ints[at + HEAD] = ints[id]!;
+    ints[id] = -mark;
+    this.counts[bin]!++;
+    return view;
   }
 
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   give(view: View): void {
     const id = idOf(view, this.home);
-    if (this.ints[id]! < 0) this.giveLive(id, view);
-    else this.giveOther(view);
+    if (this.ints[id]! >= 0) this.giveOther(view);
+    else this.giveLive(id, view);
   }
 
   /** Takes a view back if it is live and has this mark, and leaves it alone if not. */
@@ -144,12 +140,12 @@ export class Front implements Keeper, ClassHost {
     const bin = ints[id + BIN_OF_ID]!;
     const at = bin << RECORD_BITS;
     const frees = this.counts[bin + FREES]!;
-    if (this.counts[bin]! - frees > ints[at + FLOOR]!) {
+    if (this.counts[bin]! - frees <= ints[at + FLOOR]!) {
+      this.giveToFull(id, view);
+    } else {
       ints[id] = ints[at + HEAD]!;
       ints[at + HEAD] = id;
       this.counts[bin + FREES] = frees + 1;
-    } else {
-      this.giveToFull(id, view);
     }
   }
 
@@ -319,10 +315,10 @@ export class Front implements Keeper, ClassHost {
     return this.takeViewSlow(bufferMaker, size, mark);
   }
 
-  /** A new view on a block that is at hand. undefined: it is not that simple. */
-  private takeFresh(size: number, bin: number, mark: number): Buffer | undefined {
+  /** A new view, on a block that is at hand if it is that simple. */
+  private takeFresh(size: number, bin: number, mark: number): Buffer {
     const blocks = this.blocks[this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!];
-    return blocks?.takeFresh(size, bin, mark);
+    return blocks?.takeFresh(size, bin, mark) ?? this.takeSlow(size, mark);
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {

@@ -65,8 +65,8 @@ class Stamp extends Returner {
 
   static idOf(value: unknown, home: Home): number {
     // Cheaper than to ask whether it is an object; and whatever is stamped is a view.
-    if (!isView(value) || !(#home in value)) return 0;
-    return value.#home === home ? value.#id : 0;
+    if (!isView(value) || !(#home in value) || value.#home !== home) return 0;
+    return value.#id;
   }
 
   static homeOf(value: unknown): Home | undefined {
