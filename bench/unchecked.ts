@@ -27,15 +27,15 @@ const CHANGES: readonly { readonly what: string; readonly from: RegExp; readonly
   // Without counters nobody knows how full a bin is: a view that was in its bin goes there again.
   {
     what: 'the room of bins',
-    from: /this\.counts\[bin\] - frees > ints\[at \+ FLOOR\]/g,
-    to: 'bin !== 0',
+    from: /this\.counts\[bin\] - frees <= ints\[at \+ FLOOR\]/g,
+    to: 'bin === 0',
   },
   {
     what: 'refusals of what is foreign or free already',
-    from: /if \(this\.ints\[id\] < 0\)\s*(this\.giveLive\(id, view\);)\s*else\s*this\.giveOther\(view\);/g,
+    from: /if \(this\.ints\[id\] >= 0\)\s*this\.giveOther\(view\);\s*else\s*(this\.giveLive\(id, view\);)/g,
     to: '$1',
   },
-  { what: 'the look for detached views', from: /view\.length === size/g, to: 'true' },
+  { what: 'the look for detached views', from: /view\.length !== size/g, to: 'false' },
 ];
 
 function withoutChecks(source: string): string {

@@ -1,12 +1,19 @@
 /**
- * Free blocks: those of one size class that have no view, and new Buffers on them.
+ * Free blocks: those without a view, a stack for each size class, and new Buffers on them.
  *
- * Owns:      `refs`, a stack of block references, the oldest first; batches to and from the core.
- * Called by: the front, for views that are not recycled; the size class, when bins shrink.
- * Invariant: top <= refs.length, so the stack holds at most so many blocks.
+ * Owns:       the stacks of block references, the oldest first; batches to and from the core.
+ * Called by:  the front, for views that are not recycled; the size classes, when bins shrink.
+ * Invariant:  base <= top <= limit, so a stack holds at most so many blocks.
+ *
+ * A record of integers for each class says where its stack is:
+ *
+ *   stacks[at + TOP]    at = class x 8; position in `refs` of the block that was given last
+ *   stacks[at + BASE]   position below the first block, where a negative number stands for the end
+ *   stacks[at + LIMIT]  the last position
  *
  * A length that does not repeat comes here with every allocation and every free. Hence `takeFresh` and
- * `giveFresh` do in one run what other files do step by step: they are worth one reading beside these.
+ * `giveFresh` do in one run what other files do step by step: they are worth one reading beside these. And
+ * hence there is one object for all classes: forty of them would not fit the first-level cache.
  */
 import * as bins from './front-bins';
 import type { Space } from './front-space';
@@ -16,7 +23,9 @@ import { native } from './native';
 import * as slabs from './slabs';
 import { FastBuffer, type Home, type View, forgetId, stamp } from './view';
 
-/** Blocks moved in one batch, at most; and in the first. */
+/** Blocks moved in one batch: what these bytes hold, within these numbers; and in the first, at most. */
+const BATCH_BYTES = 64 * 1024;
+const BATCH_MIN = 2;
 const BATCH_MAX = 64;
 const BATCH_START = 16;
 
@@ -29,10 +38,24 @@ const KEPT_BYTES = 1024 * 1024;
 const KEPT_MIN = 32;
 const KEPT_MAX = 2 * BATCH_MAX;
 
+const TOP = 0;
+const BASE = 1;
+const LIMIT = 2;
+/** Bytes of a block. */
+const STRIDE = 3;
+/** Blocks out of the core: live, in bins, or here. */
+const OWNED = 4;
+/** Blocks of the next batch, and of the largest. */
+const BATCH = 5;
+const LARGEST_BATCH = 6;
+const RECORD_BITS = 3;
+const NO_BLOCK = -1;
+
 // Constants of other modules are loaded from those modules again and again; of this one they are not.
-const { HEAD, FLOOR, KEY, RECORD_BITS, KIND_BITS, EXACT } = bins;
+const { HEAD, FLOOR, KEY, KIND_BITS, EXACT } = bins;
+const BIN_RECORD_BITS = bins.RECORD_BITS;
 const { BY_CLASS, FREES } = tallies;
-const { BYTES, COUNTED, HOPE, INFO, REF } = views;
+const { BYTES, CLASS_SHIFT, COUNTED, HOPE, INFO, OTHER_THAN_BUFFER, REF } = views;
 const { REF_INDEX_BITS, REF_INDEX_MASK } = slabs;
 const NewBuffer = FastBuffer;
 
@@ -50,91 +73,107 @@ export interface BlockHost {
 }
 
 export class FreeBlocks {
-  // Hot fields first, together; not of the `#` kind: the engine would check for each whether it is there.
-  private top = 0;
+  // Hot; written once, and not of the `#` kind, so that the engine takes them for constants (see Front).
+  declare private readonly host: BlockHost;
+  declare private readonly stacks: Int32Array;
   declare private readonly refs: Int32Array;
-  declare readonly index: number;
-  declare readonly stride: number;
-  declare private readonly info: number;
   declare private readonly space: Space;
   declare private readonly table: views.ViewTable;
-  declare private readonly home: Home;
   declare private readonly counts: Float64Array;
   declare private readonly liveBytes: Float64Array;
   declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
-  /** Blocks out of the core: live, in bins, or here. */
-  owned = 0;
-  readonly #host: BlockHost;
-  #batch: number;
-  readonly #batchMax: number;
 
-  constructor(index: number, stride: number, batch: number, host: BlockHost) {
-    this.index = index;
-    this.stride = stride;
-    this.#host = host;
-    this.#batchMax = Math.min(batch, BATCH_MAX);
-    this.#batch = Math.min(this.#batchMax, BATCH_START);
-    const kept = Math.min(Math.max(Math.floor(KEPT_BYTES / stride), KEPT_MIN), KEPT_MAX);
-    this.refs = new Int32Array(kept);
-    this.info = views.infoOf(views.Kind.Class, 0, index);
+  /** Of classes with these bytes a block. */
+  constructor(strides: readonly number[], host: BlockHost) {
+    this.host = host;
+    this.stacks = new Int32Array(strides.length << RECORD_BITS);
+    this.refs = new Int32Array(layOut(this.stacks, strides)).fill(NO_BLOCK);
     this.space = host.space;
     this.table = host.table;
-    this.home = host.home;
     this.counts = host.tallies.counts;
     this.liveBytes = host.tallies.liveBytes;
     this.buffers = host.slabs.buffers;
   }
 
+  /** Blocks of a class that are out of the core. */
+  ownedOf(index: number): number {
+    return this.stacks[(index << RECORD_BITS) + OWNED]!;
+  }
+
   /** A free block, from the stack or the core; or a negative status. */
-  take(): number {
-    return this.top > 0 ? this.refs[--this.top]! : this.#refill();
+  take(index: number): number {
+    const at = index << RECORD_BITS;
+    const top = this.stacks[at + TOP]!;
+    const ref = this.refs[top]!;
+    if (ref === NO_BLOCK) return this.#refill(index);
+    this.stacks[at + TOP] = top - 1;
+    return ref;
   }
 
   /** Takes back a block that has no view. */
-  give(ref: number): void {
-    if (this.top === this.refs.length) this.#flush(this.refs.length >> 1);
-    this.refs[this.top++] = ref;
+  give(index: number, ref: number): void {
+    const { stacks } = this;
+    const at = index << RECORD_BITS;
+    if (stacks[at + TOP] === stacks[at + LIMIT]) {
+      this.#flush(index, (stacks[at + LIMIT]! - stacks[at + BASE]!) >> 1);
+    }
+    this.#push(at, ref);
   }
 
   /** Gives all blocks to the core. */
   releaseAll(): void {
-    this.#flush(this.top);
+    const { stacks } = this;
+    for (let at = 0; at < stacks.length; at += 1 << RECORD_BITS) {
+      this.#flush(at >> RECORD_BITS, stacks[at + TOP]! - stacks[at + BASE]!);
+    }
+  }
+
+  /** Forgets all blocks, which the core takes back. */
+  clear(): void {
+    const { stacks } = this;
+    for (let at = 0; at < stacks.length; at += 1 << RECORD_BITS) {
+      stacks[at + TOP] = stacks[at + BASE]!;
+      stacks[at + OWNED] = 0;
+    }
   }
 
   /**
-   * A new Buffer, live, of `size` bytes, whose bin has none. undefined, and nothing has changed: it takes
-   * more than a block and a number that are at hand.
+   * A new Buffer, live, of `size` bytes on a block of class `index`, whose bin has none. undefined, and
+   * nothing has changed: it takes more than a block and a number that are at hand.
    */
-  takeFresh(size: number, bin: number, mark: number): Buffer | undefined {
+  takeFresh(size: number, index: number, bin: number, mark: number): Buffer | undefined {
+    const { stacks } = this;
     const { ints } = this.space;
     const id = this.table.unused;
-    const top = this.top - 1;
-    if (top < 0 || id === 0) return undefined;
-    const at = bin << RECORD_BITS;
+    const stack = index << RECORD_BITS;
+    const top = stacks[stack + TOP]!;
+    const ref = this.refs[top]!;
+    if (ref === NO_BLOCK || id === 0) return undefined;
+    const at = bin << BIN_RECORD_BITS;
     const isCounted = size <= EXACT || ints[at + KEY] === size << KIND_BITS;
     // A view that is in its bin in spite of all has lost its slab.
     if (isCounted && ints[at + HEAD] !== 0) return undefined;
-    const ref = this.refs[top]!;
     const buffer = this.buffers[ref >>> REF_INDEX_BITS];
     // Not exposed, or detached. To try and catch is no alternative: the engine would not inline the rest.
     if (buffer === undefined || buffer.byteLength === 0) return undefined;
-    const view = new NewBuffer(buffer, (ref & REF_INDEX_MASK) * this.stride, size);
-    this.top = top;
+    const offset = (ref & REF_INDEX_MASK) * stacks[stack + STRIDE]!;
+    const view = new NewBuffer(buffer, offset, size);
+    stacks[stack + TOP] = top - 1;
     this.table.unused = ints[id]!;
     ints[id] = -mark;
     ints[id + REF] = ref;
     ints[id + BYTES] = size;
     ints[id + HOPE] = bin;
     if (isCounted) {
-      ints[id + INFO] = this.info | COUNTED;
+      ints[id + INFO] = (index << CLASS_SHIFT) | COUNTED;
       ints[at + FLOOR]!++;
       this.counts[bin]!++;
     } else {
-      ints[id + INFO] = this.info;
-      this.counts[BY_CLASS + this.index]!++;
-      this.liveBytes[this.index]! += size;
+      ints[id + INFO] = index << CLASS_SHIFT;
+      this.counts[BY_CLASS + index]!++;
+      this.liveBytes[index]! += size;
     }
-    return stamp(view, this.home, id);
+    return stamp(view, this.host.home, id);
   }
 
   /**
@@ -142,38 +181,79 @@ export class FreeBlocks {
    * it is, or the stack is full.
    */
   giveFresh(id: number, view: View): boolean {
+    const { stacks } = this;
     const { ints } = this.space;
-    const bytes = ints[id + BYTES]!;
+    const info = ints[id + INFO]!;
     const bin = ints[id + HOPE]!;
-    if (ints[id + INFO] !== this.info || this.top === this.refs.length || bin === 0) return false;
+    if ((info & OTHER_THAN_BUFFER) !== 0 || bin === 0) return false;
+    const index = info >> CLASS_SHIFT;
+    const stack = index << RECORD_BITS;
+    const top = stacks[stack + TOP]! + 1;
+    const bytes = ints[id + BYTES]!;
     const key = bytes << KIND_BITS;
-    if (ints[(bin << RECORD_BITS) + KEY] === key || bins.isClaimed(ints, bin, key)) return false;
-    this.counts[BY_CLASS + FREES + this.index]!++;
-    this.liveBytes[this.index]! -= bytes;
-    this.refs[this.top++] = ints[id + REF]!;
+    if (top > stacks[stack + LIMIT]!) return false;
+    if (ints[(bin << BIN_RECORD_BITS) + KEY] === key || bins.isClaimed(ints, bin, key))
+      return false;
+    this.counts[BY_CLASS + FREES + index]!++;
+    this.liveBytes[index]! -= bytes;
+    this.refs[top] = ints[id + REF]!;
+    stacks[stack + TOP] = top;
     ints[id] = this.table.unused;
     this.table.unused = id;
     forgetId(view);
     return true;
   }
 
-  #refill(): number {
-    const got = native.refill(this.#host.arena, this.index, this.#batch);
+  #push(at: number, ref: number): void {
+    const top = this.stacks[at + TOP]! + 1;
+    this.refs[top] = ref;
+    this.stacks[at + TOP] = top;
+  }
+
+  #refill(index: number): number {
+    const { stacks } = this;
+    const at = index << RECORD_BITS;
+    const batch = stacks[at + BATCH]!;
+    const got = native.refill(this.host.arena, index, batch);
     if (got <= 0) return got;
-    this.owned += got;
-    if (this.#batch < this.#batchMax) this.#batch = Math.min(this.#batch * 2, this.#batchMax);
+    stacks[at + OWNED]! += got;
+    stacks[at + BATCH] = Math.min(batch * 2, stacks[at + LARGEST_BATCH]!);
     // Lowest address last, so that it is handed out first and untouched pages stay untouched.
-    for (let i = got - 1; i > 0; i--) this.refs[this.top++] = exchange[i]!;
+    for (let i = got - 1; i > 0; i--) this.#push(at, exchange[i]!);
     return exchange[0]!;
   }
 
   /** Gives the `count` oldest blocks to the core, and retires a slab if that left too many empty. */
-  #flush(count: number): void {
+  #flush(index: number, count: number): void {
     if (count === 0) return;
-    exchange.set(this.refs.subarray(0, count));
-    this.refs.copyWithin(0, count, this.top);
-    this.top -= count;
-    this.owned -= count;
-    if (native.flush(this.#host.arena, this.index, count) > 0) this.#host.slabs.retireSurplus();
+    const { refs, stacks } = this;
+    const { arena, slabs } = this.host;
+    const at = index << RECORD_BITS;
+    const first = stacks[at + BASE]! + 1;
+    exchange.set(refs.subarray(first, first + count));
+    refs.copyWithin(first, first + count, stacks[at + TOP]! + 1);
+    stacks[at + TOP]! -= count;
+    stacks[at + OWNED]! -= count;
+    if (native.flush(arena, index, count) > 0) slabs.retireSurplus();
   }
+}
+
+/** Fills the records of empty stacks; returns how many positions they take. */
+function layOut(stacks: Int32Array, strides: readonly number[]): number {
+  let end = 0;
+  strides.forEach((stride, index) => {
+    const at = index << RECORD_BITS;
+    const batch = within(BATCH_MIN, Math.floor(BATCH_BYTES / stride), BATCH_MAX);
+    stacks[at + TOP] = stacks[at + BASE] = end;
+    stacks[at + LIMIT] = end + within(KEPT_MIN, Math.floor(KEPT_BYTES / stride), KEPT_MAX);
+    stacks[at + STRIDE] = stride;
+    stacks[at + BATCH] = Math.min(batch, BATCH_START);
+    stacks[at + LARGEST_BATCH] = batch;
+    end = stacks[at + LIMIT]! + 1;
+  });
+  return end;
+}
+
+function within(least: number, value: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
 }

@@ -7,7 +7,7 @@
  *             blocks of a class, whatever lengths it sees.
  */
 import type { BinTable } from './front-bins';
-import { type BlockHost, FreeBlocks } from './front-blocks';
+import type { BlockHost, FreeBlocks } from './front-blocks';
 
 /**
  * Bytes of views that the bins of a class may keep: at least the first figure, near a share of a
@@ -26,6 +26,7 @@ const PRESSURE_PER_BUDGET = 4;
 /** What a class needs of its front. */
 export interface ClassHost extends BlockHost {
   readonly bins: BinTable;
+  readonly blocks: FreeBlocks;
   /** Ends a view that has just been taken out of its bin; returns its block. */
   dropKept(id: number): number;
 }
@@ -38,7 +39,7 @@ interface Loan {
 }
 
 export class SizeClass {
-  readonly blocks: FreeBlocks;
+  readonly #index: number;
   readonly #host: ClassHost;
   readonly #budgetMin: number;
   readonly #budgetMax: number;
@@ -47,10 +48,10 @@ export class SizeClass {
   readonly #loans: Loan[] = [];
 
   constructor(index: number, stride: number, host: ClassHost) {
+    this.#index = index;
     this.#host = host;
     this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride);
     this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride);
-    this.blocks = new FreeBlocks(index, stride, Math.max(this.#budgetMin >> 1, 2), host);
   }
 
   /** Makes room in a bin of this class by raising its cap. false: the budget does not allow it. */
@@ -70,25 +71,24 @@ export class SizeClass {
     return true;
   }
 
-  /** Gives everything to the core: views are dropped, blocks flushed. */
+  /** Drops all views; their blocks are free. */
   releaseAll(): void {
     for (const loan of this.#loans) this.#shrink(loan, 0);
     this.#loans.length = 0;
-    this.blocks.releaseAll();
   }
 
   get #budget(): number {
-    const share = Math.floor(this.blocks.owned * BUDGET_SHARE);
+    const share = Math.floor(this.#host.blocks.ownedOf(this.#index) * BUDGET_SHARE);
     return Math.min(Math.max(share, this.#budgetMin), this.#budgetMax);
   }
 
   #shrink({ bin }: Loan, cap: number): void {
-    const { bins } = this.#host;
-    while (bins.countOf(bin) > cap) this.blocks.give(this.#host.dropKept(bins.pop(bin)));
+    const { bins, blocks } = this.#host;
+    while (bins.countOf(bin) > cap) blocks.give(this.#index, this.#host.dropKept(bins.pop(bin)));
     const less = bins.capOf(bin) - cap;
     this.#lent -= less;
     bins.addCap(bin, -less);
-    bins.disownIfUnused(bin, this.blocks.index);
+    bins.disownIfUnused(bin, this.#index);
   }
 
   /** Now and then, takes caps from bins whose length is not in demand any more. */

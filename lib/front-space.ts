@@ -7,7 +7,7 @@
  */
 export class Space {
   /** Replaced when it grows, which only {@link Space.take} does. */
-  ints: Int32Array;
+  declare ints: Int32Array;
   readonly #reserved: number;
   #end: number;
 

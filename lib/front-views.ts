@@ -30,22 +30,27 @@ export const Kind = {
 
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-export const BIN = 1;
-export const REF = 2;
-export const BYTES = 3;
-export const INFO = 4;
-export const HOPE = 5;
+const BIN = 1;
+const REF = 2;
+const BYTES = 3;
+const INFO = 4;
+const HOPE = 5;
 
 /** views[id >> VIEW_SHIFT] is the view of a number. */
-export const VIEW_SHIFT = 3;
+const VIEW_SHIFT = 3;
 const RECORD = 1 << VIEW_SHIFT;
 
 const KIND_MASK = 3;
 /** Its bin counts it, not its class. */
-export const COUNTED = 4;
+const COUNTED = 4;
 const VIEW_KIND_SHIFT = 3;
 const VIEW_KIND_MASK = 15;
 const CLASS_SHIFT = 7;
+/** Zero of what a view is: a Buffer on a block of a class, which its class counts. */
+const OTHER_THAN_BUFFER = (1 << CLASS_SHIFT) - 1;
+
+// See front-bins.ts for why they are not exported where they are declared.
+export { BIN, BYTES, CLASS_SHIFT, COUNTED, HOPE, INFO, OTHER_THAN_BUFFER, REF, VIEW_SHIFT };
 
 /** What a view is. `viewKind` is that of its maker. */
 export function infoOf(kind: Kind, viewKind: number, classIndex: number): number {

@@ -15,7 +15,7 @@ import { type Keeper, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from './errors';
 import { publishLimit } from './events';
 import * as binTable from './front-bins';
-import type { FreeBlocks } from './front-blocks';
+import { FreeBlocks } from './front-blocks';
 import { type ClassHost, SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
 import { Space } from './front-space';
@@ -59,6 +59,7 @@ export class Front implements Keeper, ClassHost {
   declare readonly slabs: SlabTable;
   declare readonly tallies: tallies.Tallies;
   declare readonly bins: binTable.BinTable;
+  declare readonly blocks: FreeBlocks;
   // Hot: parts of the tables, one step closer.
   declare private readonly views: readonly View[];
   declare private readonly counts: Float64Array;
@@ -71,8 +72,6 @@ export class Front implements Keeper, ClassHost {
   readonly space = new Space(binTable.TABLE_INTEGERS);
   declare readonly table: ViewTable;
   declare private readonly classes: (SizeClass | undefined)[];
-  /** Of each class; hot. */
-  declare private readonly blocks: (FreeBlocks | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare private readonly large: LargeBlocks;
   private ended = false;
@@ -90,7 +89,7 @@ export class Front implements Keeper, ClassHost {
     this.bins = new binTable.BinTable(this.space, this.tallies);
     this.ints = this.space.ints;
     this.classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
-    this.blocks = new Array<FreeBlocks | undefined>(options.strides.length).fill(undefined);
+    this.blocks = new FreeBlocks(options.strides, this);
     this.classBySize = classesBySize(options.strides);
     this.large = new LargeBlocks(core.id, this.slabs, this.tallies);
     this.home = { core };
@@ -281,6 +280,7 @@ export class Front implements Keeper, ClassHost {
   /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
   release(): void {
     for (const sizeClass of this.classes) sizeClass?.releaseAll();
+    this.blocks.releaseAll();
     this.large.releaseAll();
     this.slabs.retireAll();
   }
@@ -293,7 +293,7 @@ export class Front implements Keeper, ClassHost {
   /** Forgets every view and block, when the core takes all of them back: all views are stale then. */
   clear(): void {
     this.classes.fill(undefined);
-    this.blocks.fill(undefined);
+    this.blocks.clear();
     this.large.clear();
     this.slabs.clear();
     this.bins.clear((bytes) => this.classFor(bytes));
@@ -317,8 +317,8 @@ export class Front implements Keeper, ClassHost {
 
   /** A new view, on a block that is at hand if it is that simple. */
   private takeFresh(size: number, bin: number, mark: number): Buffer {
-    const blocks = this.blocks[this.classBySize[(size + 7) >>> CLASS_STEP_BITS]!];
-    return blocks?.takeFresh(size, bin, mark) ?? this.takeSlow(size, mark);
+    const view = this.blocks.takeFresh(size, this.classFor(size), bin, mark);
+    return view ?? this.takeSlow(size, mark);
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
@@ -329,7 +329,7 @@ export class Front implements Keeper, ClassHost {
     const bin = binTable.binOf(maker.kind, bytes);
     // A view that is there in spite of all has lost its slab, but not its block.
     if (this.bins.isOwn(bin, maker.kind, bytes) && this.ints[(bin << RECORD_BITS) + HEAD] !== 0) {
-      this.classAt(classIndex).blocks.give(this.dropKept(this.bins.pop(bin)));
+      this.blocks.give(classIndex, this.dropKept(this.bins.pop(bin)));
     }
     return this.fresh(maker, bytes, classIndex, mark);
   }
@@ -344,18 +344,18 @@ export class Front implements Keeper, ClassHost {
 
   /** Takes back a live view that has no bin, or whose bin has no room. */
   private giveToFull(id: number, view: View): void {
+    if (this.blocks.giveFresh(id, view)) return;
     const { table } = this;
     if (table.kindOf(id) !== Kind.Class) {
       this.giveUnclassed(id, view);
       return;
     }
-    const sizeClass = this.classAt(table.classOf(id));
-    if (sizeClass.blocks.giveFresh(id, view)) return;
-    if (this.mayKeep(id) && sizeClass.makeRoom(table.binOf(id))) {
+    const index = table.classOf(id);
+    if (this.mayKeep(id) && this.classAt(index).makeRoom(table.binOf(id))) {
       this.keep(id, view);
     } else {
       this.countEnd(id);
-      sizeClass.blocks.give(this.drop(id, view));
+      this.blocks.give(index, this.drop(id, view));
     }
   }
 
@@ -413,11 +413,10 @@ export class Front implements Keeper, ClassHost {
     classIndex: number,
     mark: number,
   ): V {
-    const { blocks } = this.classAt(classIndex);
-    let ref = blocks.take();
+    let ref = this.blocks.take(classIndex);
     if (ref < 0) {
       this.release();
-      ref = blocks.take();
+      ref = this.blocks.take(classIndex);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, mark);
@@ -444,7 +443,7 @@ export class Front implements Keeper, ClassHost {
     const offset = (ref & REF_INDEX_MASK) * this.options.strides[classIndex]!;
     const view = this.makeView(maker, ref, offset, bytes);
     if (view === undefined) {
-      this.classAt(classIndex).blocks.give(ref);
+      this.blocks.give(classIndex, ref);
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     // On a block of another class (aligned, resized) it counts by class and is not kept.
@@ -493,12 +492,7 @@ export class Front implements Keeper, ClassHost {
   // --- Finding classes ----------------------------------------------------------------------------
 
   private classAt(index: number): SizeClass {
-    let sizeClass = this.classes[index];
-    if (sizeClass === undefined) {
-      sizeClass = this.classes[index] = new SizeClass(index, this.options.strides[index]!, this);
-      this.blocks[index] = sizeClass.blocks;
-    }
-    return sizeClass;
+    return (this.classes[index] ??= new SizeClass(index, this.options.strides[index]!, this));
   }
 
   /** The smallest class that holds `bytes` (1 .. 64 KB). */

@@ -44,6 +44,7 @@ export const FastBuffer = (
   >
 )[Symbol.species]!;
 
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it has no use for `this`
 const { isView } = ArrayBuffer;
 
 class Returner {
