@@ -17,15 +17,16 @@ static uint64_t count_of(const double *counter) {
 
 static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
-/* Adds blocks of one length, counted in one cell, to the bin that serves it. */
-static void add_tally(hk_bin_stats_t *bin, const double *allocs, const double *frees,
-                      uint64_t length) {
-  uint64_t allocated = count_of(allocs);
-  uint64_t freed = count_of(frees);
-  bin->allocs += allocated;
-  bin->frees_local += freed;
-  /* May wrap: a block can be counted by bin and freed by cell; read_front_counters clamps the sum. */
-  bin->live_bytes += (allocated - freed) * length;
+/* Sums over lengths, as doubles like the counters: every whole number below 2^53 is exact. */
+typedef struct tally_t {
+  double allocs, frees, live_bytes;
+} tally_t;
+
+static void add_to_bin(hk_bin_stats_t *bin, const tally_t *tally) {
+  bin->allocs += (uint64_t)tally->allocs;
+  bin->frees_local += (uint64_t)tally->frees;
+  /* May be negative: a block can be counted by bin and freed by cell; read_front_counters clamps the sum. */
+  bin->live_bytes += (uint64_t)(int64_t)tally->live_bytes;
 }
 
 #define GROUP 8
@@ -40,15 +41,26 @@ static bool group_is_zero(const double *counters) {
   return bits == 0;
 }
 
-/* Lengths first..last, which `bin` serves. Strides are multiples of 8, so these are whole groups. */
+/* Adds one length. */
+static inline void add_length(tally_t *tally, const hk_counters_t *c, uint32_t length) {
+  double allocs = hk_counter_get(&c->allocs.by_length[length]);
+  double frees = hk_counter_get(&c->frees.by_length[length]);
+  tally->allocs += allocs;
+  tally->frees += frees;
+  tally->live_bytes += (allocs - frees) * length;
+}
+
+/* Lengths first..last, which `bin` serves: an even number of them, because strides are multiples of 8. Two
+ * sums, because each addition waits for the one before it. */
 static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, uint32_t first,
                         uint32_t last) {
-  for (; first <= last; first += GROUP) {
-    const double *allocs = &c->allocs.by_length[first];
-    const double *frees = &c->frees.by_length[first];
-    if (group_is_zero(allocs) && group_is_zero(frees)) continue;
-    for (uint32_t i = 0; i < GROUP; i++) add_tally(bin, &allocs[i], &frees[i], first + i);
+  tally_t odd = {0}, even = {0};
+  for (uint32_t length = first; length < last; length += 2) {
+    add_length(&odd, c, length);
+    add_length(&even, c, length + 1);
   }
+  add_to_bin(bin, &odd);
+  add_to_bin(bin, &even);
 }
 
 /* Most bins were never used, and then no length of theirs was counted. */
@@ -71,7 +83,10 @@ static void add_cells(const hk_arena_t *arena, hk_bin_stats_t *bins) {
       uint64_t length = count_of(&c->cell_lengths[i]);
       if (length == 0 || length > HK_CLASS_SIZE_MAX) continue;
       hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, length)];
-      add_tally(bin, &c->allocs.by_cell[i], &c->frees.by_cell[i], length);
+      double allocs = hk_counter_get(&c->allocs.by_cell[i]);
+      double frees = hk_counter_get(&c->frees.by_cell[i]);
+      tally_t tally = {allocs, frees, (allocs - frees) * (double)length};
+      add_to_bin(bin, &tally);
     }
   }
 }
