@@ -86,6 +86,9 @@ class StandIn extends Custody implements Collectable {
   }
 }
 
+/** Allocations: after so many it is asked again. */
+const NEVER = 0x3fffffff;
+
 export class CheckedFront extends Front {
   readonly #name: string;
   readonly #isFresh: boolean;
@@ -95,8 +98,13 @@ export class CheckedFront extends Front {
   readonly #looksAtAll: boolean;
   readonly #samples: Samples;
   readonly #pace: Pace;
-  /** Allocations until the next one that is looked at; and, of these, until the next sample. */
-  #countdown: number;
+  /** None is: there is another reason for this kind of front. */
+  readonly #looksAtNone: boolean;
+  /**
+   * Allocations until the next one that is looked at; and, of these, until the next sample. Always a small
+   * integer, which is what the engine expects of a field that began as one.
+   */
+  #countdown = 0;
   #untilSample = 1;
   /** Of the allocation under way. */
   #alignment = 1;
@@ -114,8 +122,8 @@ export class CheckedFront extends Front {
     this.#samples = new Samples(this.#guards ? options.guardRate : LEAK_SAMPLE_RATE);
     this.#pace = new Pace(this.#samples.rate, options.leaks === 'sampled');
     this.#looksAtAll = this.#isFresh || options.leaks === 'all';
-    const looksAtNone = !this.#looksAtAll && !this.#guards && options.leaks === 'off';
-    this.#countdown = looksAtNone ? Infinity : this.#nextLook();
+    this.#looksAtNone = !this.#looksAtAll && !this.#guards && options.leaks === 'off';
+    this.#countdown = this.#nextLook();
     this.#detector = new LeakDetector(core, options.reclaim);
   }
 
@@ -165,6 +173,7 @@ export class CheckedFront extends Front {
   }
 
   #nextLook(): number {
+    if (this.#looksAtNone) return NEVER;
     return this.#looksAtAll ? 1 : this.#samples.next();
   }
 
