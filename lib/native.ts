@@ -109,7 +109,7 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
-  /** Detaches an ArrayBuffer of the engine's own. */
+  /** Detaches an ArrayBuffer of the engine's own. 1: it was marked as one that must stay attached. */
   detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
   readonly statsRecordMax: number;

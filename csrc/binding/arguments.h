@@ -14,7 +14,8 @@ constexpr size_t kMaxArguments = 4;
 class Arguments {
 public:
   Arguments(napi_env env, napi_callback_info info) : env_(env), count_(kMaxArguments) {
-    ok_ = napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr) == napi_ok;
+    ok_ = napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr) == napi_ok &&
+          !GetEnvironment(env)->detaching;
   }
 
   bool ok() const { return ok_; }

@@ -14,8 +14,9 @@ void TryDestroyCore(ArenaHandle *arena) {
 }
 
 // The JavaScript world is going away: whatever it saw, it sees no more.
-void EndEnvironment(napi_env, void *data, void *) {
+void EndEnvironment(napi_env env, void *data, void *) {
   auto *environment = static_cast<Environment *>(data);
+  if (environment->transfer != nullptr) napi_delete_reference(env, environment->transfer);
   for (uint32_t i = 0; i < environment->arena_count; i++) {
     ArenaHandle *arena = environment->arenas[i];
     if (arena == nullptr) continue;

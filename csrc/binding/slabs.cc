@@ -74,6 +74,43 @@ napi_value WrapSlab(napi_env env, const hk_slab_info_t &slab, Exposure *exposure
   return nullptr;
 }
 
+// Node 24 and later end the process when Node-API detaches an ArrayBuffer that somebody has marked as
+// untransferable. JavaScript's own way throws instead.
+constexpr uint32_t kAbortingMajor = 24;
+
+void FindTransfer(napi_env env) {
+  const napi_node_version *version = nullptr;
+  napi_value object = nullptr;
+  napi_valuetype type = napi_undefined;
+  if (napi_get_node_version(env, &version) != napi_ok || version->major < kAbortingMajor) return;
+  napi_get_global(env, &object);
+  for (const char *name : {"ArrayBuffer", "prototype", "transfer"}) {
+    if (napi_get_named_property(env, object, name, &object) != napi_ok) return;
+  }
+  if (napi_typeof(env, object, &type) != napi_ok || type != napi_function) return;
+  napi_create_reference(env, object, 1, &GetEnvironment(env)->transfer);
+}
+
+bool IsDetached(napi_env env, napi_value buffer) {
+  bool detached = false;
+  return napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached;
+}
+
+// false: it must stay attached, or this environment is being terminated.
+bool DetachBuffer(napi_env env, napi_value buffer) {
+  Environment *environment = GetEnvironment(env);
+  if (environment->transfer == nullptr) return napi_detach_arraybuffer(env, buffer) == napi_ok;
+  napi_value transfer = nullptr, length = nullptr, error = nullptr;
+  napi_get_reference_value(env, environment->transfer, &transfer);
+  napi_create_uint32(env, 0, &length);
+  // A program may have put a function of its own in its place: that finds nothing half done.
+  environment->detaching = true;
+  napi_status status = napi_call_function(env, buffer, transfer, 1, &length, nullptr);
+  environment->detaching = false;
+  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
+  return IsDetached(env, buffer);
+}
+
 // expose(arena, slab) -> ArrayBuffer | -status
 napi_value Expose(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -139,15 +176,15 @@ napi_value Unpin(napi_env env, napi_callback_info info) {
   return Int32(env, 0);
 }
 
-// detach(arrayBuffer) -> 0: of an ArrayBuffer whose memory is V8's own.
+// detach(arrayBuffer) -> 0 | 1: of an ArrayBuffer whose memory is V8's own. 1: it must stay attached.
 napi_value Detach(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   bool is_arraybuffer = false;
   if (!arguments.ok() || napi_is_arraybuffer(env, arguments.value(0), &is_arraybuffer) != napi_ok ||
-      !is_arraybuffer || napi_detach_arraybuffer(env, arguments.value(0)) != napi_ok) {
+      !is_arraybuffer) {
     return arguments.Refuse();
   }
-  return Int32(env, 0);
+  return Int32(env, DetachBuffer(env, arguments.value(0)) ? 0 : 1);
 }
 
 } // namespace
@@ -158,9 +195,7 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
   napi_value buffer = AttachedBuffer(env, entry);
   Exposure *exposure = entry->current;
   ForgetCurrent(env, entry);
-  if (buffer != nullptr && napi_detach_arraybuffer(env, buffer) == napi_ok) {
-    ReleaseHold(env, exposure);
-  }
+  if (buffer != nullptr && DetachBuffer(env, buffer)) ReleaseHold(env, exposure);
   return entry->holds == 0;
 }
 
@@ -195,6 +230,7 @@ napi_value DefineSlabs(napi_env env, napi_value exports) {
   Define(env, exports, "retire", Retire);
   Define(env, exports, "unpin", Unpin);
   Define(env, exports, "detach", Detach);
+  FindTransfer(env);
   return exports;
 }
 

@@ -369,3 +369,72 @@ test('the first detached slab is one warning for the whole process, which names 
     { code: 'HAKMEM_DETACHED_SLAB', message: expect.stringContaining('copyOut') },
   ]);
 });
+
+describe('an ArrayBuffer that must not be detached', () => {
+  // Node itself aborts at its end while there is one, so these leave without that.
+  const KEEPS = Number(process.versions.node.split('.')[0]) >= 24;
+  const SETUP = `
+    const { Arena } = require('hakmem-arena');
+    const { markAsUntransferable } = require('node:worker_threads');
+    const arena = new Arena();
+    const sizes = [100, 300_000, 3_000_000];
+    const marked = sizes.map((size, i) => arena.alloc(size, i + 1));
+    for (const view of marked) markAsUntransferable(view.buffer);
+    const others = Array.from({ length: 1000 }, (_, i) => arena.alloc(1000, i));
+    const end = () => {
+      console.log(JSON.stringify(marked.map((view) => [view.length, view[view.length - 1] ?? -1])));
+      process.reallyExit(0);
+    };`;
+  const expected = [100, 300_000, 3_000_000].map((size, i) => (KEEPS ? [size, i + 1] : [0, -1]));
+
+  test.each([
+    ['reset', 'arena.reset();'],
+    ['destroy', 'arena.destroy();'],
+    ['trim', 'for (const view of [...marked, ...others]) arena.free(view); arena.trim();'],
+    ['reset and destroy', 'arena.reset(); arena.alloc(100, 9); arena.destroy();'],
+  ])('stays as it is after %s, and nobody else gets its memory', async (_name, act) => {
+    const result = await resultOf(`${SETUP}
+      ${act}
+      const more = ${act.includes('destroy') ? 'new Arena()' : 'arena'};
+      for (const size of sizes) for (let i = 0; i < 20; i++) more.alloc(size, 9);
+      more.destroy();
+      end();`);
+    expect(result).toEqual(expected);
+  });
+
+  test('of a guarded allocation stays, and its process ends as usual', async () => {
+    const result = await resultOf(`
+      const { Arena } = require('hakmem-arena');
+      const { markAsUntransferable } = require('node:worker_threads');
+      const arena = new Arena({ guard: { sampleRate: 1 } });
+      const view = arena.alloc(100, 1);
+      markAsUntransferable(view.buffer);
+      arena.reset();
+      arena.alloc(100, 9);
+      arena.destroy();
+      console.log(view.length);`);
+    expect(result).toBe(KEEPS ? 100 : 0);
+  });
+
+  test('because a program has put its own function in the place of transfer: nothing breaks', async () => {
+    const result = await resultOf(`
+      let arena;
+      const refused = [];
+      ArrayBuffer.prototype.transfer = function () {
+        for (const act of ['alloc', 'reset', 'trim', 'destroy']) {
+          try { arena[act](5000); } catch (error) { refused.push(error.code); }
+        }
+        throw new Error('mine');
+      };
+      const { Arena } = require('hakmem-arena');
+      for (const method of ['reset', 'destroy', 'trim']) {
+        arena = new Arena();
+        for (const size of [10, 1000, 100_000, 3_000_000]) arena.free(arena.alloc(size, 1));
+        arena[method]();
+        arena.destroy();
+      }
+      const last = new Arena();
+      console.log(last.alloc(100, 1).length);`);
+    expect(result).toBe(100);
+  });
+});
