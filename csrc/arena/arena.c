@@ -50,13 +50,13 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
 
 static size_t arena_bytes(void) { return hk_os_round_to_pages(sizeof(hk_arena_t)); }
 
-/* Leaves it as zero for the next arena. The table of SuperSlabs is, once all are gone, and own classes that
- * nobody had are. */
+/* Leaves it as zero for the next arena. The tables of SuperSlabs and of their bins are, once all are gone, and
+ * own classes that nobody had are. */
 static void give_record(hk_arena_t *arena) {
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
   memset(arena, 0, offsetof(hk_arena_t, own_classes));
   size_t rest = offsetof(hk_arena_t, counters);
-  memset((char *)arena + rest, 0, offsetof(hk_arena_t, superslabs) - rest);
+  memset((char *)arena + rest, 0, offsetof(hk_arena_t, slab_bins) - rest);
   hk_spare_give(arena, arena_bytes());
 }
 
@@ -99,10 +99,6 @@ static void set_no_stack(hk_magazine_t *m) {
   m->full = end;
 }
 
-static void forget_bins(hk_arena_t *arena) {
-  for (uint32_t i = 0; i < HK_SLAB_BINS; i++) arena->slab_bins[i] = HK_SLAB_BIN_NONE;
-}
-
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
   static const hk_arena_options_t defaults;
   if (options == NULL) options = &defaults;
@@ -120,7 +116,6 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   }
   arena->id = next_id();
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) set_no_stack(&arena->magazines[bin]);
-  forget_bins(arena);
   arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
   set_name(arena, options->name);
   register_arena(arena);
@@ -153,7 +148,7 @@ static void drop_front(hk_arena_t *arena) {
   hk_counters_begin_move(arena->counters);
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
   hk_counters_end_move(arena->counters);
-  forget_bins(arena);
+  memset(arena->slab_bins, 0, sizeof arena->slab_bins);
   hk_spare_give(arena->front, hk_cell_get(&arena->front_bytes));
   arena->front = NULL;
   hk_cell_set(&arena->front_bytes, 0);

@@ -47,16 +47,18 @@ typedef struct hk_magazine_t {
   hk_cell_t moved_in;            /* blocks from the core less blocks back to it, modulo 2^64 */
   _Atomic(uint64_t) allocs_seen; /* shared: the most that a reader of statistics was told */
   uint32_t stride_bytes, reciprocal; /* of the class */
-  uint32_t used_bytes;               /* capacity x stride: no block begins beyond */
-  uint32_t limit;                    /* most blocks, ever */
+  uint32_t begins;                   /* of the class */
+  uint16_t limit;                    /* most blocks, ever */
+  uint16_t frees_seen;               /* `frees` at the last batch from the core, modulo 2^16 */
 } hk_magazine_t;
-static_assert(sizeof(hk_magazine_t) == 64, "one cache line");
+static_assert(sizeof(hk_magazine_t) == 64, "one cache line, and see hk_classes_bin_x64");
 
-/* front/: the bin that a slab of the arena serves, found by the slab's address without the map: a cache,
- * direct-mapped, of the slabs that blocks were freed to. (address / 64 KB) << 8 | bin. */
+/* front/: the magazine that a slab of the arena belongs to, found by the slab's address without the map: a
+ * cache, direct-mapped, of the slabs that blocks were freed to; 128 MB in a row have room in it. An entry is
+ * such that the key of the slab's address plus the entry is where the magazine begins, in bytes, and that 0
+ * stands for nothing whatever is added. */
 typedef uint64_t hk_slab_bin_t;
-#define HK_SLAB_BINS 256
-#define HK_SLAB_BIN_NONE UINT64_MAX
+#define HK_SLAB_BINS 2048
 
 /* Exact to the owner. To others while nothing moves, give or take an operation that is under way. */
 static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
@@ -88,7 +90,6 @@ struct hk_arena_t {
   hk_classes_t own_classes;
   hk_counters_t *counters;
   alignas(64) hk_magazine_t magazines[HK_BIN_MAX];
-  hk_slab_bin_t slab_bins[HK_SLAB_BINS];
   hk_heap_bin_t bins[HK_BIN_MAX];
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
@@ -99,7 +100,10 @@ struct hk_arena_t {
   /* shared: slabs with remote frees waiting; pushed by anyone (release), taken whole by the owner
    * (acquire). */
   _Atomic(hk_slab_t *) remote_queue;
+  uint64_t
+      gained_bins; /* bit per bin that got blocks from there; a front clears what it has used */
   hk_lock_t table_lock; /* held by the owner to change the table below, by others to read it */
+  hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
   /* The table behind references: superslabs[slab >> 5]. Last: only touched pages cost anything. */
   hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
 };
@@ -127,15 +131,29 @@ static inline char *hk_arena_slab_address(const hk_slab_t *slab) {
   return hk_superslab_address(slab->superslab, slab->slot);
 }
 
-static inline uint64_t hk_slab_bin_number(const void *address) {
-  return (uint64_t)((uintptr_t)address >> HK_SLAB_SHIFT);
+static inline hk_slab_bin_t *hk_arena_slab_bin(hk_arena_t *arena, const void *address) {
+  return &arena->slab_bins[((uintptr_t)address >> HK_SLAB_SHIFT) % HK_SLAB_BINS];
+}
+
+/* Never below what a place can be, so that no key makes a place of an entry that is 0. */
+static inline uint64_t hk_slab_bin_key(const void *address) {
+  return (((uint64_t)(uintptr_t)address >> HK_SLAB_SHIFT) + 1) * sizeof(hk_magazine_t) * HK_BIN_MAX;
+}
+
+static inline hk_slab_bin_t hk_slab_bin_of(const void *address, uint64_t place) {
+  return place - hk_slab_bin_key(address);
+}
+
+/* Where the magazine of an address is; beyond them all: the entry is another slab's. */
+static inline uint64_t hk_slab_bin_place(hk_slab_bin_t entry, const void *address) {
+  return entry + hk_slab_bin_key(address);
 }
 
 /* To be called before a slab of the arena serves its class no more. */
 static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab) {
-  uint64_t number = hk_slab_bin_number(hk_arena_slab_address(slab));
-  hk_slab_bin_t *entry = &arena->slab_bins[number % HK_SLAB_BINS];
-  if (*entry >> 8 == number) *entry = HK_SLAB_BIN_NONE;
+  const char *address = hk_arena_slab_address(slab);
+  hk_slab_bin_t *entry = hk_arena_slab_bin(arena, address);
+  if (hk_slab_bin_place(*entry, address) < sizeof arena->magazines) *entry = 0;
 }
 
 /* Finds `bytes` of memory for the stacks of the front in C, zero if `*fresh`. The arena owns it and drops

@@ -112,8 +112,9 @@ void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken) {
   hk_cell_add(&b->out, taken);
   hk_cell_raise(&b->high_water, hk_cell_get(&b->out));
   hk_cell_add(&b->refills, 1);
-  hk_cell_add(&b->slow, 1);
 }
+
+void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin) { hk_cell_add(&arena->bins[bin].slow, 1); }
 
 hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
                       uint32_t *got) {
@@ -128,6 +129,7 @@ hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t 
     taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);
   }
   hk_heap_count_refill(arena, bin, taken);
+  hk_heap_count_slow(arena, bin);
   *got = taken;
   return HK_OK;
 }
@@ -214,6 +216,7 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
 }
 
 void hk_heap_reset(hk_arena_t *arena) {
+  arena->gained_bins = 0;
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
     hk_heap_bin_t *b = &arena->bins[bin];
     b->current = b->partial = b->empty = NULL;

@@ -25,6 +25,9 @@ hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken);
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
 
+/* Counts an allocation that its front could not serve. */
+void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin);
+
 /* Puts a slab that has just gained free blocks on the list where it belongs now. */
 void hk_heap_relist(hk_arena_t *arena, hk_slab_t *slab);
 

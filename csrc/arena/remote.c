@@ -67,7 +67,9 @@ static void collect(hk_arena_t *arena, hk_slab_t *slab) {
   hk_cell_sub(&b->out, gained);
   hk_cell_add(&b->remote_collected, gained + duplicates);
   hk_cell_add(&arena->double_frees, duplicates);
-  if (gained > 0) hk_heap_relist(arena, slab);
+  if (gained == 0) return;
+  arena->gained_bins |= (uint64_t)1 << slab->bin;
+  hk_heap_relist(arena, slab);
 }
 
 void hk_remote_drain(hk_arena_t *arena) {

@@ -47,9 +47,14 @@ static bool strides_are_valid(const uint32_t *strides, size_t count) {
 }
 
 static hk_class_t class_of_stride(uint32_t stride) {
+  uint32_t capacity = (uint32_t)(HK_SLAB_BYTES / stride);
+  uint32_t reciprocal = (uint32_t)((((uint64_t)1 << 32) + stride - 1) / stride);
+  /* Nothing over: the stride is a power of two, and no offset is beyond the last block. */
+  uint32_t over = stride * reciprocal; /* modulo 2^32 */
   return (hk_class_t){.stride_bytes = stride,
-                      .capacity = (uint32_t)(HK_SLAB_BYTES / stride),
-                      .reciprocal = (uint32_t)((((uint64_t)1 << 32) + stride - 1) / stride),
+                      .capacity = capacity,
+                      .reciprocal = reciprocal,
+                      .begins = over == 0 ? 1 : capacity * over,
                       .row = hk_classes_row_of_size(stride)};
 }
 
@@ -57,7 +62,7 @@ static void index_by_size(hk_classes_t *table) {
   uint32_t bin = 0;
   for (uint32_t i = 0; i <= HK_CLASS_SIZE_MAX / 8; i++) {
     if (i * 8 > table->bins[bin].stride_bytes) bin++;
-    table->by_size[i] = (uint8_t)bin;
+    table->by_size_x64[i] = (uint16_t)(bin * 64);
   }
 }
 

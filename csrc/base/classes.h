@@ -35,15 +35,16 @@ typedef struct hk_class_t {
   uint32_t stride_bytes;
   uint32_t capacity;   /* blocks in one slab */
   uint32_t reciprocal; /* ceil(2^32 / stride): offset -> index without a division */
+  uint32_t begins;     /* see hk_classes_is_block */
   uint32_t row;
 } hk_class_t;
 
 typedef struct hk_classes_t {
   uint32_t count;
   hk_class_t bins[HK_BIN_MAX];
-  /* By (size + 7) / 8. One table for all sizes, because sizes are hard to predict and a branch on them
-   * costs more than a line of this table. */
-  uint8_t by_size[HK_CLASS_SIZE_MAX / 8 + 1];
+  /* 64 x bin, by (size + 7) / 8. One table for all sizes, because sizes are hard to predict and a branch
+   * on them costs more than a line of this table. */
+  uint16_t by_size_x64[HK_CLASS_SIZE_MAX / 8 + 1];
 } hk_classes_t;
 
 /* The default table; built on first use, safe from any thread, never freed. */
@@ -58,9 +59,14 @@ hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_
 uint32_t hk_classes_row_of_size(size_t size_bytes);
 const char *hk_classes_row_name(uint32_t row);
 
-/* Smallest bin whose stride holds `size_bytes` (0..64 KB). */
+/* Smallest bin whose stride holds `size_bytes` (0..64 KB), times 64: where the bin's record begins in a
+ * table of records of one cache line each. */
+static inline size_t hk_classes_bin_x64(const hk_classes_t *table, size_t size_bytes) {
+  return table->by_size_x64[(size_bytes + 7) >> 3];
+}
+
 static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_bytes) {
-  return table->by_size[(size_bytes + 7) >> 3];
+  return (uint32_t)hk_classes_bin_x64(table, size_bytes) / 64;
 }
 
 /* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).
@@ -70,6 +76,14 @@ uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, si
 /* Block index of a byte offset inside a slab (offset < 64 KB). */
 static inline uint32_t hk_classes_index(const hk_class_t *c, uint32_t offset) {
   return (uint32_t)(((uint64_t)offset * c->reciprocal) >> 32);
+}
+
+/* Whether a block begins at a byte offset inside a slab, given `reciprocal` and `begins` of its class. The
+ * low half of offset x reciprocal grows by less than 1 / capacity of the reciprocal from block to block,
+ * and by the reciprocal with every byte between (Lemire, Kaser and Kurz, "Faster remainder by direct
+ * computation", 2019); `begins` is where it is for the block after the last. */
+static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t begins, uint32_t offset) {
+  return offset * reciprocal < begins;
 }
 
 #endif

@@ -8,6 +8,8 @@
 #define HK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define HK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define HK_NOINLINE __attribute__((noinline))
+/* A function of a few instructions, called all the time: in as few cache lines as can be. */
+#define HK_HOT __attribute__((aligned(64)))
 /* Hides where a pointer comes from, so that the compiler keeps it in one register rather than computing
  * the address of each field anew. */
 #define HK_OPAQUE(pointer) __asm__("" : "+r"(pointer))
@@ -22,6 +24,7 @@ static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__builtin
 #define HK_LIKELY(x) (x)
 #define HK_UNLIKELY(x) (x)
 #define HK_NOINLINE __declspec(noinline)
+#define HK_HOT
 #define HK_OPAQUE(pointer) ((void)(pointer))
 
 static inline uint32_t hk_ctz64(uint64_t bits) {

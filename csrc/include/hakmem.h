@@ -27,6 +27,17 @@ extern "C" {
 
 typedef struct hk_arena_t hk_arena_t;
 
+/* Functions so short that the detour through a shared library's procedure linkage table would be a tenth of
+ * them: callers jump to where the loader found them. Without a shared library it is a plain call. */
+#if defined(__ELF__) && defined(__has_attribute)
+#if __has_attribute(noplt)
+#define HK_DIRECT __attribute__((noplt))
+#endif
+#endif
+#ifndef HK_DIRECT
+#define HK_DIRECT
+#endif
+
 /* --- Life of an arena -------------------------------------------------------------------------- */
 
 #define HK_ARENA_NAME_MAX 63
@@ -241,7 +252,7 @@ void hk_counters_drop(hk_counters_t *counters);
 
 /* Allocates `size_bytes` (0 counts as 1), contents undefined. NULL: out of memory or limit. The
  * caller owns the block and frees it with hk_free. Owner thread only. */
-void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
+HK_DIRECT void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
 
 /* The same for an array of `count` elements of `size_bytes`, all zero. NULL also when the product is more
  * than a size_t holds. Memory that the OS has just given is not written again. */
@@ -264,7 +275,7 @@ void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes);
  * one whose memory has left its arena since. HK_DOUBLE_FREE is exact for a block that was freed remotely.
  * Of a local one it is told when the block is the last that was freed; else the core finds it out when
  * the magazine is flushed and counts it in `double_frees`. Debug builds know every block in the core. */
-hk_status_t hk_free(hk_arena_t *arena, void *block);
+HK_DIRECT hk_status_t hk_free(hk_arena_t *arena, void *block);
 
 /* Bytes usable in a live block; 0: not ours. */
 size_t hk_usable_size(const void *block);

@@ -81,6 +81,21 @@ HK_TEST(every_offset_in_a_slab_maps_to_the_block_it_lies_in) {
   }
 }
 
+/* Every stride that a table may have. */
+HK_TEST(a_block_begins_at_every_multiple_of_its_stride_and_nowhere_else) {
+  uint32_t wrong = 0;
+  for (uint32_t stride = 8; stride <= HK_CLASS_SIZE_MAX; stride += stride == 8 ? 8 : 16) {
+    hk_classes_t table;
+    EXPECT_EQ(hk_classes_build(&table, &stride, 1), HK_OK);
+    const hk_class_t *c = &table.bins[0];
+    for (uint32_t offset = 0; offset < HK_SLAB_BYTES; offset += stride < 1024 ? 8 : 1) {
+      bool begins = offset % stride == 0 && offset / stride < c->capacity;
+      if (hk_classes_is_block(c->reciprocal, c->begins, offset) != begins) wrong++;
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
 HK_TEST(an_aligned_request_gets_the_smallest_stride_that_is_a_multiple_of_the_alignment) {
   const hk_classes_t *table = hk_classes_default();
   for (size_t alignment = 1; alignment <= HK_SLAB_BYTES; alignment *= 2) {
@@ -178,6 +193,7 @@ HK_TEST_MAIN(every_size_gets_the_smallest_bin_that_holds_it,
              rounding_up_wastes_15_bytes_or_an_eighth_of_a_block_at_most,
              from_1_kb_on_a_slab_holds_as_many_blocks_as_its_stride_allows,
              every_offset_in_a_slab_maps_to_the_block_it_lies_in,
+             a_block_begins_at_every_multiple_of_its_stride_and_nowhere_else,
              an_aligned_request_gets_the_smallest_stride_that_is_a_multiple_of_the_alignment,
              rows_end_at_powers_of_two_and_a_bin_lies_in_one_row,
              a_table_of_our_own_is_completed_up_to_64_kb, a_table_of_one_class_serves_every_size,

@@ -350,6 +350,44 @@ HK_TEST(a_slab_that_changes_its_class_is_freed_to_the_new_one) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+/* More slabs than a free can remember: those that share an entry push each other out. */
+HK_TEST(blocks_of_slabs_that_share_an_entry_are_freed_to_their_own_class) {
+  enum { BLOCKS = HK_SLAB_BINS + 500 };
+  static char *blocks[BLOCKS];
+  hk_arena_t *arena = hk_test_arena(0);
+  for (int i = 0; i < BLOCKS; i++) blocks[i] = hk_alloc(arena, i % 3 == 0 ? 65536 : 30000);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < BLOCKS; i++) {
+      if (!EXPECT(blocks[i] != NULL)) return;
+      EXPECT_EQ(hk_usable_size(blocks[i]), i % 3 == 0 ? 65536 : 32768);
+      if (hk_free(arena, blocks[i] + 16) != HK_NOT_OWNED) EXPECT(!"refused");
+      free_ok(arena, blocks[i]);
+      blocks[i] = hk_alloc(arena, i % 3 == 0 ? 65536 : 30000);
+    }
+  }
+  for (int i = 0; i < BLOCKS; i++) free_ok(arena, blocks[i]);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(an_entry_knows_its_own_slab_and_an_empty_one_knows_none) {
+  static const uintptr_t slabs[] = {0, 1, 2, HK_SLAB_BINS, (uintptr_t)1 << 31, UINTPTR_MAX >> 16};
+  enum { SLABS = sizeof slabs / sizeof slabs[0] };
+  size_t last = (HK_BIN_MAX - 1) * sizeof(hk_magazine_t);
+  for (int i = 0; i < SLABS; i++) {
+    const void *one = (const void *)(slabs[i] << HK_SLAB_SHIFT | 0x123);
+    EXPECT(hk_slab_bin_place(0, one) > last);
+    for (int j = 0; j < SLABS; j++) {
+      const void *other = (const void *)(slabs[j] << HK_SLAB_SHIFT | 0xffff);
+      uint64_t first_place = hk_slab_bin_place(hk_slab_bin_of(one, 0), other);
+      uint64_t last_place = hk_slab_bin_place(hk_slab_bin_of(one, last), other);
+      EXPECT_EQ(first_place == 0, i == j);
+      EXPECT_EQ(last_place == last, i == j);
+      EXPECT(i == j || (first_place > last && last_place > last));
+    }
+  }
+}
+
 HK_TEST(freeing_a_block_twice_in_a_row_is_a_double_free) {
   hk_arena_t *arena = hk_test_arena(0);
   void *a = hk_alloc(arena, 100), *b = hk_alloc(arena, 100);
@@ -579,6 +617,8 @@ HK_TEST_MAIN(
     an_address_behind_the_end_of_a_huge_block_is_not_ours,
     only_the_beginnings_of_blocks_can_be_freed,
     a_slab_that_changes_its_class_is_freed_to_the_new_one,
+    blocks_of_slabs_that_share_an_entry_are_freed_to_their_own_class,
+    an_entry_knows_its_own_slab_and_an_empty_one_knows_none,
     freeing_a_block_twice_in_a_row_is_a_double_free,
     freeing_a_block_that_is_back_in_the_core_is_a_double_free,
 #if !HK_DEBUG
