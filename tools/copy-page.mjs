@@ -6,6 +6,6 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-for (const name of ['index.html', 'page.css']) {
+for (const name of ['index.html', 'theme.css', 'page.css', 'parts.css']) {
   cpSync(join(ROOT, 'lib/monitor/page', name), join(ROOT, 'dist/monitor/page', name));
 }

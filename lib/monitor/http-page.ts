@@ -14,7 +14,9 @@ const TYPES = { html: 'text/html', css: 'text/css', js: 'text/javascript' } as c
 /** By the path they are served under. */
 const FILES: Readonly<Record<string, string>> = {
   '/': 'index.html',
+  '/theme.css': 'theme.css',
   '/page.css': 'page.css',
+  '/parts.css': 'parts.css',
   '/bytes-bar.js': 'bytes-bar.js',
   '/chart.js': 'chart.js',
   '/class-table.js': 'class-table.js',
@@ -23,7 +25,10 @@ const FILES: Readonly<Record<string, string>> = {
   '/main.js': 'main.js',
   '/model.js': 'model.js',
   '/palette.js': 'palette.js',
+  '/slab-grid.js': 'slab-grid.js',
   '/slab-map.js': 'slab-map.js',
+  '/slab-paint.js': 'slab-paint.js',
+  '/slab-words.js': 'slab-words.js',
   '/tiles.js': 'tiles.js',
 };
 

@@ -6,7 +6,7 @@ import type { ByteStats } from '../../stats-types.js';
 interface Part {
   readonly key: keyof ByteStats;
   readonly name: string;
-  /** Variable of page.css. */
+  /** Variable of theme.css. */
   readonly color: string;
   readonly meaning: string;
 }

@@ -7,7 +7,7 @@ import type { Point } from './model.js';
 
 export interface Line {
   readonly name: string;
-  /** Variable of page.css. */
+  /** Variable of theme.css. */
   readonly color: string;
   /** Tells lines apart without colour; '' is a full line. */
   readonly dash: string;

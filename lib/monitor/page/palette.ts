@@ -20,7 +20,7 @@ const RAINBOW = [
   '#dc050c',
 ];
 
-/** Value of a variable of page.css in the present theme. */
+/** Value of a variable of theme.css in the present theme. */
 export function themeColor(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
