@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arena/heap.h"
+#include "arena/holdings.h"
 #include "arena/large.h"
 #include "arena/remote.h"
 #include "arena/supply.h"
@@ -201,7 +202,7 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   } else {
     take_all_back(arena); /* and nobody will look at what is counted */
   }
-  (void)hk_supply_release_empties(arena, 0);
+  (void)hk_holdings_release_empties(arena, 0);
   hk_counters_drop(arena->counters);
   give_record(arena);
   return HK_OK;

@@ -118,7 +118,7 @@ static inline hk_slab_t *hk_arena_slab(const hk_arena_t *arena, uint32_t slab_nu
   return &superslab->slabs[slot];
 }
 
-/* Lesson 4: the only conversions between slab, reference and address. */
+/* The only conversions between slab, reference and address. */
 static inline uint32_t hk_arena_slab_number(const hk_slab_t *slab) {
   return slab->superslab->index * HK_SUPERSLAB_SLABS + slab->slot;
 }
@@ -160,7 +160,7 @@ static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab)
  * it, blocks and all, at the next reset or destroy. NULL: the OS refused. */
 void *hk_arena_add_front(hk_arena_t *arena, size_t bytes, bool *fresh);
 
-/* Debug, O(everything): I2 and I3 recounted from bitmaps and slots. */
+/* valid.c. Debug, O(everything): I2 and I3 recounted from bitmaps and slots. */
 bool hk_arena_is_valid(hk_arena_t *arena);
 
 #endif

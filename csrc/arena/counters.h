@@ -40,6 +40,12 @@ static inline double hk_counter_get(const double *counter) {
   return value;
 }
 
+/* The same as a whole number; what a race left below zero is 0. */
+static inline uint64_t hk_counter_count(const double *counter) {
+  double value = hk_counter_get(counter);
+  return value > 0 ? (uint64_t)value : 0;
+}
+
 static inline void hk_counter_set(double *counter, double value) {
   __atomic_store(counter, &value, __ATOMIC_RELAXED);
 }

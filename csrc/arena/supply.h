@@ -1,8 +1,8 @@
 /* Supply: where an arena's slabs come from and go to.
  *
- * Owns:      hk_supply_t: the arena's SuperSlabs, their index in the reference table, the limit.
+ * Owns:      which slots of the arena's SuperSlabs are used, and the limit on them.
  * Called by: heap (one slab), large (runs, huge), arena (reset, trim, destroy).
- * Calls:     superslab, cache, lock.
+ * Calls:     holdings, superslab, cache.
  * Threads:   owner only.
  * Stages of an acquire: a free slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
  */
@@ -33,9 +33,6 @@ void hk_supply_reset(hk_arena_t *arena);
 
 /* Gives back a lost slab, or run or huge mapping, that is no longer exposed. */
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab);
-
-/* Gives empty SuperSlabs to the cache until `keep` are left. Returns bytes purged on the way. */
-size_t hk_supply_release_empties(hk_arena_t *arena, uint64_t keep);
 
 /* Purges unused slots, gives all empty SuperSlabs to the cache, and trims that. Returns bytes given back. */
 size_t hk_supply_trim(hk_arena_t *arena);

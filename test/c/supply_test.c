@@ -1,3 +1,4 @@
+#include "arena/holdings.h"
 #include "arena/supply.h"
 
 #include "support.h"
@@ -208,7 +209,7 @@ HK_TEST(a_reset_empties_every_superslab_and_keeps_it_but_not_huge_ones) {
   EXPECT_EQ(stats.superslabs_empties, 3);
   EXPECT_EQ(stats.bytes_used, 0);
   EXPECT(hk_arena_is_valid(arena));
-  EXPECT_EQ(hk_supply_release_empties(arena, 1), 2 * HK_SUPERSLAB_BYTES - 25 * HK_SLAB_BYTES);
+  EXPECT_EQ(hk_holdings_release_empties(arena, 1), 2 * HK_SUPERSLAB_BYTES - 25 * HK_SLAB_BYTES);
   EXPECT_EQ(hk_test_stats(arena).superslabs_live, 1);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   fake_os_end();

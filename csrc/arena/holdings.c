@@ -1,0 +1,136 @@
+#include "arena/holdings.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/options.h"
+#include "super/cache.h"
+
+/* Lowest free index of the reference table, or -1. */
+static int32_t take_index(hk_supply_t *supply) {
+  for (uint32_t w = 0; w < HK_ARENA_SUPERSLABS_MAX / 64; w++) {
+    uint64_t unused = ~supply->index_words[w];
+    if (unused == 0) continue;
+    uint32_t bit = hk_ctz64(unused);
+    supply->index_words[w] |= (uint64_t)1 << bit;
+    return (int32_t)(w * 64 + bit);
+  }
+  return -1;
+}
+
+static void give_index(hk_supply_t *supply, uint32_t index) {
+  supply->index_words[index / 64] &= ~((uint64_t)1 << (index % 64));
+}
+
+/* Bytes of SuperSlabs and huge mappings that all arenas hold. */
+static _Atomic(uint64_t) held_bytes;
+
+/* Counts `bytes` as held. false: they would be more than the process may hold. */
+static bool hold(uint64_t bytes) {
+  uint64_t max = (uint64_t)hk_options_get()->max_memory_mb * HK_MIB;
+  uint64_t before = atomic_fetch_add_explicit(&held_bytes, bytes, memory_order_relaxed);
+  if (max == 0 || before + bytes <= max) return true;
+  atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+  return false;
+}
+
+static void unhold(uint64_t bytes) {
+  atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+}
+
+/* One from the cache, clean of other arenas' bytes; `bytes` are held. NULL: there is none. */
+static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes) {
+  /* The limit is on slabs in use, so only a huge mapping can come too large for it. */
+  uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? hk_holdings_room(arena) : bytes;
+  hk_superslab_t *superslab = hk_cache_take(bytes, bytes_max);
+  if (superslab == NULL) return NULL;
+  if (!hold(superslab->bytes - bytes)) {
+    (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+    return NULL;
+  }
+  hk_cell_add(&arena->supply.adopted, 1);
+  if (!arena->shares_bytes && superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
+  return superslab;
+}
+
+static bool hold_or_make_room(hk_arena_t *arena, size_t bytes) {
+  if (hold(bytes)) return true;
+  (void)hk_holdings_release_empties(arena, 0);
+  return hold(bytes);
+}
+
+static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
+  if (!hold_or_make_room(arena, bytes)) {
+    hk_cell_add(&arena->failures_limit, 1);
+    return HK_OUT_OF_MEMORY_PROCESS;
+  }
+  *superslab = take_cached(arena, bytes);
+  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) {
+    unhold(bytes);
+    hk_cell_add(&arena->failures_os, 1);
+    return HK_OUT_OF_MEMORY_OS;
+  }
+  hk_superslab_advise(*superslab, arena->thp);
+  return HK_OK;
+}
+
+/* A SuperSlab enters the arena's table, or leaves it. Whoever holds the lock can rely on every SuperSlab
+ * there staying, and on their count (see heap_map.c). */
+static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
+  hk_lock_acquire(&arena->table_lock);
+  arena->superslabs[superslab->index] = superslab;
+  hk_cell_add(&arena->supply.count, 1);
+  hk_lock_release(&arena->table_lock);
+}
+
+static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
+  hk_lock_acquire(&arena->table_lock);
+  arena->superslabs[superslab->index] = NULL;
+  hk_cell_sub(&arena->supply.count, 1);
+  hk_lock_release(&arena->table_lock);
+}
+
+hk_status_t hk_holdings_adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **result) {
+  hk_supply_t *supply = &arena->supply;
+  int32_t index = take_index(supply);
+  if (index < 0) return HK_OUT_OF_MEMORY_TABLE;
+  hk_superslab_t *superslab;
+  hk_status_t status = obtain(arena, bytes, &superslab);
+  if (status != HK_OK) {
+    give_index(supply, (uint32_t)index);
+    return status;
+  }
+  superslab->index = (uint32_t)index;
+  superslab->last_arena_id = arena->id;
+  atomic_store_explicit(&superslab->owner, arena, memory_order_release);
+  enter(arena, superslab);
+  hk_holdings_list(supply, superslab);
+  hk_cell_add(&supply->committed_bytes, superslab->bytes);
+  if (!hk_superslab_is_huge(superslab)) hk_cell_add(&supply->empties, 1);
+  *result = superslab;
+  return HK_OK;
+}
+
+size_t hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
+  hk_supply_t *supply = &arena->supply;
+  HK_ASSERT(superslab->used_slots == 0);
+  hk_holdings_unlist(supply, superslab);
+  give_index(supply, superslab->index);
+  leave(arena, superslab);
+  hk_cell_sub(&supply->committed_bytes, superslab->bytes);
+  if (!hk_superslab_is_huge(superslab)) hk_cell_sub(&supply->empties, 1);
+  atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
+  unhold(superslab->bytes);
+  return hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+}
+
+size_t hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep) {
+  size_t purged = 0;
+  hk_superslab_t *next;
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
+    next = s->next;
+    if (hk_cell_get(&arena->supply.empties) <= keep) break;
+    if (s->used_slots == 0) purged += hk_holdings_release(arena, s);
+  }
+  return purged;
+}
