@@ -14,7 +14,7 @@ import { resize } from './resize';
 import { Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaStats } from './stats-types';
-import type { ArenaOptions, LiveBlock, ViewConstructor } from './types';
+import type { ArenaBuffer, ArenaOptions, LiveBlock, ViewConstructor } from './types';
 import * as views from './view';
 import type { View } from './view';
 
@@ -67,9 +67,9 @@ export class Arena extends ArenaBase implements Disposable {
    * views are garbage.
    *
    * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
-   * @throws {ERR_INVALID_ARG_VALUE} unknown option, empty name, size classes not as described.
-   * @throws {ERR_OUT_OF_RANGE} `maxBytes`, `prewarm` or a size class is out of range.
-   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} the operating system has no memory for an arena.
+   * @throws {ERR_INVALID_ARG_VALUE} an option that is unknown, or whose value is not as described.
+   * @throws {ERR_OUT_OF_RANGE} `maxBytes`, `prewarm`, a size class or a sample rate is out of range.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `HAKMEM_MAX_MEMORY_MB`, or the operating system, has no more.
    * @example
    * const frames = new Arena({ name: 'frames', maxBytes: 256 * 1024 * 1024 });
    */
@@ -96,8 +96,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @param size - bytes, 0 or more.
    * @param fill - byte, string or bytes to repeat.
    * @param encoding - of a string `fill`.
-   * @throws {ERR_INVALID_ARG_TYPE} `size` is not a number, or `fill` is not one of the above.
-   * @throws {ERR_INVALID_ARG_VALUE} `fill` or `encoding` means no bytes.
+   * @throws {ERR_INVALID_ARG_TYPE} `size` is not a number, or `encoding` not a string.
+   * @throws {ERR_INVALID_ARG_VALUE} `fill` has no bytes to repeat.
+   * @throws {ERR_UNKNOWN_ENCODING} there is no such `encoding`.
    * @throws {ERR_OUT_OF_RANGE} `size` is not a whole number that a Buffer can have.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
@@ -106,8 +107,8 @@ export class Arena extends ArenaBase implements Disposable {
    * const zeroes = arena.alloc(4096);
    * const dashes = arena.alloc(80, '-');
    */
-  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): Buffer {
-    return takeFilled(this.#front, size, fill, encoding, LIVE);
+  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
+    return takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
   }
 
   /**
@@ -124,9 +125,9 @@ export class Arena extends ArenaBase implements Disposable {
    * const frame = arena.allocUnsafe(1500);
    * const page = arena.allocUnsafe(4096, 4096); // for O_DIRECT, say
    */
-  allocUnsafe(size: number, alignment?: number): Buffer {
-    if (alignment === undefined) return this.#front.take(size, LIVE);
-    return takeUnsafe(this.#front, size, alignment, LIVE);
+  allocUnsafe(size: number, alignment?: number): ArenaBuffer {
+    if (alignment === undefined) return this.#front.take(size, LIVE) as ArenaBuffer;
+    return takeUnsafe(this.#front, size, alignment, LIVE) as ArenaBuffer;
   }
 
   /**
@@ -142,8 +143,8 @@ export class Arena extends ArenaBase implements Disposable {
    * @example
    * const reply = arena.from('HTTP/1.1 204 No Content\r\n\r\n', 'latin1');
    */
-  from(value: FromValue, encodingOrOffset?: string | number, length?: number): Buffer {
-    return takeCopy(this.#front, value, encodingOrOffset, length, LIVE);
+  from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
+    return takeCopy(this.#front, value, encodingOrOffset, length, LIVE) as ArenaBuffer;
   }
 
   /**
@@ -192,7 +193,7 @@ export class Arena extends ArenaBase implements Disposable {
    * let line = arena.allocUnsafe(80);
    * line = arena.realloc(line, 160); // the Buffer of 80 bytes is gone
    */
-  realloc(view: View, size: number): Buffer {
+  realloc(view: View, size: number): ArenaBuffer {
     return resize(this.#host, view, size);
   }
 
@@ -445,9 +446,9 @@ export class Arena extends ArenaBase implements Disposable {
    * @throws {ERR_HAKMEM_STALE_VIEW} its memory is gone.
    * @example
    * const digest = arena.copyOut(arena.from('to be kept').subarray(6));
-   * structuredClone(digest, { transfer: [digest.buffer as ArrayBuffer] });
+   * structuredClone(digest, { transfer: [digest.buffer] });
    */
-  copyOut(view: View): Buffer {
+  copyOut(view: View): ArenaBuffer {
     return copyOut(this.#front, view);
   }
 

@@ -3,11 +3,12 @@
  */
 import { HakmemError, invalidArgType } from './errors';
 import type { Front } from './front';
+import type { ArenaBuffer } from './types';
 import type { View } from './view';
 import { bufferOf, bytesOf } from './view-makers';
 
 /** Throws as `Arena.copyOut`. */
-export function copyOut(front: Front, view: View): Buffer {
+export function copyOut(front: Front, view: View): ArenaBuffer {
   if (!ArrayBuffer.isView(view)) {
     throw invalidArgType('view', 'a Buffer, TypedArray or DataView', view);
   }

@@ -33,6 +33,7 @@ export type {
   SuperSlabStats,
 } from './stats-types';
 export type {
+  ArenaBuffer,
   ArenaOptions,
   DetachedReport,
   GuardReport,

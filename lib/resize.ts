@@ -4,20 +4,21 @@
 import type { Front } from './front';
 import { validateSize } from './options';
 import type { ScopeHost } from './scope';
+import type { ArenaBuffer } from './types';
 import { LIVE, type View } from './view';
 import { bytesOf, setBytes } from './view-makers';
 
 /** Throws as `Arena.realloc`. The new view belongs to whom the old one did: to a scope, or to nobody. */
-export function resize(host: ScopeHost, view: View, size: number): Buffer {
+export function resize(host: ScopeHost, view: View, size: number): ArenaBuffer {
   const { front } = host;
   if (!front.owns(view)) throw front.refusal(view);
   validateSize(size);
-  if (view.byteLength === size && Buffer.isBuffer(view)) return view;
+  if (view.byteLength === size && Buffer.isBuffer(view)) return view as ArenaBuffer;
   const resized = front.canResize(view, size)
     ? front.resizeInPlace(view, size)
     : moved(front, view, size);
   if (front.markOf(resized) !== LIVE) enterScope(host, resized);
-  return resized;
+  return resized as ArenaBuffer;
 }
 
 function moved(front: Front, view: View, size: number): Buffer {

@@ -8,7 +8,7 @@ import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './a
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from './errors';
 import { isThenable } from './free-after';
 import type { Front } from './front';
-import type { ViewConstructor } from './types';
+import type { ArenaBuffer, ViewConstructor } from './types';
 import { FIRST_SCOPE_MARK, LIVE, type View } from './view';
 
 /** Marks wrap around long after their scopes have ended. */
@@ -70,8 +70,8 @@ export class Scope implements Disposable {
    * @example
    * const total = arena.scope((scope) => scope.alloc(64, 1).reduce((a, b) => a + b)); // 64
    */
-  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): Buffer {
-    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark));
+  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
+    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark)) as ArenaBuffer;
   }
 
   /**
@@ -85,10 +85,10 @@ export class Scope implements Disposable {
    *   handle(page.subarray(0, bytesRead));
    * });
    */
-  allocUnsafe(size: number, alignment?: number): Buffer {
+  allocUnsafe(size: number, alignment?: number): ArenaBuffer {
     const front = this.#front();
-    if (alignment === undefined) return this.#own(front.take(size, this.#mark));
-    return this.#own(takeUnsafe(front, size, alignment, this.#mark));
+    if (alignment === undefined) return this.#own(front.take(size, this.#mark)) as ArenaBuffer;
+    return this.#own(takeUnsafe(front, size, alignment, this.#mark)) as ArenaBuffer;
   }
 
   /**
@@ -98,8 +98,9 @@ export class Scope implements Disposable {
    * @example
    * arena.scope((scope) => handle(scope.from('48656c6c6f', 'hex')));
    */
-  from(value: FromValue, encodingOrOffset?: string | number, length?: number): Buffer {
-    return this.#own(takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark));
+  from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
+    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark);
+    return this.#own(view) as ArenaBuffer;
   }
 
   /**

@@ -164,6 +164,26 @@ export interface GuardReport {
 }
 
 /**
+ * What `Buffer.alloc` returns, whichever version of `@types/node` says so: a Buffer over an ArrayBuffer,
+ * never over shared memory.
+ *
+ * @example
+ * const frames: ArenaBuffer[] = [arena.alloc(64), arena.from('text')];
+ */
+export type ArenaBuffer = ReturnType<typeof Buffer.alloc>;
+
+/**
+ * The constructor of Float16Array, where the configured `lib` has it.
+ *
+ * @inline
+ */
+type Float16Constructor = typeof globalThis extends {
+  Float16Array: infer F extends abstract new (...args: never) => ArrayBufferView;
+}
+  ? F
+  : never;
+
+/**
  * The typed arrays and DataView: constructors that {@link Arena.allocTyped} accepts. Where the engine
  * has a `Float16Array`, that too.
  *
@@ -183,4 +203,6 @@ export type ViewConstructor =
   | Float64ArrayConstructor
   | BigInt64ArrayConstructor
   | BigUint64ArrayConstructor
-  | DataViewConstructor;
+  | DataViewConstructor
+  // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- `never` only here
+  | Float16Constructor;

@@ -7,7 +7,7 @@
  * One arena has one front: do not mix the two kinds on the same arena.
  *
  * No function prints, none throws. Functions that can fail return a status; on failure nothing has
- * changed unless said otherwise.
+ * changed unless said otherwise. What takes an arena is for its owner thread, unless said otherwise.
  */
 #ifndef HAKMEM_H
 #define HAKMEM_H
@@ -133,6 +133,8 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab);
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
 /* --- Statistics -------------------------------------------------------------------------------- */
+
+/* Fields named bytes are bytes, now_ns is nanoseconds, all others are counts. For any thread. */
 
 #define HK_STATS_VERSION 1
 

@@ -24,7 +24,10 @@ class Store implements Service {
   readonly #memory: Memory;
   readonly #spoiler: Spoiler;
   readonly #objects = new Map<string, Buffer>();
-  readonly #server = createServer((request, response) => this.#handle(request, response));
+  // No time-out: a client that a busy machine holds up finds its connections as they were.
+  readonly #server = createServer({ keepAliveTimeout: 0 }, (request, response) =>
+    this.#handle(request, response),
+  );
 
   constructor(memory: Memory, plan: Plan) {
     this.#memory = memory;

@@ -6,8 +6,7 @@
  */
 import { bytes } from './format.js';
 import { paintColor, themeColor } from './palette.js';
-import type {
-  SlabGrid} from './slab-grid.js';
+import type { SlabGrid } from './slab-grid.js';
 import {
   CELL,
   COLUMNS,
