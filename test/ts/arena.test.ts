@@ -280,7 +280,7 @@ describe('copyOut', () => {
     const arena = new Arena();
     const view = arena.alloc(100, 4);
     const copy = arena.copyOut(view);
-    structuredClone(copy.buffer, { transfer: [copy.buffer as ArrayBuffer] });
+    structuredClone(copy.buffer, { transfer: [copy.buffer] });
     expect(copy.length).toBe(0);
     expect(view.equals(Buffer.alloc(100, 4))).toBe(true);
     expect(arena.stats().detachedSlabs).toBe(0);
