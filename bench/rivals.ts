@@ -1,6 +1,6 @@
 // Rivals: ways to get memory and to give it back, by name.
 
-import { Arena } from 'hakmem-arena';
+import { Arena, type ArenaOptions } from 'hakmem-arena';
 import { unchecked } from './unchecked';
 
 /** Buffers, typed arrays: all that a case does with memory is to write and read the first element. */
@@ -38,10 +38,12 @@ const unsafe = (arena: Arena): Rival['alloc'] => {
   return (length) => arena.allocUnsafe(length);
 };
 
-/** The mode that is meant for production: one allocation in a thousand is guarded. */
-function guardedRival(): Rival {
-  const arena = new Arena({ name: 'bench', guard: { sampleRate: 1000 }, leaks: 'off' });
-  return { alloc: unsafe(arena), free: (view: Buffer) => arena.free(view) };
+/** With modes that find mistakes. */
+function checkedRival(options: ArenaOptions): Maker {
+  return () => {
+    const arena = new Arena({ name: 'bench', ...options });
+    return { alloc: unsafe(arena), free: (view: Buffer) => arena.free(view) };
+  };
 }
 
 async function thingRival({ bytes }: Needs): Promise<Rival> {
@@ -78,7 +80,13 @@ function noRoom(): never {
 const MAKERS = {
   arena: arenaRival(unsafe),
   'arena, unchecked': (needs: Needs) => arenaRival(unsafe, unchecked().Arena)(needs),
-  'arena, guard 1/1000': guardedRival,
+  'arena, guard 1/1000': checkedRival({ guard: { sampleRate: 1000 } }),
+  'arena, guard 1/100': checkedRival({ guard: { sampleRate: 100 } }),
+  'arena, guard 1/1': checkedRival({ guard: { sampleRate: 1 } }),
+  'arena, leaks sampled': checkedRival({ leaks: 'sampled' }),
+  'arena, leaks all': checkedRival({ leaks: 'all' }),
+  'arena, fresh views': checkedRival({ views: 'fresh' }),
+  'arena, zero on free': checkedRival({ zero: 'free' }),
   'arena.alloc': arenaRival((arena) => (length) => arena.alloc(length)),
   'arena.allocTyped': arenaRival((arena) => (length) => arena.allocTyped(Float64Array, length)),
   'Buffer.allocUnsafe': collected((length) => Buffer.allocUnsafe(length)),

@@ -2,7 +2,7 @@ import type { Case } from '../case';
 import { churn } from './churn';
 import { heapStatsCases } from './heap-stats';
 import { micro } from './micro';
-import { modes, randomMixed } from './random-mixed';
+import { modes, otherModes, randomMixed } from './random-mixed';
 import { scope } from './scope';
 import { soak } from './soak';
 import { changing, mixes, otherViews, priceOfChecks } from './traces';
@@ -14,6 +14,7 @@ export const CASES: readonly Case[] = [
   ...otherViews,
   ...priceOfChecks,
   modes,
+  otherModes,
   scope,
   ...micro,
   churn,

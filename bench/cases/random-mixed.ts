@@ -95,3 +95,26 @@ export const modes: Case = {
   targets: faster({ arena: 1 / 1.03 }),
   play: playRival,
 };
+
+const playFewer = async (rivalName: string, quick: boolean): Promise<Figures> => {
+  const rival = await makeRival(rivalName, { bytes: 0 });
+  return { ns: playRandomMixed({ ...mixOf(quick), iterations: quick ? 2000 : 1_000_000 }, rival) };
+};
+
+/** What the modes cost that are meant for tests, and those that are seldom on. */
+export const otherModes: Case = {
+  name: 'other-modes',
+  about: 'random_mixed with each mode that finds mistakes, 1 million iterations',
+  metrics: [NS_PER_STEP, PEAK_RSS],
+  rivals: [
+    'arena',
+    'arena, guard 1/100',
+    'arena, guard 1/1',
+    'arena, leaks sampled',
+    'arena, leaks all',
+    'arena, fresh views',
+    'arena, zero on free',
+  ],
+  targets: [],
+  play: playFewer,
+};
