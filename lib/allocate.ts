@@ -49,7 +49,7 @@ export function takeFilled(
 ): Buffer {
   if (fill === undefined || fill === 0) {
     const view = front.take(size, mark);
-    clearBuffer(view);
+    if (!front.isZero(size)) clearBuffer(view);
     return view;
   }
   validateSize(size);
@@ -100,8 +100,9 @@ export function takeTyped<C extends ViewConstructor>(
 ): InstanceType<C> {
   const maker = viewMakerFor(constructor);
   validateLength(length, maker.elementBytes);
-  const view: View = front.takeView(maker, length * maker.elementBytes, mark);
-  clearView(view);
+  const bytes = length * maker.elementBytes;
+  const view: View = front.takeView(maker, bytes, mark);
+  if (!front.isZero(bytes)) clearView(view);
   return view as InstanceType<C>;
 }
 

@@ -16,6 +16,8 @@ const KEEP_BYTES = 16 * 1024 * 1024;
 /** Largest request served by a run; the core decides the same way. */
 const RUN_SIZE_MAX = 2 * 1024 * 1024;
 
+const exchange = new Int32Array(native.exchange);
+
 interface KeptBlock {
   readonly ref: number;
   readonly bytes: number;
@@ -30,6 +32,8 @@ export class LargeBlocks {
   /** Requested bytes of those that are live, by block. */
   readonly #requested = new Map<number, number>();
   #keptBytes = 0;
+  /** Whether the block taken last reads as zero, because nobody has had its memory before. */
+  isZero = false;
 
   constructor(arena: number, slabs: SlabTable, tallies: Tallies) {
     this.#arena = arena;
@@ -41,7 +45,8 @@ export class LargeBlocks {
   takeBlock(size: number): number {
     const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
     const at = this.#kept.findLastIndex((block) => block.bytes === wanted);
-    if (at < 0) return native.largeAlloc(this.#arena, size);
+    if (at < 0) return this.#allocate(size);
+    this.isZero = false;
     const [block] = this.#kept.splice(at, 1);
     this.#keptBytes -= wanted;
     return block!.ref;
@@ -85,6 +90,12 @@ export class LargeBlocks {
     this.#requested.delete(ref);
     this.#tallies.countFree(classIndex, bytes);
     this.#tallies.addLiveBlockBytes(classIndex, -block);
+  }
+
+  #allocate(size: number): number {
+    const ref = native.largeAlloc(this.#arena, size);
+    this.isZero = ref >= 0 && exchange[0] === 1;
+    return ref;
   }
 
   #releaseOldest(): void {

@@ -208,6 +208,11 @@ export class Front implements Keeper, ClassHost {
     return this.viewOn(bufferMaker, ref, size, classIndex, mark);
   }
 
+  /** Whether the view handed out last, of `bytes` bytes, is known to read as zero. */
+  isZero(bytes: number): boolean {
+    return bytes > CLASS_SIZE_MAX && this.large.isZero;
+  }
+
   // --- Questions ----------------------------------------------------------------------------------
 
   /** Bytes of the block behind a live view. */

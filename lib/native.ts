@@ -102,6 +102,7 @@ export interface Native {
   refill(arena: number, bin: number, want: number): number;
   /** A slab to retire, plus one; or 0. */
   flush(arena: number, bin: number, count: number): number;
+  /** The first integer of `exchange` is then 1 if the block reads as zero, else 0. */
   largeAlloc(arena: number, size: number): number;
   largeFree(arena: number, ref: number): number;
   expose(arena: number, slab: number): ArrayBuffer | number;

@@ -18,7 +18,8 @@ hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab_number, hk_slab_
                            .bytes = slab->state == HK_SLAB_RUN ? hk_large_block_bytes(slab)
                                                                : HK_SLAB_BYTES,
                            .bin = slab->bin,
-                           .exposed = slab->exposed};
+                           .exposed = slab->exposed,
+                           .fresh = slab->state == HK_SLAB_RUN && slab->fresh};
   return HK_OK;
 }
 

@@ -31,7 +31,7 @@ napi_value Flush(napi_env env, napi_callback_info info) {
   return Int32(env, hk_next_retirable(arena->core, UINT32_MAX) + 1);
 }
 
-// largeAlloc(arena, size) -> reference | -status
+// largeAlloc(arena, size) -> reference, and in exchange whether it reads as zero | -status
 napi_value LargeAlloc(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
@@ -39,7 +39,12 @@ napi_value LargeAlloc(napi_env env, napi_callback_info info) {
   if (!arguments.ok() || !(size >= 0) || size > 9007199254740992.0) return arguments.Refuse();
   uint32_t ref = 0;
   hk_status_t status = hk_large_alloc(arena->core, static_cast<uint64_t>(size), &ref);
-  return status == HK_OK ? Int32(env, static_cast<int32_t>(ref)) : Failure(env, status);
+  if (status != HK_OK) return Failure(env, status);
+  hk_slab_info_t slab = {};
+  (void)hk_slab_info(arena->core, ref >> HK_REF_INDEX_BITS, &slab);
+  auto *is_zero = reinterpret_cast<uint32_t *>(GetEnvironment(env)->exchange);
+  *is_zero = slab.fresh ? 1 : 0;
+  return Int32(env, static_cast<int32_t>(ref));
 }
 
 // largeFree(arena, reference) -> 0 | -status. Detaches the block's ArrayBuffer first.

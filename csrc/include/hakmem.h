@@ -109,6 +109,7 @@ typedef struct hk_slab_info_t {
   size_t bytes; /* 64 KB, or all of a run or huge mapping */
   uint32_t bin;
   bool exposed;
+  bool fresh; /* of a run or huge mapping: it read as zero when it was allocated */
 } hk_slab_info_t;
 
 /* Describes slab `slab` (= reference >> 13). HK_NOT_OWNED: no such slab in use. */

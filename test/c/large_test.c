@@ -135,6 +135,21 @@ HK_TEST(the_memory_of_an_exposed_run_or_huge_mapping_waits_to_be_concealed) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+HK_TEST(only_memory_that_nobody_has_seen_is_fresh) {
+  hk_arena_t *arena = hk_test_arena(0);
+  const uint64_t size = 37 * HK_MIB; /* no other test has left one of this size in the cache */
+  uint32_t ref = take(arena, size);
+  EXPECT(info_of(arena, ref).fresh);
+  EXPECT(hk_is_zero(info_of(arena, ref).address, size));
+  EXPECT_EQ(hk_slab_set_exposed(arena, slab_of(ref), true), HK_OK);
+  EXPECT_EQ(hk_slab_set_exposed(arena, slab_of(ref), false), HK_OK);
+  EXPECT_EQ(hk_large_free(arena, ref), HK_OK);
+  ref = take(arena, size);
+  EXPECT(!info_of(arena, ref).fresh);
+  EXPECT_EQ(hk_large_free(arena, ref), HK_OK);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 HK_TEST(the_limit_holds_for_runs_and_huge_mappings_together) {
   hk_arena_t *arena = hk_test_arena(4 * HK_MIB);
   uint32_t ref, run = take(arena, HK_MIB), huge = take(arena, 3 * HK_MIB);
@@ -232,6 +247,7 @@ HK_TEST_MAIN(runs_of_every_length_hold_what_was_asked_for,
              references_that_are_not_the_start_of_a_run_give_a_code,
              the_middle_of_a_run_is_no_slab_of_its_own,
              the_memory_of_an_exposed_run_or_huge_mapping_waits_to_be_concealed,
+             only_memory_that_nobody_has_seen_is_fresh,
              the_limit_holds_for_runs_and_huge_mappings_together,
              a_huge_mapping_freed_is_used_again_without_a_system_call,
              counts_follow_every_run_and_huge_mapping, runs_at_random_never_overlap)

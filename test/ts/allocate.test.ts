@@ -135,6 +135,40 @@ describe('alloc fills as Buffer.alloc does', () => {
   });
 });
 
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
+describe('large memory that is zero already', () => {
+  const MIB = 2 ** 20;
+
+  onLinux('is not filled: its pages stay untouched', () => {
+    const arena = new Arena();
+    const before = process.memoryUsage.rss();
+    const zeroed = arena.alloc(256 * MIB);
+    const numbers = arena.allocTyped(Float64Array, 32 * MIB);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(32 * MIB);
+    expect([zeroed[0], zeroed.at(-1), numbers[0], numbers.at(-1)]).toEqual([0, 0, 0, 0]);
+    arena.destroy();
+  });
+
+  // A run; a run that has seen others; a mapping; one beyond what the front and the cache keep.
+  test.each([100_000, 2 * MIB, 3 * MIB, 40 * MIB])('%i bytes are zero however often', (size) => {
+    const arena = new Arena();
+    for (let round = 0; round < 4; round++) {
+      for (const spoil of [size, size / 2, 65_537]) {
+        const view = arena.alloc(size);
+        expect(view.equals(Buffer.alloc(size))).toBe(true);
+        const other = arena.allocUnsafe(spoil).fill(0xee);
+        view.fill(0xdd);
+        arena.free(view);
+        arena.free(other);
+        if (round % 2 === 1) arena.trim();
+        if (round === 2) arena.reset();
+      }
+    }
+    arena.destroy();
+  });
+});
+
 describe('from copies as Buffer.from does', () => {
   const STRINGS = ['', 'a', 'abc', 'żółw 🦊', '\ud800x', '0aff', '0af', 'YWJj ZGVm=', '-_8', '\0'];
 
