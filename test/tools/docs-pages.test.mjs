@@ -68,7 +68,7 @@ describe('README', () => {
   });
 
   it('lists the options of the monitor, with their defaults', () => {
-    const expected = optionsIn(join('monitor', 'http.ts'), 'MonitorOptions');
+    const expected = optionsIn(join('monitor', 'http-types.ts'), 'MonitorOptions');
     assertSameOptions('Monitoring', 'option of `createMonitor()`', expected);
   });
 
