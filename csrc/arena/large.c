@@ -58,6 +58,28 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   return HK_OK;
 }
 
+/* The slabs behind the first `span` of a run leave it. */
+static void cut(hk_arena_t *arena, hk_slab_t *first, uint32_t span) {
+  uint32_t rest = first->span_slabs - span;
+  for (uint32_t i = 0; i < rest; i++) HK_PUBLISH(first[span + i].state, HK_SLAB_UNUSED);
+  hk_supply_give(arena, first + span, rest);
+}
+
+bool hk_large_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_large_is_claimed(slab));
+  if (slab->bin != HK_BIN_RUN || slab->exposed) return false;
+  if (size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_RUN_SIZE_MAX) return false;
+  uint32_t before = slab->span_slabs;
+  uint32_t span = (uint32_t)((size_bytes + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES);
+  if (span > before && !hk_supply_extend(arena, slab, before, span)) return false;
+  if (span < before) cut(arena, slab, span);
+  bind_run(slab, HK_BIN_RUN, span);
+  hk_large_kind_t *kind = hk_large_kind(arena, HK_BIN_RUN);
+  hk_cell_sub(&kind->block_bytes, before * HK_SLAB_BYTES);
+  hk_cell_add(&kind->block_bytes, span * HK_SLAB_BYTES);
+  return true;
+}
+
 void hk_large_give(hk_arena_t *arena, hk_slab_t *slab) {
   hk_large_kind_t *kind = hk_large_kind(arena, slab->bin);
   hk_cell_add(&kind->flushes, 1);

@@ -23,6 +23,14 @@ static inline bool hk_large_claim(hk_slab_t *slab) {
   return atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) == 0;
 }
 
+static inline bool hk_large_is_claimed(const hk_slab_t *slab) {
+  return atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) != 0;
+}
+
+/* Makes a live block beyond 64 KB, before and after, `size_bytes` long where it is. false: there is no room
+ * behind it, it is no run or would be none, or JavaScript sees it; nothing changed. */
+bool hk_large_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
+
 /* Gives a block that the caller has claimed back to the supply. */
 void hk_large_give(hk_arena_t *arena, hk_slab_t *slab);
 

@@ -19,6 +19,10 @@ hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes);
  * record is UNUSED still, but for `fresh`, and the caller binds it. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);
 
+/* Makes the `count` slabs from `slab` on `wanted` (more), if those behind them are unused and the limit
+ * allows. false: nothing changed. */
+bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, uint32_t wanted);
+
 /* Gives them back; their records must be UNUSED again. Exposed ones are lost until they are concealed.
  * A second empty SuperSlab goes to the cache. */
 void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count);

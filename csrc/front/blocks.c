@@ -2,13 +2,14 @@
  *
  * Owns:      nothing.
  * Called by: C programs.
- * Calls:     the magazine, through hk_alloc and hk_free; map (address -> SuperSlab).
+ * Calls:     the magazine, through hk_alloc and hk_free; large (resize); map (address -> SuperSlab).
  * Threads:   owner only.
  */
 #include <string.h>
 
-#include "arena/arena.h"
+#include "arena/large.h"
 #include "base/compiler.h"
+#include "front/magazine.h"
 #include "super/map.h"
 
 /* true: nothing was written to this run or huge mapping since the OS gave its pages. */
@@ -39,10 +40,32 @@ void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment) {
   return hk_alloc(arena, arena->classes->bins[bin].stride_bytes);
 }
 
+/* The record of a run of this arena; NULL: the block is none. */
+static hk_slab_t *run_at(const hk_arena_t *arena, const void *block) {
+  if (!hk_owns(arena, block)) return NULL;
+  hk_superslab_t *superslab = hk_map_find(block);
+  if (hk_superslab_is_huge(superslab)) return NULL;
+  hk_slab_t *slab = &superslab->slabs[hk_slot_of(block)];
+  return slab->state == HK_SLAB_RUN && hk_arena_slab_address(slab) == block ? slab : NULL;
+}
+
+/* The run takes the slabs behind it, or leaves its last ones. false: it has to move. */
+static bool resize_run(hk_arena_t *arena, hk_slab_t *run, size_t size_bytes) {
+  double before = (double)hk_large_block_bytes(run);
+  if (!hk_large_resize(arena, run, size_bytes)) return false;
+  double more = (double)hk_large_block_bytes(run) - before;
+  hk_counter_add(&arena->counters->live_bytes[HK_BIN_RUN], more);
+  hk_counter_add(&arena->counters->live_block_bytes[HK_BIN_RUN], more);
+  return true;
+}
+
 void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes) {
   if (block == NULL) return hk_alloc(arena, size_bytes);
   size_t usable = hk_usable_size(block);
   if (usable == 0) return NULL;
+  hk_slab_t *run = run_at(arena, block);
+  if (run != NULL && hk_large_is_claimed(run)) return NULL; /* freed by another thread */
+  if (run != NULL && resize_run(arena, run, size_bytes)) return block;
   /* Moves only when it must, or when half of the block would be of no use. */
   if (size_bytes <= usable && size_bytes >= usable / 2 && hk_owns(arena, block)) return block;
   void *moved = hk_alloc(arena, size_bytes);

@@ -268,7 +268,8 @@ void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment);
 
 /* Changes the size of a live block to `size_bytes` (0 counts as 1). Contents are kept up to the smaller
  * size; what is new is undefined, and no alignment beyond that of hk_alloc is kept. The caller owns the
- * block returned, which may be the same one; else the old one is freed. NULL: as for hk_alloc, or the
+ * block returned, which may be the same one (beyond 64 KB whenever there is room behind it); else the old
+ * one is freed. NULL: as for hk_alloc, or the
  * block is not ours, and the old block is as it was. A NULL block is an allocation. Blocks of another
  * arena move into this one. */
 void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes);

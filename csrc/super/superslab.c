@@ -91,6 +91,11 @@ static uint32_t slot_mask(uint32_t slot, uint32_t count) {
   return ones << slot;
 }
 
+bool hk_superslab_is_unused(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  if (slot + count > superslab->slab_count) return false;
+  return (superslab->used_slots & slot_mask(slot, count)) == 0;
+}
+
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   uint32_t mask = slot_mask(slot, count);
   HK_ASSERT((superslab->used_slots & mask) == 0);

@@ -66,6 +66,9 @@ static inline char *hk_superslab_address(const hk_superslab_t *superslab, uint32
 /* Free slots in a row for a run of `slabs`: the lowest start, or -1. */
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs);
 
+/* true: slabs[slot .. slot + count) are all there and unused. */
+bool hk_superslab_is_unused(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
+
 /* Marks the slots of slabs[slot .. slot + count) used (and dirty) or unused. */
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count);

@@ -165,7 +165,85 @@ HK_TEST(a_block_that_fits_stays_where_it_is) {
   EXPECT(hk_realloc(arena, block, 1) != block);
   char *run = hk_alloc(arena, 300000);
   EXPECT(hk_realloc(arena, run, 5 * HK_SLAB_BYTES) == run);
-  EXPECT(hk_realloc(arena, run, 5 * HK_SLAB_BYTES + 1) != run);
+  EXPECT_EQ(hk_usable_size(run), 5 * HK_SLAB_BYTES);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+/* --- Runs, which are slabs in a row --------------------------------------------------------------- */
+
+HK_TEST(a_run_grows_where_it_is_while_the_slabs_behind_it_are_unused) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *run = hk_alloc(arena, 100000);
+  hk_pattern_fill(run, 100000, 1);
+  for (size_t size = 150000; size <= HK_RUN_SIZE_MAX; size += 150000) {
+    EXPECT(hk_realloc(arena, run, size) == run);
+    EXPECT(hk_usable_size(run) >= size);
+    EXPECT_EQ(hk_test_stats(arena).bytes_live, hk_usable_size(run));
+    EXPECT(hk_arena_is_valid(arena));
+  }
+  EXPECT(hk_pattern_holds(run, 100000, 1));
+  EXPECT_EQ(hk_realloc(arena, run, HK_RUN_SIZE_MAX + 1) == run, false);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(a_run_moves_when_somebody_is_behind_it_or_the_superslab_ends) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *first = hk_alloc(arena, 2 * HK_SLAB_BYTES), *second = hk_alloc(arena, 2 * HK_SLAB_BYTES);
+  EXPECT(second == first + 2 * HK_SLAB_BYTES);
+  hk_pattern_fill(first, 2 * HK_SLAB_BYTES, 1);
+  hk_pattern_fill(second, 2 * HK_SLAB_BYTES, 2);
+  char *moved = hk_realloc(arena, first, 3 * HK_SLAB_BYTES);
+  EXPECT(moved != first);
+  EXPECT(hk_pattern_holds(moved, 2 * HK_SLAB_BYTES, 1));
+  char *last = hk_realloc(arena, second, 31 * HK_SLAB_BYTES);
+  EXPECT(last != second);
+  EXPECT(hk_pattern_holds(last, 2 * HK_SLAB_BYTES, 2));
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_free(arena, moved), HK_OK);
+  EXPECT_EQ(hk_free(arena, last), HK_OK);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(a_run_shrinks_where_it_is_and_what_it_leaves_serves_others) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *run = hk_alloc(arena, HK_RUN_SIZE_MAX);
+  hk_pattern_fill(run, 100000, 1);
+  EXPECT(hk_realloc(arena, run, 100000) == run);
+  EXPECT_EQ(hk_usable_size(run), 2 * HK_SLAB_BYTES);
+  EXPECT_EQ(hk_usable_size(run + 2 * HK_SLAB_BYTES), 0);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 2 * HK_SLAB_BYTES);
+  EXPECT(hk_arena_is_valid(arena));
+  char *other = hk_alloc(arena, 30 * HK_SLAB_BYTES);
+  EXPECT(other == run + 2 * HK_SLAB_BYTES);
+  hk_pattern_fill(other, 30 * HK_SLAB_BYTES, 2);
+  EXPECT(hk_pattern_holds(run, 100000, 1));
+  EXPECT_EQ(hk_free(arena, run), HK_OK);
+  EXPECT(hk_pattern_holds(other, 30 * HK_SLAB_BYTES, 2));
+  EXPECT_EQ(hk_free(arena, other), HK_OK);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(at_the_limit_a_run_grows_only_where_it_is) {
+  hk_arena_t *arena = hk_test_arena(8 * HK_SLAB_BYTES);
+  char *run = hk_alloc(arena, 5 * HK_SLAB_BYTES);
+  EXPECT(hk_realloc(arena, run, 8 * HK_SLAB_BYTES) == run); /* a second one would not fit */
+  EXPECT(hk_realloc(arena, run, 9 * HK_SLAB_BYTES) == NULL);
+  EXPECT_EQ(hk_usable_size(run), 8 * HK_SLAB_BYTES);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(a_run_that_another_thread_has_freed_is_not_resized) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *run = hk_alloc(arena, 3 * HK_SLAB_BYTES);
+  EXPECT_EQ(hk_free(NULL, run), HK_OK);
+  EXPECT(hk_realloc(arena, run, 2 * HK_SLAB_BYTES) == NULL);
+  EXPECT(hk_realloc(arena, run, 4 * HK_SLAB_BYTES) == NULL);
+  (void)hk_arena_trim(arena);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
+  EXPECT(hk_arena_is_valid(arena));
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
@@ -212,5 +290,10 @@ HK_TEST_MAIN(zeroed_blocks_are_zero_after_others_wrote_there,
              an_arena_with_classes_of_its_own_aligns_blocks,
              an_alignment_that_is_none_or_too_large_is_null,
              contents_are_kept_between_any_two_sizes, a_block_that_fits_stays_where_it_is,
-             resizing_nothing_allocates, a_resize_that_fails_leaves_the_block_as_it_was,
+             a_run_grows_where_it_is_while_the_slabs_behind_it_are_unused,
+             a_run_moves_when_somebody_is_behind_it_or_the_superslab_ends,
+             a_run_shrinks_where_it_is_and_what_it_leaves_serves_others,
+             at_the_limit_a_run_grows_only_where_it_is,
+             a_run_that_another_thread_has_freed_is_not_resized, resizing_nothing_allocates,
+             a_resize_that_fails_leaves_the_block_as_it_was,
              a_block_of_another_arena_moves_into_this_one)
