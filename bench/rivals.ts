@@ -27,9 +27,13 @@ const collected = (alloc: Rival['alloc']): Maker => {
   return () => ({ alloc, free: forget });
 };
 
-function arenaRival(alloc: (arena: Arena) => Rival['alloc'], make = Arena): Maker {
+function arenaRival(
+  alloc: (arena: Arena) => Rival['alloc'],
+  options: ArenaOptions = {},
+  make = Arena,
+): Maker {
   return () => {
-    const arena = new make({ name: 'bench' });
+    const arena = new make({ name: 'bench', ...options });
     return { alloc: alloc(arena), free: (view: Buffer) => arena.free(view) };
   };
 }
@@ -39,12 +43,7 @@ const unsafe = (arena: Arena): Rival['alloc'] => {
 };
 
 /** With modes that find mistakes. */
-function checkedRival(options: ArenaOptions): Maker {
-  return () => {
-    const arena = new Arena({ name: 'bench', ...options });
-    return { alloc: unsafe(arena), free: (view: Buffer) => arena.free(view) };
-  };
-}
+const checkedRival = (options: ArenaOptions): Maker => arenaRival(unsafe, options);
 
 async function thingRival({ bytes }: Needs): Promise<Rival> {
   const { MemPool } = await import('@thi.ng/malloc');
@@ -79,7 +78,7 @@ function noRoom(): never {
 
 const MAKERS = {
   arena: arenaRival(unsafe),
-  'arena, unchecked': (needs: Needs) => arenaRival(unsafe, unchecked().Arena)(needs),
+  'arena, unchecked': (needs: Needs) => arenaRival(unsafe, {}, unchecked().Arena)(needs),
   'arena, guard 1/1000': checkedRival({ guard: { sampleRate: 1000 } }),
   'arena, guard 1/100': checkedRival({ guard: { sampleRate: 100 } }),
   'arena, guard 1/1': checkedRival({ guard: { sampleRate: 1 } }),

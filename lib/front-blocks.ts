@@ -243,9 +243,9 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
   let end = 0;
   strides.forEach((stride, index) => {
     const at = index << RECORD_BITS;
-    const batch = within(BATCH_MIN, Math.floor(BATCH_BYTES / stride), BATCH_MAX);
+    const batch = blocksIn(BATCH_BYTES, stride, BATCH_MIN, BATCH_MAX);
     stacks[at + TOP] = stacks[at + BASE] = end;
-    stacks[at + LIMIT] = end + within(KEPT_MIN, Math.floor(KEPT_BYTES / stride), KEPT_MAX);
+    stacks[at + LIMIT] = end + blocksIn(KEPT_BYTES, stride, KEPT_MIN, KEPT_MAX);
     stacks[at + STRIDE] = stride;
     stacks[at + BATCH] = Math.min(batch, BATCH_START);
     stacks[at + LARGEST_BATCH] = batch;
@@ -254,6 +254,7 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
   return end;
 }
 
-function within(least: number, value: number, most: number): number {
-  return Math.min(Math.max(value, least), most);
+/** Blocks of `stride` bytes that `bytes` hold, but at least and at most so many. */
+export function blocksIn(bytes: number, stride: number, least: number, most: number): number {
+  return Math.min(Math.max(Math.floor(bytes / stride), least), most);
 }

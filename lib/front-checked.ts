@@ -96,10 +96,10 @@ export class CheckedFront extends Front {
   readonly #leaks: ResolvedOptions['leaks'];
   /** Every allocation is looked at; otherwise samples only. */
   readonly #looksAtAll: boolean;
-  readonly #samples: Samples;
-  readonly #pace: Pace;
   /** None is: there is another reason for this kind of front. */
   readonly #looksAtNone: boolean;
+  readonly #samples: Samples;
+  readonly #pace: Pace;
   /**
    * Allocations until the next one that is looked at; and, of these, until the next sample. Always a small
    * integer, which is what the engine expects of a field that began as one.

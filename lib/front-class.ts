@@ -7,7 +7,7 @@
  *             blocks of a class, whatever lengths it sees.
  */
 import type { BinTable } from './front-bins';
-import type { BlockHost, FreeBlocks } from './front-blocks';
+import { type BlockHost, type FreeBlocks, blocksIn } from './front-blocks';
 
 /**
  * Bytes of views that the bins of a class may keep: at least the first figure, near a share of a
@@ -50,8 +50,8 @@ export class SizeClass {
   constructor(index: number, stride: number, host: ClassHost) {
     this.#index = index;
     this.#host = host;
-    this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride);
-    this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride);
+    this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
+    this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
   }
 
   /** Makes room in a bin of this class by raising its cap. false: the budget does not allow it. */
@@ -106,8 +106,4 @@ export class SizeClass {
     }
     this.#loans.length = kept;
   }
-}
-
-function blocksIn(bytes: number, stride: number): number {
-  return Math.min(Math.max(Math.floor(bytes / stride), BUDGET_BLOCKS_MIN), BUDGET_BLOCKS_MAX);
 }

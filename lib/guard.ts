@@ -4,9 +4,8 @@
  * A block in quarantine is full of a pattern and still attached, because a write through a detached view
  * is lost without a trace: a late write, of JavaScript or of an operation under way, changes the pattern.
  * It is looked at twice: when the next one comes or a sample is passed over, so that the report is near the
- * deed, and when it leaves. Nobody else ever
- * gets this memory, so it need not be detached then either: the first detach in a process makes all code
- * that touches typed arrays slower (measured: 10 % of random_mixed).
+ * deed, and when it leaves. Nobody else ever gets this memory, so it need not be detached then either: the
+ * first detach in a process makes all code that touches typed arrays slower (measured: 10 % of random_mixed).
  */
 import { native } from './native';
 import { GUARD_CHANNEL, placeOf, report, textOf, type Trace } from './reports';

@@ -13,8 +13,8 @@ export class Samples {
   }
 
   /**
-   * Allocations until the next sample. It is somewhere in its interval, so that a program whose pattern has a period of its own does not keep its faulty place
-   * out of sight. The same in every run (xorshift32).
+   * Allocations until the next sample. It is somewhere in its interval, so that a program whose pattern has a
+   * period of its own does not keep its faulty place out of sight. The same in every run (xorshift32).
    */
   next(): number {
     const { rate } = this;
