@@ -58,15 +58,11 @@ hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) 
 }
 
 bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, uint32_t wanted) {
-  hk_supply_t *supply = &arena->supply;
   hk_superslab_t *superslab = slab->superslab;
   uint32_t next = slab->slot + count, more = wanted - count;
   if (more * HK_SLAB_BYTES > hk_holdings_room(arena)) return false;
   if (!hk_superslab_is_unused(superslab, next, more)) return false;
-  hk_holdings_unlist(supply, superslab);
-  hk_superslab_use(superslab, next, more);
-  hk_holdings_list(supply, superslab);
-  hk_cell_add(&supply->used_bytes, more * HK_SLAB_BYTES);
+  use_slots(arena, superslab, next, more);
   return true;
 }
 
