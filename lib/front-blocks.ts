@@ -21,7 +21,7 @@ import * as tallies from './front-tallies';
 import * as views from './front-views';
 import { native } from './native';
 import * as slabs from './slabs';
-import { FastBuffer, type Home, type View, forgetId, stamp } from './view';
+import { FastBuffer, type Home, type View, stamp } from './view';
 
 /** Blocks moved in one batch: what these bytes hold, within these numbers; and in the first, at most. */
 const BATCH_BYTES = 64 * 1024;
@@ -48,6 +48,8 @@ const OWNED = 4;
 /** Blocks of the next batch, and of the largest. */
 const BATCH = 5;
 const LARGEST_BATCH = 6;
+/** Views that are dropped, because their bins are full, before the size class is asked for room again. */
+const REFUSALS = 7;
 const RECORD_BITS = 3;
 const NO_BLOCK = -1;
 
@@ -120,6 +122,19 @@ export class FreeBlocks {
     this.#push(at, ref);
   }
 
+  /** Whether a class refuses room for now; counts that it was asked. */
+  isRefused(index: number): boolean {
+    const at = (index << RECORD_BITS) + REFUSALS;
+    if (this.stacks[at] === 0) return false;
+    this.stacks[at]!--;
+    return true;
+  }
+
+  /** Lets a class refuse room so many times. */
+  refuse(index: number, times: number): void {
+    this.stacks[(index << RECORD_BITS) + REFUSALS] = times;
+  }
+
   /** Gives all blocks to the core. */
   releaseAll(): void {
     const { stacks } = this;
@@ -133,7 +148,7 @@ export class FreeBlocks {
     const { stacks } = this;
     for (let at = 0; at < stacks.length; at += 1 << RECORD_BITS) {
       stacks[at + TOP] = stacks[at + BASE]!;
-      stacks[at + OWNED] = 0;
+      stacks[at + OWNED] = stacks[at + REFUSALS] = 0;
     }
   }
 
@@ -177,30 +192,60 @@ export class FreeBlocks {
   }
 
   /**
-   * Takes back the view of a length that does not repeat. false, and it is live as before: that is not what
-   * it is, or the stack is full.
+   * Takes back a Buffer that never was in a bin, or whose bin is full. false, and it is live as before: that
+   * is not what it is, or the stack is full, or its class has to be asked for room.
    */
   giveFresh(id: number, view: View): boolean {
-    const { stacks } = this;
+    const { refs, stacks } = this;
     const { ints } = this.space;
     const info = ints[id + INFO]!;
     const bin = ints[id + HOPE]!;
     if ((info & OTHER_THAN_BUFFER) !== 0 || bin === 0) return false;
-    const index = info >> CLASS_SHIFT;
-    const stack = index << RECORD_BITS;
+    const isCounted = (info & COUNTED) !== 0;
+    if (isCounted && this.#keepFirst(id, view, bin)) return true;
+    const stack = (info >> CLASS_SHIFT) << RECORD_BITS;
     const top = stacks[stack + TOP]! + 1;
+    if (top > stacks[stack + LIMIT]!) return false;
+    if (!(isCounted ? this.#refuse(bin, stack) : this.#isPassing(id, bin, info >> CLASS_SHIFT)))
+      return false;
+    stacks[stack + TOP] = top;
+    refs[top] = this.table.remove(id, view);
+    return true;
+  }
+
+  /** Puts a view into its bin for the first time. false: the bin has no room. */
+  #keepFirst(id: number, view: View, bin: number): boolean {
+    const { counts } = this;
+    const { ints } = this.space;
+    const at = bin << BIN_RECORD_BITS;
+    const frees = counts[bin + FREES]!;
+    if (counts[bin]! - frees <= ints[at + FLOOR]!) return false;
+    this.table.keep(id, view);
+    ints[id] = ints[at + HEAD]!;
+    ints[at + HEAD] = id;
+    counts[bin + FREES] = frees + 1;
+    return true;
+  }
+
+  /** Counts the end of a view whose bin is full. false, and it has not ended: the class may have room. */
+  #refuse(bin: number, stack: number): boolean {
+    const refusals = this.stacks[stack + REFUSALS]!;
+    if (refusals === 0) return false;
+    this.stacks[stack + REFUSALS] = refusals - 1;
+    this.counts[bin + FREES]!++;
+    this.space.ints[(bin << BIN_RECORD_BITS) + FLOOR]!--;
+    return true;
+  }
+
+  /** Counts the end of a view whose length does not repeat. false, and it has not ended: it does. */
+  #isPassing(id: number, bin: number, index: number): boolean {
+    const { ints } = this.space;
     const bytes = ints[id + BYTES]!;
     const key = bytes << KIND_BITS;
-    if (top > stacks[stack + LIMIT]!) return false;
     if (ints[(bin << BIN_RECORD_BITS) + KEY] === key || bins.isClaimed(ints, bin, key))
       return false;
     this.counts[BY_CLASS + FREES + index]!++;
     this.liveBytes[index]! -= bytes;
-    this.refs[top] = ints[id + REF]!;
-    stacks[stack + TOP] = top;
-    ints[id] = this.table.unused;
-    this.table.unused = id;
-    forgetId(view);
     return true;
   }
 

@@ -20,8 +20,11 @@ const BUDGET_BLOCKS_MIN = 4;
 const BUDGET_BLOCKS_MAX = 2048;
 const BUDGET_SHARE = 1 / 4;
 
-/** Full bins seen before the class looks for caps that are not in demand any more. */
-const PRESSURE_PER_BUDGET = 4;
+/**
+ * How often a class without budget refuses room, and once more for each loan, before it looks which caps are
+ * not in demand. Of those it takes half of the surplus, not all: lengths that take turns then share.
+ */
+const REFUSALS_MIN = 32;
 
 /** What a class needs of its front. */
 export interface ClassHost extends BlockHost {
@@ -34,7 +37,7 @@ export interface ClassHost extends BlockHost {
 /** A bin that has a cap of this class. */
 interface Loan {
   readonly bin: number;
-  /** Allocations when the class last looked: what did not move since is not in demand. */
+  /** Allocations when the class last looked. */
   seenAllocs: number;
 }
 
@@ -44,7 +47,6 @@ export class SizeClass {
   readonly #budgetMin: number;
   readonly #budgetMax: number;
   #lent = 0;
-  #pressure = 0;
   readonly #loans: Loan[] = [];
 
   constructor(index: number, stride: number, host: ClassHost) {
@@ -56,18 +58,17 @@ export class SizeClass {
 
   /** Makes room in a bin of this class by raising its cap. false: the budget does not allow it. */
   makeRoom(bin: number): boolean {
-    const { bins } = this.#host;
+    const { bins, blocks } = this.#host;
     if (bins.roomOf(bin) > 0) return true;
-    const left = this.#budget - this.#lent;
-    if (left <= 0) {
-      this.#press();
-      return false;
+    if (this.#left <= 0) {
+      if (blocks.isRefused(this.#index)) return false;
+      this.#takeBack();
+      if (this.#left <= 0) {
+        blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
+        return false;
+      }
     }
-    const cap = bins.capOf(bin);
-    if (cap === 0) this.#loans.push({ bin, seenAllocs: bins.allocsOf(bin) });
-    const more = Math.min(Math.max(cap, 1), left);
-    this.#lent += more;
-    bins.addCap(bin, more);
+    this.#lend(bin);
     return true;
   }
 
@@ -82,26 +83,40 @@ export class SizeClass {
     return Math.min(Math.max(share, this.#budgetMin), this.#budgetMax);
   }
 
+  get #left(): number {
+    return this.#budget - this.#lent;
+  }
+
+  #lend(bin: number): void {
+    const { bins } = this.#host;
+    const cap = bins.capOf(bin);
+    if (cap === 0) this.#loans.push({ bin, seenAllocs: bins.allocsOf(bin) });
+    const more = Math.min(Math.max(cap, 1), this.#left);
+    this.#lent += more;
+    bins.addCap(bin, more);
+  }
+
   #shrink({ bin }: Loan, cap: number): void {
     const { bins, blocks } = this.#host;
-    while (bins.countOf(bin) > cap) blocks.give(this.#index, this.#host.dropKept(bins.pop(bin)));
+    for (let surplus = bins.countOf(bin) - cap; surplus > 0; surplus--) {
+      blocks.give(this.#index, this.#host.dropKept(bins.pop(bin)));
+    }
     const less = bins.capOf(bin) - cap;
     this.#lent -= less;
     bins.addCap(bin, -less);
     bins.disownIfUnused(bin, this.#index);
   }
 
-  /** Now and then, takes caps from bins whose length is not in demand any more. */
-  #press(): void {
-    if (++this.#pressure < this.#budget * PRESSURE_PER_BUDGET) return;
-    this.#pressure = 0;
+  /** Takes from the caps that exceeded what was allocated from their bins since the last time. */
+  #takeBack(): void {
     const { bins } = this.#host;
     let kept = 0;
     for (const loan of this.#loans) {
       const allocs = bins.allocsOf(loan.bin);
       const demand = allocs - loan.seenAllocs;
       loan.seenAllocs = allocs;
-      if (demand < bins.capOf(loan.bin)) this.#shrink(loan, demand);
+      const cap = bins.capOf(loan.bin);
+      if (demand < cap) this.#shrink(loan, (demand + cap) >> 1);
       if (bins.capOf(loan.bin) > 0) this.#loans[kept++] = loan;
     }
     this.#loans.length = kept;

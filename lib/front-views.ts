@@ -46,8 +46,8 @@ const COUNTED = 4;
 const VIEW_KIND_SHIFT = 3;
 const VIEW_KIND_MASK = 15;
 const CLASS_SHIFT = 7;
-/** Zero of what a view is: a Buffer on a block of a class, which its class counts. */
-const OTHER_THAN_BUFFER = (1 << CLASS_SHIFT) - 1;
+/** Zero of what a view is: a Buffer on a block of a class. */
+const OTHER_THAN_BUFFER = ((1 << CLASS_SHIFT) - 1) & ~COUNTED;
 
 // See front-bins.ts for why they are not exported where they are declared.
 export { BIN, BYTES, CLASS_SHIFT, COUNTED, HOPE, INFO, OTHER_THAN_BUFFER, REF, VIEW_SHIFT };

@@ -202,6 +202,37 @@ describe('recycling', () => {
     arena.destroy();
   });
 
+  /** Takes and frees so many Buffers; how many of them were known. */
+  function recycled(arena: Arena, known: Set<View>, count: number, size: number): number {
+    const views = Array.from({ length: count }, () => arena.allocUnsafe(size));
+    for (const view of views) arena.free(view);
+    const again = views.filter((view) => known.has(view)).length;
+    for (const view of views) known.add(view);
+    return again;
+  }
+
+  test('a new length soon recycles, though another of its class took all room before', () => {
+    const arena = new Arena();
+    const known = new Set<View>();
+    recycled(arena, known, 500, 1000);
+    for (let round = 0; round < 2; round++) recycled(arena, known, 50, 990);
+    expect(recycled(arena, known, 50, 990)).toBeGreaterThan(25);
+    arena.destroy();
+  });
+
+  test('lengths of one class that take turns share its room, though it is too small for all', () => {
+    const arena = new Arena();
+    const known = new Set<View>();
+    const sizes = [900, 930, 960, 990];
+    for (let round = 0; round < 20; round++) {
+      for (const size of sizes) recycled(arena, known, 100, size);
+    }
+    let again = 0;
+    for (const size of sizes) again += recycled(arena, known, 100, size);
+    expect(again).toBeGreaterThan(60);
+    arena.destroy();
+  });
+
   test('lengths that never come back do not pile up memory', () => {
     const arena = new Arena();
     for (let round = 0; round < 3; round++) {
