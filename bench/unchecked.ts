@@ -24,11 +24,17 @@ const CHANGES: readonly { readonly what: string; readonly from: RegExp; readonly
     from: /^\s*this\.counts\[bin \+ FREES\] = frees \+ 1;$/gm,
     to: '',
   },
-  // Without counters nobody knows how full a bin is: a view that was in its bin goes there again.
+  // Without counters nobody knows how full a bin is: every view goes into its bin.
   {
     what: 'the room of bins',
     from: /this\.counts\[bin\] - frees <= ints\[at \+ FLOOR\]/g,
     to: 'bin === 0',
+  },
+  { what: 'the end of views', from: /this\.blocks\.giveFresh\(id, view\)/g, to: 'false' },
+  {
+    what: 'the budget of bins',
+    from: /this\.classAt\(index\)\.makeRoom\(table\.binOf\(id\)\)/g,
+    to: 'true',
   },
   {
     what: 'refusals of what is foreign or free already',
