@@ -14,6 +14,9 @@
  * A length that does not repeat comes here with every allocation and every free. Hence `takeFresh` and
  * `giveFresh` do in one run what other files do step by step: they are worth one reading beside these. And
  * hence there is one object for all classes: forty of them would not fit the first-level cache.
+ *
+ * Both are longer than what the engine inlines (460 bytes of bytecode), and that is as well: with them inside,
+ * `give` would be too long to be inlined into its own callers.
  */
 import * as bins from './front-bins';
 import type { Space } from './front-space';
@@ -196,56 +199,39 @@ export class FreeBlocks {
    * is not what it is, or the stack is full, or its class has to be asked for room.
    */
   giveFresh(id: number, view: View): boolean {
-    const { refs, stacks } = this;
+    const { counts, refs, stacks, table } = this;
     const { ints } = this.space;
     const info = ints[id + INFO]!;
     const bin = ints[id + HOPE]!;
     if ((info & OTHER_THAN_BUFFER) !== 0 || bin === 0) return false;
-    const isCounted = (info & COUNTED) !== 0;
-    if (isCounted && this.#keepFirst(id, view, bin)) return true;
-    const stack = (info >> CLASS_SHIFT) << RECORD_BITS;
-    const top = stacks[stack + TOP]! + 1;
-    if (top > stacks[stack + LIMIT]!) return false;
-    if (!(isCounted ? this.#refuse(bin, stack) : this.#isPassing(id, bin, info >> CLASS_SHIFT)))
-      return false;
-    stacks[stack + TOP] = top;
-    refs[top] = this.table.remove(id, view);
-    return true;
-  }
-
-  /** Puts a view into its bin for the first time. false: the bin has no room. */
-  #keepFirst(id: number, view: View, bin: number): boolean {
-    const { counts } = this;
-    const { ints } = this.space;
     const at = bin << BIN_RECORD_BITS;
-    const frees = counts[bin + FREES]!;
-    if (counts[bin]! - frees <= ints[at + FLOOR]!) return false;
-    this.table.keep(id, view);
-    ints[id] = ints[at + HEAD]!;
-    ints[at + HEAD] = id;
-    counts[bin + FREES] = frees + 1;
-    return true;
-  }
-
-  /** Counts the end of a view whose bin is full. false, and it has not ended: the class may have room. */
-  #refuse(bin: number, stack: number): boolean {
-    const refusals = this.stacks[stack + REFUSALS]!;
-    if (refusals === 0) return false;
-    this.stacks[stack + REFUSALS] = refusals - 1;
-    this.counts[bin + FREES]!++;
-    this.space.ints[(bin << BIN_RECORD_BITS) + FLOOR]!--;
-    return true;
-  }
-
-  /** Counts the end of a view whose length does not repeat. false, and it has not ended: it does. */
-  #isPassing(id: number, bin: number, index: number): boolean {
-    const { ints } = this.space;
-    const bytes = ints[id + BYTES]!;
-    const key = bytes << KIND_BITS;
-    if (ints[(bin << BIN_RECORD_BITS) + KEY] === key || bins.isClaimed(ints, bin, key))
-      return false;
-    this.counts[BY_CLASS + FREES + index]!++;
-    this.liveBytes[index]! -= bytes;
+    const index = info >> CLASS_SHIFT;
+    const stack = index << RECORD_BITS;
+    const top = stacks[stack + TOP]! + 1;
+    if ((info & COUNTED) === 0) {
+      const bytes = ints[id + BYTES]!;
+      const key = bytes << KIND_BITS;
+      if (top > stacks[stack + LIMIT]!) return false;
+      if (ints[at + KEY] === key || bins.isClaimed(ints, bin, key)) return false;
+      counts[BY_CLASS + FREES + index]!++;
+      this.liveBytes[index]! -= bytes;
+    } else {
+      const frees = counts[bin + FREES]!;
+      if (counts[bin]! - frees > ints[at + FLOOR]!) {
+        table.keep(id, view);
+        ints[id] = ints[at + HEAD]!;
+        ints[at + HEAD] = id;
+        counts[bin + FREES] = frees + 1;
+        return true;
+      }
+      const refusals = stacks[stack + REFUSALS]!;
+      if (refusals === 0 || top > stacks[stack + LIMIT]!) return false;
+      stacks[stack + REFUSALS] = refusals - 1;
+      ints[at + FLOOR]!--;
+      counts[bin + FREES] = frees + 1;
+    }
+    stacks[stack + TOP] = top;
+    refs[top] = table.remove(id, view);
     return true;
   }
 

@@ -349,7 +349,10 @@ export class Front implements Keeper, ClassHost {
 
   /** Takes back a live view that has no bin, or whose bin has no room. */
   private giveToFull(id: number, view: View): void {
-    if (this.blocks.giveFresh(id, view)) return;
+    if (!this.blocks.giveFresh(id, view)) this.giveSlow(id, view);
+  }
+
+  private giveSlow(id: number, view: View): void {
     const { table } = this;
     if (table.kindOf(id) !== Kind.Class) {
       this.giveUnclassed(id, view);
