@@ -27,7 +27,8 @@ const SPARE_LENGTH_MAX = 4096;
 /** What a scope needs of its arena. */
 export class ScopeHost {
   readonly front: Front;
-  readonly scopes = new Set<Scope>();
+  /** Those that are open; each knows its place. A set would cost more than ten allocations. */
+  readonly scopes: Scope[] = [];
   /** Lists of scopes that have ended, for those to come: a list that grows is garbage again and again. */
   readonly spareLists: (View | undefined)[][] = [];
 
@@ -53,6 +54,8 @@ export class Scope implements Disposable {
   /** The first `#count` of these; what lies behind them is left over from other scopes. */
   readonly #views: (View | undefined)[];
   #count = 0;
+  /** Its place among the open scopes. */
+  #at: number;
   #ended = false;
 
   /** @internal */
@@ -60,7 +63,8 @@ export class Scope implements Disposable {
     if (!(host instanceof ScopeHost)) throw illegalConstructor();
     this.#host = host;
     this.#views = host.spareLists.pop() ?? [];
-    host.scopes.add(this);
+    this.#at = host.scopes.length;
+    host.scopes.push(this);
   }
 
   /**
@@ -146,8 +150,8 @@ export class Scope implements Disposable {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { front, scopes, spareLists } = this.#host;
-    scopes.delete(this);
+    const { front, spareLists } = this.#host;
+    this.#leave();
     const views = this.#views;
     const mark = this.#mark;
     for (let i = 0; i < this.#count; i++) {
@@ -175,6 +179,15 @@ export class Scope implements Disposable {
     if (this.#host.front.markOf(view) !== this.#mark) return false;
     this.#own(view);
     return true;
+  }
+
+  /** Gives up its place, which the last one takes. */
+  #leave(): void {
+    const { scopes } = this.#host;
+    const last = scopes.pop()!;
+    if (last === this) return;
+    scopes[this.#at] = last;
+    last.#at = this.#at;
   }
 
   #front(): Front {

@@ -219,6 +219,20 @@ describe('nested scopes', () => {
     expect(liveOf(arena)).toBe(0);
     arena.destroy();
   });
+
+  test('that ended in any order leave to the others what is reallocated', () => {
+    const arena = new Arena();
+    const scopes = Array.from({ length: 10 }, () => arena.openScope());
+    const views = scopes.map((scope) => scope.alloc(64));
+    const order = [3, 9, 0, 5, 1, 2, 8, 4, 7, 6];
+    order.forEach((at, ended) => {
+      for (const open of order.slice(ended))
+        views[open] = arena.realloc(views[open]!, 200 * ended + 100);
+      scopes[at]!.end();
+      expect(liveOf(arena)).toBe(order.length - ended - 1);
+    });
+    arena.destroy();
+  });
 });
 
 describe('keep', () => {
