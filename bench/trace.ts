@@ -46,8 +46,8 @@ export function playTrace(
   let sum = 0;
   for (let i = from; i < to; i++) {
     const slot = slots[i]!;
-    const old = live[slot];
-    if (old) {
+    const old = live[slot] as Touchable | null;
+    if (old !== null) {
       sum += old[0]!;
       rival.free(old);
       live[slot] = null;

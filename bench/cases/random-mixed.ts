@@ -3,7 +3,7 @@
 
 import { type Case, type Figures, faster, NS_PER_STEP, PEAK_RSS } from '../case';
 import { nextRandom, SEED } from '../random';
-import { BUFFER_RIVALS, makeRival, type Rival } from '../rivals';
+import { BUFFER_RIVALS, makeRival, type Rival, type Touchable } from '../rivals';
 import { type Live, noneLive } from '../trace';
 
 const SLOTS = 256;
@@ -26,8 +26,8 @@ function play(mix: Mix, live: Live, rival: Rival, iterations: number, seed: numb
   for (let i = 0; i < iterations; i++) {
     random = nextRandom(random);
     const slot = random % slots;
-    const old = live[slot];
-    if (old) {
+    const old = live[slot] as Touchable | null;
+    if (old !== null) {
       sum += old[0]!;
       rival.free(old);
       live[slot] = null;
