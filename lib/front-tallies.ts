@@ -23,7 +23,7 @@ export const FREES = layout.frees - layout.allocs;
 export class Tallies {
   /** Allocations by cell, and {@link FREES} behind them frees. Hot: the front increments these itself. */
   readonly counts: Float64Array;
-  readonly #cellLengths: Float64Array;
+  readonly #cellLengths: Uint32Array;
   /** Requested bytes of what is counted by class. Hot, too. */
   readonly liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
@@ -34,7 +34,7 @@ export class Tallies {
     const part = (from: number, to: number): Float64Array =>
       new Float64Array(counters, from * 8, to - from);
     this.counts = part(layout.allocs, layout.cellLengths);
-    this.#cellLengths = part(layout.cellLengths, layout.liveBytes);
+    this.#cellLengths = new Uint32Array(counters, layout.cellLengths * 8, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.#liveBlockBytes = part(layout.liveBlockBytes, layout.pinnedBytes);
     this.#moves = new Uint32Array(counters, layout.moves * 8, 1);

@@ -2,35 +2,35 @@
 
 /* Sums over lengths, as doubles like the counters: every whole number below 2^53 is exact. */
 typedef struct tally_t {
-  double allocs, frees, live_bytes;
+  double allocs, live, live_bytes;
 } tally_t;
 
 static void add_to_bin(hk_bin_stats_t *bin, const tally_t *tally) {
   bin->allocs += (uint64_t)tally->allocs;
-  bin->frees_local += (uint64_t)tally->frees;
+  bin->frees_local += (uint64_t)(tally->allocs - tally->live);
   /* May be negative: a block can be counted by bin and freed by cell; hk_tallies_read clamps the sum. */
   bin->live_bytes += (uint64_t)(int64_t)tally->live_bytes;
 }
 
-#define GROUP 8
-static_assert(HK_EXACT_LENGTH_MAX % GROUP == 0 && HK_COUNTER_CELLS % GROUP == 0, "whole groups");
+/* Cells looked at together: a cache line of their lengths. */
+#define GROUP 16
+static_assert(HK_COUNTER_CELLS % GROUP == 0, "whole groups");
 
-/* Most counters are zero, and telling so is most of the work of reading them. */
-static bool group_is_zero(const double *counters) {
-  uint64_t bits = 0;
-  for (uint32_t i = 0; i < GROUP; i++) {
-    bits |= __atomic_load_n((const uint64_t *)(const void *)&counters[i], __ATOMIC_RELAXED);
-  }
-  return bits == 0;
+/* Most cells are not in use, and telling so is most of the work of reading them. */
+static bool none_in_use(const uint32_t *cell_lengths) {
+  const uint64_t *pairs = (const uint64_t *)(const void *)cell_lengths;
+  return (HK_OBSERVE(pairs[0]) | HK_OBSERVE(pairs[1]) | HK_OBSERVE(pairs[2]) |
+          HK_OBSERVE(pairs[3]) | HK_OBSERVE(pairs[4]) | HK_OBSERVE(pairs[5]) |
+          HK_OBSERVE(pairs[6]) | HK_OBSERVE(pairs[7])) == 0;
 }
 
 /* Adds one length. */
-static inline void add_length(tally_t *tally, const hk_counters_t *c, uint32_t length) {
-  double allocs = hk_counter_get(&c->allocs.by_length[length]);
-  double frees = hk_counter_get(&c->frees.by_length[length]);
+static inline void add_length(tally_t *tally, const hk_counters_t *c, uint32_t at, double length) {
+  double allocs = hk_counter_get(&c->allocs.by_length[at]);
+  double live = allocs - hk_counter_get(&c->frees.by_length[at]);
   tally->allocs += allocs;
-  tally->frees += frees;
-  tally->live_bytes += (allocs - frees) * length;
+  tally->live += live;
+  tally->live_bytes += live * length;
 }
 
 /* Lengths first..last, which `bin` serves: an even number of them, because strides are multiples of 8. Two
@@ -38,9 +38,10 @@ static inline void add_length(tally_t *tally, const hk_counters_t *c, uint32_t l
 static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, uint32_t first,
                         uint32_t last) {
   tally_t odd = {0}, even = {0};
-  for (uint32_t length = first; length < last; length += 2) {
-    add_length(&odd, c, length);
-    add_length(&even, c, length + 1);
+  double length = first;
+  for (uint32_t at = first; at < last; at += 2, length += 2) {
+    add_length(&odd, c, at, length);
+    add_length(&even, c, at + 1, length + 1);
   }
   add_to_bin(bin, &odd);
   add_to_bin(bin, &even);
@@ -61,14 +62,14 @@ static void add_exact_lengths(const hk_arena_t *arena, hk_bin_stats_t *bins) {
 static void add_cells(const hk_arena_t *arena, hk_bin_stats_t *bins) {
   const hk_counters_t *c = arena->counters;
   for (uint32_t first = 0; first < HK_COUNTER_CELLS; first += GROUP) {
-    if (group_is_zero(&c->cell_lengths[first])) continue;
+    if (none_in_use(&c->cell_lengths[first])) continue;
     for (uint32_t i = first; i < first + GROUP; i++) {
-      uint64_t length = hk_counter_count(&c->cell_lengths[i]);
+      uint32_t length = HK_OBSERVE(c->cell_lengths[i]);
       if (length == 0 || length > HK_CLASS_SIZE_MAX) continue;
       hk_bin_stats_t *bin = &bins[hk_classes_bin(arena->classes, length)];
       double allocs = hk_counter_get(&c->allocs.by_cell[i]);
-      double frees = hk_counter_get(&c->frees.by_cell[i]);
-      tally_t tally = {allocs, frees, (allocs - frees) * (double)length};
+      double live = allocs - hk_counter_get(&c->frees.by_cell[i]);
+      tally_t tally = {allocs, live, live * length};
       add_to_bin(bin, &tally);
     }
   }

@@ -37,6 +37,15 @@ static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__popcnt6
 static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(bits); }
 #endif
 
+/* Whether races are looked for, by whom nothing but an atomic access is excused. */
+#if defined(__SANITIZE_THREAD__)
+#define HK_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#define HK_THREAD_SANITIZER __has_feature(thread_sanitizer)
+#else
+#define HK_THREAD_SANITIZER 0
+#endif
+
 /* A field that one thread writes (HK_PUBLISH; it reads it plainly) and any thread may look at
  * (HK_OBSERVE): plain loads and stores that the compiler neither tears nor invents, and no order. */
 #define HK_PUBLISH(field, value) \

@@ -214,7 +214,7 @@ typedef struct hk_mapped_superslab_t {
  * was true a moment ago, though not all of them at the same one. */
 uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs, uint32_t max);
 
-/* Counters that the front keeps and statistics read: plain doubles in memory of their own, exact to
+/* Counters that the front keeps and statistics read: plain doubles, and some integers, in memory of their own, exact to
  * 2^53, written by the owner thread only. A block is counted in one place, by its requested length:
  *   - lengths up to 1024: in the cell of that length;
  *   - a longer length that the front keeps views of: in a cell it has for a while, whose length is
@@ -235,7 +235,7 @@ typedef struct hk_tallies_t {
 
 typedef struct hk_counters_t {
   hk_tallies_t allocs, frees;
-  double cell_lengths[HK_COUNTER_CELLS];
+  uint32_t cell_lengths[HK_COUNTER_CELLS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
   double pinned_bytes;
