@@ -7,10 +7,13 @@ import { effortOf, nsPerStep } from '../timing';
 import { makeTrace, noneLive, playTrace, SLOTS } from '../trace';
 
 const STEPS = 1_000_000;
+/** Of lengths beyond the classes, where a step of some rivals takes tens of microseconds. */
+const STEPS_IF_LARGE = 50_000;
 const QUICK_STEPS = 5_000;
 const ROUNDS_IN_C = 20;
 const { SERVICE_MIX, SMALL } = lengths;
 const MID = { min: 1024, max: 31 * 1024 };
+const LONGEST_IN_CLASS = 64 * 1024;
 
 interface TraceCase {
   readonly name: string;
@@ -26,7 +29,8 @@ interface TraceCase {
 
 function traceCase(one: TraceCase): Case {
   const { name, about, lengthAt, longest, inC } = one;
-  const stepsOf = (quick: boolean): number => (quick ? QUICK_STEPS : STEPS);
+  const stepsInFull = longest > LONGEST_IN_CLASS ? STEPS_IF_LARGE : STEPS;
+  const stepsOf = (quick: boolean): number => (quick ? QUICK_STEPS : stepsInFull);
   return {
     name,
     about,
