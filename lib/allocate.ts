@@ -7,7 +7,7 @@ import { types } from 'node:util';
 import type { Front } from './front';
 import { validateAlignment, validateLength, validateSize } from './options';
 import type { ViewConstructor } from './types';
-import { clearBuffer, clearView, lengthOf, setBytes, viewMakerFor } from './view-makers';
+import { clearBuffer, lengthOf, setBytes, viewMakerFor } from './view-makers';
 import type { View } from './view';
 
 /**
@@ -102,7 +102,7 @@ export function takeTyped<C extends ViewConstructor>(
   validateLength(length, maker.elementBytes);
   const bytes = length * maker.elementBytes;
   const view: View = front.takeView(maker, bytes, mark);
-  if (!front.isZero(bytes)) clearView(view);
+  if (!front.isZero(bytes)) maker.clear(view);
   return view as InstanceType<C>;
 }
 

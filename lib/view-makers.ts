@@ -14,13 +14,15 @@ export interface ViewMaker<V extends View = View> {
   readonly make: (buffer: ArrayBuffer, offset: number, length: number) => V;
   /** false: the memory of a view of `bytes` bytes, more than 0, was detached. */
   readonly isWhole: (view: View, bytes: number) => boolean;
+  /** Zeroes a view. */
+  readonly clear: (view: View) => void;
 }
 
-/** Uint8Array's own fill: that of Buffer checks its arguments first. */
-const fillBytes = Function.prototype.call.bind(
+/** The fill that all typed arrays have in common: that of Buffer checks its arguments first. */
+const fillElements = Function.prototype.call.bind(
   // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
   Uint8Array.prototype.fill,
-) as (bytes: Uint8Array, value: number) => Uint8Array;
+) as (view: View, value: number | bigint) => View;
 
 /**
  * What typed arrays and DataViews say of themselves, whatever properties somebody has put on them. Views
@@ -72,18 +74,18 @@ export function bufferOf(view: View): ArrayBufferLike {
 }
 
 /** Zeroes a Buffer. */
-export function clearBuffer(buffer: Uint8Array): void {
-  fillBytes(buffer, 0);
+export function clearBuffer(buffer: View): void {
+  fillElements(buffer, 0);
 }
 
 /** Zeroes a whole ArrayBuffer. */
 export function clearAll(buffer: ArrayBufferLike): void {
-  fillBytes(new Uint8Array(buffer), 0);
+  fillElements(new Uint8Array(buffer), 0);
 }
 
 /** Zeroes any view. */
 export function clearView(view: View): void {
-  fillBytes(bytesOf(view), 0);
+  fillElements(bytesOf(view), 0);
 }
 
 export const bufferMaker: ViewMaker<Buffer> = {
@@ -91,6 +93,7 @@ export const bufferMaker: ViewMaker<Buffer> = {
   elementBytes: 1,
   make: (buffer, offset, length) => new FastBuffer(buffer, offset, length),
   isWhole: (view, bytes) => view.byteLength === bytes,
+  clear: clearBuffer,
 };
 
 type AnyConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => View;
@@ -123,6 +126,15 @@ function makerOf(constructor: unknown): ViewMaker {
       constructor === DataView
         ? (view) => view.buffer.byteLength !== 0
         : (view, bytes) => view.byteLength === bytes,
+    clear: clearerOf(constructor),
+  };
+}
+
+function clearerOf(constructor: unknown): ViewMaker['clear'] {
+  if (constructor === DataView) return clearView;
+  const zero = constructor === BigInt64Array || constructor === BigUint64Array ? 0n : 0;
+  return (view) => {
+    fillElements(view, zero);
   };
 }
 
