@@ -30,7 +30,11 @@ const CHANGES: readonly { readonly what: string; readonly from: RegExp; readonly
     from: /this\.counts\[bin\] - frees <= ints\[at \+ FLOOR\]/g,
     to: 'bin === 0',
   },
-  { what: 'the end of views', from: /this\.blocks\.giveFresh\(id, view\)/g, to: 'false' },
+  {
+    what: 'the end of views',
+    from: /this\.blocks\.giveFresh\(id, view\)/g,
+    to: 'this.giveSlow(id, view)',
+  },
   {
     what: 'the budget of bins',
     from: /this\.classAt\(index\)\.makeRoom\(table\.binOf\(id\)\)/g,

@@ -15,8 +15,8 @@
  * `giveFresh` do in one run what other files do step by step: they are worth one reading beside these. And
  * hence there is one object for all classes: forty of them would not fit the first-level cache.
  *
- * Both are longer than what the engine inlines (460 bytes of bytecode), and that is as well: with them inside,
- * `give` would be too long to be inlined into its own callers.
+ * Both are longer than what the engine inlines (460 bytes of bytecode), and that is as well: with them, and what
+ * they leave to the host, inside, `take` and `give` would be too long to be inlined into their own callers.
  */
 import * as bins from './front-bins';
 import type { Space } from './front-space';
@@ -75,6 +75,10 @@ export interface BlockHost {
   readonly table: views.ViewTable;
   /** Of new views. */
   readonly home: Home;
+  /** A live Buffer, whatever it takes. */
+  takeSlow(size: number, mark: number): Buffer;
+  /** Takes back a live view, whatever it takes. */
+  giveSlow(id: number, view: View): void;
 }
 
 export class FreeBlocks {
@@ -156,24 +160,24 @@ export class FreeBlocks {
   }
 
   /**
-   * A new Buffer, live, of `size` bytes on a block of class `index`, whose bin has none. undefined, and
-   * nothing has changed: it takes more than a block and a number that are at hand.
+   * A new Buffer, live, of `size` bytes on a block of class `index`, whose bin has none. What takes more than
+   * a block and a number that are at hand is left to the host.
    */
-  takeFresh(size: number, index: number, bin: number, mark: number): Buffer | undefined {
+  takeFresh(size: number, index: number, bin: number, mark: number): Buffer {
     const { stacks } = this;
     const { ints } = this.space;
     const id = this.table.unused;
     const stack = index << RECORD_BITS;
     const top = stacks[stack + TOP]!;
     const ref = this.refs[top]!;
-    if (ref === NO_BLOCK || id === 0) return undefined;
+    if (ref === NO_BLOCK || id === 0) return this.host.takeSlow(size, mark);
     const at = bin << BIN_RECORD_BITS;
     const isCounted = size <= EXACT || ints[at + KEY] === size << KIND_BITS;
     // A view that is in its bin in spite of all has lost its slab.
-    if (isCounted && ints[at + HEAD] !== 0) return undefined;
+    if (isCounted && ints[at + HEAD] !== 0) return this.host.takeSlow(size, mark);
     const buffer = this.buffers[ref >>> REF_INDEX_BITS];
     // Not exposed, or detached. To try and catch is no alternative: the engine would not inline the rest.
-    if (buffer === undefined || buffer.byteLength === 0) return undefined;
+    if (buffer === undefined || buffer.byteLength === 0) return this.host.takeSlow(size, mark);
     const offset = (ref & REF_INDEX_MASK) * stacks[stack + STRIDE]!;
     const view = new NewBuffer(buffer, offset, size);
     stacks[stack + TOP] = top - 1;
@@ -195,15 +199,18 @@ export class FreeBlocks {
   }
 
   /**
-   * Takes back a Buffer that never was in a bin, or whose bin is full. false, and it is live as before: that
-   * is not what it is, or the stack is full, or its class has to be asked for room.
+   * Takes back a Buffer that never was in a bin, or whose bin is full. Anything else is left to the host, and
+   * so is it when the stack is full or the class has to be asked for room.
    */
-  giveFresh(id: number, view: View): boolean {
+  giveFresh(id: number, view: View): void {
     const { counts, refs, stacks, table } = this;
     const { ints } = this.space;
     const info = ints[id + INFO]!;
     const bin = ints[id + HOPE]!;
-    if ((info & OTHER_THAN_BUFFER) !== 0 || bin === 0) return false;
+    if ((info & OTHER_THAN_BUFFER) !== 0 || bin === 0) {
+      this.host.giveSlow(id, view);
+      return;
+    }
     const at = bin << BIN_RECORD_BITS;
     const index = info >> CLASS_SHIFT;
     const stack = index << RECORD_BITS;
@@ -211,8 +218,14 @@ export class FreeBlocks {
     if ((info & COUNTED) === 0) {
       const bytes = ints[id + BYTES]!;
       const key = bytes << KIND_BITS;
-      if (top > stacks[stack + LIMIT]!) return false;
-      if (ints[at + KEY] === key || bins.isClaimed(ints, bin, key)) return false;
+      if (
+        top > stacks[stack + LIMIT]! ||
+        ints[at + KEY] === key ||
+        bins.isClaimed(ints, bin, key)
+      ) {
+        this.host.giveSlow(id, view);
+        return;
+      }
       counts[BY_CLASS + FREES + index]!++;
       this.liveBytes[index]! -= bytes;
     } else {
@@ -222,17 +235,19 @@ export class FreeBlocks {
         ints[id] = ints[at + HEAD]!;
         ints[at + HEAD] = id;
         counts[bin + FREES] = frees + 1;
-        return true;
+        return;
       }
       const refusals = stacks[stack + REFUSALS]!;
-      if (refusals === 0 || top > stacks[stack + LIMIT]!) return false;
+      if (refusals === 0 || top > stacks[stack + LIMIT]!) {
+        this.host.giveSlow(id, view);
+        return;
+      }
       stacks[stack + REFUSALS] = refusals - 1;
       ints[at + FLOOR]!--;
       counts[bin + FREES] = frees + 1;
     }
     stacks[stack + TOP] = top;
     refs[top] = table.remove(id, view);
-    return true;
   }
 
   #push(at: number, ref: number): void {

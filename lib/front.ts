@@ -140,7 +140,7 @@ export class Front implements Keeper, ClassHost {
     const at = bin << RECORD_BITS;
     const frees = this.counts[bin + FREES]!;
     if (this.counts[bin]! - frees <= ints[at + FLOOR]!) {
-      this.giveToFull(id, view);
+      this.blocks.giveFresh(id, view);
     } else {
       ints[id] = ints[at + HEAD]!;
       ints[at + HEAD] = id;
@@ -315,15 +315,15 @@ export class Front implements Keeper, ClassHost {
 
   // --- Slow ---------------------------------------------------------------------------------------
 
-  private takeSlow(size: number, mark: number): Buffer {
+  /** A live Buffer of any size, on a new view unless it is empty. */
+  takeSlow(size: number, mark: number): Buffer {
     validateSize(size);
     return this.takeViewSlow(bufferMaker, size, mark);
   }
 
   /** A new view, on a block that is at hand if it is that simple. */
   private takeFresh(size: number, bin: number, mark: number): Buffer {
-    const view = this.blocks.takeFresh(size, this.classFor(size), bin, mark);
-    return view ?? this.takeSlow(size, mark);
+    return this.blocks.takeFresh(size, this.classFor(size), bin, mark);
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
@@ -347,12 +347,8 @@ export class Front implements Keeper, ClassHost {
     custody.give(view);
   }
 
-  /** Takes back a live view that has no bin, or whose bin has no room. */
-  private giveToFull(id: number, view: View): void {
-    if (!this.blocks.giveFresh(id, view)) this.giveSlow(id, view);
-  }
-
-  private giveSlow(id: number, view: View): void {
+  /** Takes back a live view, whatever it is. */
+  giveSlow(id: number, view: View): void {
     const { table } = this;
     if (table.kindOf(id) !== Kind.Class) {
       this.giveUnclassed(id, view);

@@ -8,8 +8,8 @@ import { effortOf } from '../timing';
 import { type Live, makeTrace, noneLive, playTrace, type Trace } from '../trace';
 
 const ARENAS = 10;
-/** A call every so many steps: some thousand a second, where monitoring makes one a minute. */
-const STEPS_BETWEEN = 20_000;
+/** A call every so many steps: more than a hundred a second, where monitoring makes one in ten seconds. */
+const STEPS_BETWEEN = 200_000;
 
 const LENGTHS = lengths.uniform(lengths.SMALL.min, lengths.SMALL.max);
 
