@@ -59,7 +59,7 @@ const KEY_MASK = (1 << TIMES_SHIFT) - 1;
 
 // Exported by name, the constants of this file are constants to its own code; declared with `export` they
 // would be loaded and checked wherever they are used.
-export { EXACT, FLOOR, HEAD, KEY, KIND_BITS, RECORD_BITS, TABLE_INTEGERS };
+export { CAP, EXACT, FLOOR, HEAD, KEY, KIND_BITS, RECORD_BITS, TABLE_INTEGERS };
 
 /** The bin of Buffers of a length; without a branch, which would be mispredicted. */
 export function binOfBuffers(bytes: number): number {

@@ -57,7 +57,7 @@ const RECORD_BITS = 3;
 const NO_BLOCK = -1;
 
 // Constants of other modules are loaded from those modules again and again; of this one they are not.
-const { HEAD, FLOOR, KEY, KIND_BITS, EXACT } = bins;
+const { HEAD, FLOOR, CAP, KEY, KIND_BITS, EXACT } = bins;
 const BIN_RECORD_BITS = bins.RECORD_BITS;
 const { BY_CLASS, FREES } = tallies;
 const { BYTES, CLASS_SHIFT, COUNTED, HOPE, INFO, OTHER_THAN_BUFFER, REF } = views;
@@ -238,7 +238,9 @@ export class FreeBlocks {
         return;
       }
       const refusals = stacks[stack + REFUSALS]!;
-      if (refusals === 0 || top > stacks[stack + LIMIT]!) {
+      // A long bin without a cap may have to become nobody's.
+      const isEnding = bin > EXACT && ints[at + CAP] === 0;
+      if (refusals === 0 || isEnding || top > stacks[stack + LIMIT]!) {
         this.host.giveSlow(id, view);
         return;
       }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { binOfBuffers } from '../../lib/front-bins';
 import { Arena, type View } from '../../lib/index';
 import { codeOf } from './support/codes';
 import { LiveRanges } from './support/live-ranges';
@@ -230,6 +231,22 @@ describe('recycling', () => {
     let again = 0;
     for (const size of sizes) again += recycled(arena, known, 100, size);
     expect(again).toBeGreaterThan(60);
+    arena.destroy();
+  });
+
+  test('a long length whose room went to others leaves its bin to the next one that needs it', () => {
+    const [first, other] = [4096, 4000];
+    let next = 6000;
+    while (binOfBuffers(next) !== binOfBuffers(first)) next++;
+    const arena = new Arena();
+    const known = new Set<View>();
+    for (let round = 0; round < 5; round++) recycled(arena, known, 20, first);
+    const last = [arena.allocUnsafe(first), arena.allocUnsafe(first)];
+    for (let round = 0; round < 40; round++) recycled(arena, known, 200, other);
+    recycled(arena, known, 60, other);
+    for (const view of last) arena.free(view);
+    for (let round = 0; round < 20; round++) recycled(arena, known, 8, next);
+    expect(recycled(arena, known, 8, next)).toBe(8);
     arena.destroy();
   });
 
