@@ -6,12 +6,18 @@ import { type Parts, makeParts } from './arena-parts';
 import { copyOut } from './copy-out';
 import { HakmemError, invalidArgType } from './errors';
 import { noteSuperSlabs } from './events';
-import { type WritableLike, settleWrite, validateThenable } from './free-after';
+import { type ScopeTarget, validateTarget, validateThenable } from './endings';
+import {
+  type FreeAfterWriteOptions,
+  type WriteTarget,
+  isVouchedFor,
+  startWrite,
+} from './free-after';
 import { native } from './native';
 import { validateFunction } from './options';
 import { Ownership } from './ownership';
 import { resize } from './resize';
-import { Scope, ScopeHost, runIn } from './scope';
+import { BoundScope, Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaStats } from './stats-types';
 import type { ArenaBuffer, ArenaOptions, LiveBlock, ViewConstructor } from './types';
@@ -247,7 +253,12 @@ export class Arena extends ArenaBase implements Disposable {
    */
   async freeAfter<T>(view: View, promise: PromiseLike<T>): Promise<T> {
     validateThenable(promise);
-    this.#ownership.hold(this.#front, view);
+    try {
+      this.#ownership.hold(this.#front, view);
+    } catch (error) {
+      promise.then(undefined, () => undefined); // one error is enough: this one
+      throw error;
+    }
     this.#ownership.giveUp(view);
     try {
       return await promise;
@@ -257,11 +268,16 @@ export class Arena extends ArenaBase implements Disposable {
   }
 
   /**
-   * Writes a view to a stream and frees it when the stream has done with it: in the callback of the
-   * write, or when the stream closes without one. The view counts as freed at once; if the stream
-   * refuses it, it stays the caller's.
+   * Writes a view to a stream and frees it when nobody reads it any more. The view counts as freed at once;
+   * if the stream refuses it, it stays the caller's.
    *
-   * @param writable - a Writable of Node, a socket or a response of `http` included.
+   * Node's own sinks (sockets and TLS, requests and responses of `http`, file streams, `zlib`, ciphers and
+   * hashes) get the view itself, and have let go of it when they call back, or close without. Every other
+   * stream gets a copy, because its callback proves nothing: a PassThrough has passed the chunk on, http2 may
+   * still be sending it. A stream of your own that lets go before it calls back need not be copied for:
+   * `{ zeroCopy: true }`.
+   *
+   * @param writable - a Writable of Node, or a WritableStream of the web that is not locked, or its writer.
    * @param view - a live Buffer of this arena, or another view that the stream takes.
    * @returns a promise that fulfils when the view is free and the write succeeded. Rejects with the
    *   error of the write, with `ERR_INVALID_ARG_TYPE` when `writable` is no stream, and with what
@@ -269,14 +285,24 @@ export class Arena extends ArenaBase implements Disposable {
    * @example
    * await arena.freeAfterWrite(socket, arena.from(`HTTP/1.1 204 No Content\r\n\r\n`));
    */
-  async freeAfterWrite(writable: WritableLike, view: View): Promise<void> {
+  async freeAfterWrite(
+    writable: WriteTarget,
+    view: View,
+    options?: FreeAfterWriteOptions,
+  ): Promise<void> {
+    const isVouched = isVouchedFor(options);
     this.#ownership.hold(this.#front, view);
+    let isHeld = true;
     try {
-      const written = settleWrite(writable, view);
+      const { isCopy, done } = startWrite(writable, view, isVouched);
       this.#ownership.giveUp(view);
-      await written;
+      if (isCopy) {
+        isHeld = false;
+        this.release(view);
+      }
+      await done;
     } finally {
-      this.release(view);
+      if (isHeld) this.release(view);
     }
   }
 
@@ -313,6 +339,31 @@ export class Arena extends ArenaBase implements Disposable {
   openScope(): Scope {
     this.#assertAlive();
     return new Scope(this.#host);
+  }
+
+  /**
+   * A scope that ends when `target` does, or when its `end()` is called before: for handlers that answer in
+   * callbacks, where no function ends with the response. A target that is over already gives a scope that has
+   * ended.
+   *
+   * @param target - a response, stream, socket or other emitter of 'close'; an AbortSignal; a promise, settled
+   *   either way and its rejection handled by this; or a reply of Fastify. Of responses it is 'close' that counts, which
+   *   comes when the last byte has been handed to the system or the connection is gone; of a stream of `http2`, when
+   *   its frames have left the session's socket.
+   * @throws {ERR_INVALID_ARG_TYPE} `target` is none of these.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * import { createServer } from 'node:http';
+   * const server = createServer((request, response) => {
+   *   const scope = arena.scopeUntil(response);
+   *   response.write(scope.from('200 bytes of head'));
+   *   response.end(scope.alloc(4096, '.'));
+   * });
+   */
+  scopeUntil(target: ScopeTarget): Scope {
+    validateTarget(target);
+    this.#assertAlive();
+    return new BoundScope(this.#host, target);
   }
 
   /**

@@ -1,12 +1,14 @@
 /**
- * Free after: knows when a stream has done with a chunk.
+ * Free after: writes a view to a stream, and knows when its memory is free again.
  *
- * The callback of a write says so. A stream that ends before its time may drop a write without calling
- * back (a response whose connection is gone); its 'close' says so then. One listener per stream, however
- * many writes are under way.
+ * A known sink gets the view itself and tells when it has let go of it: in the callback of the write or, if it
+ * is destroyed before, by closing. Everything else gets a copy, because its callback proves nothing.
  */
-import { invalidArgType } from './errors';
+import { type Cancel, type Closable, isClosable, whenClosed } from './closings';
+import { invalidArgType, invalidArgValue } from './errors';
+import { type Sink, anySink, sinkOf } from './sinks';
 import type { View } from './view';
+import { copyLike } from './view-makers';
 
 /**
  * What {@link Arena.freeAfterWrite} needs of a stream; every Writable of Node has it.
@@ -15,84 +17,176 @@ import type { View } from './view';
  * import { PassThrough } from 'node:stream';
  * const stream: WritableLike = new PassThrough();
  */
-export interface WritableLike {
-  /** Takes a chunk; `callback` is called when the stream has let go of its bytes, or could not. */
+export interface WritableLike extends Closable {
+  /** Takes a chunk; `callback` is called when the stream takes the next one, or has failed. */
   write(chunk: never, callback: (error?: Error | null) => void): unknown;
-  /** 'close' ends every write that was not called back. */
-  once(event: 'close', listener: () => void): unknown;
-  /** true: 'close' was emitted before. */
-  readonly closed?: boolean;
-}
-
-type Settle = (error?: Error | null) => void;
-
-/** Writes under way, of each stream that has any. */
-const underWay = new WeakMap<WritableLike, Set<Settle>>();
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const isObject = typeof value === 'object' || typeof value === 'function';
-  return isObject && typeof (value as { then?: unknown } | null)?.then === 'function';
-}
-
-export function validateThenable(promise: unknown): asserts promise is PromiseLike<unknown> {
-  if (!isThenable(promise)) throw invalidArgType('promise', 'an instance of Promise', promise);
 }
 
 /**
- * Writes a chunk. Throws what the stream throws: then it has not taken the chunk.
+ * The writer of a WritableStream, as {@link Arena.freeAfterWrite} takes it.
  *
- * @returns a promise that settles when the stream has done with it.
+ * @example
+ * import { Writable } from 'node:stream';
+ * const writer: WebWriterLike = Writable.toWeb(socket).getWriter();
  */
-export function settleWrite(writable: WritableLike, chunk: View): Promise<void> {
-  validateWritable(writable);
-  let settle!: Settle;
-  const settled = new Promise<void>((resolve, reject) => {
-    settle = (error) => {
-      if (error === undefined || error === null) resolve();
-      else reject(error);
-    };
-  });
-  const writes = writesOf(writable);
-  const done: Settle = (error) => {
-    writes.delete(done);
-    settle(error);
+export interface WebWriterLike {
+  /** Takes a chunk; its promise says that the stream takes the next one. */
+  write(chunk: never): Promise<unknown>;
+  /** Gives the stream back to others. */
+  releaseLock(): void;
+}
+
+/**
+ * A WritableStream that nobody has locked.
+ *
+ * @example
+ * import { Writable } from 'node:stream';
+ * const stream: WebWritableLike = Writable.toWeb(socket);
+ */
+export interface WebWritableLike {
+  /** Locks the stream. */
+  getWriter(): WebWriterLike;
+}
+
+/**
+ * What {@link Arena.freeAfterWrite} takes beside the stream and the view.
+ *
+ * @example
+ * const options: FreeAfterWriteOptions = { zeroCopy: true };
+ */
+export interface FreeAfterWriteOptions {
+  /**
+   * true: you vouch for the stream: nobody reads a chunk any more once it calls back (or its promise settles),
+   * or once it has closed without. It gets the view itself then.
+   * @default false: true of Node's own sinks, and a copy for all others
+   */
+  readonly zeroCopy?: boolean;
+}
+
+/** A write under way. */
+export interface Write {
+  /** true: the stream has a copy, and the view is free. */
+  readonly isCopy: boolean;
+  /** Settles with the write, and not before the stream has let go of what it was given. */
+  readonly done: Promise<void>;
+}
+
+/** Where {@link Arena.freeAfterWrite} writes to. */
+export type WriteTarget = WritableLike | WebWritableLike | WebWriterLike;
+
+/** Whether the caller vouches for the stream. */
+export function isVouchedFor(options: unknown): boolean {
+  if (options === undefined) return false;
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgType('options', 'of type object', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (key !== 'zeroCopy') throw invalidArgValue(`options.${key}`, 'is not a known option', key);
+  }
+  const zeroCopy: unknown = Object.entries(options)[0]?.[1];
+  if (zeroCopy === undefined || typeof zeroCopy === 'boolean') return zeroCopy === true;
+  throw invalidArgType('options.zeroCopy', 'of type boolean', zeroCopy);
+}
+
+/**
+ * Writes a view. Throws what the stream throws: then it has not taken it.
+ *
+ * @param isVouched - the stream gets the view itself, whatever it is.
+ */
+export function startWrite(target: WriteTarget, view: View, isVouched: boolean): Write {
+  if (isWeb(target)) {
+    return { isCopy: !isVouched, done: writeToWeb(target, isVouched ? view : copyLike(view)) };
+  }
+  validateWritable(target);
+  const sink = sinkOf(target);
+  const isCopy = sink === undefined && !isVouched;
+  const chunk = isCopy ? copyLike(view) : view;
+  return { isCopy, done: writeTo(target, chunk, sink ?? anySink(target)) };
+}
+
+function validateWritable(target: unknown): asserts target is WritableLike {
+  const { write } = (target ?? {}) as Partial<WritableLike>;
+  if (typeof write === 'function' && isClosable(target)) return;
+  throw invalidArgType('writable', 'an instance of stream.Writable or WritableStream', target);
+}
+
+// --- Streams of Node --------------------------------------------------------------------------------
+
+type Settle = (error?: Error | null) => void;
+
+/** A write that settles once: by its callback, or by the end of the stream. */
+class Settlement {
+  readonly promise: Promise<void>;
+  readonly #cancels: Cancel[] = [];
+  #settle!: Settle;
+  #isDone = false;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#settle = (error) => {
+        if (error === undefined || error === null) resolve();
+        else reject(error);
+      };
+    });
+  }
+
+  readonly done: Settle = (error) => {
+    this.#isDone = true;
+    for (const cancel of this.#cancels.splice(0)) cancel();
+    this.#settle(error);
   };
-  writes.add(done);
-  try {
-    writable.write(chunk as never, done);
-  } catch (error) {
-    writes.delete(done);
-    throw error;
-  }
-  if (writable.closed === true) closed(writable);
-  return settled;
-}
 
-function validateWritable(writable: unknown): asserts writable is WritableLike {
-  const { write, once } = (writable ?? {}) as Partial<WritableLike>;
-  if (typeof write !== 'function' || typeof once !== 'function') {
-    throw invalidArgType('writable', 'an instance of stream.Writable', writable);
+  /** A stream may have called back before it returned. */
+  endWith(closers: readonly Closable[], closed: () => void): void {
+    for (const closer of closers) {
+      if (!this.#isDone) this.#cancels.push(whenClosed(closer, closed));
+    }
   }
 }
 
-function writesOf(writable: WritableLike): Set<Settle> {
-  let writes = underWay.get(writable);
-  if (writes !== undefined) return writes;
-  writes = new Set();
-  underWay.set(writable, writes);
-  writable.once('close', () => {
-    closed(writable);
+function writeTo(stream: WritableLike, chunk: View, sink: Sink): Promise<void> {
+  const settlement = new Settlement();
+  stream.write(chunk as never, settlement.done);
+  settlement.endWith(sink.closers, () => {
+    afterClose(() => sink.isReading(chunk), settlement.done);
   });
-  return writes;
+  return settlement.promise;
 }
+
+/** How often a sink that has closed is asked whether it still reads a chunk. */
+const READING_POLL_MS = 5;
 
 /** Callbacks of writes that failed come soon after 'close', if they come: those know the error. */
-function closed(writable: WritableLike): void {
+function afterClose(isReading: () => boolean, done: (error: Error) => void): void {
   setImmediate(() => {
-    const error = Object.assign(new Error('The stream was closed before the write was done'), {
-      code: 'ERR_STREAM_PREMATURE_CLOSE',
-    });
-    for (const done of underWay.get(writable) ?? []) done(error);
-    underWay.delete(writable);
+    if (isReading()) setTimeout(afterClose, READING_POLL_MS, isReading, done).unref();
+    else done(prematureClose());
   });
+}
+
+function prematureClose(): Error {
+  return Object.assign(new Error('The stream was closed before the write was done'), {
+    code: 'ERR_STREAM_PREMATURE_CLOSE',
+  });
+}
+
+// --- Streams of the web -----------------------------------------------------------------------------
+
+function isWeb(target: unknown): target is WebWritableLike | WebWriterLike {
+  const { getWriter, releaseLock } = (target ?? {}) as Partial<WebWritableLike & WebWriterLike>;
+  return typeof getWriter === 'function' || typeof releaseLock === 'function';
+}
+
+function writeToWeb(target: WebWritableLike | WebWriterLike, chunk: View): Promise<void> {
+  if (!('getWriter' in target)) return settled(target.write(chunk as never));
+  const writer = target.getWriter();
+  try {
+    return settled(writer.write(chunk as never));
+  } finally {
+    writer.releaseLock();
+  }
+}
+
+async function settled(write: Promise<unknown>): Promise<void> {
+  await write;
 }

@@ -9,7 +9,15 @@ import { installProcessHooks } from './exit-dump';
 
 export type { FromValue } from './allocate';
 export { Arena } from './arena';
-export type { WritableLike } from './free-after';
+export type { Closable } from './closings';
+export type { ScopeTarget } from './endings';
+export type {
+  FreeAfterWriteOptions,
+  WebWritableLike,
+  WebWriterLike,
+  WritableLike,
+  WriteTarget,
+} from './free-after';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events';

@@ -68,6 +68,19 @@ export function bytesOf(view: View): Uint8Array {
   return new Uint8Array(buffer(view), offset(view), bytes(view));
 }
 
+/** A copy of a view, of the same kind, in memory of its own. Throws for a DataView whose bytes are gone. */
+export function copyLike(view: View): View {
+  const bytes = bytesOf(view);
+  if (Buffer.isBuffer(view)) {
+    const copy = Buffer.allocUnsafeSlow(lengthOf(bytes));
+    setBytes(copy, bytes);
+    return copy;
+  }
+  const { buffer } = new Uint8Array(bytes);
+  const { make, elementBytes } = makersByName.get(tagOf(view) ?? DataView.name)!;
+  return make(buffer, 0, buffer.byteLength / elementBytes);
+}
+
 /** The ArrayBuffer of any view. */
 export function bufferOf(view: View): ArrayBufferLike {
   return (tagOf(view) === undefined ? ofDataView : ofTypedArray).buffer(view);
@@ -143,6 +156,10 @@ const makers = new Map<unknown, ViewMaker>(CONSTRUCTORS.map((c) => [c, makerOf(c
 // Newer engines have one more.
 const float16 = (globalThis as Record<string, unknown>)['Float16Array'];
 if (float16 !== undefined) makers.set(float16, makerOf(float16));
+
+const makersByName = new Map(
+  [...makers].map(([constructor, maker]) => [(constructor as { name: string }).name, maker]),
+);
 
 /** The maker of a typed array or DataView constructor; throws for anything else. */
 export function viewMakerFor(constructor: unknown): ViewMaker {

@@ -1,0 +1,78 @@
+/**
+ * Closings: one listener for each emitter, however many wait for its end. A keep-alive connection serves
+ * thousands of requests.
+ */
+import http from 'node:http';
+import { finished } from 'node:stream';
+
+/** An emitter that says 'close' when it is over. */
+export interface Closable {
+  /** Calls `listener` at the end. */
+  once(event: 'close', listener: () => void): unknown;
+  /** true: it was over before. */
+  readonly closed?: boolean;
+}
+
+export type Listener = () => void;
+
+/** Takes a listener back. */
+export type Cancel = () => void;
+
+export function isClosable(value: unknown): value is Closable {
+  return typeof (value as Partial<Closable> | null | undefined)?.once === 'function';
+}
+
+/** Those who wait, by target. */
+const waiting = new WeakMap<object, Set<Listener>>();
+
+/** Adds to those who wait for a target; `subscribe` is called for the first. */
+export function wait(
+  target: object,
+  listener: Listener,
+  subscribe: (over: Listener) => void,
+): Cancel {
+  let listeners = waiting.get(target);
+  if (listeners === undefined) {
+    const added = (listeners = new Set());
+    waiting.set(target, added);
+    subscribe(() => {
+      // A socket may be connected again: who comes then waits for its next end.
+      waiting.delete(target);
+      for (const each of added) each();
+    });
+  }
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export const nothing = (): void => undefined;
+
+/** Calls `listener` once when an emitter has closed; at once if it had before. */
+export function whenClosed(emitter: Closable, listener: Listener): Cancel {
+  if (emitter.closed === true) {
+    listener();
+    return nothing;
+  }
+  return wait(emitter, listener, (over) => {
+    emitter.once('close', over);
+    if (isSilent(emitter)) finished(emitter as unknown as NodeJS.WritableStream, over);
+  });
+}
+
+/** A stream that was told not to emit 'close'. */
+function isSilent(emitter: object): boolean {
+  type State = { readonly emitClose?: boolean } | undefined;
+  const { _writableState: writable, _readableState: readable } = emitter as Record<string, State>;
+  return writable?.emitClose === false || readable?.emitClose === false;
+}
+
+/**
+ * Whose 'close' ends an emitter: its own, and for a message of http/1 that of its connection, because a
+ * response that waits behind another one on a connection that breaks never emits its own.
+ */
+export function closersOf(emitter: Closable): Closable[] {
+  if (!(emitter instanceof http.OutgoingMessage)) return [emitter];
+  const { req } = emitter as { req?: { socket?: unknown } };
+  const connection: unknown = emitter.socket ?? req?.socket;
+  return isClosable(connection) ? [emitter, connection] : [emitter];
+}

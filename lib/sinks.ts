@@ -1,0 +1,144 @@
+/**
+ * Sinks: the streams that are known to have let go of a chunk when they call back.
+ *
+ * The callback of a stream says that the stream takes the next chunk, not that nobody reads the last one any
+ * more: a PassThrough has only moved it to its other side, and http2 calls back while frames wait in the
+ * session's socket. A stream of this table hands its bytes to the system, copies them, or has computed with
+ * them before it calls back. Every row is proven by a test that overwrites the memory behind its back.
+ *
+ * A stream counts as one of a row only while the methods on the way of a chunk are those that Node put there:
+ * a subclass, or a middleware that has replaced `write`, may send the chunk anywhere.
+ */
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { Transform } from 'node:stream';
+import zlib from 'node:zlib';
+import { type Closable, closersOf } from './closings';
+
+/** How a stream lets go of a chunk that it does not call back for. */
+export interface Sink {
+  /** The first 'close' of these ends every write that was not called back. */
+  readonly closers: readonly Closable[];
+  /** Whether a thread of the system may read a chunk even after that. */
+  readonly isReading: (chunk: object) => boolean;
+}
+
+type Fields = Readonly<Record<PropertyKey, unknown>>;
+
+interface Row {
+  readonly prototype: object;
+  /** The methods on the way of a chunk, as they were when this module was loaded. */
+  readonly methods: readonly (readonly [name: string, method: unknown])[];
+  /** The sink that the stream is, unless what lies behind it is not known. */
+  readonly sinkOf: (stream: object) => Sink | undefined;
+}
+
+const never = (): boolean => false;
+
+/** Sinks that have let go of every chunk when they close. */
+function letsGo(stream: object): Sink {
+  return { closers: [stream as Closable], isReading: never };
+}
+
+function row(prototype: object, names: readonly string[], sinkOf: Row['sinkOf']): Row {
+  const methods = names.map((name) => [name, (prototype as Fields)[name]] as const);
+  return { prototype, methods, sinkOf };
+}
+
+// --- Sockets ----------------------------------------------------------------------------------------
+
+/** Handles of sockets: those of the system, and TLS, which encrypts into memory of its own. */
+const HANDLES = new Set(['TCP', 'Pipe', 'TTY', 'TLSWrap']);
+
+/** A socket over another stream of JavaScript has another handle. */
+function socketOf(socket: object): Sink | undefined {
+  const { _handle: handle } = socket as { _handle?: { constructor?: { name?: string } } | null };
+  return HANDLES.has(handle?.constructor?.name ?? '') ? letsGo(socket) : undefined;
+}
+
+const socket = row(
+  net.Socket.prototype,
+  ['write', '_write', '_writev', '_writeGeneric', '_final', '_destroy'],
+  socketOf,
+);
+
+// --- Messages of http/1 -----------------------------------------------------------------------------
+
+/** Chunks go to the message's socket, which calls back; a message without one may get any stream yet. */
+function messageSinkOf(message: object): Sink | undefined {
+  const { socket: connection } = message as Fields;
+  if (typeof connection !== 'object' || connection === null) return undefined;
+  if ((connection as Fields)['_httpMessage'] !== message) return undefined;
+  return isIntact(socket, connection) ? socketOf(connection) : undefined;
+}
+
+const message = row(
+  http.OutgoingMessage.prototype,
+  ['write', '_send', '_writeRaw', '_flushOutput'],
+  messageSinkOf,
+);
+
+// --- Files --------------------------------------------------------------------------------------------
+
+const { write, writev } = fs;
+
+/** Files that Node's own `fs` writes; not those of the option `fs`, or of a FileHandle. */
+function fileOf(file: object): Sink | undefined {
+  const symbol = Object.getOwnPropertySymbols(file).find((it) => it.description === 'kFs');
+  const isOurs = symbol !== undefined && (file as Fields)[symbol] === fs;
+  return isOurs && fs.write === write && fs.writev === writev ? letsGo(file) : undefined;
+}
+
+const file = row(fs.WriteStream.prototype, ['write', '_write', '_writev', '_destroy'], fileOf);
+
+// --- Compression --------------------------------------------------------------------------------------
+
+// eslint-disable-next-line @typescript-eslint/unbound-method -- compared, never called
+const readsOn = Transform.prototype._read;
+
+/**
+ * A thread compresses one chunk at a time and is not stopped by `destroy()`. The engine holds the chunk until
+ * it is done, and also while it waits for somebody to read, with another `_read` in place: nobody reads then.
+ */
+function compressorOf(stream: object): Sink {
+  const { _handle: engine } = stream as { _handle: { buffer?: unknown } | null };
+  const isPaused = (): boolean => (stream as Transform)._read !== readsOn;
+  return {
+    closers: [stream as Closable],
+    isReading: (chunk) => engine?.buffer === chunk && !isPaused(),
+  };
+}
+
+/** What all classes of zlib have in common. */
+const zlibBase = Object.getPrototypeOf(
+  Object.getPrototypeOf(zlib.BrotliCompress.prototype),
+) as object;
+
+const compressor = row(zlibBase, ['write', '_write', '_transform'], compressorOf);
+
+// --- Ciphers, hashes, signatures ------------------------------------------------------------------------
+
+/** They compute before they return. */
+const computing = ['Cipheriv', 'Decipheriv', 'Hash', 'Hmac', 'Sign', 'Verify'].map((name) => {
+  const { prototype } = (crypto as unknown as Record<string, { prototype: object }>)[name]!;
+  return row(prototype, ['write', '_write', '_transform', 'update'], letsGo);
+});
+
+const SINKS: readonly Row[] = [socket, message, file, compressor, ...computing];
+
+function isIntact({ prototype, methods }: Row, stream: object): boolean {
+  if (!Object.prototype.isPrototypeOf.call(prototype, stream)) return false;
+  return methods.every(([name, method]) => (stream as Fields)[name] === method);
+}
+
+/** The sink that a stream is, or undefined: nobody knows when it has let go of a chunk. */
+export function sinkOf(stream: object): Sink | undefined {
+  return SINKS.find((it) => isIntact(it, stream))?.sinkOf(stream);
+}
+
+/** A stream of which nothing is known, as a sink that has let go of every chunk when it closes. */
+export function anySink(stream: Closable): Sink {
+  return { closers: closersOf(stream), isReading: never };
+}
