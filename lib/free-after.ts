@@ -148,7 +148,12 @@ function writeTo(stream: WritableLike, chunk: View, sink: Sink): Promise<void> {
   const settlement = new Settlement();
   stream.write(chunk as never, settlement.done);
   settlement.endWith(sink.closers, () => {
-    afterClose(() => sink.isReading(chunk), settlement.done);
+    afterClose(
+      () => sink.isReading(chunk),
+      () => {
+        settlement.done(errorOfClosed(stream));
+      },
+    );
   });
   return settlement.promise;
 }
@@ -157,14 +162,16 @@ function writeTo(stream: WritableLike, chunk: View, sink: Sink): Promise<void> {
 const READING_POLL_MS = 5;
 
 /** Callbacks of writes that failed come soon after 'close', if they come: those know the error. */
-function afterClose(isReading: () => boolean, done: (error: Error) => void): void {
+function afterClose(isReading: () => boolean, done: () => void): void {
   setImmediate(() => {
     if (isReading()) setTimeout(afterClose, READING_POLL_MS, isReading, done).unref();
-    else done(prematureClose());
+    else done();
   });
 }
 
-function prematureClose(): Error {
+/** A middleware that compresses calls nobody back, and the stream finishes all the same. */
+function errorOfClosed(stream: object): Error | undefined {
+  if ((stream as { writableFinished?: boolean }).writableFinished === true) return undefined;
   return Object.assign(new Error('The stream was closed before the write was done'), {
     code: 'ERR_STREAM_PREMATURE_CLOSE',
   });

@@ -2,7 +2,6 @@
  * Real asynchronous APIs that hold a Buffer after the call returns: what arrives is what was sent, while
  * everything else in the arena is allocated, overwritten and freed as hard as possible.
  */
-import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -16,6 +15,7 @@ import zlib from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Arena } from '../../lib/index';
 import { checkSums, totalsOf } from '../ts/support/sums';
+import { received, selfSigned } from './support/streams';
 
 const CHURN_BYTE = 0xee;
 
@@ -63,12 +63,6 @@ async function sendAll(
   }
   await Promise.all(pending);
   return Buffer.concat(Array.from({ length: count }, (_, i) => pattern(length, i)));
-}
-
-async function received(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
 }
 
 /** jest would print megabytes. */
@@ -318,15 +312,3 @@ describe('zlib', () => {
     expectSame(zlib.gunzipSync(await packed), sent);
   });
 });
-
-/** A key and a certificate for this run. */
-function selfSigned(into: string): [Buffer, Buffer] {
-  const [key, cert] = [path.join(into, 'key.pem'), path.join(into, 'cert.pem')];
-  if (!fs.existsSync(cert)) {
-    const request = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost`;
-    execFileSync('openssl', [...request.split(' '), '-keyout', key, '-out', cert], {
-      stdio: 'pipe',
-    });
-  }
-  return [fs.readFileSync(key), fs.readFileSync(cert)];
-}

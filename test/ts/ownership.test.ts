@@ -303,6 +303,25 @@ describe('freeAfter', () => {
     arena.destroy();
   });
 
+  test('that refuses its view handles the promise, too: one error, and no other', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    const arena = new Arena();
+    const freed = arena.alloc(100);
+    arena.free(freed);
+    const stale = arena.alloc(100);
+    arena.reset();
+    for (const view of [Buffer.alloc(5), freed, stale, 5 as never]) {
+      const failing = new Promise((_, reject) => setTimeout(reject, 5, new Error('EIO')));
+      await expect(arena.freeAfter(view, failing)).rejects.toHaveProperty('code');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    process.off('unhandledRejection', listener);
+    expect(unhandled).toEqual([]);
+    arena.destroy();
+  });
+
   test('outlives a reset and destroy', async () => {
     for (const method of ['reset', 'destroy'] as const) {
       const arena = new Arena();
@@ -346,11 +365,11 @@ class Slow extends Writable {
 }
 
 describe('freeAfterWrite', () => {
-  test('frees in the callback of each write', async () => {
+  test('frees in the callback of each write to a stream that is vouched for', async () => {
     const arena = new Arena();
     const stream = new Slow();
     const views = [1, 2, 3].map((fill) => arena.alloc(100, fill));
-    const freed = views.map((view) => arena.freeAfterWrite(stream, view));
+    const freed = views.map((view) => arena.freeAfterWrite(stream, view, { zeroCopy: true }));
     churn(arena);
     for (let i = 0; i < 3; i++) {
       expect(views[i]!.equals(Buffer.alloc(100, i + 1))).toBe(true);
@@ -377,7 +396,10 @@ describe('freeAfterWrite', () => {
   test('frees when the stream closes without calling back', async () => {
     const arena = new Arena();
     const stream = new Slow();
-    const writes = Array.from({ length: 30 }, () => arena.freeAfterWrite(stream, arena.alloc(100)));
+    const writes = Array.from({ length: 30 }, () =>
+      arena.freeAfterWrite(stream, arena.alloc(100), { zeroCopy: true }),
+    );
+    expect(totalsOf(arena.stats()).live).toBe(30);
     expect(stream.listenerCount('close')).toBeLessThan(5);
     stream.destroy();
     const results = await Promise.allSettled(writes);
