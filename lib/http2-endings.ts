@@ -2,13 +2,14 @@
  * Endings of http2 streams. A stream that is destroyed closes at once, and on newer versions of Node its writes
  * are called back, while frames with its chunks wait in the session's socket. That socket cannot be asked how
  * much is left; but what was sent before a ping has left when the peer has answered it, or when the session is
- * gone with its socket.
+ * gone with its socket. TLS has encrypted whatever it was given, into memory of its own.
  */
 import { Duplex } from 'node:stream';
 import { type Cancel, type Closable, type Listener, whenClosed } from './closings';
 
 interface Session extends Closable {
   readonly destroyed: boolean;
+  readonly encrypted: boolean | undefined;
   ping(callback: (error: Error | null) => void): boolean;
 }
 
@@ -80,7 +81,8 @@ function sendingOf(session: Session): Sending {
 /** Calls `listener` once when a stream has closed and its chunks have left the session's socket. */
 export function whenHttp2Over(stream: Http2Stream, listener: Listener): Cancel {
   const { session } = stream; // a stream that is destroyed knows it no more
-  const sending = session === undefined ? undefined : sendingOf(session);
+  const isCopied = session === undefined || session.encrypted === true;
+  const sending = isCopied ? undefined : sendingOf(session);
   return whenClosed(stream, () => {
     if (sending === undefined || stream.writableFinished) listener();
     else sending.whenSent(listener);
