@@ -6,7 +6,7 @@
 import { types } from 'node:util';
 import type { Front } from './front';
 import { validateAlignment, validateLength, validateSize } from './options';
-import type { ViewConstructor } from './types';
+import type { TypedView, ViewConstructor } from './types';
 import { clearBuffer, lengthOf, setBytes, viewMakerFor } from './view-makers';
 import type { View } from './view';
 
@@ -97,13 +97,13 @@ export function takeTyped<C extends ViewConstructor>(
   constructor: C,
   length: number,
   mark: number,
-): InstanceType<C> {
+): TypedView<C> {
   const maker = viewMakerFor(constructor);
   validateLength(length, maker.elementBytes);
   const bytes = length * maker.elementBytes;
   const view: View = front.takeView(maker, bytes, mark);
   if (!front.isZero(bytes)) maker.clear(view);
-  return view as InstanceType<C>;
+  return view as TypedView<C>;
 }
 
 /** Encodings whose byteLength is exact, so that the string can be written without a copy between. */

@@ -4,6 +4,7 @@
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { type Parts, makeParts } from './arena-parts';
 import { copyOut } from './copy-out';
+import { dispose } from './dispose';
 import { HakmemError, invalidArgType } from './errors';
 import { noteSuperSlabs } from './events';
 import { type ScopeTarget, validateTarget, validateThenable } from './endings';
@@ -20,7 +21,7 @@ import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from './stats';
 import type { ArenaStats } from './stats-types';
-import type { ArenaBuffer, ArenaOptions, LiveBlock, ViewConstructor } from './types';
+import type { ArenaBuffer, ArenaOptions, LiveBlock, TypedView, ViewConstructor } from './types';
 import * as views from './view';
 import type { View } from './view';
 
@@ -165,7 +166,7 @@ export class Arena extends ArenaBase implements Disposable {
    * @example
    * const samples = arena.allocTyped(Float32Array, 1024); // 4096 bytes
    */
-  allocTyped<C extends ViewConstructor>(ctor: C, length: number): InstanceType<C> {
+  allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
     return takeTyped(this.#front, ctor, length, LIVE);
   }
 
@@ -427,7 +428,7 @@ export class Arena extends ArenaBase implements Disposable {
    * using batch = new Arena({ name: 'batch' });
    * handle(batch.allocUnsafe(1500));
    */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.destroy();
   }
 

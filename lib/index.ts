@@ -47,6 +47,7 @@ export type {
   GuardReport,
   LeakReport,
   LiveBlock,
+  TypedView,
   ViewConstructor,
 } from './types';
 export type { View } from './view';

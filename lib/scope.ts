@@ -5,10 +5,11 @@
  * the end of the scope leaves it alone.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import { dispose } from './dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from './errors';
 import { type ScopeTarget, isThenable, whenOver } from './endings';
 import type { Front } from './front';
-import type { ArenaBuffer, ViewConstructor } from './types';
+import type { ArenaBuffer, TypedView, ViewConstructor } from './types';
 import { FIRST_SCOPE_MARK, LIVE, type View } from './view';
 
 /** Marks wrap around long after their scopes have ended. */
@@ -114,7 +115,7 @@ export class Scope implements Disposable {
    * @example
    * const largest = arena.scope((scope) => Math.max(...scope.allocTyped(Int16Array, 256)));
    */
-  allocTyped<C extends ViewConstructor>(ctor: C, length: number): InstanceType<C> {
+  allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
     return this.#own(takeTyped(this.#front(), ctor, length, this.#mark));
   }
 
@@ -170,7 +171,7 @@ export class Scope implements Disposable {
    * using scope = arena.openScope();
    * handle(scope.allocUnsafe(1500));
    */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.end();
   }
 

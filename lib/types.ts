@@ -206,3 +206,18 @@ export type ViewConstructor =
   | DataViewConstructor
   // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- `never` only here
   | Float16Constructor;
+
+/**
+ * What {@link Arena.allocTyped} returns: the typed array of a constructor, or its DataView, over an ArrayBuffer
+ * and never over shared memory.
+ *
+ * @example
+ * const header: TypedView<DataViewConstructor> = arena.allocTyped(DataView, 16);
+ * const memory: ArrayBuffer = header.buffer;
+ */
+export type TypedView<C extends ViewConstructor> = C extends DataViewConstructor
+  ? InstanceType<C> & {
+      /** As of any DataView. */
+      readonly buffer: ArrayBuffer;
+    }
+  : InstanceType<C>;

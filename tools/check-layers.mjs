@@ -46,7 +46,7 @@ const TS_LAYERS = [
   ['events'],
   ['snapshot'],
   ['native', 'reports'],
-  ['errors', 'types', 'stats-types', 'native-advice'],
+  ['errors', 'dispose', 'types', 'stats-types', 'native-advice'],
 ];
 
 /** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */

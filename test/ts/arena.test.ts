@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Arena } from '../../lib/index';
 import { expectCode } from './support/codes';
 import { checkSums, totalsOf } from './support/sums';
@@ -36,6 +36,22 @@ describe('an arena', () => {
     expect(arena.destroyed).toBe(true);
     expect(view.length).toBe(0);
     arena[Symbol.dispose]();
+  });
+
+  test('has no method named "undefined" where the engine has no Symbol.dispose', () => {
+    const real = globalThis.Symbol;
+    const get = (symbol: object, key: PropertyKey): unknown =>
+      key === 'dispose' ? undefined : Reflect.get(symbol, key);
+    try {
+      globalThis.Symbol = new Proxy(real, { get });
+      jest.isolateModules(() => {
+        const { dispose } = jest.requireActual<{ dispose: unknown }>('../../lib/dispose');
+        expect(typeof dispose).toBe('symbol');
+        expect(dispose).not.toBe(real.dispose);
+      });
+    } finally {
+      globalThis.Symbol = real;
+    }
   });
 
   test('costs no memory before the first allocation', () => {
