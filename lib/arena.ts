@@ -192,7 +192,8 @@ export class Arena extends ArenaBase implements Disposable {
 
   /**
    * Changes the size of a live view. Contents are kept up to the smaller of both sizes; where the
-   * block allows, nothing is copied. The old view is freed. New bytes have old contents.
+   * block allows, nothing is copied. The old view is freed. New bytes have old contents. An alignment that
+   * was asked for is not kept: the new block has that of its size.
    *
    * @returns a Buffer of `size` bytes; the same one if the size does not change.
    * @throws as {@link Arena.free} for `view` and {@link Arena.allocUnsafe} for `size`.

@@ -5,7 +5,13 @@
 import http from 'node:http';
 import { finished } from 'node:stream';
 
-/** An emitter that says 'close' when it is over. */
+/**
+ * An emitter that says 'close' when it is over: streams, sockets, requests, responses, sessions.
+ *
+ * @example
+ * import { createServer } from 'node:http';
+ * const closables: Closable[] = [socket, createServer()];
+ */
 export interface Closable {
   /** Calls `listener` at the end. */
   once(event: 'close', listener: () => void): unknown;

@@ -71,7 +71,13 @@ export interface Write {
   readonly done: Promise<void>;
 }
 
-/** Where {@link Arena.freeAfterWrite} writes to. */
+/**
+ * Where {@link Arena.freeAfterWrite} writes to.
+ *
+ * @example
+ * import { Writable } from 'node:stream';
+ * const targets: WriteTarget[] = [socket, Writable.toWeb(socket)];
+ */
 export type WriteTarget = WritableLike | WebWritableLike | WebWriterLike;
 
 /** Whether the caller vouches for the stream. */

@@ -43,7 +43,7 @@ describe('an arena', () => {
     const get = (symbol: object, key: PropertyKey): unknown =>
       key === 'dispose' ? undefined : Reflect.get(symbol, key);
     try {
-      globalThis.Symbol = new Proxy(real, { get });
+      globalThis.Symbol = new Proxy(real, { get }) as typeof real;
       jest.isolateModules(() => {
         const { dispose } = jest.requireActual<{ dispose: unknown }>('../../lib/dispose');
         expect(typeof dispose).toBe('symbol');
