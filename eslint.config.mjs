@@ -62,6 +62,7 @@ export default defineConfig(
     files: scripts,
     languageOptions: {
       globals: globals([
+        'AbortController',
         'Buffer',
         'URL',
         'clearTimeout',

@@ -1,7 +1,7 @@
-// Plays at full scale what `npm test` plays for seconds: workers that are terminated, the model of the whole
-// API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
+// Plays at full scale what `npm test` plays for seconds: workers that are terminated, a torture of streams, the
+// model of the whole API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
 //
-//   npm run test:full -- [--minutes N] [--workers N]
+//   npm run test:full -- [--minutes N] [--workers N] [--endings N]
 //
 // By the Node that runs this file: see tools/test-nodes.mjs for the others. Ends with `N passed, N failed`.
 
@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     workers: { type: 'string', default: '1000' },
+    endings: { type: 'string', default: '3000' },
   },
 });
 
@@ -55,6 +56,16 @@ console.log(`Node ${process.version}`);
 repeat(`${options.workers} workers terminated`, 0, () =>
   jest('test/lifecycle/workers-terminated.test.ts', { TERMINATED_WORKERS: options.workers }),
 );
+
+repeat(`${options.endings} endings of streams`, 0, () => {
+  const args = ['test/adversarial/torture/main.mjs', '--endings', options.endings];
+  const output = run([...args, '--parallel', '24'], {});
+  if (output !== undefined) {
+    const { endings, bytes, foreign } = JSON.parse(output);
+    console.log(`${endings} endings, ${(bytes / 1e9).toFixed(1)} GB compared, ${foreign} foreign`);
+  }
+  return output;
+});
 
 repeat('model', 0, () => {
   const output = jest('test/ts/model.test.ts', { MODEL_MINUTES: String(minutesLeft() / 2) });
