@@ -8,7 +8,17 @@
     {
       'target_name': 'hakmem_arena',
       'sources': ['<!@(node tools/native-sources.mjs)'],
-      'include_dirs': ['csrc', 'csrc/include', '<(napi_include)'],
+      'include_dirs': [
+        'csrc', 'csrc/include', '<(napi_include)', '<(SHARED_INTERMEDIATE_DIR)',
+      ],
+      'actions': [
+        {
+          'action_name': 'identity',
+          'inputs': ['tools/native-identity.cjs', '<!@(node tools/native-identity.cjs)'],
+          'outputs': ['<(SHARED_INTERMEDIATE_DIR)/hk_identity.h'],
+          'action': ['node', 'tools/native-identity.cjs', '<@(_outputs)'],
+        },
+      ],
       'defines': [
         'NAPI_VERSION=9',
         'NAPI_DISABLE_CPP_EXCEPTIONS',
