@@ -49,7 +49,11 @@ export function loaderVariables(root: string): LoaderVariable[] {
   const rows: readonly (readonly [name: string, acts: boolean, effect: string])[] = [
     ['HAKMEM_ARENA_PREBUILD', true, 'has the binary looked for in that folder only'],
     ['PREBUILDS_ONLY', hasLocalBuild(folder ?? root), 'has the local build passed over'],
-    ['npm_config_platform', differs('npm_config_platform', process.platform), 'replaces the platform'],
+    [
+      'npm_config_platform',
+      differs('npm_config_platform', process.platform),
+      'replaces the platform',
+    ],
     ['npm_config_arch', differs('npm_config_arch', process.arch), 'replaces the processor'],
     ['LIBC', differs('LIBC', isAlpine ? 'musl' : 'glibc'), 'replaces the C library'],
   ];
@@ -59,8 +63,8 @@ export function loaderVariables(root: string): LoaderVariable[] {
   });
 }
 
-/** What to do about an addon that is not this package's. */
-function replacementOf(file: string, root: string): string {
+/** What to do about an addon that is not this package's, or is not as it was published. */
+export function replacementOf(file: string, root: string): string {
   const isCheckout = existsSync(join(root, 'tools', 'build-native.mjs'));
   const origin = originOf(file, root);
   if (origin === 'elsewhere') return 'put the one of this package there, or take it away';

@@ -9,7 +9,6 @@ import { isAbsolute, join, relative } from 'node:path';
 
 /** What prebuilds/manifest.json says of one prebuilt addon. */
 export interface ManifestEntry {
-  readonly version: string;
   readonly source: string;
   readonly sha256: string;
 }
@@ -47,7 +46,10 @@ function readJson(file: string): unknown {
 
 /** Version of the package at `root`; undefined where a bundle has another package's file, or none. */
 export function versionOf(root: string): string | undefined {
-  const found = readJson(join(root, 'package.json')) as { name?: unknown; version?: unknown } | null;
+  const found = readJson(join(root, 'package.json')) as {
+    name?: unknown;
+    version?: unknown;
+  } | null;
   const isOurs = found?.name === 'hakmem-arena' && typeof found.version === 'string';
   return isOurs ? (found.version as string) : undefined;
 }
@@ -57,7 +59,14 @@ export function manifestOf(root: string): Readonly<Record<string, ManifestEntry>
   const found = readJson(join(root, 'prebuilds', 'manifest.json'));
   const { files } = (found ?? {}) as { files?: unknown };
   if (typeof files !== 'object' || files === null) return undefined;
-  return files as Record<string, ManifestEntry>;
+  const isEntry = (entry: unknown): entry is ManifestEntry => {
+    const { source, sha256 } = (entry ?? {}) as Partial<Record<string, unknown>>;
+    return typeof source === 'string' && typeof sha256 === 'string';
+  };
+  const entries = Object.entries(files as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.filter((pair): pair is [string, ManifestEntry] => isEntry(pair[1])),
+  );
 }
 
 /** Path below prebuilds/ as the manifest writes it; undefined: the file is not there. */
