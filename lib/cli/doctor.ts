@@ -53,7 +53,7 @@ function binaryFile(): string | undefined {
   }
 }
 
-const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'not of this package' };
+const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'outside the package' };
 
 function binaryFinding(file: string | undefined): Finding {
   const name = 'binary';
