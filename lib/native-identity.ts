@@ -5,7 +5,7 @@
  */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 
 /** What prebuilds/manifest.json says of one prebuilt addon. */
 export interface ManifestEntry {
@@ -30,6 +30,18 @@ export class WrongAddon extends Error {
     super(reason);
     this.file = file;
   }
+}
+
+/**
+ * The addon that the package at `root` loads here; node-gyp-build decides.
+ *
+ * @throws Error of node-gyp-build: there is none.
+ */
+export function findAddon(root: string): string {
+  const nodeGypBuild = createRequire(__filename)('node-gyp-build') as {
+    path: (root: string) => string;
+  };
+  return resolve(nodeGypBuild.path(root));
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { HakmemError } from './errors';
 import { adviceFor } from './native-advice';
-import { verifyAddon } from './native-identity';
+import { findAddon, verifyAddon } from './native-identity';
 
 /** A core arena: `id` names it in every other call. */
 export interface NativeArena {
@@ -153,9 +153,8 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
 function load(): Native {
   const root = join(__dirname, '..');
   try {
-    const require = createRequire(__filename);
-    const file = (require('node-gyp-build') as { path: (root: string) => string }).path(root);
-    const addon: unknown = require(file);
+    const file = findAddon(root);
+    const addon: unknown = createRequire(__filename)(file);
     verifyAddon(addon, ENTRIES, file, root);
     return addon as Native;
   } catch (error) {

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import type * as Index from '../index';
 import type * as Native from '../native';
 import { loaderVariables } from '../native-advice';
-import { originOf } from '../native-identity';
+import { findAddon, originOf } from '../native-identity';
 import type { Finding } from './finding';
 import { verifyFindings } from './verify';
 
@@ -47,7 +47,7 @@ function nodeFinding(): Finding {
 /** The file that the package loads here; undefined: there is none. */
 function binaryFile(): string | undefined {
   try {
-    return (load('node-gyp-build') as { path: (root: string) => string }).path(ROOT);
+    return findAddon(ROOT);
   } catch {
     return undefined;
   }

@@ -156,6 +156,11 @@ describe('HAKMEM_ARENA_PREBUILD', () => {
     expect(await copy.load({ HAKMEM_ARENA_PREBUILD: elsewhere() })).toEqual({});
   });
 
+  test('may be relative to the working directory', async () => {
+    copy.write(join('elsewhere', LOCAL), ADDON);
+    expect(await copy.load({ HAKMEM_ARENA_PREBUILD: 'elsewhere' }, copy.root)).toEqual({});
+  });
+
   test('is named when what it leads to is wrong, or nothing', async () => {
     copy.write(LOCAL, ADDON);
     const env = { HAKMEM_ARENA_PREBUILD: elsewhere() };

@@ -77,7 +77,7 @@ export class PackageCopy {
   }
 
   /** Loads the package in a process of its own and allocates. */
-  load(env: ChildOptions['env'] = {}): Promise<Loaded> {
+  load(env: ChildOptions['env'] = {}, cwd = PACKAGE_ROOT): Promise<Loaded> {
     const script = `
       try {
         const { Arena } = require(${JSON.stringify(this.root)});
@@ -88,7 +88,7 @@ export class PackageCopy {
       } catch ({ code, message, cause }) {
         console.log(JSON.stringify({ code, message, cause: String(cause) }));
       }`;
-    return resultOf<Loaded>(script, { env });
+    return resultOf<Loaded>(script, { env, cwd });
   }
 
   delete(): void {
