@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { HakmemError } from './errors';
 import { adviceFor } from './native-advice';
+import { findAddon, verifyAddon } from './native-identity';
 
 /** A core arena: `id` names it in every other call. */
 export interface NativeArena {
@@ -124,11 +125,38 @@ export interface Native {
   heapMap(): NativeArenaMap[];
 }
 
+/** Every entry, as `typeof` tells it. */
+const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> = {
+  tables: 'object',
+  exchange: 'object',
+  createArena: 'function',
+  destroyArena: 'function',
+  resetArena: 'function',
+  trimArena: 'function',
+  refill: 'function',
+  flush: 'function',
+  largeAlloc: 'function',
+  largeFree: 'function',
+  expose: 'function',
+  nextRetirable: 'function',
+  retire: 'function',
+  unpin: 'function',
+  detach: 'function',
+  statsRecordMax: 'number',
+  processStats: 'function',
+  arenaStats: 'function',
+  heapStats: 'function',
+  arenaInfo: 'function',
+  heapMap: 'function',
+};
+
 function load(): Native {
   const root = join(__dirname, '..');
   try {
-    const nodeGypBuild = createRequire(__filename)('node-gyp-build') as (root: string) => unknown;
-    return nodeGypBuild(root) as Native;
+    const file = findAddon(root);
+    const addon: unknown = createRequire(__filename)(file);
+    verifyAddon(addon, ENTRIES, file, root);
+    return addon as Native;
   } catch (error) {
     throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, root), { cause: error });
   }

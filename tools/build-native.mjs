@@ -1,25 +1,24 @@
-// Builds the addon when it is missing or older than what it is made of. Otherwise does nothing.
-// Unlike `node-gyp rebuild` this compiles only what changed.
+// Builds the addon when it is missing or was not built from the sources as they are. Otherwise does
+// nothing. Unlike `node-gyp rebuild` this compiles only what changed.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, realpathSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { filesUnder } from './native-sources.mjs';
+import { identityIn, identityLine } from './native-identity.cjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ADDON = join(ROOT, 'build/Release/hakmem_arena.node');
-const GENERATORS = ['binding.gyp', 'tools/native-sources.mjs'];
+const GENERATORS = ['napi-include.mjs', 'native-identity.cjs', 'native-sources.mjs'];
+
+const isOfThisTree = () =>
+  existsSync(ADDON) && identityIn(readFileSync(ADDON))?.line === identityLine();
 
 function isStale() {
-  if (!existsSync(ADDON)) return true;
+  if (!isOfThisTree()) return true;
   const built = statSync(ADDON).mtimeMs;
-  // A deleted file leaves its folder newer; a source that came or went changes the build itself.
-  const sources = filesUnder('csrc').filter((file) => /\.(c|cc|h)$/.test(file));
-  const folders = new Set(sources.map((file) => dirname(file)));
-  const inputs = [...sources, ...folders, ...GENERATORS];
-  return inputs.some((file) => statSync(join(ROOT, file)).mtimeMs > built);
+  return GENERATORS.some((file) => statSync(join(ROOT, 'tools', file)).mtimeMs > built);
 }
 
 /** Headers that came with this Node save a download and match it exactly. */
@@ -29,14 +28,20 @@ function headersOption() {
   return shipped && !process.env.npm_config_nodedir ? [`--nodedir=${prefix}`] : [];
 }
 
-if (isStale()) {
-  const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+function nodeGyp(...commands) {
+  const program = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
   const options = ['--release', '--jobs=max', '--loglevel=error', ...headersOption()];
-  const built = spawnSync(process.execPath, [nodeGyp, 'configure', 'build', ...options], {
+  const { status } = spawnSync(process.execPath, [program, ...commands, ...options], {
     cwd: ROOT,
     stdio: 'inherit',
   });
-  if (built.status !== 0) process.exit(built.status ?? 1);
-  // When an input was touched but not changed, make leaves the addon as it is.
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+if (isStale()) {
+  nodeGyp('configure', 'build');
+  // make goes by the time of files, and a source that was put back may be older than what it changes.
+  if (!isOfThisTree()) nodeGyp('rebuild');
+  // When a generator was touched but not changed, make leaves the addon as it is.
   utimesSync(ADDON, new Date(), new Date());
 }

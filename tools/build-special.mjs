@@ -2,11 +2,12 @@
 // HAKMEM_ARENA_PREBUILD=<folder> makes the package load it.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addonSources, filesUnder } from './native-sources.mjs';
+import { identityIn, identityLine, writeHeader } from './native-identity.cjs';
+import { addonSources } from './native-sources.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const CC = process.env.CC || 'cc';
@@ -27,13 +28,11 @@ function nodeHeaders() {
   return places.find((place) => place && existsSync(join(place, 'node_api.h')));
 }
 
-function isOlder(file, inputs) {
-  const builtAt = existsSync(file) ? statSync(file).mtimeMs : 0;
-  return inputs.some((input) => statSync(join(ROOT, input)).mtimeMs > builtAt);
-}
+const isOfThisTree = (addon) =>
+  existsSync(addon) && identityIn(readFileSync(addon))?.line === identityLine(ROOT);
 
 /**
- * Builds it, unless it is newer than its sources. Throws when something does not compile.
+ * Builds it, unless it is of the sources as they are. Throws when something does not compile.
  *
  * @returns why it cannot be built here; undefined: it is there.
  */
@@ -41,11 +40,11 @@ export function buildAddon(folder, special) {
   const headers = nodeHeaders();
   if (headers === undefined) return 'there are no headers of Node';
   const addon = join(folder, 'build/Release/hakmem_arena.node');
-  const inputs = filesUnder('csrc').filter((file) => /\.(c|cc|h)$/.test(file));
-  if (!isOlder(addon, inputs)) return undefined;
+  if (isOfThisTree(addon)) return undefined;
   mkdirSync(dirname(addon), { recursive: true });
+  writeHeader(join(folder, 'hk_identity.h'));
   const napi = createRequire(import.meta.url)('node-addon-api').include_dir;
-  const includes = ['-Icsrc', '-Icsrc/include', `-I${headers}`, `-isystem${napi}`];
+  const includes = ['-Icsrc', '-Icsrc/include', `-I${folder}`, `-I${headers}`, `-isystem${napi}`];
   const defines = [
     'NAPI_VERSION=9',
     'NAPI_DISABLE_CPP_EXCEPTIONS',

@@ -47,6 +47,7 @@ const TS_LAYERS = [
   ['snapshot'],
   ['native', 'reports'],
   ['errors', 'dispose', 'types', 'stats-types', 'native-advice'],
+  ['native-identity'],
 ];
 
 /** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */

@@ -1,18 +1,14 @@
 // The one list of C and C++ sources: binding.gyp and the C test runner both take it from here.
 // Run as a program, prints every source of the addon for this platform, one per line.
 
-import { readdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { filesUnder } from './native-identity.cjs';
+
+export { filesUnder };
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-
-/** Everything under `folder` of the repository, sorted, as paths with forward slashes. */
-export function filesUnder(folder, root = ROOT) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
-    .sort();
-}
 
 /** The allocator itself, C only, without the files of the other operating system. */
 export function coreSources(root = ROOT, platform = process.platform) {

@@ -7,6 +7,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
     napi_throw_error(env, "ERR_HAKMEM_NATIVE_LOAD", "hakmem-arena: out of memory while loading");
     return exports;
   }
+  hakmem::DefineIdentity(env, exports);
   hakmem::DefineArenas(env, exports);
   hakmem::DefineBlocks(env, exports);
   hakmem::DefineSlabs(env, exports);

@@ -87,6 +87,7 @@ void Recount(napi_env env, Exposure *exposure);
 void ReleaseHold(napi_env env, Exposure *exposure);
 
 // Entries of the addon, by file.
+napi_value DefineIdentity(napi_env env, napi_value exports);
 napi_value DefineArenas(napi_env env, napi_value exports);
 napi_value DefineBlocks(napi_env env, napi_value exports);
 napi_value DefineSlabs(napi_env env, napi_value exports);

@@ -9,16 +9,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as Index from '../index';
 import type * as Native from '../native';
+import { loaderVariables } from '../native-advice';
+import { findAddon, originOf } from '../native-identity';
+import type { Finding } from './finding';
+import { verifyFindings } from './verify';
 
 const ROOT = join(__dirname, '..', '..');
 const load = createRequire(__filename);
-
-/** One line of the report; `problem` says what is wrong and what to do. */
-interface Finding {
-  readonly name: string;
-  readonly value: string;
-  readonly problem?: string;
-}
 
 export function packageVersion(): string {
   return (load(join(ROOT, 'package.json')) as { version: string }).version;
@@ -47,14 +44,29 @@ function nodeFinding(): Finding {
   return { name: 'Node', value, problem: 'Node 20 or later is needed' };
 }
 
-function binaryFinding(): Finding {
+/** The file that the package loads here; undefined: there is none. */
+function binaryFile(): string | undefined {
   try {
-    const find = (load('node-gyp-build') as { path: (root: string) => string }).path;
-    return { name: 'binary', value: find(ROOT) };
+    return findAddon(ROOT);
   } catch {
-    const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
-    return { name: 'binary', value: 'none', problem };
+    return undefined;
   }
+}
+
+const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'outside the package' };
+
+function binaryFinding(file: string | undefined): Finding {
+  const name = 'binary';
+  if (file !== undefined) return { name, value: `${file} (${ORIGINS[originOf(file, ROOT)]})` };
+  const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
+  return { name, value: 'none', problem };
+}
+
+/** What makes another file than usual the one that is loaded. */
+function loaderFindings(): Finding[] {
+  return loaderVariables(ROOT).map(({ name, value, effect }) => {
+    return { name, value: `${value} (${effect})` };
+  });
 }
 
 /** Loads the package and uses it: allocates in every row, checks the bytes, frees, gives back. */
@@ -144,14 +156,17 @@ function memoryFinding(): Finding {
   return { name: 'memory', value: mib(totalmem()) + cgroup };
 }
 
-function findings(): Finding[] {
+function findings(verify: boolean): Finding[] {
+  const file = binaryFile();
   const test = selfTestFinding();
   const native = test.problem === undefined ? [...optionFindings(), purgeFinding()] : [];
   const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
   return [
     { name: 'hakmem-arena', value: packageVersion() },
     nodeFinding(),
-    binaryFinding(),
+    binaryFinding(file),
+    ...loaderFindings(),
+    ...(verify ? verifyFindings(ROOT, file) : []),
     test,
     ...native,
     ...system.filter((finding) => finding !== undefined),
@@ -160,8 +175,8 @@ function findings(): Finding[] {
 
 /** `doctor`: exit code 1 when something is wrong. */
 export function doctor(args: string[]): Promise<number> {
-  parseArgs({ args, options: {} });
-  const all = findings();
+  const { values } = parseArgs({ args, options: { verify: { type: 'boolean', default: false } } });
+  const all = findings(values.verify);
   const width = Math.max(...all.map(({ name }) => name.length));
   for (const { name, value, problem } of all) {
     console.log(`${problem === undefined ? 'ok  ' : 'BAD '} ${name.padEnd(width)}  ${value}`);

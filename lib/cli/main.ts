@@ -12,7 +12,8 @@ const HELP = `hakmem-arena: Buffers from explicit memory arenas
   npx hakmem-arena bench [--quick]                    allocation here, against Buffer.allocUnsafe
   npx hakmem-arena top [--url URL] [--interval S] [--count N]
                                                       watch a service that runs the monitor
-  npx hakmem-arena doctor                             is everything in order on this machine?
+  npx hakmem-arena doctor [--verify]                  is everything in order on this machine?
+                                                      --verify: and are the binaries the published ones?
   npx hakmem-arena --help | --version
 `;
 

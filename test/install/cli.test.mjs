@@ -38,6 +38,12 @@ describe('the command line, installed alone', { skip }, () => {
     assert.match(run('doctor'), /ok +self test/);
   });
 
+  it('doctor --verify finds every binary as it was published', () => {
+    const report = run('doctor', '--verify');
+    assert.equal(report.match(/^ok +\S+\.node +sha256 \w{64}, as published$/gm)?.length, 4, report);
+    assert.match(report, /^ok +sources +\w{64}, those of the prebuilt binaries$/m);
+  });
+
   it('bench --quick measures', () => {
     assert.equal(run('bench', '--quick').match(/ \d+\.\dx$/gm)?.length, 5);
   });

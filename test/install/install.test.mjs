@@ -1,13 +1,14 @@
 // The packed tarball, installed where there is no compiler, on every line of Node.
 
 import assert from 'node:assert/strict';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   MAJORS,
   assertPrebuilt,
   barePath,
+  failure,
   inProject,
   install,
   installed,
@@ -49,14 +50,6 @@ for (const major of MAJORS) {
   });
 }
 
-/** What loading the installed package fails with. */
-function failure(project) {
-  const script = `
-    try { require('hakmem-arena'); console.log('{}'); }
-    catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
-  return result(project, [process.execPath, '-e', script.replaceAll("'", '"')]);
-}
-
 test('a machine that has no prebuilt binary is told what to do', { skip }, () => {
   inProject((project) => {
     install(project, { options: ['--ignore-scripts'] });
@@ -77,5 +70,17 @@ test('a binary of another machine is told from a missing one', { skip }, () => {
     const { code, message } = failure(project);
     assert.equal(code, 'ERR_HAKMEM_NATIVE_LOAD');
     assert.match(message, /made on another machine/);
+  });
+});
+
+test('a binary of another version is refused', { skip }, () => {
+  inProject((project) => {
+    install(project, { options: ['--ignore-scripts'] });
+    const file = join(installed(project), 'package.json');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace(/"version": "[^"]+"/, '"version": "99.0.0"'));
+    const { code, message } = failure(project);
+    assert.equal(code, 'ERR_HAKMEM_NATIVE_LOAD');
+    assert.match(message, /the package of version 99\.0\.0; install hakmem-arena again/);
   });
 });

@@ -1,10 +1,10 @@
 // The packed tarball, built from source where there is a compiler and no prebuilt binary for it.
 
 import assert from 'node:assert/strict';
-import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { inProject, install, installed, missing, npm, result } from './support.mjs';
+import { failure, inProject, install, installed, missing, npm, result } from './support.mjs';
 
 const prefix = dirname(dirname(realpathSync(process.execPath)));
 const headers = [process.env.npm_config_nodedir, prefix].some(
@@ -31,6 +31,14 @@ test('without a prebuilt binary, npm rebuild compiles one', { skip }, () => {
 test('with one, --build-from-source compiles all the same', { skip }, () => {
   inProject((project) => {
     install(project, { options: ['--build-from-source'] });
+    assertBuilt(project);
+    // Sources that change afterwards make it a stale build: refused, and what the error says cures it.
+    appendFileSync(join(installed(project), 'csrc/os/os.c'), '/* patched */\n');
+    const { code, message } = failure(project);
+    assert.equal(code, 'ERR_HAKMEM_NATIVE_LOAD');
+    assert.match(message, /built from other sources/);
+    const [, command] = /`npm ([^`]+)`/.exec(message);
+    npm(project, command.split(' '));
     assertBuilt(project);
   });
 });

@@ -97,6 +97,14 @@ export function result(project, [command, ...args], env = {}) {
   return JSON.parse(readFileSync(output, 'utf8'));
 }
 
+/** What loading the installed package fails with. */
+export function failure(project) {
+  const script = `
+    try { require('hakmem-arena'); console.log('{}'); }
+    catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+  return result(project, [process.execPath, '-e', script.replaceAll("'", '"')]);
+}
+
 /** Where the package is in a project. */
 export const installed = (project) => join(project, 'node_modules/hakmem-arena');
 

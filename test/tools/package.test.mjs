@@ -31,6 +31,7 @@ const WANTED = [
   /^grafana\//,
   /^prebuilds\/(README\.md|manifest\.json|[\w-]+\/hakmem-arena(\.\w+)?\.node)$/,
   /^tools\/(napi-include|native-sources)\.mjs$/, // which binding.gyp runs
+  /^tools\/native-identity\.cjs$/, // and the loader, where the sources may have changed
   /^vendor\/node-addon-api\/(napi(-inl)?\.h|LICENSE\.md)$/,
 ];
 

@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { filesUnder } from '../../tools/native-sources.mjs';
-import { needsOf, problemsOf } from '../../tools/prebuild/binary.mjs';
-import { readManifest, sha256, sourceHash } from '../../tools/prebuild/manifest.mjs';
+import { filesUnder, identityIn, sourceHash } from '../../tools/native-identity.cjs';
+import { needsOf, problemsOf, weaknessesOf } from '../../tools/prebuild/binary.mjs';
+import { readManifest, sha256 } from '../../tools/prebuild/manifest.mjs';
 import { TARGETS, fileOf } from '../../tools/prebuild/targets.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = readManifest(ROOT);
+const readJson = (file) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
+const VERSION = readJson('package.json').version;
+const HEADERS = readJson('node_modules/node-addon-api/package.json').version;
 const has = (program) => spawnSync(program, ['--version']).status === 0;
-const skip = !has('objdump') && 'there is no objdump here';
+const skip = !(has('objdump') && has('readelf')) && 'there are no binutils here';
 
 /** A tree with the sources of this one, changed by `edit`; returns its hash. */
 function hashAfter(edit) {
@@ -21,9 +25,6 @@ function hashAfter(edit) {
   try {
     cpSync(join(ROOT, 'csrc'), join(root, 'csrc'), { recursive: true });
     cpSync(join(ROOT, 'binding.gyp'), join(root, 'binding.gyp'));
-    const headers = join(root, 'node_modules/node-addon-api');
-    mkdirSync(headers, { recursive: true });
-    cpSync(join(ROOT, 'node_modules/node-addon-api/package.json'), join(headers, 'package.json'));
     edit((file, change) => {
       const path = join(root, file);
       writeFileSync(path, change(readFileSync(path, 'utf8')));
@@ -47,11 +48,20 @@ for (const target of TARGETS) {
   const entry = manifest.files[file];
 
   test(`${file} was built from the sources as they are`, () => {
-    assert.equal(
-      entry.source,
-      sourceHash(ROOT),
-      'csrc/, binding.gyp or node-addon-api changed: run `npm run make:prebuilds` and commit prebuilds/',
-    );
+    const remedy = 'run `npm run make:prebuilds` and commit prebuilds/';
+    assert.equal(entry.source, sourceHash(ROOT), `csrc/ or binding.gyp changed: ${remedy}`);
+    assert.equal(entry.version, VERSION, `the version changed: ${remedy}`);
+    const headers = `node-addon-api ${HEADERS}`;
+    assert.ok(entry.toolchain.includes(headers), `not built with ${headers}: ${remedy}`);
+  });
+
+  test(`${file} says itself what it was built from`, () => {
+    const identity = identityIn(readFileSync(path));
+    assert.deepEqual(identity, {
+      line: `hakmem-arena ${entry.version} ${entry.source}`,
+      version: entry.version,
+      source: entry.source,
+    });
   });
 
   test(`${file} is the file that the manifest describes`, () => {
@@ -65,10 +75,61 @@ for (const target of TARGETS) {
   test(`${file} needs nothing that a machine of the platform may not have`, { skip }, () => {
     assert.deepEqual(problemsOf(path, target), []);
   });
+
+  test(`${file} has every protection that its platform offers`, { skip }, () => {
+    assert.deepEqual(weaknessesOf(path, target), []);
+  });
 }
 
+const LOCAL = join(ROOT, 'build/Release/hakmem_arena.node');
+const skipLocal =
+  skip || (process.platform !== 'linux' && 'not Linux') || (!existsSync(LOCAL) && 'not built');
+const glibc = TARGETS.find((target) => target.name === 'linux-x64-glibc');
+
+test('a local build has the same protections', { skip: skipLocal }, () => {
+  // Signed return addresses take a newer compiler than a user may have.
+  const weaknesses = weaknessesOf(LOCAL, { ...glibc, arch: process.arch });
+  assert.deepEqual(
+    weaknesses.filter((name) => name !== 'return addresses signed'),
+    [],
+  );
+});
+
+test('the hot calls of the core have no stack protector', { skip: skipLocal }, () => {
+  for (const name of ['hk_alloc', 'hk_free']) {
+    const options = ['-d', `--disassemble=${name}`, LOCAL];
+    const code = execFileSync('objdump', options, { encoding: 'utf8' });
+    assert.ok(code.includes(`<${name}>:`));
+    assert.doesNotMatch(code, /__stack_chk|%fs:0x28/);
+  }
+});
+
+const COMPILERS = { skip: skipLocal || (process.arch !== 'x64' && 'not x64') };
+
+test('an addon without protections is seen to lack each of them', COMPILERS, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weak-'));
+  try {
+    const source = join(folder, 'weak.c');
+    writeFileSync(source, 'int napi_register_module_v1(void) { return 5; }\n');
+    const weak = ['-fcf-protection=none', '-fno-stack-protector', '-U_FORTIFY_SOURCE'];
+    weak.push('-Wl,-z,norelro', '-Wl,-z,lazy', '-Wl,-z,execstack');
+    const addon = join(folder, 'weak.node');
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', ...weak, source, '-o', addon]);
+    assert.deepEqual(weaknessesOf(addon, glibc), [
+      'relocations read-only',
+      'bound at once',
+      'no executable stack',
+      'stack protector',
+      'checked library calls',
+      'indirect branches marked',
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('a library or a glibc that machines may not have is a problem', { skip }, () => {
-  const [glibc, , musl] = TARGETS;
+  const musl = TARGETS.find((target) => target.libc === 'musl');
   const program = process.execPath; // linked with libstdc++, as Node is
   const { libraries } = needsOf(program);
   if (!libraries.some((name) => name.startsWith('libstdc++'))) return;
@@ -129,3 +190,52 @@ test('a local build is preferred to the prebuilt addon', () => {
   assert.equal(resolved([local, prebuilt]), local);
   assert.equal(resolved([prebuilt, musl]), prebuilt);
 });
+
+/** `check:prebuilds` in a copy of the tree, changed by `edit`, on a machine without compilers. */
+function checked(edit) {
+  const root = mkdtempSync(join(tmpdir(), 'check-'));
+  try {
+    for (const path of ['csrc', 'tools', 'prebuilds', 'binding.gyp', 'package.json']) {
+      cpSync(join(ROOT, path), join(root, path), { recursive: true });
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'), 'junction');
+    edit(root);
+    const script = join(root, 'tools/make-prebuilds.mjs');
+    return spawnSync(process.execPath, [script, '--check'], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: root },
+    });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+const skipCheck = (process.platform !== 'linux' || process.arch !== 'x64') && 'not x64 Linux';
+
+test('without compilers, check:prebuilds goes by the hashes', { skip: skipCheck }, () => {
+  const { status, stdout, stderr } = checked(() => undefined);
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.match(/not rebuilt, there is no .*; \w{12} is of the sources/g)?.length, 4);
+});
+
+test(
+  'check:prebuilds finds a changed byte, a changed source, a forgotten one',
+  { skip: skipCheck },
+  () => {
+    const path = (root) => join(root, 'prebuilds/win32-x64/hakmem-arena.node');
+    const byte = checked((root) => {
+      const data = readFileSync(path(root));
+      data[data.length - 1] ^= 1;
+      writeFileSync(path(root), data);
+    });
+    assert.equal(byte.status, 1);
+    assert.match(byte.stderr, /^win32-x64: it is not the file that the manifest describes$/m);
+    const source = checked((root) => writeFileSync(join(root, 'csrc/os/new.c'), ''));
+    assert.equal(source.status, 1);
+    assert.equal(source.stderr.match(/: it is of other sources/g)?.length, 4);
+    const forgotten = checked((root) =>
+      writeFileSync(join(root, 'prebuilds/manifest.json'), '{"files":{}}'),
+    );
+    assert.equal(forgotten.status, 1);
+  },
+);

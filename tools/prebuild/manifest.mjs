@@ -1,30 +1,20 @@
 // prebuilds/manifest.json says what the committed addons were built from, by what, and what runs on
-// them. Tests compare it with the sources and the files.
+// them. The loader and `doctor --verify` compare it with the addons, tests with the sources too.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { format } from 'prettier';
-import { filesUnder } from '../native-sources.mjs';
+import { identityIn } from '../native-identity.cjs';
 
 const MANIFEST = 'prebuilds/manifest.json';
 
 export const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 
-/**
- * Hash over everything that a build reads of the repository: csrc/ and binding.gyp, by path, whatever
- * the line endings of the checkout and the blanks at the end of lines; and the version of the headers.
- */
-export function sourceHash(root) {
-  const sources = filesUnder('csrc', root).filter((file) => /\.(c|cc|h)$/.test(file));
-  const hash = createHash('sha256');
-  for (const file of ['binding.gyp', ...sources]) {
-    const text = readFileSync(join(root, file), 'utf8').replace(/[ \t\r]+$/gm, '');
-    hash.update(`${file}\0${text}\0`);
-  }
-  const headers = createRequire(join(root, 'package.json'))('node-addon-api/package.json');
-  return hash.update(headers.version).digest('hex');
+/** What the manifest says of an addon with these bytes. */
+export function entryOf(data, toolchain, tested) {
+  const { version, source } = identityIn(data);
+  return { version, source, bytes: data.length, sha256: sha256(data), toolchain, tested };
 }
 
 export function readManifest(root) {
