@@ -44,6 +44,7 @@ const TS_LAYERS = [
   ['snapshot'],
   ['native', 'reports'],
   ['errors', 'types', 'stats-types', 'native-advice'],
+  ['printable', 'own-options'],
 ];
 
 /** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */
