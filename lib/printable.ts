@@ -5,10 +5,8 @@
  * one (CR, LF, U+2028) and what turns text around (bidirectional controls). Shown as escapes they do nothing.
  */
 
-/** C0, DEL, C1; line and paragraph separators; bidirectional marks, embeddings, overrides, isolates. */
-// eslint-disable-next-line no-control-regex -- they are what is looked for
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu;
+/** Control characters (C0, DEL, C1), line and paragraph separators, bidirectional controls, lone surrogates. */
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
 
 function escaped(character: string): string {
   const code = character.charCodeAt(0);
