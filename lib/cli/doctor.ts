@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as Index from '../index';
 import type * as Native from '../native';
+import { printable, printableLines } from '../printable';
 
 const ROOT = join(__dirname, '..', '..');
 const load = createRequire(__filename);
@@ -164,8 +165,9 @@ export function doctor(args: string[]): Promise<number> {
   const all = findings();
   const width = Math.max(...all.map(({ name }) => name.length));
   for (const { name, value, problem } of all) {
-    console.log(`${problem === undefined ? 'ok  ' : 'BAD '} ${name.padEnd(width)}  ${value}`);
-    if (problem !== undefined) console.log(`     ${' '.repeat(width)}  ${problem}`);
+    const verdict = problem === undefined ? 'ok  ' : 'BAD ';
+    console.log(`${verdict} ${name.padEnd(width)}  ${printable(value)}`);
+    if (problem !== undefined) console.log(`     ${' '.repeat(width)}  ${printableLines(problem)}`);
   }
   const bad = all.filter(({ problem }) => problem !== undefined).length;
   console.log(bad === 0 ? '\nEverything is in order.' : `\n${bad} to look at.`);
