@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as Index from '../index';
 import type * as Native from '../native';
+import { ownOptions } from '../own-options';
 import { printable, printableLines } from '../printable';
 
 const ROOT = join(__dirname, '..', '..');
@@ -162,7 +163,7 @@ function findings(): Finding[] {
 /** `doctor`: exit code 1 when something is wrong. */
 export function doctor(args: string[]): Promise<number> {
   parseArgs({ args, options: {} });
-  const all = findings();
+  const all = findings().map(ownOptions);
   const width = Math.max(...all.map(({ name }) => name.length));
   for (const { name, value, problem } of all) {
     const verdict = problem === undefined ? 'ok  ' : 'BAD ';
