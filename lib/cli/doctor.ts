@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as Index from '../index';
 import type * as Native from '../native';
-import { ownOptions } from '../own-options';
 import { printable, printableLines } from '../printable';
 
 const ROOT = join(__dirname, '..', '..');
@@ -19,7 +18,11 @@ const load = createRequire(__filename);
 interface Finding {
   readonly name: string;
   readonly value: string;
-  readonly problem?: string;
+  readonly problem: string | undefined;
+}
+
+function good(name: string, value: string): Finding {
+  return { name, value, problem: undefined };
 }
 
 export function packageVersion(): string {
@@ -45,14 +48,14 @@ function libc(): string {
 function nodeFinding(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   const value = `${process.version} on ${process.platform}-${process.arch}, ${libc()}`;
-  if (major >= 20) return { name: 'Node', value };
+  if (major >= 20) return good('Node', value);
   return { name: 'Node', value, problem: 'Node 20 or later is needed' };
 }
 
 function binaryFinding(): Finding {
   try {
     const find = (load('node-gyp-build') as { path: (root: string) => string }).path;
-    return { name: 'binary', value: find(ROOT) };
+    return good('binary', find(ROOT));
   } catch {
     const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
     return { name: 'binary', value: 'none', problem };
@@ -80,7 +83,7 @@ function selfTest(): void {
 function selfTestFinding(): Finding {
   try {
     selfTest();
-    return { name: 'self test', value: 'allocates, frees and gives back' };
+    return good('self test', 'allocates, frees and gives back');
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { name: 'self test', value: 'failed', problem };
@@ -98,7 +101,7 @@ function optionFindings(): Finding[] {
   });
   const right = set
     .filter(({ name }) => !optionWarnings.includes(name))
-    .map(({ name }): Finding => ({ name, value: process.env[name]! }));
+    .map(({ name }) => good(name, process.env[name]!));
   return [...right, ...wrong];
 }
 
@@ -106,7 +109,7 @@ function purgeFinding(): Finding {
   const { heapStats } = load('../index') as typeof Index;
   const { os } = heapStats().totals;
   const value = `${os.purge} asked for, ${os.purgeEnomem + os.purgeFailed} refused`;
-  if (!os.purgeDisabled) return { name: 'purging', value };
+  if (!os.purgeDisabled) return good('purging', value);
   const problem = 'the system refused to take pages back; memory in use will not shrink';
   return { name: 'purging', value, problem };
 }
@@ -116,16 +119,16 @@ function thpFinding(): Finding | undefined {
   const mode = /\[(\w+)\]/.exec(text ?? '')?.[1];
   if (mode === undefined) return undefined;
   const name = 'huge pages';
-  if (mode !== 'always' || process.env['HAKMEM_THP'] === 'never') return { name, value: mode };
+  if (mode !== 'always' || process.env['HAKMEM_THP'] === 'never') return good(name, mode);
   const hint = 'a touched SuperSlab may take 2 MB at once; HAKMEM_THP=never if memory is short';
-  return { name, value: `${mode} (${hint})` };
+  return good(name, `${mode} (${hint})`);
 }
 
 function mapCountFinding(): Finding | undefined {
   const text = readText('/proc/sys/vm/max_map_count');
   if (text === undefined) return undefined;
   const name = 'max_map_count';
-  if (Number(text) >= 65_530) return { name, value: text };
+  if (Number(text) >= 65_530) return good(name, text);
   const problem = 'below the usual 65530: purging may be refused; raise vm.max_map_count';
   return { name, value: text, problem };
 }
@@ -134,7 +137,7 @@ function overcommitFinding(): Finding | undefined {
   const text = readText('/proc/sys/vm/overcommit_memory');
   if (text === undefined) return undefined;
   const name = 'overcommit';
-  if (text !== '2') return { name, value: text };
+  if (text !== '2') return good(name, text);
   const problem = 'mode 2 counts address space as memory: SuperSlabs may be refused early';
   return { name, value: text, problem };
 }
@@ -143,7 +146,7 @@ function memoryFinding(): Finding {
   const limit = readText('/sys/fs/cgroup/memory.max');
   const mib = (value: number): string => `${Math.round(value / 1024 / 1024)} MB`;
   const cgroup = limit === undefined || limit === 'max' ? '' : `, limited to ${mib(Number(limit))}`;
-  return { name: 'memory', value: mib(totalmem()) + cgroup };
+  return good('memory', mib(totalmem()) + cgroup);
 }
 
 function findings(): Finding[] {
@@ -151,7 +154,7 @@ function findings(): Finding[] {
   const native = test.problem === undefined ? [...optionFindings(), purgeFinding()] : [];
   const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
   return [
-    { name: 'hakmem-arena', value: packageVersion() },
+    good('hakmem-arena', packageVersion()),
     nodeFinding(),
     binaryFinding(),
     test,
@@ -163,7 +166,7 @@ function findings(): Finding[] {
 /** `doctor`: exit code 1 when something is wrong. */
 export function doctor(args: string[]): Promise<number> {
   parseArgs({ args, options: {} });
-  const all = findings().map(ownOptions);
+  const all = findings();
   const width = Math.max(...all.map(({ name }) => name.length));
   for (const { name, value, problem } of all) {
     const verdict = problem === undefined ? 'ok  ' : 'BAD ';

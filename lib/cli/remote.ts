@@ -27,6 +27,9 @@ export function statsUrl(text: string): URL {
   return new URL('stats.json', url);
 }
 
+/** A connection of its own for each answer. Node's sockets look for `fd` wherever they find it. */
+const CONNECTION = ownOptions({ agent: false as const, fd: undefined });
+
 interface Reply {
   readonly status: number;
   readonly retrySeconds: number;
@@ -49,7 +52,7 @@ async function replyOf(response: http.IncomingMessage): Promise<Reply> {
 function get(url: URL): Promise<Reply> {
   const { request } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
-    const sent = request(url, ownOptions({ agent: false as const }), (response) => {
+    const sent = request(url, CONNECTION, (response) => {
       replyOf(response).then(resolve, reject);
     });
     const timer = setTimeout(() => sent.destroy(new Error('it takes too long')), PATIENCE_MS);

@@ -1,7 +1,7 @@
 // Preloaded: what a program looks like in which somebody could write to Object.prototype. Every option of the
 // package, what it might read of requests and responses, and what Node would read in options given to it. Left
 // out is what every server of Node and every JSON.stringify obeys, whoever calls it: blockList, pauseOnConnect,
-// signal, toJSON.
+// signal, timeout, toJSON.
 
 'use strict';
 
@@ -96,7 +96,6 @@ const POLLUTION = {
   depth: 0,
   cause: 'polluted',
   plural: 'polluted',
-  timeout: 1,
   agent: false,
   allowHalfOpen: true,
   noDelay: false,
@@ -150,10 +149,13 @@ const POLLUTION = {
   raw: 'polluted',
 };
 
-for (const [name, value] of Object.entries(POLLUTION)) {
-  if (process.env.POLLUTED === 'all' || process.env.POLLUTED === name) {
-    Object.prototype[name] = value;
-  }
-}
+/** What Node's own loaders obey, so that nothing can be loaded any more. */
+const FOR_LOADERS = ['path', 'auth', 'encoding', 'get', 'set', 'value', 'writable'];
 
-module.exports = Object.keys(POLLUTION);
+/** 'all'; 'program': without those; or a single name. */
+const which = process.env.POLLUTED ?? '';
+
+for (const [name, value] of Object.entries(POLLUTION)) {
+  const isWanted = which === 'program' ? !FOR_LOADERS.includes(name) : which === 'all';
+  if (isWanted || which === name) Object.prototype[name] = value;
+}
