@@ -8,6 +8,11 @@ import type { ArenaStats } from '../stats-types';
 /** What all arenas are called whose labels would be too many. */
 const OTHER = 'other';
 
+/**
+ * The label of an arena, by its own words.
+ *
+ * @inline
+ */
 export type ArenaLabel = (arena: { readonly id: number; readonly name: string }) => string;
 
 export class ArenaLabels {
