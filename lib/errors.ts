@@ -4,6 +4,7 @@
  * Codes are permanent; messages may change.
  */
 import { inspect } from 'node:util';
+import { printable, printableLines } from './printable';
 
 /**
  * The codes of this package.
@@ -57,7 +58,7 @@ export class HakmemError extends Error {
 
   /** @internal */
   constructor(code: HakmemErrorCode, detail = '', options?: ErrorOptions) {
-    super(HAKMEM_ERRORS[code] + (detail === '' ? '' : `: ${detail}`), options);
+    super(HAKMEM_ERRORS[code] + (detail === '' ? '' : `: ${printableLines(detail)}`), options);
     this.code = code;
   }
 
@@ -132,8 +133,13 @@ export const STATUS_CODES: Readonly<Record<string, HakmemErrorCode | null>> = {
   ARENA_DESTROYED: 'ERR_HAKMEM_ARENA_DESTROYED',
 };
 
-function withCode<E extends Error>(error: E, code: string): E & { code: string } {
-  return Object.assign(error, { code });
+/** An error of Node's kind. `message` may quote what was given, so that it must do nothing to a terminal. */
+function nodeError<E extends Error>(
+  kind: new (message: string) => E,
+  code: string,
+  message: string,
+): E & { code: string } {
+  return Object.assign(new kind(printableLines(message)), { code });
 }
 
 /** What a value looks like; a hostile one must not put its own error in the place of ours. */
@@ -155,11 +161,11 @@ function received(value: unknown): string {
 
 function nameOf(value: unknown): string {
   if (value === null || value === undefined) return `Received ${String(value)}`;
-  if (typeof value === 'function') return `Received function ${value.name}`;
+  if (typeof value === 'function') return `Received function ${printable(value.name)}`;
   if (typeof value === 'object') {
     const name = (value.constructor as { name?: unknown } | undefined)?.name;
     return typeof name === 'string' && name !== ''
-      ? `Received an instance of ${name}`
+      ? `Received an instance of ${printable(name)}`
       : `Received ${inspect(value, { depth: -1 })}`;
   }
   return `Received type ${typeof value} (${inspect(value).slice(0, 28)})`;
@@ -168,29 +174,30 @@ function nameOf(value: unknown): string {
 /** `ERR_INVALID_ARG_TYPE` in Node's words: `expected` completes "must be ...". */
 export function invalidArgType(name: string, expected: string, value: unknown): TypeError {
   const kind = name.includes('.') ? 'property' : 'argument';
-  const message = `The "${name}" ${kind} must be ${expected}. ${received(value)}`;
-  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
+  const message = `The "${printable(name)}" ${kind} must be ${expected}. ${received(value)}`;
+  return nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', message);
 }
 
 /** `ERR_OUT_OF_RANGE` in Node's words. */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${looksOf(value)}`;
-  return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
+  const what = `The value of "${printable(name)}" is out of range`;
+  const message = `${what}. It must be ${range}. Received ${looksOf(value)}`;
+  return nodeError(RangeError, 'ERR_OUT_OF_RANGE', message);
 }
 
 /** `ERR_INVALID_ARG_VALUE` in Node's words. */
 export function invalidArgValue(name: string, reason: string, value: unknown): TypeError {
   const kind = name.includes('.') ? 'property' : 'argument';
-  const message = `The ${kind} '${name}' ${reason}. Received ${looksOf(value)}`;
-  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
+  const message = `The ${kind} '${printable(name)}' ${reason}. Received ${looksOf(value)}`;
+  return nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', message);
 }
 
 /** `ERR_INVALID_STATE` in Node's words. */
 export function invalidState(what: string): Error {
-  return withCode(new Error(`Invalid state: ${what}`), 'ERR_INVALID_STATE');
+  return nodeError(Error, 'ERR_INVALID_STATE', `Invalid state: ${what}`);
 }
 
 /** `ERR_ILLEGAL_CONSTRUCTOR` in Node's words. */
 export function illegalConstructor(): TypeError {
-  return withCode(new TypeError('Illegal constructor'), 'ERR_ILLEGAL_CONSTRUCTOR');
+  return nodeError(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', 'Illegal constructor');
 }

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { formatHeapStats } from './format';
 import { native } from './native';
+import { printable } from './printable';
 import { heapStats } from './stats';
 
 const LINES_BY_SWITCH: readonly (readonly [string, (line: string) => boolean])[] = [
@@ -37,8 +38,9 @@ export function installProcessHooks(): void {
   const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, test]) => test);
   if ((optionWarnings.length === 0 && wanted.length === 0) || !isMainThread()) return;
   for (const name of optionWarnings) {
-    const message = `${name}=${process.env[name] ?? ''} means nothing; the default is used`;
-    process.emitWarning(message, { code: 'HAKMEM_BAD_OPTION' });
+    const value = printable(process.env[name] ?? '');
+    const message = `${name}=${value} means nothing; the default is used`;
+    process.emitWarning(message, 'Warning', 'HAKMEM_BAD_OPTION');
   }
   if (wanted.length > 0) process.once('exit', () => dump(wanted));
 }

@@ -2,6 +2,8 @@
  * Format: statistics as text lines, in the form of the allocator this one grew out of.
  */
 import { invalidArgType } from './errors';
+import { ownOptions } from './own-options';
+import { printable } from './printable';
 import type { ArenaStats, HeapStats, HeapTotals } from './stats-types';
 
 function lines(stats: HeapTotals, prefix: string): string[] {
@@ -23,7 +25,7 @@ function lines(stats: HeapTotals, prefix: string): string[] {
       `madvise_enomem=${os.purgeEnomem} madvise_other=${os.purgeFailed} ` +
       `madvise_disabled=${os.purgeDisabled ? 1 : 0}`,
   );
-  return out;
+  return out.map(printable);
 }
 
 /** C0..C7 are numbered in the lines of old; the others keep their names. */
@@ -33,18 +35,19 @@ function rowLabel(name: string): string {
 
 function isStats(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { arenas, classes, totals } = value as Partial<HeapStats & ArenaStats>;
+  const { arenas, classes, totals } = ownOptions(value) as Partial<HeapStats & ArenaStats>;
   return Array.isArray(classes) || (Array.isArray(arenas) && typeof totals === 'object');
 }
 
 function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {
-  return 'arenas' in stats;
+  return Object.hasOwn(stats, 'arenas');
 }
 
 /**
  * Statistics as text, one line per class and a few for the rest:
  * `HEAP_STATS[7] fast=11015 slow=1 ...`, `[SS_STATS] ...`, `[SS_OS_STATS] ...`. With several arenas,
- * each has its lines behind `name: `, and the totals come last.
+ * each has its lines behind `name: `, and the totals come last. Control characters of a name are shown as
+ * escapes, like `\\x1b`.
  *
  * @param stats - what `heapStats()` or `arena.stats()` returned.
  * @throws {ERR_INVALID_ARG_TYPE} anything else.

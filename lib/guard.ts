@@ -8,6 +8,7 @@
  * first detach in a process makes all code that touches typed arrays slower (measured: 10 % of random_mixed).
  */
 import { native } from './native';
+import { printable } from './printable';
 import { GUARD_CHANNEL, placeOf, report, textOf, type Trace } from './reports';
 import type { GuardReport } from './types';
 
@@ -91,7 +92,7 @@ function tell(block: GuardedBlock, kind: GuardReport['kind'], offset: number): v
     code: 'HAKMEM_GUARD',
     place: `${kind} ${placeOf(message.allocatedAt)} ${placeOf(message.freedAt)}`,
     text:
-      `A Buffer of ${message.size} bytes of arena "${block.arena}" ${what}.\n` +
+      `A Buffer of ${message.size} bytes of arena "${printable(block.arena)}" ${what}.\n` +
       `Allocated:\n${message.allocatedAt}\nFreed:\n${message.freedAt}`,
   });
 }

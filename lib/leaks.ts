@@ -6,6 +6,7 @@
  * perhaps the view itself.
  */
 import { type NativeArena, native } from './native';
+import { printable } from './printable';
 import { LEAK_CHANNEL, placeOf, report, takeTrace, textOf } from './reports';
 import type { LeakReport, LiveBlock } from './types';
 
@@ -82,13 +83,13 @@ export class LeakDetector {
       reclaimed: this.#reclaims,
       ...watched.describe(),
     };
-    const tag = watched.tag === undefined ? '' : ` (${watched.tag})`;
+    const tag = watched.tag === undefined ? '' : ` (${printable(watched.tag)})`;
     report(LEAK_CHANNEL, message, {
       code: 'HAKMEM_LEAK',
       place: placeOf(watched.stack),
       text:
-        `A Buffer of ${watched.size} bytes${tag} of arena "${this.#arena}" was dropped without being ` +
-        `freed.\nAllocated:\n${watched.stack}`,
+        `A Buffer of ${watched.size} bytes${tag} of arena "${printable(this.#arena)}" was dropped ` +
+        `without being freed.\nAllocated:\n${watched.stack}`,
     });
   }
 }

@@ -4,8 +4,11 @@
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { native } from './native';
+import { ownOptions } from './own-options';
 import type { ArenaOptions } from './types';
 
+/** What the core keeps of a name, in bytes of UTF-8. */
+const NAME_BYTES_MAX = 63;
 /** All of a usual user address space; the core takes no larger limit. */
 const MAX_BYTES_MAX = 2 ** 47;
 /** All that one arena can have in SuperSlabs. */
@@ -77,6 +80,15 @@ function resolveName(name: unknown): string {
   if (name === undefined) return '';
   if (typeof name !== 'string') throw invalidArgType('options.name', 'of type string', name);
   if (name === '') throw invalidArgValue('options.name', 'must not be empty', name);
+  // Not cut: two arenas must not be called the same because of what was left out.
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
+    throw invalidArgValue(
+      'options.name',
+      `must have at most ${NAME_BYTES_MAX} bytes of UTF-8`,
+      name,
+    );
+  }
+  if (name.includes('\0')) throw invalidArgValue('options.name', 'must not contain NUL', name);
   return name;
 }
 
@@ -135,7 +147,7 @@ function resolveGuard(guard: unknown): number {
   for (const key of Object.keys(guard)) {
     if (key !== 'sampleRate') throw invalidArgValue(`${name}.${key}`, 'is not a known option', key);
   }
-  const { sampleRate } = guard as { sampleRate?: unknown };
+  const { sampleRate } = ownOptions(guard) as { sampleRate?: unknown };
   validateInteger(sampleRate, `${name}.sampleRate`, 1, SAMPLE_RATE_MAX);
   return sampleRate;
 }
@@ -161,15 +173,16 @@ const KNOWN_OPTIONS = new Set([
   'zero',
 ]);
 
-/** Checks and completes what `new Arena()` was given. */
-export function resolveOptions(options: ArenaOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
-    throw invalidArgType('options', 'of type object', options);
+/** Checks and completes what `new Arena()` was given: its own properties, those of no prototype. */
+export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
+  if (typeof given !== 'object' || (given as unknown) === null || Array.isArray(given)) {
+    throw invalidArgType('options', 'of type object', given);
   }
-  for (const key of Object.keys(options)) {
+  for (const key of Object.keys(given)) {
     if (!KNOWN_OPTIONS.has(key))
       throw invalidArgValue(`options.${key}`, 'is not a known option', key);
   }
+  const options = ownOptions(given);
   const { name, sizeClasses } = options;
   const maxBytes = resolveMaxBytes(options.maxBytes);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);

@@ -2,6 +2,7 @@
  * Rates: what happened between two readings of statistics.
  */
 import { invalidArgType, invalidArgValue } from './errors';
+import { ownOptions } from './own-options';
 import type { ActivityCounts, ArenaStats, ClassStats, HeapStats, HeapTotals } from './stats-types';
 
 /**
@@ -133,7 +134,8 @@ function totalsOf(arenas: readonly ArenaActivity[], { classes }: HeapTotals): He
 }
 
 function assertHeapStats(value: unknown, name: string): asserts value is HeapStats {
-  const { arenas, atMs } = (value ?? {}) as Partial<HeapStats>;
+  const isObject = typeof value === 'object' && value !== null;
+  const { arenas, atMs } = ownOptions(isObject ? value : {}) as Partial<HeapStats>;
   if (!Array.isArray(arenas) || typeof atMs !== 'number') {
     throw invalidArgType(name, 'the result of heapStats()', value);
   }

@@ -3,6 +3,7 @@
  * channel of node:diagnostics_channel; each place in the program is warned about once.
  */
 import { channel } from 'node:diagnostics_channel';
+import { printableLines } from './printable';
 
 export const GUARD_CHANNEL = 'hakmem-arena:guard';
 export const LEAK_CHANNEL = 'hakmem-arena:leak';
@@ -27,7 +28,7 @@ export function report(
   const place = `${warning.code} ${warning.place}`;
   if (warnedPlaces.has(place) || warnedPlaces.size >= PLACES_MAX) return;
   warnedPlaces.add(place);
-  process.emitWarning(warning.text, { code: warning.code });
+  process.emitWarning(printableLines(warning.text), 'Warning', warning.code);
 }
 
 /** The place of a stack: its innermost frames. */

@@ -4,14 +4,15 @@
 
 /**
  * What `new Arena(options)` takes; every option may be left out. An unknown one is refused with
- * `ERR_INVALID_ARG_VALUE`.
+ * `ERR_INVALID_ARG_VALUE`; what the prototype of `options` has is not read.
  *
  * @example
  * const frames = new Arena({ name: 'frames', maxBytes: 256 * 1024 * 1024, leaks: 'sampled' });
  */
 export interface ArenaOptions {
   /**
-   * Name in statistics; at most 63 bytes of UTF-8 are kept.
+   * Name in statistics: 1 to 63 bytes of UTF-8, without NUL; a longer one is refused. Several arenas may have
+   * the same. Where it is printed, control characters are shown as escapes.
    * @default 'arena-<id>'
    */
   readonly name?: string;

@@ -48,6 +48,7 @@ const TS_LAYERS = [
   ['native', 'reports'],
   ['errors', 'dispose', 'types', 'stats-types', 'native-advice'],
   ['native-identity'],
+  ['printable', 'own-options'],
 ];
 
 /** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */

@@ -11,8 +11,9 @@ import type * as Index from '../index';
 import type * as Native from '../native';
 import { loaderVariables } from '../native-advice';
 import { findAddon, originOf } from '../native-identity';
-import type { Finding } from './finding';
+import { type Finding, good } from './finding';
 import { verifyFindings } from './verify';
+import { printable, printableLines } from '../printable';
 
 const ROOT = join(__dirname, '..', '..');
 const load = createRequire(__filename);
@@ -40,7 +41,7 @@ function libc(): string {
 function nodeFinding(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   const value = `${process.version} on ${process.platform}-${process.arch}, ${libc()}`;
-  if (major >= 20) return { name: 'Node', value };
+  if (major >= 20) return good('Node', value);
   return { name: 'Node', value, problem: 'Node 20 or later is needed' };
 }
 
@@ -57,16 +58,14 @@ const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'outs
 
 function binaryFinding(file: string | undefined): Finding {
   const name = 'binary';
-  if (file !== undefined) return { name, value: `${file} (${ORIGINS[originOf(file, ROOT)]})` };
+  if (file !== undefined) return good(name, `${file} (${ORIGINS[originOf(file, ROOT)]})`);
   const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
   return { name, value: 'none', problem };
 }
 
 /** What makes another file than usual the one that is loaded. */
 function loaderFindings(): Finding[] {
-  return loaderVariables(ROOT).map(({ name, value, effect }) => {
-    return { name, value: `${value} (${effect})` };
-  });
+  return loaderVariables(ROOT).map(({ name, value, effect }) => good(name, `${value} (${effect})`));
 }
 
 /** Loads the package and uses it: allocates in every row, checks the bytes, frees, gives back. */
@@ -90,7 +89,7 @@ function selfTest(): void {
 function selfTestFinding(): Finding {
   try {
     selfTest();
-    return { name: 'self test', value: 'allocates, frees and gives back' };
+    return good('self test', 'allocates, frees and gives back');
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { name: 'self test', value: 'failed', problem };
@@ -108,7 +107,7 @@ function optionFindings(): Finding[] {
   });
   const right = set
     .filter(({ name }) => !optionWarnings.includes(name))
-    .map(({ name }): Finding => ({ name, value: process.env[name]! }));
+    .map(({ name }) => good(name, process.env[name]!));
   return [...right, ...wrong];
 }
 
@@ -116,7 +115,7 @@ function purgeFinding(): Finding {
   const { heapStats } = load('../index') as typeof Index;
   const { os } = heapStats().totals;
   const value = `${os.purge} asked for, ${os.purgeEnomem + os.purgeFailed} refused`;
-  if (!os.purgeDisabled) return { name: 'purging', value };
+  if (!os.purgeDisabled) return good('purging', value);
   const problem = 'the system refused to take pages back; memory in use will not shrink';
   return { name: 'purging', value, problem };
 }
@@ -126,16 +125,16 @@ function thpFinding(): Finding | undefined {
   const mode = /\[(\w+)\]/.exec(text ?? '')?.[1];
   if (mode === undefined) return undefined;
   const name = 'huge pages';
-  if (mode !== 'always' || process.env['HAKMEM_THP'] === 'never') return { name, value: mode };
+  if (mode !== 'always' || process.env['HAKMEM_THP'] === 'never') return good(name, mode);
   const hint = 'a touched SuperSlab may take 2 MB at once; HAKMEM_THP=never if memory is short';
-  return { name, value: `${mode} (${hint})` };
+  return good(name, `${mode} (${hint})`);
 }
 
 function mapCountFinding(): Finding | undefined {
   const text = readText('/proc/sys/vm/max_map_count');
   if (text === undefined) return undefined;
   const name = 'max_map_count';
-  if (Number(text) >= 65_530) return { name, value: text };
+  if (Number(text) >= 65_530) return good(name, text);
   const problem = 'below the usual 65530: purging may be refused; raise vm.max_map_count';
   return { name, value: text, problem };
 }
@@ -144,7 +143,7 @@ function overcommitFinding(): Finding | undefined {
   const text = readText('/proc/sys/vm/overcommit_memory');
   if (text === undefined) return undefined;
   const name = 'overcommit';
-  if (text !== '2') return { name, value: text };
+  if (text !== '2') return good(name, text);
   const problem = 'mode 2 counts address space as memory: SuperSlabs may be refused early';
   return { name, value: text, problem };
 }
@@ -153,7 +152,7 @@ function memoryFinding(): Finding {
   const limit = readText('/sys/fs/cgroup/memory.max');
   const mib = (value: number): string => `${Math.round(value / 1024 / 1024)} MB`;
   const cgroup = limit === undefined || limit === 'max' ? '' : `, limited to ${mib(Number(limit))}`;
-  return { name: 'memory', value: mib(totalmem()) + cgroup };
+  return good('memory', mib(totalmem()) + cgroup);
 }
 
 function findings(verify: boolean): Finding[] {
@@ -162,7 +161,7 @@ function findings(verify: boolean): Finding[] {
   const native = test.problem === undefined ? [...optionFindings(), purgeFinding()] : [];
   const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
   return [
-    { name: 'hakmem-arena', value: packageVersion() },
+    good('hakmem-arena', packageVersion()),
     nodeFinding(),
     binaryFinding(file),
     ...loaderFindings(),
@@ -179,8 +178,9 @@ export function doctor(args: string[]): Promise<number> {
   const all = findings(values.verify);
   const width = Math.max(...all.map(({ name }) => name.length));
   for (const { name, value, problem } of all) {
-    console.log(`${problem === undefined ? 'ok  ' : 'BAD '} ${name.padEnd(width)}  ${value}`);
-    if (problem !== undefined) console.log(`     ${' '.repeat(width)}  ${problem}`);
+    const verdict = problem === undefined ? 'ok  ' : 'BAD ';
+    console.log(`${verdict} ${name.padEnd(width)}  ${printable(value)}`);
+    if (problem !== undefined) console.log(`     ${' '.repeat(width)}  ${printableLines(problem)}`);
   }
   const bad = all.filter(({ problem }) => problem !== undefined).length;
   console.log(bad === 0 ? '\nEverything is in order.' : `\n${bad} to look at.`);

@@ -4,6 +4,7 @@
  *
  * Commands are loaded when they are called, so that `doctor` works where the addon does not load.
  */
+import { printableLines } from '../printable';
 import { UsageError } from './usage';
 
 const HELP = `hakmem-arena: Buffers from explicit memory arenas
@@ -53,7 +54,8 @@ run(process.argv.slice(2)).then(
     process.exitCode = exitCode;
   },
   (error: unknown) => {
-    console.error(`hakmem-arena: ${error instanceof Error ? error.message : String(error)}`);
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(`hakmem-arena: ${printableLines(message)}`);
     if (isUsage(error)) console.error('See `npx hakmem-arena --help`.');
     process.exitCode = isUsage(error) ? 2 : 1;
   },

@@ -1,12 +1,15 @@
 /**
  * Top: the arenas of a service that runs the monitor, in the terminal. Redraws in place, or prints one
- * block after another where the output is not a terminal.
+ * block after another where the output is not a terminal. What the service says cannot reach the terminal
+ * but as plain text.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { StatsReply } from '../monitor/http';
 import type { ArenaStats, ClassStats } from '../stats-types';
-import { numberOption, UsageError } from './usage';
+import { printable } from '../printable';
+import { ask, statsUrl } from './remote';
+import { numberOption } from './usage';
 
 const CLEAR = '\u001b[H\u001b[J';
 
@@ -27,9 +30,14 @@ const perSecond = (now: number, before: number, seconds: number): string =>
 const HEADINGS = ['allocs/s', 'fast', 'live', 'live bytes', 'committed', 'slabs'];
 const WIDTHS = [12, 9, 10, 12, 12, 8];
 
+/** By code points: half of one is not text. */
+function short(text: string, length: number): string {
+  return Array.from(printable(text)).slice(0, length).join('');
+}
+
 function line(name: string, cells: readonly string[]): string {
   const columns = cells.map((cell, i) => cell.padStart(WIDTHS[i]!));
-  return name.slice(0, 20).padEnd(20) + columns.join('');
+  return short(name, 20).padEnd(20) + columns.join('');
 }
 
 function share(fast: number, allocs: number): string {
@@ -61,17 +69,18 @@ function classLine(row: ClassStats, old: ClassStats | undefined, seconds: number
   ]);
 }
 
-/** One screen of text. */
+/** One screen of text, in which nothing but the ends of lines is more than text. */
 export function render(now: StatsReply, before: StatsReply | undefined): string {
   const seconds = before === undefined ? 0 : (now.at - before.at) / 1000;
+  const { title, process: info } = now;
   const { arenas, totals } = now.stats;
   const old = before?.stats.totals.classes;
   const used = totals.classes
     .map((row, i) => ({ row, old: old?.[i] }))
     .filter(({ row }) => row.allocs > 0 || row.capacity > 0);
   return [
-    `${now.title}: process ${now.process.pid}, Node ${now.process.node}, RSS ${bytes(now.process.rssBytes)}, ` +
-      `mapped ${bytes(totals.bytes.mapped)}`,
+    `${short(title, 80)}: process ${info.pid}, Node ${short(info.node, 20)}, ` +
+      `RSS ${bytes(info.rssBytes)}, mapped ${bytes(totals.bytes.mapped)}`,
     '',
     line('arena', HEADINGS),
     ...arenas.map((arena) => arenaLine(arena, before, seconds)),
@@ -79,22 +88,9 @@ export function render(now: StatsReply, before: StatsReply | undefined): string 
     line('class, all arenas', HEADINGS),
     ...used.map(({ row, old: earlier }) => classLine(row, earlier, seconds)),
     '',
-  ].join('\n');
-}
-
-function statsUrl(text: string): URL {
-  if (!URL.canParse(text)) throw new UsageError(`--url is not a URL: ${text}`);
-  const url = new URL(text);
-  if (!url.pathname.endsWith('/')) url.pathname += '/';
-  return new URL('stats.json', url);
-}
-
-async function ask(url: URL): Promise<StatsReply> {
-  const response = await fetch(url).catch((error: unknown) => {
-    throw new Error(`no answer from ${url.href}`, { cause: error });
-  });
-  if (!response.ok) throw new Error(`${url.href} answered ${response.status}`);
-  return (await response.json()) as StatsReply;
+  ]
+    .map(printable)
+    .join('\n');
 }
 
 /** `top`: until it is interrupted, or `--count` times. */

@@ -15,7 +15,7 @@ import {
   prebuiltName,
   sourceHashOf,
 } from '../native-identity';
-import type { Finding } from './finding';
+import { type Finding, good } from './finding';
 
 type Manifest = Readonly<Record<string, ManifestEntry>>;
 
@@ -53,13 +53,13 @@ function prebuiltFinding(name: string, root: string, manifest: Manifest): Findin
     const problem = 'prebuilds/manifest.json does not name it: it did not come with this package';
     return { name, value, problem };
   }
-  if (found === expected) return { name, value: `${value}, as published` };
+  if (found === expected) return good(name, `${value}, as published`);
   const problem = `another file than the one that was published, whose sha256 is ${expected}; ${replacementOf(file, root)}`;
   return { name, value, problem };
 }
 
 /** What is wrong with a build that nobody published, or the words that say that nothing is. */
-function sourcesOf(file: string, root: string): { value: string; problem?: string } {
+function sourcesOf(file: string, root: string): { value: string; problem: string | undefined } {
   const identity = identityIn(file);
   const value = 'a build that was never published';
   if (identity === undefined) {
@@ -68,8 +68,9 @@ function sourcesOf(file: string, root: string): { value: string; problem?: strin
   }
   const { source } = identity;
   const present = sourceHashOf(root);
-  if (present === undefined) return { value: `${value}, of sources ${source} that are not here` };
-  if (present === source) return { value: `${value}, of the sources in csrc/` };
+  const fine = (of: string) => ({ value: `${value}, of ${of}`, problem: undefined });
+  if (present === undefined) return fine(`sources ${source} that are not here`);
+  if (present === source) return fine('the sources in csrc/');
   const problem = `it is of sources ${source}, not of those in csrc/; ${replacementOf(file, root)}`;
   return { value, problem };
 }
@@ -81,13 +82,13 @@ function otherFinding(file: string, root: string, manifest: Manifest): Finding {
   if (sha256 === undefined) return { name, value: file, problem: 'it cannot be read' };
   const published = Object.keys(manifest).find((path) => manifest[path]?.sha256 === sha256);
   if (published !== undefined) {
-    return { name, value: `sha256 ${sha256}, as published for ${published}` };
+    return good(name, `sha256 ${sha256}, as published for ${published}`);
   }
   const { value, problem } = sourcesOf(file, root);
   return {
     name,
     value: `sha256 ${sha256}, ${value}`,
-    ...(problem !== undefined && { problem }),
+    problem,
   };
 }
 
@@ -95,9 +96,9 @@ function otherFinding(file: string, root: string, manifest: Manifest): Finding {
 function sourcesFinding(root: string, manifest: Manifest): Finding {
   const name = 'sources';
   const source = sourceHashOf(root);
-  if (source === undefined) return { name, value: 'not here' };
+  if (source === undefined) return good(name, 'not here');
   const others = Object.keys(manifest).filter((file) => manifest[file]?.source !== source);
-  if (others.length === 0) return { name, value: `${source}, those of the prebuilt binaries` };
+  if (others.length === 0) return good(name, `${source}, those of the prebuilt binaries`);
   const problem = `csrc/ was changed since ${others.join(', ')} was built`;
   return { name, value: source, problem };
 }

@@ -3,12 +3,13 @@
  */
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
+import { ownOptions } from '../own-options';
 import type { ListenOptions, MonitorHandler, MonitorServer } from './http-types';
 
 function listenOn(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(ownOptions({ port, host }), () => {
       server.off('error', reject);
       resolve();
     });

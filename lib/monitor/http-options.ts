@@ -2,6 +2,7 @@
  * Options of the monitor, checked.
  */
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors';
+import { ownOptions } from '../own-options';
 import type { MetricsRegister } from './http-metrics';
 import type { ListenOptions, MonitorOptions } from './http-types';
 
@@ -50,7 +51,8 @@ function checkedHosts(hosts: unknown): ReadonlySet<string> {
 
 export function checkedMonitorOptions(options: MonitorOptions): CheckedMonitorOptions {
   checkObject(options);
-  const { title = DEFAULT_TITLE, basePath = '', allowedHosts = [], register } = options;
+  const own = ownOptions(options);
+  const { title = DEFAULT_TITLE, basePath = '', allowedHosts = [], register } = own;
   checkString('title', title);
   checkString('basePath', basePath);
   checkBasePath(basePath);
@@ -67,7 +69,7 @@ function checkPort(port: unknown): void {
 
 export function checkedListenOptions(options: ListenOptions): Required<ListenOptions> {
   checkObject(options);
-  const { port = DEFAULT_PORT, host = DEFAULT_HOST } = options;
+  const { port = DEFAULT_PORT, host = DEFAULT_HOST } = ownOptions(options);
   checkString('host', host);
   // To Node that means every address of this machine.
   if (host === '') throw invalidArgValue('options.host', 'must not be empty', host);

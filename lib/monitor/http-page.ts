@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ownOptions } from '../own-options';
 
 export interface PageFile {
   readonly type: string;
@@ -35,13 +36,15 @@ const FILES: Readonly<Record<string, string>> = {
 /** The compiled page is in dist/, also when this file runs from lib/. */
 const FOLDER = join(__dirname, '..', '..', 'dist', 'monitor', 'page');
 
+const AS_BYTES = ownOptions({ encoding: null, flag: 'r' });
+
 let loaded: ReadonlyMap<string, PageFile> | undefined;
 
 function load(): ReadonlyMap<string, PageFile> {
   const files = Object.entries(FILES).map(([path, name]): [string, PageFile] => {
     const extension = name.slice(name.lastIndexOf('.') + 1) as keyof typeof TYPES;
     const type = `${TYPES[extension]}; charset=utf-8`;
-    return [path, { type, body: readFileSync(join(FOLDER, name)) }];
+    return [path, { type, body: readFileSync(join(FOLDER, name), AS_BYTES) }];
   });
   return new Map(files);
 }

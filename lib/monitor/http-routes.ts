@@ -1,34 +1,27 @@
 /**
  * Routes: what is served, by path. Nothing here touches the file system.
  */
+import { type Answer, answerOf, textAnswer } from './http-answer';
 import { type MetricsRegister, ownRegister } from './http-metrics';
 import { pageFiles } from './http-page';
 import { mapReply, statsReply } from './http-replies';
+import { Budget, type Route, sharedRoute } from './http-share';
 
 const NO_PROM_CLIENT =
   'Metrics need the package prom-client: run `npm install prom-client`, then restart.';
 
-export const TEXT = 'text/plain; charset=utf-8';
-
-/** What a path answers with. */
-export interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string | Buffer;
-}
-
-export type Route = () => Answer | Promise<Answer>;
-
 function json(reply: unknown): Answer {
-  return { status: 200, type: 'application/json; charset=utf-8', body: JSON.stringify(reply) };
+  return answerOf(200, 'application/json; charset=utf-8', JSON.stringify(reply));
 }
 
 function metricsRoute(register: MetricsRegister | undefined): Route {
   let used = register;
   return async () => {
     used ??= ownRegister();
-    if (used === undefined) return { status: 501, type: TEXT, body: `${NO_PROM_CLIENT}\n` };
-    return { status: 200, type: used.contentType, body: await used.metrics() };
+    if (used === undefined) return textAnswer(501, NO_PROM_CLIENT);
+    const text: unknown = await used.metrics();
+    if (typeof text !== 'string') throw new TypeError('register.metrics() gave no string');
+    return answerOf(200, used.contentType, text);
   };
 }
 
@@ -36,10 +29,18 @@ function metricsRoute(register: MetricsRegister | undefined): Route {
 export function routesOf(title: string, register: MetricsRegister | undefined): Map<string, Route> {
   const routes = new Map<string, Route>();
   for (const [path, { type, body }] of pageFiles()) {
-    routes.set(path, () => ({ status: 200, type, body }));
+    const file = answerOf(200, type, body);
+    routes.set(path, () => file);
   }
-  routes.set('/stats.json', () => json(statsReply(title)));
-  routes.set('/map.json', () => json(mapReply()));
-  routes.set('/metrics', metricsRoute(register));
+  const budget = new Budget();
+  routes.set(
+    '/stats.json',
+    sharedRoute(() => json(statsReply(title)), budget),
+  );
+  routes.set(
+    '/map.json',
+    sharedRoute(() => json(mapReply()), budget),
+  );
+  routes.set('/metrics', sharedRoute(metricsRoute(register), budget));
   return routes;
 }

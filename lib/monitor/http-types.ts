@@ -2,6 +2,7 @@
  * Types of the monitor: what it takes, and what it is.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { MetricsRegister } from './http-metrics';
 
 /**
@@ -73,7 +74,8 @@ export interface MonitorServer {
 }
 
 /**
- * Answers a request; for one that is not the monitor's it calls `next`, or without one answers 404.
+ * Answers a request, of `node:http` or of `node:http2`; for one that is not the monitor's it calls `next`,
+ * or without one answers 404. A response that somebody else has answered is left alone.
  *
  * @example
  * import { createServer } from 'node:http';
@@ -83,8 +85,8 @@ export interface MonitorServer {
  * });
  */
 export type MonitorHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
   next?: (error?: unknown) => void,
 ) => void;
 
@@ -97,7 +99,7 @@ export type MonitorHandler = (
  * createServer(monitor.handler);
  */
 export interface Monitor {
-  /** For `http.createServer`, or as middleware of Express and the like. */
+  /** For `createServer` of `node:http` or `node:http2`, or as middleware of Express and the like. */
   readonly handler: MonitorHandler;
   /**
    * Serves the page on a port of its own. Does not keep the process alive. Rejects with Node's own

@@ -3,6 +3,7 @@
  * for Prometheus and for OpenTelemetry.
  */
 import { createRequire } from 'node:module';
+import { ownOptions } from '../own-options';
 import type { ArenaStats, ClassStats, HeapTotals } from '../stats-types';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -78,7 +79,7 @@ const readPackage = createRequire(__filename);
 /** Of hakmem-arena. */
 export const PACKAGE_VERSION = (readPackage('../../package.json') as { version: string }).version;
 
-export const METRICS: readonly Metric[] = [
+const TABLE: readonly Metric[] = [
   {
     name: 'allocations_total',
     otel: 'allocations',
@@ -231,3 +232,6 @@ export const METRICS: readonly Metric[] = [
     heap: (_totals, emit) => emit({ version: PACKAGE_VERSION }, 1),
   },
 ];
+
+/** All metrics, in the order of the documentation. What one does not have, no prototype has for it. */
+export const METRICS: readonly Metric[] = TABLE.map(ownOptions);

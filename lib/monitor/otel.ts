@@ -13,8 +13,9 @@ import {
   metrics,
 } from '@opentelemetry/api';
 import { invalidArgType } from '../errors';
+import { ownOptions } from '../own-options';
 import { type Labels, METRICS, type Metric, PACKAGE_VERSION } from './metrics';
-import { type HeapMetricsOptions, Sampler } from './sampler';
+import { type HeapMetricsOptions, keyOf, type Sample, Sampler } from './sampler';
 
 export type { HeapMetricsOptions } from './sampler';
 
@@ -37,7 +38,7 @@ const PREFIX = 'hakmem.arena.';
 
 /** Attributes have the prefix too, but for the arena itself: `hakmem.arena.name`. */
 function attributesOf(labels: Labels): Attributes {
-  const attributes: Attributes = {};
+  const attributes = Object.create(null) as Attributes;
   for (const [name, value] of Object.entries(labels)) {
     attributes[PREFIX + (name === 'arena' ? 'name' : name)] = value;
   }
@@ -45,10 +46,27 @@ function attributesOf(labels: Labels): Attributes {
 }
 
 function createInstrument(meter: Meter, metric: Metric, name: string): Observable {
-  const options: MetricOptions = { description: metric.help, unit: metric.unit };
+  const options: MetricOptions = ownOptions({ description: metric.help, unit: metric.unit });
   if (metric.kind === 'counter') return meter.createObservableCounter(PREFIX + name, options);
   if (metric.kind === 'amount') return meter.createObservableUpDownCounter(PREFIX + name, options);
   return meter.createObservableGauge(PREFIX + name, options);
+}
+
+/**
+ * One metric's samples, and 0 for every amount that was told before and is gone: the SDK goes on telling the
+ * last value of what is no longer observed, so that the memory of an ended arena would never go.
+ */
+class Told {
+  readonly #seen = new Map<string, Labels>();
+
+  samplesOf(metric: Metric, sampler: Sampler): readonly Sample[] {
+    const samples = sampler.samplesOf(metric);
+    if (metric.kind !== 'amount') return samples;
+    const present = new Set(samples.map(({ labels }) => keyOf(labels)));
+    const gone = [...this.#seen].filter(([key]) => !present.has(key));
+    for (const { labels } of samples) this.#seen.set(keyOf(labels), labels);
+    return [...samples, ...gone.map(([, labels]) => ({ labels, value: 0 }))];
+  }
 }
 
 /**
@@ -66,19 +84,20 @@ function createInstrument(meter: Meter, metric: Metric, name: string): Observabl
  */
 export function observeHeapStats(options: OpenTelemetryOptions = {}): () => void {
   const sampler = new Sampler(options);
-  const { meterProvider = metrics } = options;
+  const { meterProvider = metrics } = ownOptions(options);
   if (typeof (meterProvider as Partial<MeterProvider> | null)?.getMeter !== 'function') {
     throw invalidArgType('options.meterProvider', 'a MeterProvider', meterProvider);
   }
   const meter = meterProvider.getMeter('hakmem-arena', PACKAGE_VERSION);
   const instruments = new Map<Metric, Observable>();
+  const told = new Map(METRICS.map((metric) => [metric, new Told()]));
   for (const metric of METRICS) {
     if (metric.otel !== undefined)
       instruments.set(metric, createInstrument(meter, metric, metric.otel));
   }
   const observe: BatchObservableCallback = (result) => {
     for (const [metric, instrument] of instruments) {
-      for (const { labels, value } of sampler.samplesOf(metric)) {
+      for (const { labels, value } of told.get(metric)!.samplesOf(metric, sampler)) {
         result.observe(instrument, value, attributesOf(labels));
       }
     }

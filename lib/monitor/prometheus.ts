@@ -12,6 +12,7 @@ import {
   register,
 } from 'prom-client';
 import { invalidArgType, invalidArgValue } from '../errors';
+import { ownOptions } from '../own-options';
 import { METRICS, type Metric } from './metrics';
 import { type HeapMetricsOptions, Sampler } from './sampler';
 
@@ -96,7 +97,7 @@ export function collectHeapStats(
     throw invalidArgType('registry', 'a Registry of prom-client', registry);
   }
   const sampler = new Sampler(options);
-  const { prefix = 'hakmem_arena_' } = options;
+  const { prefix = 'hakmem_arena_' } = ownOptions(options);
   if (typeof prefix !== 'string') throw invalidArgType('options.prefix', 'of type string', prefix);
   if (!/^([A-Za-z_:][\w:]*)?$/.test(prefix)) {
     throw invalidArgValue('options.prefix', 'must be letters, digits and underscores', prefix);

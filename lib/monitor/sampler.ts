@@ -7,6 +7,8 @@
 import { invalidArgType, outOfRange } from '../errors';
 import { heapStats } from '../stats';
 import type { ArenaStats, HeapStats } from '../stats-types';
+import { ownOptions } from '../own-options';
+import { type ArenaLabel, ArenaLabels } from './arena-labels';
 import { type Labels, METRICS, type Metric } from './metrics';
 
 /**
@@ -22,10 +24,11 @@ export interface HeapMetricsOptions {
    */
   readonly maxArenas?: number;
   /**
-   * The label of an arena. Give arenas that come and go by the thousand one label.
-   * @default the arena's name
+   * The label of an arena. Arenas with the same one are added up: give those that come and go by the
+   * thousand one label.
+   * @default the arena's name; `name#2` and so on while several of that name live
    */
-  readonly arenaLabel?: (arena: { readonly id: number; readonly name: string }) => string;
+  readonly arenaLabel?: ArenaLabel;
 }
 
 /** One number of one metric. */
@@ -41,13 +44,14 @@ interface Series {
 
 type SeriesByKey = Map<string, Series>;
 
-const nameOf: NonNullable<HeapMetricsOptions['arenaLabel']> = ({ name }) => name;
-
-/** What all arenas with labels that are too many are called. */
-const OTHER = 'other';
-
-function keyOf(labels: Labels): string {
+/** The same for the same labels of one metric, and for no others: no arena's name has a NUL. */
+export function keyOf(labels: Labels): string {
   return Object.values(labels).join('\0');
+}
+
+/** Without a prototype: exporters take every property they can see for a label. */
+function arenaLabels(arena: string, labels: Labels): Labels {
+  return ownOptions({ arena, ...labels });
 }
 
 function add(series: SeriesByKey, labels: Labels, value: number): void {
@@ -76,7 +80,7 @@ class CounterSeries {
   readonly #ended: SeriesByKey = new Map();
 
   update(metric: Metric, stats: HeapStats, labelOf: (arena: ArenaStats) => string): void {
-    metric.heap?.(stats.totals, (labels, value) => raise(this.#process, labels, value));
+    metric.heap?.(stats.totals, (labels, value) => raise(this.#process, ownOptions(labels), value));
     const alive = new Set<number>();
     for (const arena of stats.arenas) {
       alive.add(arena.id);
@@ -100,7 +104,7 @@ class CounterSeries {
     if (metric.arena === undefined) return;
     const series: SeriesByKey = this.#byArena.get(arena.id) ?? new Map<string, Series>();
     this.#byArena.set(arena.id, series);
-    metric.arena(arena, (labels, value) => raise(series, { arena: label, ...labels }, value));
+    metric.arena(arena, (labels, value) => raise(series, arenaLabels(label, labels), value));
   }
 }
 
@@ -110,20 +114,17 @@ function presentSamples(
   labelOf: (arena: ArenaStats) => string,
 ): Sample[] {
   const series: SeriesByKey = new Map();
-  metric.heap?.(stats.totals, (labels, value) => add(series, labels, value));
+  metric.heap?.(stats.totals, (labels, value) => add(series, ownOptions(labels), value));
   for (const arena of stats.arenas) {
     const label = labelOf(arena);
-    metric.arena?.(arena, (labels, value) => add(series, { arena: label, ...labels }, value));
+    metric.arena?.(arena, (labels, value) => add(series, arenaLabels(label, labels), value));
   }
   return [...series.values()];
 }
 
 /** Samples of every metric, from one snapshot at a time. */
 export class Sampler {
-  readonly #maxArenas: number;
-  readonly #arenaLabel: NonNullable<HeapMetricsOptions['arenaLabel']>;
-  readonly #labels = new Map<number, string>();
-  readonly #values = new Set<string>();
+  readonly #labels: ArenaLabels;
   readonly #counters = new Map<Metric, CounterSeries>();
   #current: Map<Metric, Sample[]> | undefined;
 
@@ -135,18 +136,17 @@ export class Sampler {
     if (typeof options !== 'object' || (options as unknown) === null) {
       throw invalidArgType('options', 'of type object', options);
     }
-    const { maxArenas = 100, arenaLabel = nameOf } = options;
+    const { maxArenas = 100, arenaLabel } = ownOptions(options);
     if (typeof maxArenas !== 'number') {
       throw invalidArgType('options.maxArenas', 'of type number', maxArenas);
     }
     if (!Number.isSafeInteger(maxArenas) || maxArenas < 1) {
       throw outOfRange('options.maxArenas', 'an integer >= 1', maxArenas);
     }
-    if (typeof arenaLabel !== 'function') {
+    if (arenaLabel !== undefined && typeof arenaLabel !== 'function') {
       throw invalidArgType('options.arenaLabel', 'of type function', arenaLabel);
     }
-    this.#maxArenas = maxArenas;
-    this.#arenaLabel = arenaLabel;
+    this.#labels = new ArenaLabels(maxArenas, arenaLabel);
   }
 
   /**
@@ -163,7 +163,8 @@ export class Sampler {
 
   #read(): Map<Metric, Sample[]> {
     const stats = heapStats();
-    const labelOf = this.#labeller(stats.arenas);
+    this.#labels.update(stats.arenas);
+    const labelOf = (arena: ArenaStats): string => this.#labels.of(arena);
     return new Map(METRICS.map((metric) => [metric, this.#sample(metric, stats, labelOf)]));
   }
 
@@ -173,24 +174,5 @@ export class Sampler {
     this.#counters.set(metric, counters);
     counters.update(metric, stats, labelOf);
     return counters.samples();
-  }
-
-  /** Labels are given once, oldest arena first, and kept while the arena lives. */
-  #labeller(arenas: readonly ArenaStats[]): (arena: ArenaStats) => string {
-    const alive = new Set(arenas.map(({ id }) => id));
-    for (const id of this.#labels.keys()) if (!alive.has(id)) this.#labels.delete(id);
-    for (const arena of arenas) {
-      if (!this.#labels.has(arena.id)) this.#labels.set(arena.id, this.#newLabel(arena));
-    }
-    return ({ id }) => this.#labels.get(id) ?? OTHER;
-  }
-
-  #newLabel({ id, name }: ArenaStats): string {
-    const answer: unknown = this.#arenaLabel({ id, name });
-    const label = String(answer);
-    if (this.#values.has(label)) return label;
-    if (this.#values.size >= this.#maxArenas) return OTHER;
-    this.#values.add(label);
-    return label;
   }
 }

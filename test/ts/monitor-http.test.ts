@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import fs from 'node:fs';
-import { createServer, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Arena, type HeapStats, heapMap, heapStats } from '../../lib/index';
 import {
@@ -9,35 +9,9 @@ import {
   type MonitorServer,
   type StatsReply,
 } from '../../lib/monitor/http';
+import { ask } from './support/ask';
 import { codeOf } from './support/codes';
 import { resultOf } from './support/child';
-
-interface Reply {
-  readonly status: number;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: string;
-}
-
-interface Ask {
-  readonly method?: string;
-  readonly host?: string;
-}
-
-/** Sends exactly this path, which fetch would tidy up. */
-function ask(port: number, path: string, { method = 'GET', host }: Ask = {}): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const headers = { connection: 'close', ...(host === undefined ? {} : { host }) };
-    const options = { host: '127.0.0.1', port, path, method, headers };
-    const sent = httpRequest(options, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.on('end', () => {
-        resolve({ status: response.statusCode!, headers: response.headers, body });
-      });
-    });
-    sent.on('error', reject).end();
-  });
-}
 
 let server: MonitorServer | undefined;
 let plain: Server | undefined;

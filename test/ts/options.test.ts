@@ -117,14 +117,31 @@ describe('new Arena', () => {
     }
   });
 
-  test('cuts a long name at 63 bytes and splits no character', () => {
-    const ascii = new Arena({ name: 'n'.repeat(100) });
-    expect(ascii.name).toBe('n'.repeat(63));
-    const wide = new Arena({ name: 'ä'.repeat(100) });
-    expect(wide.name).toBe('ä'.repeat(31));
-    expect(wide.stats().name).toBe(wide.name);
-    ascii.destroy();
-    wide.destroy();
+  test.each([
+    ['63 bytes', 'n'.repeat(63), true],
+    ['64 bytes', 'n'.repeat(64), false],
+    ['62 bytes in 31 characters', 'ä'.repeat(31), true],
+    ['64 bytes in 32 characters', 'ä'.repeat(32), false],
+    ['60 bytes in 15 characters', '😀'.repeat(15), true],
+    ['64 bytes in 16 characters', '😀'.repeat(16), false],
+    ['66 bytes in 22 halves of characters', '\ud800'.repeat(22), false],
+    ['a NUL', 'a\0b', false],
+    ['a NUL at its end', 'ab\0', false],
+    ['other controls', '\u001b[2J\r\n\u202e', true],
+  ])('keeps all of a name or refuses it: %s', (_what, name, isKept) => {
+    if (!isKept) {
+      expectCode(() => new Arena({ name }), 'ERR_INVALID_ARG_VALUE');
+      return;
+    }
+    const arena = new Arena({ name });
+    expect([arena.name, arena.stats().name]).toEqual([name, name]);
+    arena.destroy();
+  });
+
+  test('shows half a character of a name as U+FFFD, as UTF-8 has none', () => {
+    const arena = new Arena({ name: 'a\ud800' });
+    expect(arena.name).toBe('a\ufffd');
+    arena.destroy();
   });
 
   test('has what it was to prewarm before the first allocation, until a trim', () => {

@@ -18,6 +18,11 @@ const provider = new MeterProvider({ readers: [reader] });
 
 afterEach(() => exporter.reset());
 
+interface Point {
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly value: unknown;
+}
+
 async function collectedNames(arena: string): Promise<string[]> {
   await reader.forceFlush();
   const metrics = exporter
@@ -42,6 +47,30 @@ test('metrics of an arena are collected until they are stopped', async () => {
   expect(await collectedNames('later')).toEqual([]);
   arena.destroy();
   later.destroy();
+});
+
+test('what an ended arena held is 0, as the SDK would tell its last value for ever', async () => {
+  const arena = new Arena({ name: 'ended' });
+  arena.alloc(100);
+  const stop = observeHeapStats({ meterProvider: provider });
+  const amounts = async (): Promise<unknown[]> => {
+    exporter.reset();
+    await reader.forceFlush();
+    const metrics = exporter
+      .getMetrics()
+      .flatMap((one) => one.scopeMetrics.flatMap((s) => s.metrics));
+    const used = ['in_use', 'used'].map((name) => `hakmem.arena.memory.${name}`);
+    return metrics
+      .filter(({ descriptor }) => used.includes(descriptor.name))
+      .flatMap(({ dataPoints }): readonly Point[] => dataPoints)
+      .filter(({ attributes }) => attributes['hakmem.arena.name'] === 'ended')
+      .map(({ value }) => value);
+  };
+  expect(await amounts()).toEqual([100, 65_536]);
+  arena.destroy();
+  expect(await amounts()).toEqual([0, 0]);
+  expect(await amounts()).toEqual([0, 0]);
+  stop();
 });
 
 test('what is no provider is refused', () => {

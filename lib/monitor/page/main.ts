@@ -126,8 +126,12 @@ function fillLegend({ classNames }: MapReply): void {
   legend.append(...classes, ...others);
 }
 
+/** The monitor has used its share of the thread's time. */
+class Busy extends Error {}
+
 async function ask<T>(path: string): Promise<T> {
   const response = await fetch(path, { cache: 'no-store' });
+  if (response.status === 503) throw new Busy(path);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return (await response.json()) as T;
 }
@@ -151,8 +155,8 @@ async function refresh(): Promise<void> {
 async function loop(): Promise<void> {
   let wait = EVERY_MS;
   if (!paused && !document.hidden) {
-    await refresh().catch(() => {
-      showStatus('lost', 'not reachable, retrying');
+    await refresh().catch((error: unknown) => {
+      showStatus('lost', error instanceof Busy ? 'busy, retrying' : 'not reachable, retrying');
       wait = RETRY_MS;
     });
   }
