@@ -368,8 +368,7 @@ export class Front implements Keeper, ClassHost {
     const isLarge = this.table.kindOf(id) === Kind.Large;
     const ref = this.drop(id, view);
     if (!isLarge) return;
-    this.large.countFree(ref);
-    this.large.giveBlock(ref);
+    this.large.giveBlock(ref, this.large.countFree(ref));
   }
 
   /** Whether the bin of a view on a block of a class serves its length, from now on if need be. */
@@ -417,13 +416,22 @@ export class Front implements Keeper, ClassHost {
     classIndex: number,
     mark: number,
   ): V {
-    let ref = this.blocks.take(classIndex);
+    let ref = this.takeBlock(classIndex);
     if (ref < 0) {
       this.release();
-      ref = this.blocks.take(classIndex);
+      ref = this.takeBlock(classIndex);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, mark);
+  }
+
+  /** A free block whose slab nobody has taken away, or a negative status. */
+  private takeBlock(classIndex: number): number {
+    for (;;) {
+      const ref = this.blocks.take(classIndex);
+      if (ref < 0 || !this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) return ref;
+      this.blocks.giveToCore(classIndex, ref);
+    }
   }
 
   private takeLarge<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
@@ -469,7 +477,7 @@ export class Front implements Keeper, ClassHost {
   ): V {
     const view = this.makeView(maker, ref, 0, bytes);
     if (view === undefined) {
-      this.large.giveBlock(ref);
+      this.large.release(ref);
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     this.large.countAlloc(ref, bytes);

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { HakmemError } from './errors';
 import { adviceFor } from './native-advice';
 
-/** A core arena: `id` names it in every other call. */
+/** A core arena. */
 export interface NativeArena {
+  /** Names it in every other call; no arena of this environment had or will have the same. */
   readonly id: number;
   /** Number of the arena in the process. */
   readonly serial: number;
@@ -105,6 +106,7 @@ export interface Native {
   /** The first integer of `exchange` is then 1 if the block reads as zero, else 0. */
   largeAlloc(arena: number, size: number): number;
   largeFree(arena: number, ref: number): number;
+  /** Refused while somebody holds the bytes of the slab's last ArrayBuffer, which was taken away. */
   expose(arena: number, slab: number): ArrayBuffer | number;
   nextRetirable(arena: number, keep: number): number;
   retire(arena: number, slab: number): number;
@@ -136,10 +138,15 @@ function load(): Native {
 
 export const native: Native = load();
 
+function resultFor(name: string): number {
+  return -native.tables.statuses.find((status) => status.name === name)!.value;
+}
+
 /** The result that stands for "the operating system has no more memory". */
-export const OUT_OF_MEMORY_OS = -native.tables.statuses.find(
-  (status) => status.name === 'OUT_OF_MEMORY_OS',
-)!.value;
+export const OUT_OF_MEMORY_OS = resultFor('OUT_OF_MEMORY_OS');
+
+/** The result of `expose` for a slab whose bytes somebody else has. */
+export const SLAB_BUSY = resultFor('SLAB_BUSY');
 
 const statusByValue = new Map(native.tables.statuses.map((status) => [status.value, status]));
 

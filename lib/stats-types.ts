@@ -100,6 +100,11 @@ export interface ByteStats {
   readonly mapped: number;
   /** Kept alive by holders after a reset or destroy. */
   readonly pinned: number;
+  /**
+   * Part of `committed`: slabs whose ArrayBuffer somebody has taken away (a transfer, a byte stream). Nobody
+   * else gets them before the bytes are let go of; of a worker that ended meanwhile, nobody ever does.
+   */
+  readonly givenAway: number;
   /** In slabs, runs and huge mappings in use: what `maxBytes` limits. */
   readonly used: number;
 }

@@ -50,6 +50,7 @@ const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
 const BYTES_SLACK = arenaOffset('bytes_slack');
 const BYTES_COMMITTED = arenaOffset('bytes_committed');
 const BYTES_PINNED = arenaOffset('bytes_pinned');
+const BYTES_GIVEN_AWAY = arenaOffset('bytes_given_away');
 const BYTES_USED = arenaOffset('bytes_used');
 const BYTES_MAX = arenaOffset('bytes_max');
 const FAILURES_OS = arenaOffset('failures_os');
@@ -84,6 +85,7 @@ function readBytes(v: Float64Array, at: number): ByteStats {
     cached,
     mapped: committed + cached,
     pinned: v[at + BYTES_PINNED]!,
+    givenAway: v[at + BYTES_GIVEN_AWAY]!,
     used: v[at + BYTES_USED]!,
   };
 }

@@ -193,6 +193,16 @@ void hk_arena_reset(hk_arena_t *arena) {
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
 
+hk_status_t hk_arena_end(hk_arena_t *arena) {
+  if (hk_cell_get(&arena->exposed_slabs) == 0) return hk_arena_destroy(arena);
+  if (!arena->ended) {
+    arena->ended = true;
+    hk_arena_reset(arena);
+    hk_supply_end(arena);
+  }
+  return HK_SLAB_BUSY;
+}
+
 hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_cell_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;

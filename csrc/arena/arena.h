@@ -19,6 +19,7 @@ typedef struct hk_heap_bin_t {
   hk_slab_t *current; /* refills come from here; kept through being empty */
   hk_slab_t *partial; /* list: some blocks free, some out */
   hk_slab_t *empty;   /* list: all blocks free; retire candidates */
+  hk_slab_t *aside;   /* list: given away, so that no block of them is handed out */
   uint32_t empty_count;
   bool draining; /* too many empty slabs: offer them until few are left */
   /* Statistics cells. out: blocks handed to the front and not back (remote frees included until
@@ -93,7 +94,8 @@ struct hk_arena_t {
   hk_heap_bin_t bins[HK_BIN_MAX];
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
-  hk_cell_t exposed_slabs, failures_os, failures_limit, double_frees;
+  bool ended; /* holds on to exposed slabs only; see hk_arena_end */
+  hk_cell_t exposed_slabs, given_bytes, failures_os, failures_limit, double_frees;
   void *front;             /* front/: memory of its own, NULL until the first hk_alloc */
   hk_cell_t front_bytes;   /* of the mapping behind it; 0: no front in C */
   hk_arena_t *next, *prev; /* registry lock */

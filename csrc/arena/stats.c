@@ -97,6 +97,7 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->superslabs_live = hk_cell_get(&arena->supply.count);
   stats->superslabs_empties = hk_cell_get(&arena->supply.empties);
   stats->superslabs_adopted = hk_cell_get(&arena->supply.adopted);
+  stats->bytes_given_away = hk_cell_get(&arena->given_bytes);
   stats->bytes_max = arena->max_bytes;
   stats->failures_os = hk_cell_get(&arena->failures_os);
   stats->failures_limit = hk_cell_get(&arena->failures_limit);

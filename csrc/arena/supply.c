@@ -66,6 +66,12 @@ bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, 
   return true;
 }
 
+static uint64_t empties_to_keep(const hk_arena_t *arena) {
+  if (arena->ended) return 0;
+  uint64_t prewarmed = arena->supply.prewarmed;
+  return prewarmed > SUPPLY_KEEP_EMPTY ? prewarmed : SUPPLY_KEEP_EMPTY;
+}
+
 /* What is still exposed stays used, and serves nobody until it is concealed. */
 static void lose(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   bool huge = hk_superslab_is_huge(slab->superslab);
@@ -89,8 +95,7 @@ void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) return;
   hk_cell_add(&supply->empties, 1);
-  uint64_t keep = supply->prewarmed > SUPPLY_KEEP_EMPTY ? supply->prewarmed : SUPPLY_KEEP_EMPTY;
-  if (hk_cell_get(&supply->empties) > keep) (void)hk_holdings_release(arena, superslab);
+  if (hk_cell_get(&supply->empties) > empties_to_keep(arena)) (void)hk_holdings_release(arena, superslab);
 }
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
@@ -156,6 +161,11 @@ size_t hk_supply_trim(hk_arena_t *arena) {
   hk_cache_expire(hk_os_now_ns());
   (void)hk_spare_trim();
   return purged + hk_cache_trim();
+}
+
+void hk_supply_end(hk_arena_t *arena) {
+  (void)hk_holdings_release_empties(arena, 0);
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) (void)hk_superslab_purge(s);
 }
 
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab) {

@@ -35,6 +35,9 @@ void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab);
  * mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
 
+/* Gives all back that no exposed slab needs, and keeps nothing from here on. */
+void hk_supply_end(hk_arena_t *arena);
+
 /* Gives back a lost slab, or run or huge mapping, that is no longer exposed. */
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab);
 

@@ -30,7 +30,7 @@ void HandleCollected(napi_env env, void *data, void *) {
   DropArena(arena);
 }
 
-napi_value HandleOf(napi_env env, ArenaHandle *arena) {
+napi_value GarbageHandle(napi_env env, ArenaHandle *arena) {
   napi_value handle = nullptr;
   HoldArena(arena);
   if (napi_create_external(env, arena, HandleCollected, nullptr, &handle) != napi_ok) {
@@ -93,13 +93,13 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
     return Failure(env, HK_OUT_OF_MEMORY_OS);
   }
   napi_value counters = CountersBuffer(env, core);
-  napi_value handle = counters != nullptr ? HandleOf(env, arena) : nullptr;
+  napi_value handle = counters != nullptr ? GarbageHandle(env, arena) : nullptr;
   if (handle == nullptr) {
     OrphanArena(arena);
     return Failure(env, HK_OUT_OF_MEMORY_OS);
   }
   napi_value result = NewObject(env);
-  Put(env, result, "id", Int32(env, static_cast<int32_t>(arena->id)));
+  Put(env, result, "id", Double(env, HandleOf(arena)));
   Put(env, result, "serial", Double(env, static_cast<double>(hk_arena_id(core))));
   napi_value core_name = nullptr;
   napi_create_string_utf8(env, hk_arena_name(core), NAPI_AUTO_LENGTH, &core_name);
@@ -127,8 +127,7 @@ napi_value DestroyArena(napi_env env, napi_callback_info info) {
   if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
   if (HasPins(arena)) {
     arena->ended = true;
-    hk_arena_reset(arena->core);
-    hk_arena_trim(arena->core);
+    hk_arena_end(arena->core);
   } else {
     OrphanArena(arena);
   }

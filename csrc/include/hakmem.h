@@ -65,6 +65,11 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **aren
  * destroy an arena whose owner no longer uses it. No slab may be exposed: HK_SLAB_BUSY. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
+/* The same, as far as it can be done now: HK_SLAB_BUSY when slabs are exposed. Then all blocks are free, all
+ * memory but those slabs goes to the cache, and the arena does nothing any more but wait for them to be
+ * concealed; call it again after the last one. Until then they belong to whoever sees them. */
+hk_status_t hk_arena_end(hk_arena_t *arena);
+
 /* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
  * arena until hk_slab_set_exposed says that it is not any more. */
 void hk_arena_reset(hk_arena_t *arena);
@@ -120,7 +125,12 @@ hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t 
  * HK_NOT_OWNED. */
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 
-/* Says so of every slab, when the front's world has ended. */
+/* Says that an exposed slab's memory belongs to somebody else now, who got the ArrayBuffer. Until
+ * hk_slab_set_exposed says that it is exposed no more, no block of it is handed out, and those that are out
+ * can only be given back. HK_NOT_OWNED: it is not exposed. */
+hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
+
+/* Says of every slab that was not given away that it is exposed no more. */
 void hk_slab_conceal_all(hk_arena_t *arena);
 
 /* The next empty slab that the arena would like to take out of its class, or -1. A class keeps
@@ -151,7 +161,7 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_pinned) X(bytes_max) X(detached_slabs) X(leaked_blocks) X(failures_os)            \
+  X(bytes_pinned) X(bytes_given_away) X(bytes_max) X(detached_slabs) X(leaked_blocks) X(failures_os)            \
   X(failures_limit) X(double_frees)
 
 /* Of the process. now_ns: the monotonic clock when it was read. SuperSlabs, huge mappings included, so far:
