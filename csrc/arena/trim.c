@@ -54,7 +54,7 @@ static size_t trim_superslab(const hk_arena_t *arena, hk_superslab_t *superslab)
   size_t bytes = 0;
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     hk_slab_t *slab = &superslab->slabs[i];
-    if (slab->state != HK_SLAB_CLASS || slab->trimmed) continue;
+    if (slab->state != HK_SLAB_CLASS || slab->trimmed || slab->given) continue;
     bytes += trim_slab(slab, arena->classes->bins[slab->bin].stride_bytes);
   }
   return bytes;
