@@ -46,7 +46,7 @@ void SentinelFreed(napi_env env, void *, void *hint) {
   std::free(sentinel);
 }
 
-// It is nobody's business any more, and its ArrayBuffer is garbage.
+// It is the youngest no more, and its ArrayBuffer is garbage.
 void DropSentinel(napi_env env, Environment *environment) {
   Sentinel *sentinel = environment->sentinel;
   if (sentinel == nullptr) return;
@@ -56,20 +56,24 @@ void DropSentinel(napi_env env, Environment *environment) {
   sentinel->buffer = nullptr;
 }
 
-// To be called when an external ArrayBuffer has been made. Without memory for a sentinel there is none.
-void RenewSentinel(napi_env env, Environment *environment) {
+// To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
+// terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.
+bool RenewSentinel(napi_env env, Environment *environment) {
   static uint64_t nothing; // nobody else ever sees this ArrayBuffer
   napi_value buffer = nullptr;
-  DropSentinel(env, environment);
   auto *sentinel = static_cast<Sentinel *>(std::calloc(1, sizeof(Sentinel)));
-  if (sentinel == nullptr) return;
-  if (napi_create_external_arraybuffer(env, &nothing, sizeof nothing, SentinelFreed, sentinel, &buffer) != napi_ok) {
+  if (sentinel == nullptr) return false;
+  napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
+                                                        SentinelFreed, sentinel, &buffer);
+  if (status != napi_ok) {
     std::free(sentinel);
-    return;
+    return false;
   }
-  if (napi_create_reference(env, buffer, 1, &sentinel->buffer) != napi_ok) return;
+  if (napi_create_reference(env, buffer, 1, &sentinel->buffer) != napi_ok) return false;
+  DropSentinel(env, environment);
   sentinel->environment = environment;
   environment->sentinel = sentinel;
+  return true;
 }
 
 bool IsPinned(const SlabEntry *entry) {
@@ -204,8 +208,13 @@ napi_value Expose(napi_env env, napi_callback_info info) {
   }
   HoldArena(arena);
   EnterExposure(arena->environment, exposure);
-  RenewSentinel(env, arena->environment);
-  napi_create_reference(env, buffer, 1, &exposure->buffer);
+  if (!RenewSentinel(env, arena->environment) ||
+      napi_create_reference(env, buffer, 1, &exposure->buffer) != napi_ok) {
+    exposure->holding = false; // JavaScript has not seen it
+    napi_detach_arraybuffer(env, buffer);
+    Recount(env, exposure);
+    return Failure(env, HK_OUT_OF_MEMORY_OS);
+  }
   entry->current = exposure;
   entry->holds++;
   hk_slab_set_exposed(arena->core, number, true);
