@@ -193,6 +193,8 @@ void hk_arena_reset(hk_arena_t *arena) {
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
 
+void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
+
 hk_status_t hk_arena_end(hk_arena_t *arena) {
   if (hk_cell_get(&arena->exposed_slabs) == 0) return hk_arena_destroy(arena);
   if (!arena->ended) {

@@ -94,6 +94,7 @@ struct hk_arena_t {
   hk_heap_bin_t bins[HK_BIN_MAX];
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
+  bool settled; /* see hk_arena_settle */
   bool ended; /* holds on to exposed slabs only; see hk_arena_end */
   hk_cell_t exposed_slabs, given_bytes, failures_os, failures_limit, double_frees;
   void *front;             /* front/: memory of its own, NULL until the first hk_alloc */

@@ -21,7 +21,9 @@ void EndEnvironment(napi_env env, void *data, void *) {
   if (environment->sentinel != nullptr) environment->sentinel->environment = nullptr;
   for (uint32_t i = 0; i < environment->slot_count; i++) {
     ArenaHandle *arena = environment->slots[i].arena;
-    if (arena != nullptr) OrphanArena(arena);
+    if (arena == nullptr) continue;
+    hk_arena_settle(arena->core);
+    OrphanArena(arena);
   }
   while (environment->exposures != nullptr) {
     Exposure *exposure = environment->exposures;

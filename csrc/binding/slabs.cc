@@ -319,6 +319,7 @@ void BeginEnding(napi_env env, Environment *environment) {
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   for (Exposure *exposure = environment->exposures; exposure != nullptr; exposure = exposure->next) {
     exposure->ending = AttachedBufferOf(env, exposure) != nullptr;
+    if (exposure->arena->core != nullptr) hk_arena_settle(exposure->arena->core);
   }
   napi_close_handle_scope(env, scope);
 }

@@ -70,13 +70,17 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena);
  * concealed; call it again after the last one. Until then they belong to whoever sees them. */
 hk_status_t hk_arena_end(hk_arena_t *arena);
 
+/* Says that no operation of the system writes to the arena's memory any more, late ones included: what was
+ * exposed needs no quarantine when the arena ends. Owner only. */
+void hk_arena_settle(hk_arena_t *arena);
+
 /* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
  * arena until hk_slab_set_exposed says that it is not any more. */
 void hk_arena_reset(hk_arena_t *arena);
 
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
- * process-wide cache but for SuperSlabs that were exposed, of which only the address space stays until it
- * is old enough. Blocks in the magazines of C callers count as free, those of another front do not.
+ * process-wide cache but for SuperSlabs that were exposed until less than 10 s ago, of which the address space
+ * stays. Blocks in the magazines of C callers count as free, those of another front do not.
  * Owner only. Returns bytes of pages given back. */
 size_t hk_arena_trim(hk_arena_t *arena);
 

@@ -42,6 +42,9 @@ void hk_os_advise_huge(void *address, size_t bytes, bool want);
 /* Monotonic clock. */
 uint64_t hk_os_now_ns(void);
 
+/* The calling thread, as a number that no other running thread has; never 0. */
+uintptr_t hk_os_thread_id(void);
+
 size_t hk_os_page_bytes(void);
 
 /* Rounds up to whole pages. */
@@ -64,6 +67,7 @@ typedef struct hk_os_prims_t {
 
 extern const hk_os_prims_t hk_os_native;
 size_t hk_os_prim_page_bytes(void);
+uintptr_t hk_os_prim_thread_id(void);
 
 /* Replaces the primitives (NULL: the native ones) and re-enables purging. Only while no other
  * thread uses the allocator; for tests. */

@@ -186,7 +186,11 @@ static bool purge_or_zero(void *address, size_t bytes) {
   return true;
 }
 
-void hk_superslab_wipe(hk_superslab_t *superslab) { (void)clean_dirty(superslab, purge_or_zero); }
+void hk_superslab_wipe(hk_superslab_t *superslab) {
+  uint32_t all = hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0;
+  if (superslab->seen) HK_PUBLISH(superslab->dirty_slots, all);
+  (void)clean_dirty(superslab, purge_or_zero);
+}
 
 bool hk_superslab_is_valid(const hk_superslab_t *superslab) {
   if ((superslab->used_slots & ~superslab->dirty_slots) != 0) return false;
