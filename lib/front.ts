@@ -21,7 +21,7 @@ import { LargeBlocks } from './front-large';
 import { Space } from './front-space';
 import * as tallies from './front-tallies';
 import { BIN, COUNTED, Kind, VIEW_SHIFT, ViewTable, infoOf } from './front-views';
-import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
+import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
 import { usedBytesOf } from './stats';
@@ -418,8 +418,10 @@ export class Front implements Keeper, ClassHost {
   ): V {
     let ref = this.takeBlock(classIndex);
     if (ref < 0) {
+      const refusal = ref;
       this.release();
       ref = this.takeBlock(classIndex);
+      native.noteRetry(this.arena, refusal, ref);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, mark);
@@ -437,8 +439,10 @@ export class Front implements Keeper, ClassHost {
   private takeLarge<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
     let ref = this.large.takeBlock(bytes);
     if (ref < 0) {
+      const refusal = ref;
       this.release();
       ref = this.large.takeBlock(bytes);
+      native.noteRetry(this.arena, refusal, ref);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOnLarge(maker, ref, bytes, mark);

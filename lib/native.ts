@@ -24,7 +24,8 @@ export interface NativeArena {
 /** What does not change in the life of an arena. */
 export interface NativeArenaInfo {
   readonly name: string;
-  readonly strides: readonly number[];
+  /** undefined: those of the default classes. */
+  readonly strides?: readonly number[];
 }
 
 /** The SuperSlabs of one arena as flat integers; lib/heap-map.ts knows the layout. */
@@ -100,7 +101,11 @@ export interface Native {
   destroyArena(arena: number, pinned?: Uint32Array): number;
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
+  /** Bytes of pages that went back to the operating system so far, by a trim or on the way. */
+  returnedBytes(arena: number): number;
   refill(arena: number, bin: number, want: number): number;
+  /** Says that `refusal`, of `refill` or `largeAlloc`, was answered by another try, which gave `result`. */
+  noteRetry(arena: number, refusal: number, result: number): number;
   /** A slab to retire, plus one; or 0. */
   flush(arena: number, bin: number, count: number): number;
   /** The first integer of `exchange` is then 1 if the block reads as zero, else 0. */
@@ -123,6 +128,8 @@ export interface Native {
   /** The same of every arena of the process; minus the length needed when `out` is too short. */
   heapStats(out: Float64Array): number;
   arenaInfo(serial: number): NativeArenaInfo | undefined;
+  /** The same for numbers that ascend, in one walk; arenas that have ended are left out. */
+  arenaInfos(serials: Float64Array): (NativeArenaInfo | undefined)[];
   heapMap(): NativeArenaMap[];
 }
 

@@ -1,5 +1,6 @@
 #include "arena/heap.h"
 
+#include "arena/failures.h"
 #include "arena/remote.h"
 #include "arena/supply.h"
 #include "base/assert.h"
@@ -134,6 +135,7 @@ hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t 
     /* A batch that has something is not worth a new slab. */
     hk_slab_t *slab;
     hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab);
+    if (status != HK_OK && taken == 0) hk_note_refusal(arena, status);
     if (status != HK_OK && taken == 0) return status;
     if (status != HK_OK) break;
     taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);

@@ -62,21 +62,17 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent)
 
 static bool hold_or_make_room(hk_arena_t *arena, size_t bytes) {
   if (hold(bytes)) return true;
-  (void)hk_holdings_release_empties(arena, 0);
+  hk_holdings_release_empties(arena, 0);
   return hold(bytes);
 }
 
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
-  if (!hold_or_make_room(arena, bytes)) {
-    hk_cell_add(&arena->failures_limit, 1);
-    return HK_OUT_OF_MEMORY_PROCESS;
-  }
+  if (!hold_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
   if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) {
     unhold(bytes);
-    hk_cell_add(&arena->failures_os, 1);
     return HK_OUT_OF_MEMORY_OS;
   }
   hk_superslab_advise(*superslab, arena->thp);
@@ -89,6 +85,7 @@ static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
   arena->superslabs[superslab->index] = superslab;
   hk_cell_add(&arena->supply.count, 1);
+  hk_cell_add(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
 }
 
@@ -96,6 +93,7 @@ static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
   arena->superslabs[superslab->index] = NULL;
   hk_cell_sub(&arena->supply.count, 1);
+  hk_cell_sub(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
 }
 
@@ -120,7 +118,7 @@ hk_status_t hk_holdings_adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   return HK_OK;
 }
 
-size_t hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
+void hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_supply_t *supply = &arena->supply;
   HK_ASSERT(superslab->used_slots == 0);
   hk_holdings_unlist(supply, superslab);
@@ -131,16 +129,14 @@ size_t hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   unhold(superslab->bytes);
   superslab->settled = arena->settled;
-  return hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+  hk_cell_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
 }
 
-size_t hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep) {
-  size_t purged = 0;
+void hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
     next = s->next;
     if (hk_cell_get(&arena->supply.empties) <= keep) break;
-    if (s->used_slots == 0) purged += hk_holdings_release(arena, s);
+    if (s->used_slots == 0) hk_holdings_release(arena, s);
   }
-  return purged;
 }

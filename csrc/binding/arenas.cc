@@ -60,10 +60,11 @@ bool ReadSettings(napi_env env, Arguments *arguments, size_t i, hk_arena_options
   return true;
 }
 
-// createArena(name, maxBytes, classSizes?, settings?) -> { id, serial, counters, handle } | -status
+// createArena(name, maxBytes, classSizes?, settings?) -> { id, serial, counters, handle } | -status. A name is at
+// most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
 napi_value CreateArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
-  char name[HK_ARENA_NAME_MAX + 1];
+  char name[HK_ARENA_NAME_MAX + 6]; // room for one more character, so that too long is still too long
   hk_arena_options_t options = {};
   double max_bytes = arguments.Double(1);
   uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many
@@ -81,6 +82,9 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
   if (!readable ||
       napi_get_value_string_utf8(env, arguments.value(0), name, sizeof name, &length) != napi_ok) {
     return arguments.Refuse();
+  }
+  if (length > HK_ARENA_NAME_MAX || std::memchr(name, 0, length) != nullptr) {
+    return Failure(env, HK_INVALID_ARGUMENT);
   }
   options.name = length > 0 ? name : nullptr;
   options.max_bytes = static_cast<uint64_t>(max_bytes);
@@ -143,6 +147,14 @@ napi_value ResetArena(napi_env env, napi_callback_info info) {
   return Int32(env, 0);
 }
 
+// returnedBytes(arena) -> bytes of pages given back to the OS so far
+napi_value ReturnedBytes(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  return Double(env, static_cast<double>(hk_arena_returned_bytes(arena->core)));
+}
+
 // trimArena(arena) -> bytes given back to the OS
 napi_value TrimArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -157,6 +169,7 @@ napi_value DefineArenas(napi_env env, napi_value exports) {
   Define(env, exports, "createArena", CreateArena);
   Define(env, exports, "destroyArena", DestroyArena);
   Define(env, exports, "resetArena", ResetArena);
+  Define(env, exports, "returnedBytes", ReturnedBytes);
   Define(env, exports, "trimArena", TrimArena);
   return exports;
 }

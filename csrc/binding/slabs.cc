@@ -180,6 +180,12 @@ bool IsGivenAway(napi_env env, SlabEntry *entry) {
   return entry->holds > 0;
 }
 
+// The front will refuse its caller: nothing else can be done without an ArrayBuffer.
+napi_value NoMemory(napi_env env, ArenaHandle *arena) {
+  hk_note_refusal(arena->core, HK_OUT_OF_MEMORY_OS);
+  return Failure(env, HK_OUT_OF_MEMORY_OS);
+}
+
 // expose(arena, slab) -> ArrayBuffer | -status; HK_SLAB_BUSY: somebody has taken its ArrayBuffer away and holds it
 napi_value Expose(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -190,13 +196,13 @@ napi_value Expose(napi_env env, napi_callback_info info) {
   hk_status_t status = hk_slab_info(arena->core, number, &slab);
   if (status != HK_OK) return Failure(env, status);
   SlabEntry *entry = EntryOf(arena, number);
-  if (entry == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
+  if (entry == nullptr) return NoMemory(env, arena);
   napi_value buffer = AttachedBuffer(env, entry);
   if (buffer != nullptr) return buffer;
   if (IsGivenAway(env, entry)) return Failure(env, HK_SLAB_BUSY);
 
   auto *exposure = static_cast<Exposure *>(std::calloc(1, sizeof(Exposure)));
-  if (exposure == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
+  if (exposure == nullptr) return NoMemory(env, arena);
   exposure->arena = arena;
   exposure->slab = number;
   exposure->bytes = static_cast<int64_t>(slab.bytes);
@@ -204,7 +210,7 @@ napi_value Expose(napi_env env, napi_callback_info info) {
   buffer = WrapSlab(env, slab, exposure);
   if (buffer == nullptr) {
     std::free(exposure);
-    return Failure(env, HK_OUT_OF_MEMORY_OS);
+    return NoMemory(env, arena);
   }
   HoldArena(arena);
   EnterExposure(arena->environment, exposure);
@@ -213,7 +219,7 @@ napi_value Expose(napi_env env, napi_callback_info info) {
     exposure->holding = false; // JavaScript has not seen it
     napi_detach_arraybuffer(env, buffer);
     Recount(env, exposure);
-    return Failure(env, HK_OUT_OF_MEMORY_OS);
+    return NoMemory(env, arena);
   }
   entry->current = exposure;
   entry->holds++;

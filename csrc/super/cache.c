@@ -146,8 +146,7 @@ size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait) {
   }
   size_t purged = purge && superslab != NULL ? hk_superslab_purge(superslab) : 0;
   if (superslab != NULL) put_entry(superslab);
-  hk_cache_expire(now_ns);
-  return purged;
+  return purged + hk_cache_expire(now_ns);
 }
 
 static bool is_aged(const hk_superslab_t *superslab, uint64_t now_ns) {
@@ -181,14 +180,22 @@ static hk_superslab_t *take_touched(uint64_t now_ns) {
   return oldest;
 }
 
-void hk_cache_expire(uint64_t now_ns) {
+/* Returns bytes of pages given back. */
+static size_t unmap_entry(hk_superslab_t *superslab) {
+  size_t bytes = hk_superslab_dirty_bytes(superslab);
+  return hk_superslab_unmap(superslab) ? bytes : 0;
+}
+
+size_t hk_cache_expire(uint64_t now_ns) {
+  size_t bytes = 0, purged = 1;
   hk_superslab_t *superslab;
-  while ((superslab = take_expired(now_ns)) != NULL) (void)hk_superslab_unmap(superslab);
-  bool done = true;
-  while (done && (superslab = take_touched(now_ns)) != NULL) {
-    done = hk_superslab_purge(superslab) != 0;
+  while ((superslab = take_expired(now_ns)) != NULL) bytes += unmap_entry(superslab);
+  while (purged != 0 && (superslab = take_touched(now_ns)) != NULL) {
+    purged = hk_superslab_purge(superslab);
+    bytes += purged;
     put_entry(superslab);
   }
+  return bytes;
 }
 
 /* Takes the whole list off the cache, oldest last. */
@@ -213,8 +220,7 @@ size_t hk_cache_trim(void) {
       bytes += hk_superslab_purge(s);
       put_entry(s);
     } else {
-      bytes += hk_superslab_dirty_bytes(s);
-      (void)hk_superslab_unmap(s);
+      bytes += unmap_entry(s);
     }
   }
   return bytes;

@@ -22,10 +22,10 @@
 /* Longer than an operation of the system on memory usually takes; no setting shortens it. */
 #define HK_QUARANTINE_NS ((uint64_t)10 * 1000000000)
 
-/* Twice what the cache keeps by default. A SuperSlab takes two of the mappings that a process may have, 65,530
- * on Linux, so this is a sixtieth of them. */
-#define HK_QUARANTINE_COUNT_MAX 512
-#define HK_QUARANTINE_BYTES_MAX ((uint64_t)1024 * HK_MIB)
+/* What the cache keeps by default, so that quarantine alone never makes a process larger than it. A SuperSlab
+ * takes two of the mappings that a process may have, 65,530 on Linux: these are less than a hundredth. */
+#define HK_QUARANTINE_COUNT_MAX 256
+#define HK_QUARANTINE_BYTES_MAX ((uint64_t)512 * HK_MIB)
 
 typedef struct hk_cache_stats_t {
   uint64_t cached;       /* SuperSlabs here now */
@@ -48,11 +48,11 @@ hk_superslab_t *hk_cache_take(const hk_cache_request_t *request);
 
 /* Gives an unused SuperSlab to the cache, which owns it from here on. `policy`: HK_FREE_POLICY_KEEP, or
  * BATCH to give its pages back; with `may_wait` those of the last two SuperSlabs given wait for the next,
- * because arenas that come and go would fault them in again each time. Returns bytes purged. */
+ * because arenas that come and go would fault them in again each time. Returns bytes of pages given back. */
 size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait);
 
-/* Unmaps what limits and age say. `now_ns`: hk_os_now_ns(). */
-void hk_cache_expire(uint64_t now_ns);
+/* Unmaps what limits and age say. `now_ns`: hk_os_now_ns(). Returns bytes of pages given back. */
+size_t hk_cache_expire(uint64_t now_ns);
 
 /* Gives back whatever may go now: unmaps what is not in quarantine, purges the rest. Returns bytes of
  * pages given back. */

@@ -66,6 +66,9 @@ static inline char *hk_superslab_address(const hk_superslab_t *superslab, uint32
   return superslab->base + (size_t)slot * HK_SLAB_BYTES;
 }
 
+/* Bytes of the mapping that its record is in. */
+size_t hk_superslab_metadata_bytes(const hk_superslab_t *superslab);
+
 /* Free slots in a row for a run of `slabs`: the lowest start, or -1. */
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs);
 
