@@ -147,7 +147,11 @@ function fill(): number {
 function unknownSerials(end: number): number[] {
   const serials: number[] = [];
   let record = recordAt(buffer, PROCESS_FIELDS);
-  for (let at = PROCESS_FIELDS; record.end !== end; at = record.end, record = recordAt(buffer, at)) {
+  for (
+    let at = PROCESS_FIELDS;
+    record.end !== end;
+    at = record.end, record = recordAt(buffer, at)
+  ) {
     const serial = buffer[at + SERIAL]!;
     if (!identities.has(serial)) serials.push(serial);
   }

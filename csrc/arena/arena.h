@@ -95,7 +95,7 @@ struct hk_arena_t {
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
   bool settled; /* see hk_arena_settle */
-  bool ended; /* holds on to exposed slabs only; see hk_arena_end */
+  bool ended;   /* holds on to exposed slabs only; see hk_arena_end */
   hk_cell_t exposed_slabs, given_bytes, double_frees;
   hk_cell_t returned_bytes; /* of pages given back to the OS on its behalf */
   hk_cell_t failures_os, failures_limit, failures_retried; /* failures.c */

@@ -64,7 +64,8 @@ bool ReadSettings(napi_env env, Arguments *arguments, size_t i, hk_arena_options
 // most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
 napi_value CreateArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
-  char name[HK_ARENA_NAME_MAX + 6]; // room for one more character, so that too long is still too long
+  char name[HK_ARENA_NAME_MAX +
+            6]; // room for one more character, so that too long is still too long
   hk_arena_options_t options = {};
   double max_bytes = arguments.Double(1);
   uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many

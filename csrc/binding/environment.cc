@@ -88,7 +88,8 @@ ArenaHandle *FindArena(Environment *environment, double handle) {
 static bool TakeSlot(Environment *environment, uint32_t *index) {
   if (environment->first_free == 0) {
     uint32_t count = environment->slot_count;
-    if (count == kSlotsMax || !Grow(&environment->slots, &environment->slot_count, count + 1)) return false;
+    if (count == kSlotsMax || !Grow(&environment->slots, &environment->slot_count, count + 1))
+      return false;
     if (environment->slot_count > kSlotsMax) environment->slot_count = kSlotsMax;
     for (uint32_t i = environment->slot_count; i-- > count;) {
       environment->slots[i].next_free = environment->first_free;
@@ -176,7 +177,8 @@ void EnterExposure(Environment *environment, Exposure *exposure) {
 
 void LeaveExposure(Exposure *exposure) {
   if (exposure->next != nullptr) exposure->next->previous = exposure->previous;
-  Exposure **from = exposure->previous != nullptr ? &exposure->previous->next : &exposure->environment->exposures;
+  Exposure **from =
+      exposure->previous != nullptr ? &exposure->previous->next : &exposure->environment->exposures;
   *from = exposure->next;
 }
 

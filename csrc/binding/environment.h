@@ -31,12 +31,13 @@ struct Exposure {
   ArenaHandle *arena;
   uint32_t slab;
   int64_t bytes;
-  napi_ref buffer; // strong while current, weak once the arena is dropped; nullptr: not ours to detach
-  bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
+  napi_ref
+      buffer;   // strong while current, weak once the arena is dropped; nullptr: not ours to detach
+  bool holding; // JavaScript may still reach the memory through this ArrayBuffer's bytes
   bool discounted; // taken off V8's account of external memory; see slabs.cc
   bool pinned;     // a view of it is retained beyond a reset: stays attached until unpinned
   bool ending;     // attached when its world began to end: nobody else has its bytes
-  Environment *environment;  // whose list it is on
+  Environment *environment; // whose list it is on
   Exposure *next, *previous;
 };
 
@@ -81,8 +82,8 @@ struct Environment {
   uint32_t slot_count;
   uint32_t first_free; // as next_free
   Exposure *exposures;
-  Sentinel *sentinel; // nullptr: none was needed, or none could be made
-  bool ending;        // the sentinel has been called
+  Sentinel *sentinel;                // nullptr: none was needed, or none could be made
+  bool ending;                       // the sentinel has been called
   napi_ref transfer;                 // ArrayBuffer.prototype.transfer where slabs.cc needs it
   bool detaching;                    // JavaScript is running in the middle of a call: no other now
   int32_t exchange[kExchangeLength]; // block references on their way between front and core

@@ -323,7 +323,8 @@ void BeginEnding(napi_env env, Environment *environment) {
   napi_handle_scope scope = nullptr;
   environment->ending = true;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  for (Exposure *exposure = environment->exposures; exposure != nullptr; exposure = exposure->next) {
+  for (Exposure *exposure = environment->exposures; exposure != nullptr;
+       exposure = exposure->next) {
     exposure->ending = AttachedBufferOf(env, exposure) != nullptr;
     if (exposure->arena->core != nullptr) hk_arena_settle(exposure->arena->core);
   }

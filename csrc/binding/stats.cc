@@ -196,7 +196,8 @@ napi_value InfoToJs(napi_env env, const ArenaInfo &info) {
   Put(env, result, "name", name);
   if (info.stride_count == 0) return result;
   napi_value strides = NewArray(env);
-  for (uint32_t i = 0; i < info.stride_count; i++) Put(env, strides, i, Double(env, info.strides[i]));
+  for (uint32_t i = 0; i < info.stride_count; i++)
+    Put(env, strides, i, Double(env, info.strides[i]));
   Put(env, result, "strides", strides);
   return result;
 }

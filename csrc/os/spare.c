@@ -47,7 +47,8 @@ static bool keep(void *address, size_t bytes) {
 }
 
 void hk_spare_give(void *address, size_t bytes) {
-  if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes)) (void)hk_os_unmap_metadata(address, bytes);
+  if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes))
+    (void)hk_os_unmap_metadata(address, bytes);
 }
 
 void hk_spare_limit(uint32_t count) {

@@ -434,7 +434,8 @@ HK_TEST(nothing_is_printed_whatever_goes_wrong) {
   EXPECT_EQ(hk_test_in_child(misbehave_in_silence), 0);
 }
 
-HK_TEST_MAIN(an_arena_without_a_name_is_named_by_its_id, a_name_is_copied_and_one_beyond_63_bytes_is_refused,
+HK_TEST_MAIN(an_arena_without_a_name_is_named_by_its_id,
+             a_name_is_copied_and_one_beyond_63_bytes_is_refused,
              class_sizes_of_its_own_replace_the_table, bad_class_sizes_leave_nothing_behind,
              destroying_nothing_is_allowed, every_living_arena_is_visited_oldest_first,
              a_reset_frees_everything_and_the_next_use_asks_the_os_for_nothing,

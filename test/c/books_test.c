@@ -159,7 +159,8 @@ HK_TEST(calls_for_superslabs_and_calls_for_metadata_are_counted_apart) {
   hk_process_stats_t after = process();
   EXPECT_EQ(after.os_map - before.os_map, 2);
   EXPECT_EQ(after.os_map - before.os_map, after.superslabs_mapped - before.superslabs_mapped);
-  EXPECT(after.os_map_metadata - before.os_map_metadata >= 5); /* record, counters, front, 2 records */
+  EXPECT(after.os_map_metadata - before.os_map_metadata >=
+         5); /* record, counters, front, 2 records */
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   hk_test_empty_cache();
   after = process();

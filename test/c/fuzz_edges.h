@@ -19,7 +19,7 @@ typedef struct edges_t {
   block_t blocks[EDGES_REFS];
   bool exposed[EDGES_SLABS], lost[EDGES_SLABS]; /* by slab number; lost: every slab of a run */
   bool given[EDGES_SLABS];
-  uint32_t spans[EDGES_SLABS];                  /* slabs of the run that begins there */
+  uint32_t spans[EDGES_SLABS]; /* slabs of the run that begins there */
   uint64_t double_frees, last_key;
 } edges_t;
 
