@@ -85,7 +85,7 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
     return arguments.Refuse();
   }
   if (length > HK_ARENA_NAME_MAX || std::memchr(name, 0, length) != nullptr) {
-    return Failure(env, HK_INVALID_ARGUMENT);
+    return arguments.Refuse();
   }
   options.name = length > 0 ? name : nullptr;
   options.max_bytes = static_cast<uint64_t>(max_bytes);
