@@ -19,8 +19,10 @@ function lines(stats: HeapTotals, prefix: string): string[] {
       `cached=${superslabs.cached} adopted=${superslabs.adopted} detached=${stats.detachedSlabs}`,
     `${prefix}[BYTES] live=${bytes.live} front=${bytes.front} free_in_slab=${bytes.freeInSlab} ` +
       `free_slabs=${bytes.freeSlabs} slack=${bytes.slack} committed=${bytes.committed} ` +
-      `cached=${bytes.cached} mapped=${bytes.mapped} pinned=${bytes.pinned}`,
-    `${prefix}[FAILURES] os=${failures.os} limit=${failures.limit} double_free=${failures.doubleFrees}`,
+      `cached=${bytes.cached} metadata=${bytes.metadata} mapped=${bytes.mapped} ` +
+      `pinned=${bytes.pinned} given_away=${bytes.givenAway}`,
+    `${prefix}[FAILURES] os=${failures.os} limit=${failures.limit} retried=${failures.retried} ` +
+      `double_free=${failures.doubleFrees}`,
     `${prefix}[SS_OS_STATS] alloc=${os.map} free=${os.unmap} madvise=${os.purge} ` +
       `madvise_enomem=${os.purgeEnomem} madvise_other=${os.purgeFailed} ` +
       `madvise_disabled=${os.purgeDisabled ? 1 : 0}`,

@@ -129,6 +129,13 @@ export class FreeBlocks {
     this.#push(at, ref);
   }
 
+  /** Gives a block to the core, which will not hand it out again while its slab is given away. */
+  giveToCore(index: number, ref: number): void {
+    this.stacks[(index << RECORD_BITS) + OWNED]!--;
+    exchange[0] = ref;
+    native.flush(this.host.arena, index, 1);
+  }
+
   /** Whether a class refuses room for now; counts that it was asked. */
   isRefused(index: number): boolean {
     const at = (index << RECORD_BITS) + REFUSALS;

@@ -23,14 +23,19 @@ interface KeptBlock {
   readonly bytes: number;
 }
 
+interface LiveBytes {
+  readonly requested: number;
+  readonly block: number;
+}
+
 export class LargeBlocks {
   readonly #arena: number;
   readonly #slabs: SlabTable;
   readonly #tallies: Tallies;
   /** Oldest first. */
   readonly #kept: KeptBlock[] = [];
-  /** Requested bytes of those that are live, by block. */
-  readonly #requested = new Map<number, number>();
+  /** Those that are live, by block. */
+  readonly #live = new Map<number, LiveBytes>();
   #keptBytes = 0;
   /** Whether the block taken last reads as zero, because nobody has had its memory before. */
   isZero = false;
@@ -44,7 +49,9 @@ export class LargeBlocks {
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
   takeBlock(size: number): number {
     const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
-    const at = this.#kept.findLastIndex((block) => block.bytes === wanted);
+    const at = this.#kept.findLastIndex(
+      ({ ref, bytes }) => bytes === wanted && !this.#slabs.isGivenAway(ref >>> REF_INDEX_BITS),
+    );
     if (at < 0) return this.#allocate(size);
     this.isZero = false;
     const [block] = this.#kept.splice(at, 1);
@@ -52,9 +59,8 @@ export class LargeBlocks {
     return block!.ref;
   }
 
-  /** Takes a block back; old ones go to the core when too much is kept. */
-  giveBlock(ref: number): void {
-    const bytes = this.blockBytes(ref);
+  /** Takes a block of `bytes` bytes back; old ones go to the core when too much is kept. */
+  giveBlock(ref: number, bytes: number): void {
     this.#kept.push({ ref, bytes });
     this.#keptBytes += bytes;
     while (this.#kept.length > KEEP_BLOCKS || this.#keptBytes > KEEP_BYTES) this.#releaseOldest();
@@ -63,33 +69,35 @@ export class LargeBlocks {
   /** Forgets all blocks, which the core takes back by itself. */
   clear(): void {
     this.#kept.length = this.#keptBytes = 0;
-    this.#requested.clear();
+    this.#live.clear();
   }
 
   releaseAll(): void {
     while (this.#kept.length > 0) this.#releaseOldest();
   }
 
+  /** Bytes of a live block. */
   blockBytes(ref: number): number {
-    return this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)?.byteLength ?? 0;
+    return this.#live.get(ref)?.block ?? 0;
   }
 
-  /** Counts a block that becomes live for `bytes` requested. */
+  /** Counts a block that becomes live for `bytes` requested. It has a view already. */
   countAlloc(ref: number, bytes: number): void {
-    const block = this.blockBytes(ref);
+    const block = this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)!.byteLength;
     const classIndex = classFor(block);
-    this.#requested.set(ref, bytes);
+    this.#live.set(ref, { requested: bytes, block });
     this.#tallies.countAlloc(classIndex, bytes);
     this.#tallies.addLiveBlockBytes(classIndex, block);
   }
 
-  countFree(ref: number): void {
-    const bytes = this.#requested.get(ref)!;
-    const block = this.blockBytes(ref);
+  /** Counts the end of a live block; returns its bytes. */
+  countFree(ref: number): number {
+    const { requested, block } = this.#live.get(ref)!;
     const classIndex = classFor(block);
-    this.#requested.delete(ref);
-    this.#tallies.countFree(classIndex, bytes);
+    this.#live.delete(ref);
+    this.#tallies.countFree(classIndex, requested);
     this.#tallies.addLiveBlockBytes(classIndex, -block);
+    return block;
   }
 
   #allocate(size: number): number {
@@ -101,6 +109,11 @@ export class LargeBlocks {
   #releaseOldest(): void {
     const { ref, bytes } = this.#kept.shift()!;
     this.#keptBytes -= bytes;
+    this.release(ref);
+  }
+
+  /** Gives a block to the core. */
+  release(ref: number): void {
     this.#slabs.forget(ref >>> REF_INDEX_BITS);
     native.largeFree(this.#arena, ref);
     noteSuperSlabs();

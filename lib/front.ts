@@ -21,7 +21,7 @@ import { LargeBlocks } from './front-large';
 import { Space } from './front-space';
 import * as tallies from './front-tallies';
 import { BIN, COUNTED, Kind, VIEW_SHIFT, ViewTable, infoOf } from './front-views';
-import { type NativeArena, OUT_OF_MEMORY_OS, statusOf } from './native';
+import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from './native';
 import { validateSize } from './options';
 import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
 import { usedBytesOf } from './stats';
@@ -368,8 +368,7 @@ export class Front implements Keeper, ClassHost {
     const isLarge = this.table.kindOf(id) === Kind.Large;
     const ref = this.drop(id, view);
     if (!isLarge) return;
-    this.large.countFree(ref);
-    this.large.giveBlock(ref);
+    this.large.giveBlock(ref, this.large.countFree(ref));
   }
 
   /** Whether the bin of a view on a block of a class serves its length, from now on if need be. */
@@ -417,20 +416,33 @@ export class Front implements Keeper, ClassHost {
     classIndex: number,
     mark: number,
   ): V {
-    let ref = this.blocks.take(classIndex);
+    let ref = this.takeBlock(classIndex);
     if (ref < 0) {
+      const refusal = ref;
       this.release();
-      ref = this.blocks.take(classIndex);
+      ref = this.takeBlock(classIndex);
+      native.noteRetry(this.arena, refusal, ref);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, mark);
   }
 
+  /** A free block whose slab nobody has taken away, or a negative status. */
+  private takeBlock(classIndex: number): number {
+    for (;;) {
+      const ref = this.blocks.take(classIndex);
+      if (ref < 0 || !this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) return ref;
+      this.blocks.giveToCore(classIndex, ref);
+    }
+  }
+
   private takeLarge<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
     let ref = this.large.takeBlock(bytes);
     if (ref < 0) {
+      const refusal = ref;
       this.release();
       ref = this.large.takeBlock(bytes);
+      native.noteRetry(this.arena, refusal, ref);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOnLarge(maker, ref, bytes, mark);
@@ -469,7 +481,7 @@ export class Front implements Keeper, ClassHost {
   ): V {
     const view = this.makeView(maker, ref, 0, bytes);
     if (view === undefined) {
-      this.large.giveBlock(ref);
+      this.large.release(ref);
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     this.large.countAlloc(ref, bytes);

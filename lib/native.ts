@@ -9,8 +9,9 @@ import { HakmemError } from './errors';
 import { adviceFor } from './native-advice';
 import { findAddon, verifyAddon } from './native-identity';
 
-/** A core arena: `id` names it in every other call. */
+/** A core arena. */
 export interface NativeArena {
+  /** Names it in every other call; no arena of this environment had or will have the same. */
   readonly id: number;
   /** Number of the arena in the process. */
   readonly serial: number;
@@ -24,7 +25,8 @@ export interface NativeArena {
 /** What does not change in the life of an arena. */
 export interface NativeArenaInfo {
   readonly name: string;
-  readonly strides: readonly number[];
+  /** undefined: those of the default classes. */
+  readonly strides?: readonly number[];
 }
 
 /** The SuperSlabs of one arena as flat integers; lib/heap-map.ts knows the layout. */
@@ -100,12 +102,17 @@ export interface Native {
   destroyArena(arena: number, pinned?: Uint32Array): number;
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
+  /** Bytes of pages that went back to the operating system so far, by a trim or on the way. */
+  returnedBytes(arena: number): number;
   refill(arena: number, bin: number, want: number): number;
+  /** Says that `refusal`, of `refill` or `largeAlloc`, was answered by another try, which gave `result`. */
+  noteRetry(arena: number, refusal: number, result: number): number;
   /** A slab to retire, plus one; or 0. */
   flush(arena: number, bin: number, count: number): number;
   /** The first integer of `exchange` is then 1 if the block reads as zero, else 0. */
   largeAlloc(arena: number, size: number): number;
   largeFree(arena: number, ref: number): number;
+  /** Refused while somebody holds the bytes of the slab's last ArrayBuffer, which was taken away. */
   expose(arena: number, slab: number): ArrayBuffer | number;
   nextRetirable(arena: number, keep: number): number;
   retire(arena: number, slab: number): number;
@@ -122,6 +129,8 @@ export interface Native {
   /** The same of every arena of the process; minus the length needed when `out` is too short. */
   heapStats(out: Float64Array): number;
   arenaInfo(serial: number): NativeArenaInfo | undefined;
+  /** The same for numbers that ascend, in one walk; arenas that have ended are left out. */
+  arenaInfos(serials: Float64Array): (NativeArenaInfo | undefined)[];
   heapMap(): NativeArenaMap[];
 }
 
@@ -164,10 +173,15 @@ function load(): Native {
 
 export const native: Native = load();
 
+function resultFor(name: string): number {
+  return -native.tables.statuses.find((status) => status.name === name)!.value;
+}
+
 /** The result that stands for "the operating system has no more memory". */
-export const OUT_OF_MEMORY_OS = -native.tables.statuses.find(
-  (status) => status.name === 'OUT_OF_MEMORY_OS',
-)!.value;
+export const OUT_OF_MEMORY_OS = resultFor('OUT_OF_MEMORY_OS');
+
+/** The result of `expose` for a slab whose bytes somebody else has. */
+export const SLAB_BUSY = resultFor('SLAB_BUSY');
 
 const statusByValue = new Map(native.tables.statuses.map((status) => [status.value, status]));
 

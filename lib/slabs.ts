@@ -2,10 +2,11 @@
  * Slabs: the far side of edge 2 in JavaScript, the ArrayBuffer of each slab of one arena.
  *
  * A slab is exposed on first use and keeps its ArrayBuffer until it is retired. Somebody else may
- * detach it (a transfer, a byte stream); then it is wrapped again, counted, and warned about once.
+ * detach it (a transfer, a byte stream); then it is theirs until they let go of it. That is counted, and
+ * warned about once.
  */
 import { noteSuperSlabs } from './events';
-import { native } from './native';
+import { SLAB_BUSY, native } from './native';
 import { DETACHED_CHANNEL, report } from './reports';
 import type { DetachedReport } from './types';
 import { clearAll } from './view-makers';
@@ -42,10 +43,15 @@ export class SlabTable {
     this.#counters = counters;
   }
 
-  /** The ArrayBuffer of a slab in use; undefined when the engine has no memory for one. */
+  /** The ArrayBuffer of a slab in use; undefined: it was given away, or the engine has no memory for one. */
   bufferOf(slab: number): ArrayBuffer | undefined {
-    const buffer = this.buffers[slab];
-    return buffer !== undefined && buffer.byteLength !== 0 ? buffer : this.#expose(slab);
+    const buffer = this.#show(slab);
+    return typeof buffer === 'number' ? undefined : buffer;
+  }
+
+  /** Whether somebody has taken the ArrayBuffer of a slab in use away: no block of it may be used. */
+  isGivenAway(slab: number): boolean {
+    return this.#show(slab) === SLAB_BUSY;
   }
 
   /** Forgets a slab's ArrayBuffer, which the native side has detached. */
@@ -84,17 +90,21 @@ export class SlabTable {
     }
   }
 
-  #expose(slab: number): ArrayBuffer | undefined {
-    if (this.buffers[slab] !== undefined) this.#noticeDetached(slab);
+  /** The ArrayBuffer of a slab, or why there is none. */
+  #show(slab: number): ArrayBuffer | number {
+    const known = this.buffers[slab];
+    if (known !== undefined && known.byteLength !== 0) return known;
+    if (known !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
     noteSuperSlabs();
-    if (typeof buffer === 'number') return undefined;
+    if (typeof buffer === 'number') return buffer;
     while (this.buffers.length <= slab) this.buffers.push(undefined);
     this.buffers[slab] = buffer;
     return buffer;
   }
 
   #noticeDetached(slab: number): void {
+    this.forget(slab);
     const cell = native.tables.counters.detachedSlabs;
     this.#counters[cell] = this.#counters[cell]! + 1;
     reportDetached(this.#name, slab);

@@ -97,8 +97,17 @@ function tableOf(strides: readonly number[]): BinTable {
 export const DEFAULT_TABLE = tableOf(tables.defaultStrides);
 
 function identify(serial: number, { name, strides }: NativeArenaInfo): ArenaIdentity {
-  const isDefault = strides.join() === tables.defaultStrides.join();
-  return { serial, name, table: isDefault ? DEFAULT_TABLE : tableOf(strides) };
+  return { serial, name, table: strides === undefined ? DEFAULT_TABLE : tableOf(strides) };
+}
+
+/** All at once, because asking for one means walking over all arenas of the process. */
+function identifyAll(serials: readonly number[]): void {
+  if (serials.length === 0) return;
+  const infos = native.arenaInfos(Float64Array.from(serials));
+  serials.forEach((serial, i) => {
+    const info = infos[i];
+    if (info !== undefined) identities.set(serial, identify(serial, info));
+  });
 }
 
 /** undefined: the arena has ended since its numbers were read. */
@@ -134,14 +143,30 @@ function fill(): number {
   return end;
 }
 
+/** Numbers of the arenas in the buffer that nobody has asked about; they ascend. */
+function unknownSerials(end: number): number[] {
+  const serials: number[] = [];
+  let record = recordAt(buffer, PROCESS_FIELDS);
+  for (
+    let at = PROCESS_FIELDS;
+    record.end !== end;
+    at = record.end, record = recordAt(buffer, at)
+  ) {
+    const serial = buffer[at + SERIAL]!;
+    if (!identities.has(serial)) serials.push(serial);
+  }
+  return serials;
+}
+
 /** undefined: an arena has ended since its numbers were read, so the totals are not those of the rest. */
 function tryReadHeap(): HeapSnapshot | undefined {
   const end = fill();
+  identifyAll(unknownSerials(end));
   const arenas: ArenaRecord[] = [];
   for (let at = PROCESS_FIELDS; ;) {
     const record = recordAt(buffer, at);
     if (record.end === end) return { values: buffer, arenas, totals: record };
-    const identity = identityOf(buffer[at + SERIAL]!);
+    const identity = identities.get(buffer[at + SERIAL]!);
     if (identity === undefined) return undefined;
     const { fieldsAt, binsAt, rowsAt } = record;
     arenas.push({ identity, fieldsAt, binsAt, rowsAt, end: record.end });

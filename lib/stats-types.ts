@@ -96,10 +96,20 @@ export interface ByteStats {
   readonly committed: number;
   /** Address space kept by the process-wide cache, shared by all arenas. */
   readonly cached: number;
-  /** `committed + cached`. */
+  /**
+   * Address space of what the arena is, beside its SuperSlabs: its record, its counters, and the records of its
+   * SuperSlabs. In the totals all of the process, with what is kept for the next arena.
+   */
+  readonly metadata: number;
+  /** `committed + cached + metadata`: in the totals all that the package has mapped. */
   readonly mapped: number;
   /** Kept alive by holders after a reset or destroy. */
   readonly pinned: number;
+  /**
+   * Part of `committed`: slabs whose ArrayBuffer somebody has taken away (a transfer, a byte stream). Nobody
+   * else gets them before the bytes are let go of; of a worker that ended meanwhile, nobody ever does.
+   */
+  readonly givenAway: number;
   /** In slabs, runs and huge mappings in use: what `maxBytes` limits. */
   readonly used: number;
 }
@@ -128,13 +138,17 @@ export interface SuperSlabStats {
  * if (heapStats().totals.os.purgeDisabled) logger.warn('vm.max_map_count is too low');
  */
 export interface OsStats {
-  /** Mappings asked for: SuperSlabs and huge mappings. */
+  /** SuperSlabs and huge mappings that were mapped. */
   readonly map: number;
-  /** Of those, refused. */
+  /** Mappings of metadata: records of arenas, counters. */
+  readonly mapMetadata: number;
+  /** Mappings of either kind that were refused. */
   readonly mapFailed: number;
-  /** Mappings given back. */
+  /** SuperSlabs and huge mappings that were given back. */
   readonly unmap: number;
-  /** Of those, refused. */
+  /** Mappings of metadata that were given back. */
+  readonly unmapMetadata: number;
+  /** Mappings of either kind that the system refused to take back. */
   readonly unmapFailed: number;
   /** Calls that gave pages back and kept their addresses. */
   readonly purge: number;
@@ -147,16 +161,18 @@ export interface OsStats {
 }
 
 /**
- * Requests that failed, and misuse that the core saw.
+ * Requests that were refused to the program, and misuse that the core saw.
  *
  * @example
  * const { os, limit, doubleFrees } = arena.stats().failures;
  */
 export interface FailureStats {
-  /** The operating system refused memory. */
+  /** The operating system, or the engine, had no more memory. */
   readonly os: number;
-  /** The arena's `maxBytes` was reached. */
+  /** A limit was reached: `maxBytes`, or that of the process. */
   readonly limit: number;
+  /** Requests that were served after the arena had given back what it kept: no failure, but near one. */
+  readonly retried: number;
   /** Double frees that reached the core. */
   readonly doubleFrees: number;
 }

@@ -27,8 +27,10 @@ const { statsVersion } = native.tables;
 
 const OS = {
   map: processOffset('os_map'),
+  mapMetadata: processOffset('os_map_metadata'),
   mapFailed: processOffset('os_map_failed'),
   unmap: processOffset('os_unmap'),
+  unmapMetadata: processOffset('os_unmap_metadata'),
   unmapFailed: processOffset('os_unmap_failed'),
   purge: processOffset('os_purge'),
   purgeEnomem: processOffset('os_purge_enomem'),
@@ -39,6 +41,7 @@ const OS = {
 const NOW_NS = processOffset('now_ns');
 const CACHED_SUPERSLABS = processOffset('superslabs_cached');
 const CACHED_BYTES = processOffset('bytes_cached');
+const METADATA_BYTES = processOffset('bytes_metadata');
 
 const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
 const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
@@ -50,10 +53,13 @@ const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
 const BYTES_SLACK = arenaOffset('bytes_slack');
 const BYTES_COMMITTED = arenaOffset('bytes_committed');
 const BYTES_PINNED = arenaOffset('bytes_pinned');
+const BYTES_GIVEN_AWAY = arenaOffset('bytes_given_away');
+const BYTES_METADATA = arenaOffset('bytes_metadata');
 const BYTES_USED = arenaOffset('bytes_used');
 const BYTES_MAX = arenaOffset('bytes_max');
 const FAILURES_OS = arenaOffset('failures_os');
 const FAILURES_LIMIT = arenaOffset('failures_limit');
+const FAILURES_RETRIED = arenaOffset('failures_retried');
 const DOUBLE_FREES = arenaOffset('double_frees');
 const DETACHED_SLABS = arenaOffset('detached_slabs');
 const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
@@ -61,8 +67,10 @@ const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
 function readOs(v: Float64Array): OsStats {
   return {
     map: v[OS.map]!,
+    mapMetadata: v[OS.mapMetadata]!,
     mapFailed: v[OS.mapFailed]!,
     unmap: v[OS.unmap]!,
+    unmapMetadata: v[OS.unmapMetadata]!,
     unmapFailed: v[OS.unmapFailed]!,
     purge: v[OS.purge]!,
     purgeEnomem: v[OS.purgeEnomem]!,
@@ -71,7 +79,7 @@ function readOs(v: Float64Array): OsStats {
   };
 }
 
-function readBytes(v: Float64Array, at: number): ByteStats {
+function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
   const committed = v[at + BYTES_COMMITTED]!;
   const cached = v[CACHED_BYTES]!;
   return {
@@ -82,8 +90,10 @@ function readBytes(v: Float64Array, at: number): ByteStats {
     slack: v[at + BYTES_SLACK]!,
     committed,
     cached,
-    mapped: committed + cached,
+    metadata,
+    mapped: committed + cached + metadata,
     pinned: v[at + BYTES_PINNED]!,
+    givenAway: v[at + BYTES_GIVEN_AWAY]!,
     used: v[at + BYTES_USED]!,
   };
 }
@@ -101,6 +111,7 @@ function readFailures(v: Float64Array, at: number): FailureStats {
   return {
     os: v[at + FAILURES_OS]!,
     limit: v[at + FAILURES_LIMIT]!,
+    retried: v[at + FAILURES_RETRIED]!,
     doubleFrees: v[at + DOUBLE_FREES]!,
   };
 }
@@ -115,7 +126,7 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     classes: readClasses(v, record, record.identity.table),
     superslabs: readSuperSlabs(v, at),
     os,
-    bytes: readBytes(v, at),
+    bytes: readBytes(v, at, v[at + BYTES_METADATA]!),
     failures: readFailures(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
     leakedBlocks: v[at + LEAKED_BLOCKS]!,
@@ -130,7 +141,7 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
     classes: allDefault ? readClasses(values, totals, DEFAULT_TABLE) : mergeClasses(snapshot),
     superslabs: readSuperSlabs(values, at),
     os,
-    bytes: readBytes(values, at),
+    bytes: readBytes(values, at, values[METADATA_BYTES]!),
     failures: readFailures(values, at),
     detachedSlabs: values[at + DETACHED_SLABS]!,
     leakedBlocks: values[at + LEAKED_BLOCKS]!,

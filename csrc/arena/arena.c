@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arena/failures.h"
 #include "arena/heap.h"
 #include "arena/holdings.h"
 #include "arena/large.h"
@@ -51,6 +52,11 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
 
 static size_t arena_bytes(void) { return hk_os_round_to_pages(sizeof(hk_arena_t)); }
 
+uint64_t hk_arena_metadata_bytes(const hk_arena_t *arena) {
+  return arena_bytes() + hk_counters_bytes() + hk_cell_get(&arena->front_bytes) +
+         hk_cell_get(&arena->supply.metadata_bytes);
+}
+
 /* Leaves it as zero for the next arena. The tables of SuperSlabs and of their bins are, once all are gone, and
  * own classes that nobody had are. */
 static void give_record(hk_arena_t *arena) {
@@ -70,6 +76,7 @@ static void set_name(hk_arena_t *arena, const char *name) {
 }
 
 static bool choices_are_valid(const hk_arena_options_t *options) {
+  if (options->name != NULL && strlen(options->name) > HK_ARENA_NAME_MAX) return false;
   if (options->thp > 1 + HK_THP_NEVER || options->policy > 1 + HK_FREE_POLICY_BATCH) return false;
   if (options->prewarm_bytes > (uint64_t)HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES) return false;
   return options->max_bytes == 0 || options->prewarm_bytes <= options->max_bytes;
@@ -132,7 +139,10 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
 void *hk_arena_add_front(hk_arena_t *arena, size_t bytes, bool *fresh) {
   size_t mapped = hk_os_round_to_pages(bytes);
   void *front = hk_spare_map(mapped, fresh);
-  if (front == NULL) return NULL;
+  if (front == NULL) {
+    hk_note_refusal(arena, HK_OUT_OF_MEMORY_OS);
+    return NULL;
+  }
   hk_cell_set(&arena->front_bytes, mapped);
   arena->front = front;
   return front;
@@ -193,6 +203,18 @@ void hk_arena_reset(hk_arena_t *arena) {
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
 
+void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
+
+hk_status_t hk_arena_end(hk_arena_t *arena) {
+  if (hk_cell_get(&arena->exposed_slabs) == 0) return hk_arena_destroy(arena);
+  if (!arena->ended) {
+    arena->ended = true;
+    hk_arena_reset(arena);
+    hk_supply_end(arena);
+  }
+  return HK_SLAB_BUSY;
+}
+
 hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_cell_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
@@ -202,7 +224,7 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   } else {
     take_all_back(arena); /* and nobody will look at what is counted */
   }
-  (void)hk_holdings_release_empties(arena, 0);
+  hk_holdings_release_empties(arena, 0);
   hk_counters_drop(arena->counters);
   give_record(arena);
   return HK_OK;
@@ -213,6 +235,10 @@ const char *hk_arena_name(const hk_arena_t *arena) { return arena->name; }
 const hk_classes_t *hk_arena_classes(const hk_arena_t *arena) { return arena->classes; }
 uint64_t hk_arena_max_bytes(const hk_arena_t *arena) { return arena->max_bytes; }
 hk_counters_t *hk_arena_counters(hk_arena_t *arena) { return arena->counters; }
+
+uint64_t hk_arena_returned_bytes(const hk_arena_t *arena) {
+  return hk_cell_get(&arena->returned_bytes);
+}
 
 uint64_t hk_arena_used_bytes(const hk_arena_t *arena) {
   return hk_cell_get(&arena->supply.used_bytes);

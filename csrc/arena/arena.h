@@ -19,6 +19,7 @@ typedef struct hk_heap_bin_t {
   hk_slab_t *current; /* refills come from here; kept through being empty */
   hk_slab_t *partial; /* list: some blocks free, some out */
   hk_slab_t *empty;   /* list: all blocks free; retire candidates */
+  hk_slab_t *aside;   /* list: given away, so that no block of them is handed out */
   uint32_t empty_count;
   bool draining; /* too many empty slabs: offer them until few are left */
   /* Statistics cells. out: blocks handed to the front and not back (remote frees included until
@@ -75,7 +76,7 @@ typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge ones */
   uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
-  hk_cell_t count, empties, adopted, committed_bytes, used_bytes, lost_bytes;
+  hk_cell_t count, empties, adopted, committed_bytes, metadata_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 
@@ -93,7 +94,11 @@ struct hk_arena_t {
   hk_heap_bin_t bins[HK_BIN_MAX];
   hk_large_kind_t large[HK_BIN_COUNT - HK_BIN_MAX];
   hk_supply_t supply;
-  hk_cell_t exposed_slabs, failures_os, failures_limit, double_frees;
+  bool settled; /* see hk_arena_settle */
+  bool ended;   /* holds on to exposed slabs only; see hk_arena_end */
+  hk_cell_t exposed_slabs, given_bytes, double_frees;
+  hk_cell_t returned_bytes; /* of pages given back to the OS on its behalf */
+  hk_cell_t failures_os, failures_limit, failures_retried; /* failures.c */
   void *front;             /* front/: memory of its own, NULL until the first hk_alloc */
   hk_cell_t front_bytes;   /* of the mapping behind it; 0: no front in C */
   hk_arena_t *next, *prev; /* registry lock */
@@ -159,6 +164,9 @@ static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab)
 /* Finds `bytes` of memory for the stacks of the front in C, zero if `*fresh`. The arena owns it and drops
  * it, blocks and all, at the next reset or destroy. NULL: the OS refused. */
 void *hk_arena_add_front(hk_arena_t *arena, size_t bytes, bool *fresh);
+
+/* Of mappings that hold its record, counters, front and the records of its SuperSlabs. */
+uint64_t hk_arena_metadata_bytes(const hk_arena_t *arena);
 
 /* valid.c. Debug, O(everything): I2 and I3 recounted from bitmaps and slots. */
 bool hk_arena_is_valid(hk_arena_t *arena);

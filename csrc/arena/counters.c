@@ -12,7 +12,7 @@ typedef struct counters_page_t {
   _Atomic(uint32_t) holders;
 } counters_page_t;
 
-static size_t page_bytes(void) { return hk_os_round_to_pages(sizeof(counters_page_t)); }
+size_t hk_counters_bytes(void) { return hk_os_round_to_pages(sizeof(counters_page_t)); }
 
 /* Most pages of counters were never touched, and zeroing one would make it take up memory. */
 static void zero_used(counters_page_t *page) {
@@ -31,7 +31,7 @@ bool hk_counters_are_shared(const hk_counters_t *counters) {
 
 hk_counters_t *hk_counters_create(void) {
   bool fresh;
-  counters_page_t *page = hk_spare_map(page_bytes(), &fresh);
+  counters_page_t *page = hk_spare_map(hk_counters_bytes(), &fresh);
   if (page == NULL) return NULL;
   if (!fresh) zero_used(page);
   atomic_store_explicit(&page->holders, 1, memory_order_relaxed);
@@ -46,6 +46,6 @@ void hk_counters_hold(hk_counters_t *counters) {
 void hk_counters_drop(hk_counters_t *counters) {
   counters_page_t *page = (counters_page_t *)counters;
   if (atomic_fetch_sub_explicit(&page->holders, 1, memory_order_acq_rel) == 1) {
-    hk_spare_give(page, page_bytes());
+    hk_spare_give(page, hk_counters_bytes());
   }
 }

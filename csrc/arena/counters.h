@@ -73,6 +73,9 @@ static inline void hk_counters_end_move(hk_counters_t *counters) {
 /* true: somebody beside the arena holds them. */
 bool hk_counters_are_shared(const hk_counters_t *counters);
 
+/* Bytes of the mapping of one set. */
+size_t hk_counters_bytes(void);
+
 /* A zeroed set with one holder, who drops it. NULL: the OS refused. */
 hk_counters_t *hk_counters_create(void);
 

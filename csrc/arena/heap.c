@@ -1,5 +1,6 @@
 #include "arena/heap.h"
 
+#include "arena/failures.h"
 #include "arena/remote.h"
 #include "arena/supply.h"
 #include "base/assert.h"
@@ -24,17 +25,22 @@ static uint64_t empty_low(const hk_heap_bin_t *b) {
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 
+static hk_slab_t **head_of(hk_heap_bin_t *b, hk_slab_list_t list) {
+  if (list == HK_SLAB_LIST_ASIDE) return &b->aside;
+  return list == HK_SLAB_LIST_PARTIAL ? &b->partial : &b->empty;
+}
+
 static void list_remove(hk_heap_bin_t *b, hk_slab_t *slab) {
   if (slab->list == HK_SLAB_LIST_CURRENT) {
     b->current = NULL;
   } else if (slab->list != HK_SLAB_LIST_NONE) {
     bool partial = slab->list == HK_SLAB_LIST_PARTIAL;
-    hk_slab_t **head = partial ? &b->partial : &b->empty;
+    hk_slab_t **head = head_of(b, (hk_slab_list_t)slab->list);
     *(slab->prev != NULL ? &slab->prev->next : head) = slab->next;
     if (slab->next != NULL) slab->next->prev = slab->prev;
     if (partial) {
       hk_cell_sub(&b->partial_slabs, 1);
-    } else if (--b->empty_count <= empty_low(b)) {
+    } else if (slab->list == HK_SLAB_LIST_EMPTY && --b->empty_count <= empty_low(b)) {
       b->draining = false;
     }
   }
@@ -48,21 +54,26 @@ static void list_push(hk_heap_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
     b->current = slab;
     return;
   }
-  bool partial = list == HK_SLAB_LIST_PARTIAL;
-  hk_slab_t **head = partial ? &b->partial : &b->empty;
+  hk_slab_t **head = head_of(b, list);
   slab->prev = NULL;
   slab->next = *head;
   if (*head != NULL) (*head)->prev = slab;
   *head = slab;
-  if (partial) {
+  if (list == HK_SLAB_LIST_PARTIAL) {
     hk_cell_add(&b->partial_slabs, 1);
-  } else if (++b->empty_count > empty_high(b)) {
+  } else if (list == HK_SLAB_LIST_EMPTY && ++b->empty_count > empty_high(b)) {
     b->draining = true;
   }
 }
 
+void hk_heap_put_aside(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_heap_bin_t *b = &arena->bins[slab->bin];
+  list_remove(b, slab);
+  list_push(b, slab, HK_SLAB_LIST_ASIDE);
+}
+
 void hk_heap_relist(hk_arena_t *arena, hk_slab_t *slab) {
-  if (slab->list == HK_SLAB_LIST_CURRENT) return;
+  if (slab->list == HK_SLAB_LIST_CURRENT || slab->given) return;
   hk_slab_list_t wanted = slab->free_count == slab->capacity ? HK_SLAB_LIST_EMPTY
                           : slab->free_count > 0             ? HK_SLAB_LIST_PARTIAL
                                                              : HK_SLAB_LIST_NONE;
@@ -124,6 +135,7 @@ hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t 
     /* A batch that has something is not worth a new slab. */
     hk_slab_t *slab;
     hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab);
+    if (status != HK_OK && taken == 0) hk_note_refusal(arena, status);
     if (status != HK_OK && taken == 0) return status;
     if (status != HK_OK) break;
     taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);
@@ -171,13 +183,20 @@ hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint
   return first_bad;
 }
 
+static hk_slab_t *empty_aside(const hk_heap_bin_t *b) {
+  for (hk_slab_t *slab = b->aside; slab != NULL; slab = slab->next) {
+    if (slab->free_count == slab->capacity && hk_slab_is_quiet(slab)) return slab;
+  }
+  return NULL;
+}
+
 /* The slab that `bin` would give up when told to keep `keep` empty ones, or NULL. */
 static hk_slab_t *surplus_slab(const hk_heap_bin_t *b, uint32_t keep) {
   if (b->empty_count > keep) return hk_slab_is_quiet(b->empty) ? b->empty : NULL;
-  if (keep > 0 || b->current == NULL) return NULL;
-  /* Asked to keep nothing, the current slab goes as well once it is empty. */
-  bool is_empty = b->current->free_count == b->current->capacity;
-  return is_empty && hk_slab_is_quiet(b->current) ? b->current : NULL;
+  if (keep > 0) return NULL;
+  /* Asked to keep nothing, the current slab goes as well once it is empty, and those that are aside. */
+  bool is_empty = b->current != NULL && b->current->free_count == b->current->capacity;
+  return is_empty && hk_slab_is_quiet(b->current) ? b->current : empty_aside(b);
 }
 
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
@@ -219,7 +238,7 @@ void hk_heap_reset(hk_arena_t *arena) {
   arena->gained_bins = 0;
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
     hk_heap_bin_t *b = &arena->bins[bin];
-    b->current = b->partial = b->empty = NULL;
+    b->current = b->partial = b->empty = b->aside = NULL;
     b->empty_count = 0;
     b->draining = false;
     hk_cell_set(&b->out, 0);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/options.h"
+#include "os/os.h"
 #include "super/cache.h"
 
 /* Lowest free index of the reference table, or -1. */
@@ -37,37 +38,41 @@ static void unhold(uint64_t bytes) {
   atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
 }
 
+/* Bytes of one arena never reach another. When no late write can come any more, it is as good as new. */
+static void clean_up(hk_superslab_t *superslab) {
+  hk_superslab_wipe(superslab);
+  if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->seen = false;
+}
+
 /* One from the cache, clean of other arenas' bytes; `bytes` are held. NULL: there is none. */
-static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes) {
+static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
   /* The limit is on slabs in use, so only a huge mapping can come too large for it. */
   uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? hk_holdings_room(arena) : bytes;
-  hk_superslab_t *superslab = hk_cache_take(bytes, bytes_max);
+  hk_superslab_t *superslab = hk_cache_take(&(hk_cache_request_t){
+      .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
   if (superslab == NULL) return NULL;
   if (!hold(superslab->bytes - bytes)) {
     (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
     return NULL;
   }
   hk_cell_add(&arena->supply.adopted, 1);
-  if (!arena->shares_bytes && superslab->last_arena_id != arena->id) hk_superslab_wipe(superslab);
+  if (!arena->shares_bytes && superslab->last_arena_id != arena->id) clean_up(superslab);
   return superslab;
 }
 
 static bool hold_or_make_room(hk_arena_t *arena, size_t bytes) {
   if (hold(bytes)) return true;
-  (void)hk_holdings_release_empties(arena, 0);
+  hk_holdings_release_empties(arena, 0);
   return hold(bytes);
 }
 
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
-  if (!hold_or_make_room(arena, bytes)) {
-    hk_cell_add(&arena->failures_limit, 1);
-    return HK_OUT_OF_MEMORY_PROCESS;
-  }
-  *superslab = take_cached(arena, bytes);
+  if (!hold_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
+  *superslab = take_cached(arena, bytes, false);
   if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) {
     unhold(bytes);
-    hk_cell_add(&arena->failures_os, 1);
     return HK_OUT_OF_MEMORY_OS;
   }
   hk_superslab_advise(*superslab, arena->thp);
@@ -80,6 +85,7 @@ static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
   arena->superslabs[superslab->index] = superslab;
   hk_cell_add(&arena->supply.count, 1);
+  hk_cell_add(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
 }
 
@@ -87,6 +93,7 @@ static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
   arena->superslabs[superslab->index] = NULL;
   hk_cell_sub(&arena->supply.count, 1);
+  hk_cell_sub(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
 }
 
@@ -111,7 +118,7 @@ hk_status_t hk_holdings_adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   return HK_OK;
 }
 
-size_t hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
+void hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_supply_t *supply = &arena->supply;
   HK_ASSERT(superslab->used_slots == 0);
   hk_holdings_unlist(supply, superslab);
@@ -121,16 +128,15 @@ size_t hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab) {
   if (!hk_superslab_is_huge(superslab)) hk_cell_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   unhold(superslab->bytes);
-  return hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+  superslab->settled = arena->settled;
+  hk_cell_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
 }
 
-size_t hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep) {
-  size_t purged = 0;
+void hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
     next = s->next;
     if (hk_cell_get(&arena->supply.empties) <= keep) break;
-    if (s->used_slots == 0) purged += hk_holdings_release(arena, s);
+    if (s->used_slots == 0) hk_holdings_release(arena, s);
   }
-  return purged;
 }

@@ -44,10 +44,11 @@ static inline void hk_holdings_list(hk_supply_t *supply, hk_superslab_t *supersl
  * that made room. */
 hk_status_t hk_holdings_adopt(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab);
 
-/* Hands one without a used slot to the cache, which owns it then. Returns bytes purged on the way. */
-size_t hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab);
+/* Hands one without a used slot to the cache, which owns it then. Pages that go back to the OS on the way count
+ * as returned by the arena. */
+void hk_holdings_release(hk_arena_t *arena, hk_superslab_t *superslab);
 
-/* Hands empty SuperSlabs to the cache until `keep` are left. Returns bytes purged on the way. */
-size_t hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep);
+/* Hands empty SuperSlabs to the cache until `keep` are left. */
+void hk_holdings_release_empties(hk_arena_t *arena, uint64_t keep);
 
 #endif

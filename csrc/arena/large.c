@@ -1,5 +1,6 @@
 #include "arena/large.h"
 
+#include "arena/failures.h"
 #include "arena/remote.h"
 #include "arena/supply.h"
 #include "base/assert.h"
@@ -28,17 +29,20 @@ static hk_status_t take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   return status;
 }
 
+static hk_status_t take_whole_slabs(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
+  if (size_bytes > HK_SIZE_MAX) return HK_OUT_OF_MEMORY_OS;
+  hk_remote_drain(arena);
+  return take(arena, (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1), slab);
+}
+
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref) {
   if (size_bytes <= HK_CLASS_SIZE_MAX) return HK_INVALID_ARGUMENT;
-  if (size_bytes > HK_SIZE_MAX) {
-    hk_cell_add(&arena->failures_os, 1);
-    return HK_OUT_OF_MEMORY_OS;
-  }
-  hk_remote_drain(arena);
-  size_t bytes = (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
   hk_slab_t *slab;
-  hk_status_t status = take(arena, bytes, &slab);
-  if (status != HK_OK) return status;
+  hk_status_t status = take_whole_slabs(arena, size_bytes, &slab);
+  if (status != HK_OK) {
+    hk_note_refusal(arena, status);
+    return status;
+  }
   hk_large_kind_t *kind = hk_large_kind(arena, slab->bin);
   hk_cell_add(&kind->refills, 1);
   hk_cell_add(&kind->out, 1);

@@ -97,9 +97,12 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->superslabs_live = hk_cell_get(&arena->supply.count);
   stats->superslabs_empties = hk_cell_get(&arena->supply.empties);
   stats->superslabs_adopted = hk_cell_get(&arena->supply.adopted);
+  stats->bytes_given_away = hk_cell_get(&arena->given_bytes);
+  stats->bytes_metadata = hk_arena_metadata_bytes(arena);
   stats->bytes_max = arena->max_bytes;
   stats->failures_os = hk_cell_get(&arena->failures_os);
   stats->failures_limit = hk_cell_get(&arena->failures_limit);
+  stats->failures_retried = hk_cell_get(&arena->failures_retried);
   stats->double_frees = hk_cell_get(&arena->double_frees);
   sum_bytes(arena, stats);
 }
@@ -125,5 +128,8 @@ void hk_process_stats(hk_process_stats_t *stats) {
                                 .os_purge = os.purge,
                                 .os_purge_enomem = os.purge_enomem,
                                 .os_purge_failed = os.purge_failed,
-                                .os_purge_disabled = os.purge_disabled ? 1 : 0};
+                                .os_purge_disabled = os.purge_disabled ? 1 : 0,
+                                .os_map_metadata = os.map_metadata,
+                                .os_unmap_metadata = os.unmap_metadata,
+                                .bytes_metadata = os.metadata_bytes};
 }

@@ -40,10 +40,7 @@ static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int 
 }
 
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
-  if (count * HK_SLAB_BYTES > hk_holdings_room(arena)) {
-    hk_cell_add(&arena->failures_limit, 1);
-    return HK_OUT_OF_MEMORY_LIMIT;
-  }
+  if (count * HK_SLAB_BYTES > hk_holdings_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
   int slot = 0;
   hk_superslab_t *superslab = find_open(&arena->supply, count, &slot);
   if (superslab == NULL) {
@@ -64,6 +61,12 @@ bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, 
   if (!hk_superslab_is_unused(superslab, next, more)) return false;
   use_slots(arena, superslab, next, more);
   return true;
+}
+
+static uint64_t empties_to_keep(const hk_arena_t *arena) {
+  if (arena->ended) return 0;
+  uint64_t prewarmed = arena->supply.prewarmed;
+  return prewarmed > SUPPLY_KEEP_EMPTY ? prewarmed : SUPPLY_KEEP_EMPTY;
 }
 
 /* What is still exposed stays used, and serves nobody until it is concealed. */
@@ -89,16 +92,12 @@ void hk_supply_give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) return;
   hk_cell_add(&supply->empties, 1);
-  uint64_t keep = supply->prewarmed > SUPPLY_KEEP_EMPTY ? supply->prewarmed : SUPPLY_KEEP_EMPTY;
-  if (hk_cell_get(&supply->empties) > keep) (void)hk_holdings_release(arena, superslab);
+  if (hk_cell_get(&supply->empties) > empties_to_keep(arena)) hk_holdings_release(arena, superslab);
 }
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
-  if (bytes > hk_holdings_room(arena)) {
-    hk_cell_add(&arena->failures_limit, 1);
-    return HK_OUT_OF_MEMORY_LIMIT;
-  }
+  if (bytes > hk_holdings_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
   hk_superslab_t *superslab;
   hk_status_t status = hk_holdings_adopt(arena, bytes, &superslab);
   if (status != HK_OK) return status;
@@ -118,7 +117,7 @@ void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab) {
   hk_superslab_t *superslab = slab->superslab;
   superslab->used_slots = 0;
   hk_cell_sub(&arena->supply.used_bytes, superslab->bytes);
-  (void)hk_holdings_release(arena, superslab);
+  hk_holdings_release(arena, superslab);
 }
 
 void hk_supply_reset(hk_arena_t *arena) {
@@ -137,7 +136,7 @@ void hk_supply_reset(hk_arena_t *arena) {
     hk_holdings_list(supply, superslab);
     if (lost > 0) continue;
     if (hk_superslab_is_huge(superslab)) {
-      (void)hk_holdings_release(arena, superslab);
+      hk_holdings_release(arena, superslab);
     } else if (!was_empty) {
       hk_cell_add(&supply->empties, 1);
     }
@@ -146,16 +145,24 @@ void hk_supply_reset(hk_arena_t *arena) {
   hk_cell_set(&supply->lost_bytes, lost_bytes);
 }
 
-size_t hk_supply_trim(hk_arena_t *arena) {
-  size_t purged = 0;
-  arena->supply.prewarmed = 0;
+static void purge_open(hk_arena_t *arena) {
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
-    purged += hk_superslab_purge(s);
+    hk_cell_add(&arena->returned_bytes, hk_superslab_purge(s));
   }
-  purged += hk_holdings_release_empties(arena, 0);
-  hk_cache_expire(hk_os_now_ns());
+}
+
+void hk_supply_trim(hk_arena_t *arena) {
+  arena->supply.prewarmed = 0;
+  purge_open(arena);
+  hk_holdings_release_empties(arena, 0);
   (void)hk_spare_trim();
-  return purged + hk_cache_trim();
+  size_t cached = hk_cache_expire(hk_os_now_ns());
+  hk_cell_add(&arena->returned_bytes, cached + hk_cache_trim());
+}
+
+void hk_supply_end(hk_arena_t *arena) {
+  hk_holdings_release_empties(arena, 0);
+  purge_open(arena);
 }
 
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab) {

@@ -35,10 +35,13 @@ void hk_supply_give_huge(hk_arena_t *arena, hk_slab_t *slab);
  * mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
 
+/* Gives all back that no exposed slab needs, and keeps nothing from here on. */
+void hk_supply_end(hk_arena_t *arena);
+
 /* Gives back a lost slab, or run or huge mapping, that is no longer exposed. */
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab);
 
-/* Purges unused slots, gives all empty SuperSlabs to the cache, and trims that. Returns bytes given back. */
-size_t hk_supply_trim(hk_arena_t *arena);
+/* Purges unused slots, gives all empty SuperSlabs to the cache, and trims that. */
+void hk_supply_trim(hk_arena_t *arena);
 
 #endif

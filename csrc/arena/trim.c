@@ -54,13 +54,13 @@ static size_t trim_superslab(const hk_arena_t *arena, hk_superslab_t *superslab)
   size_t bytes = 0;
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     hk_slab_t *slab = &superslab->slabs[i];
-    if (slab->state != HK_SLAB_CLASS || slab->trimmed) continue;
+    if (slab->state != HK_SLAB_CLASS || slab->trimmed || slab->given) continue;
     bytes += trim_slab(slab, arena->classes->bins[slab->bin].stride_bytes);
   }
   return bytes;
 }
 
-size_t hk_trim_arena(hk_arena_t *arena) {
+void hk_trim_arena(hk_arena_t *arena) {
   size_t bytes = 0;
   hk_remote_drain(arena);
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
@@ -69,7 +69,7 @@ size_t hk_trim_arena(hk_arena_t *arena) {
   for (hk_superslab_t *s = arena->supply.full; s != NULL; s = s->next) {
     bytes += trim_superslab(arena, s);
   }
-  bytes += hk_supply_trim(arena);
+  hk_cell_add(&arena->returned_bytes, bytes);
+  hk_supply_trim(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
-  return bytes;
 }

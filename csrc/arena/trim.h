@@ -11,7 +11,7 @@
 #include "arena/arena.h"
 
 /* Gives back pages of free blocks, of unused slabs and of empty SuperSlabs. Blocks that a front holds are
- * not free. Returns bytes given back. */
-size_t hk_trim_arena(hk_arena_t *arena);
+ * not free. What went back counts as returned. */
+void hk_trim_arena(hk_arena_t *arena);
 
 #endif

@@ -17,7 +17,9 @@ static void recount_slab(const hk_arena_t *arena, const hk_slab_t *slab, recount
   if (slab->state != HK_SLAB_CLASS) return;
   bool listed = slab->list != HK_SLAB_LIST_NONE;
   if (slab->bin >= arena->classes->count || !hk_slab_is_valid(slab)) r->valid = false;
-  if (listed != (slab->free_count > 0) && slab->list != HK_SLAB_LIST_CURRENT) r->valid = false;
+  if (slab->given != (slab->list == HK_SLAB_LIST_ASIDE)) r->valid = false;
+  bool stays = slab->list == HK_SLAB_LIST_CURRENT || slab->given;
+  if (listed != (slab->free_count > 0) && !stays) r->valid = false;
   r->free_blocks[slab->bin] += slab->free_count;
   r->slabs[slab->bin]++;
 }

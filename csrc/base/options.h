@@ -23,7 +23,7 @@
   X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",        \
     "address space of the SuperSlabs kept for reuse")                                              \
   X(superslab_ttl_sec, "HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL, "s",                        \
-    "age at which a kept SuperSlab is unmapped")                                                   \
+    "age at which a kept SuperSlab is unmapped; one that was exposed, never before 10 s")           \
   X(free_policy, "HAKMEM_FREE_POLICY", 1, 0, 1, "keep|batch", "",                                  \
     "keep: pages stay when a SuperSlab is kept for reuse; batch: they go back to the OS")          \
   X(thp, "HAKMEM_THP", 0, 0, 2, "auto|always|never", "",                                           \

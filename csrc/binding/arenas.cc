@@ -30,7 +30,7 @@ void HandleCollected(napi_env env, void *data, void *) {
   DropArena(arena);
 }
 
-napi_value HandleOf(napi_env env, ArenaHandle *arena) {
+napi_value GarbageHandle(napi_env env, ArenaHandle *arena) {
   napi_value handle = nullptr;
   HoldArena(arena);
   if (napi_create_external(env, arena, HandleCollected, nullptr, &handle) != napi_ok) {
@@ -60,10 +60,12 @@ bool ReadSettings(napi_env env, Arguments *arguments, size_t i, hk_arena_options
   return true;
 }
 
-// createArena(name, maxBytes, classSizes?, settings?) -> { id, serial, counters, handle } | -status
+// createArena(name, maxBytes, classSizes?, settings?) -> { id, serial, counters, handle } | -status. A name is at
+// most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
 napi_value CreateArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
-  char name[HK_ARENA_NAME_MAX + 1];
+  char name[HK_ARENA_NAME_MAX +
+            6]; // room for one more character, so that too long is still too long
   hk_arena_options_t options = {};
   double max_bytes = arguments.Double(1);
   uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many
@@ -82,6 +84,9 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
       napi_get_value_string_utf8(env, arguments.value(0), name, sizeof name, &length) != napi_ok) {
     return arguments.Refuse();
   }
+  if (length > HK_ARENA_NAME_MAX || std::memchr(name, 0, length) != nullptr) {
+    return arguments.Refuse();
+  }
   options.name = length > 0 ? name : nullptr;
   options.max_bytes = static_cast<uint64_t>(max_bytes);
   hk_arena_t *core = nullptr;
@@ -93,13 +98,13 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
     return Failure(env, HK_OUT_OF_MEMORY_OS);
   }
   napi_value counters = CountersBuffer(env, core);
-  napi_value handle = counters != nullptr ? HandleOf(env, arena) : nullptr;
+  napi_value handle = counters != nullptr ? GarbageHandle(env, arena) : nullptr;
   if (handle == nullptr) {
     OrphanArena(arena);
     return Failure(env, HK_OUT_OF_MEMORY_OS);
   }
   napi_value result = NewObject(env);
-  Put(env, result, "id", Int32(env, static_cast<int32_t>(arena->id)));
+  Put(env, result, "id", Double(env, HandleOf(arena)));
   Put(env, result, "serial", Double(env, static_cast<double>(hk_arena_id(core))));
   napi_value core_name = nullptr;
   napi_create_string_utf8(env, hk_arena_name(core), NAPI_AUTO_LENGTH, &core_name);
@@ -127,8 +132,7 @@ napi_value DestroyArena(napi_env env, napi_callback_info info) {
   if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
   if (HasPins(arena)) {
     arena->ended = true;
-    hk_arena_reset(arena->core);
-    hk_arena_trim(arena->core);
+    hk_arena_end(arena->core);
   } else {
     OrphanArena(arena);
   }
@@ -142,6 +146,14 @@ napi_value ResetArena(napi_env env, napi_callback_info info) {
   if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
   hk_arena_reset(arena->core);
   return Int32(env, 0);
+}
+
+// returnedBytes(arena) -> bytes of pages given back to the OS so far
+napi_value ReturnedBytes(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  return Double(env, static_cast<double>(hk_arena_returned_bytes(arena->core)));
 }
 
 // trimArena(arena) -> bytes given back to the OS
@@ -158,6 +170,7 @@ napi_value DefineArenas(napi_env env, napi_value exports) {
   Define(env, exports, "createArena", CreateArena);
   Define(env, exports, "destroyArena", DestroyArena);
   Define(env, exports, "resetArena", ResetArena);
+  Define(env, exports, "returnedBytes", ReturnedBytes);
   Define(env, exports, "trimArena", TrimArena);
   return exports;
 }

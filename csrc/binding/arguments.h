@@ -33,16 +33,16 @@ public:
     return number;
   }
 
-  // The live arena that argument 0 names; without one, the call fails.
+  // The live arena whose handle argument 0 is; without one, the call fails.
   ArenaHandle *Arena() {
-    ArenaHandle *arena = FindArena(GetEnvironment(env_), Uint32(0));
+    ArenaHandle *arena = FindArena(GetEnvironment(env_), Double(0));
     ok_ = ok_ && arena != nullptr;
     return arena;
   }
 
   // The same, one that has ended but for its pins included.
   ArenaHandle *PinnedArena() {
-    ArenaHandle *arena = FindPinnedArena(GetEnvironment(env_), Uint32(0));
+    ArenaHandle *arena = FindPinnedArena(GetEnvironment(env_), Double(0));
     ok_ = ok_ && arena != nullptr;
     return arena;
   }

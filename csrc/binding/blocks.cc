@@ -18,6 +18,18 @@ napi_value Refill(napi_env env, napi_callback_info info) {
   return status == HK_OK ? Int32(env, static_cast<int32_t>(got)) : Failure(env, status);
 }
 
+// noteRetry(arena, refusal, result) -> 0. `refusal`: what a call above returned, and `result`: what its repetition
+// did.
+napi_value NoteRetry(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  double refusal = arguments.Double(1), result = arguments.Double(2);
+  if (!arguments.ok()) return arguments.Refuse();
+  bool by_os = refusal == -static_cast<double>(HK_OUT_OF_MEMORY_OS);
+  hk_note_retry(arena->core, by_os ? HK_OUT_OF_MEMORY_OS : HK_OUT_OF_MEMORY_LIMIT, result >= 0);
+  return Int32(env, 0);
+}
+
 // flush(arena, bin, count), references in exchange -> a slab to retire, + 1, or 0 | -status
 napi_value Flush(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -65,6 +77,7 @@ napi_value LargeFree(napi_env env, napi_callback_info info) {
 
 napi_value DefineBlocks(napi_env env, napi_value exports) {
   Define(env, exports, "refill", Refill);
+  Define(env, exports, "noteRetry", NoteRetry);
   Define(env, exports, "flush", Flush);
   Define(env, exports, "largeAlloc", LargeAlloc);
   Define(env, exports, "largeFree", LargeFree);

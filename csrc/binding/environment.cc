@@ -10,20 +10,30 @@ namespace {
 // Ends the core once nothing of it is visible any more.
 void TryDestroyCore(ArenaHandle *arena) {
   if (!arena->orphaned || arena->core == nullptr) return;
-  if (hk_arena_destroy(arena->core) == HK_OK) arena->core = nullptr;
+  if (hk_arena_end(arena->core) == HK_OK) arena->core = nullptr;
 }
 
-// The JavaScript world is going away: whatever it saw, it sees no more.
+// The JavaScript world has gone. Node has called the finalizers of all exposures by now. If another runtime has
+// not, it is not known who has their bytes: they keep them, and a finalizer that comes later finds nothing to do.
 void EndEnvironment(napi_env env, void *data, void *) {
   auto *environment = static_cast<Environment *>(data);
   if (environment->transfer != nullptr) napi_delete_reference(env, environment->transfer);
-  for (uint32_t i = 0; i < environment->arena_count; i++) {
-    ArenaHandle *arena = environment->arenas[i];
+  if (environment->sentinel != nullptr) environment->sentinel->environment = nullptr;
+  for (uint32_t i = 0; i < environment->slot_count; i++) {
+    ArenaHandle *arena = environment->slots[i].arena;
     if (arena == nullptr) continue;
-    hk_slab_conceal_all(arena->core);
+    hk_arena_settle(arena->core);
     OrphanArena(arena);
   }
-  std::free(environment->arenas);
+  while (environment->exposures != nullptr) {
+    Exposure *exposure = environment->exposures;
+    GiveAway(exposure);
+    LeaveExposure(exposure);
+    SlabEntry *entry = &exposure->arena->slabs[exposure->slab];
+    if (entry->current == exposure) entry->current = nullptr;
+    exposure->arena = nullptr;
+  }
+  std::free(environment->slots);
   std::free(environment);
 }
 
@@ -54,33 +64,70 @@ Environment *GetEnvironment(napi_env env) {
   return static_cast<Environment *>(data);
 }
 
-ArenaHandle *FindPinnedArena(Environment *environment, uint32_t id) {
-  return id < environment->arena_count ? environment->arenas[id] : nullptr;
+double HandleOf(const ArenaHandle *arena) {
+  const ArenaSlot &slot = arena->environment->slots[arena->slot];
+  return static_cast<double>(arena->slot + slot.generation * kSlotsMax);
 }
 
-ArenaHandle *FindArena(Environment *environment, uint32_t id) {
-  ArenaHandle *arena = FindPinnedArena(environment, id);
+ArenaHandle *FindPinnedArena(Environment *environment, double handle) {
+  constexpr double end = static_cast<double>(kSlotsMax) * static_cast<double>(kGenerationMax + 1);
+  if (!(handle >= 0 && handle < end)) return nullptr;
+  auto number = static_cast<uint64_t>(handle);
+  auto index = static_cast<uint32_t>(number % kSlotsMax);
+  if (static_cast<double>(number) != handle || index >= environment->slot_count) return nullptr;
+  const ArenaSlot &slot = environment->slots[index];
+  return slot.generation == number / kSlotsMax ? slot.arena : nullptr;
+}
+
+ArenaHandle *FindArena(Environment *environment, double handle) {
+  ArenaHandle *arena = FindPinnedArena(environment, handle);
   return arena != nullptr && !arena->ended ? arena : nullptr;
 }
 
+// A slot for a new arena, taken off the free ones. false: out of memory, or more arenas than slots.
+static bool TakeSlot(Environment *environment, uint32_t *index) {
+  if (environment->first_free == 0) {
+    uint32_t count = environment->slot_count;
+    if (count == kSlotsMax || !Grow(&environment->slots, &environment->slot_count, count + 1))
+      return false;
+    if (environment->slot_count > kSlotsMax) environment->slot_count = kSlotsMax;
+    for (uint32_t i = environment->slot_count; i-- > count;) {
+      environment->slots[i].next_free = environment->first_free;
+      environment->first_free = i + 1;
+    }
+  }
+  *index = environment->first_free - 1;
+  environment->first_free = environment->slots[*index].next_free;
+  return true;
+}
+
+// From here on the arena's handle names nothing.
+static void GiveSlot(Environment *environment, uint32_t index) {
+  ArenaSlot &slot = environment->slots[index];
+  slot.arena = nullptr;
+  if (slot.generation == kGenerationMax) return;
+  slot.generation++;
+  slot.next_free = environment->first_free;
+  environment->first_free = index + 1;
+}
+
 ArenaHandle *AddArena(Environment *environment, hk_arena_t *core) {
-  uint32_t id = 0;
-  while (id < environment->arena_count && environment->arenas[id] != nullptr) id++;
-  if (!Grow(&environment->arenas, &environment->arena_count, id + 1)) return nullptr;
   auto *arena = static_cast<ArenaHandle *>(std::calloc(1, sizeof(ArenaHandle)));
-  if (arena == nullptr) return nullptr;
+  if (arena == nullptr || !TakeSlot(environment, &arena->slot)) {
+    std::free(arena);
+    return nullptr;
+  }
   arena->core = core;
   arena->environment = environment;
-  arena->id = id;
   arena->references = 1;
-  environment->arenas[id] = arena;
+  environment->slots[arena->slot].arena = arena;
   return arena;
 }
 
 void OrphanArena(ArenaHandle *arena) {
   if (arena->orphaned) return;
   arena->orphaned = true;
-  arena->environment->arenas[arena->id] = nullptr;
+  GiveSlot(arena->environment, arena->slot);
   arena->environment = nullptr;
   TryDestroyCore(arena);
   DropArena(arena);
@@ -113,6 +160,26 @@ void ReleaseHold(napi_env env, Exposure *exposure) {
   if (--arena->slabs[exposure->slab].holds > 0 || arena->core == nullptr) return;
   hk_slab_set_exposed(arena->core, exposure->slab, false);
   TryDestroyCore(arena);
+}
+
+void GiveAway(Exposure *exposure) {
+  ArenaHandle *arena = exposure->arena;
+  if (!exposure->holding || arena->core == nullptr) return;
+  hk_slab_give_away(arena->core, exposure->slab);
+}
+
+void EnterExposure(Environment *environment, Exposure *exposure) {
+  exposure->environment = environment;
+  exposure->next = environment->exposures;
+  if (exposure->next != nullptr) exposure->next->previous = exposure;
+  environment->exposures = exposure;
+}
+
+void LeaveExposure(Exposure *exposure) {
+  if (exposure->next != nullptr) exposure->next->previous = exposure->previous;
+  Exposure **from =
+      exposure->previous != nullptr ? &exposure->previous->next : &exposure->environment->exposures;
+  *from = exposure->next;
 }
 
 } // namespace hakmem

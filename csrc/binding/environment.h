@@ -8,6 +8,11 @@
 // the counters' ArrayBuffer and every exposure. An Exposure is one external ArrayBuffer over one
 // slab; it lives until V8 has freed that ArrayBuffer's backing store, which may be long after it was
 // detached. No core memory is given up while an exposure still holds it.
+//
+// The end of a world. Node then calls the finalizers of all external ArrayBuffers, whether their backing
+// stores are free or live on in another thread, where they were sent to, and of the latter it never tells
+// us again. So the first of those calls, which the sentinel gets, looks which ArrayBuffers are attached still:
+// Node is about to detach these, and nobody has their bytes. All others keep theirs for ever.
 #ifndef HK_BINDING_ENVIRONMENT_H
 #define HK_BINDING_ENVIRONMENT_H
 
@@ -26,10 +31,14 @@ struct Exposure {
   ArenaHandle *arena;
   uint32_t slab;
   int64_t bytes;
-  napi_ref buffer; // strong while the arena lives; nullptr once no longer the slab's current one
-  bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
+  napi_ref
+      buffer;   // strong while current, weak once the arena is dropped; nullptr: not ours to detach
+  bool holding; // JavaScript may still reach the memory through this ArrayBuffer's bytes
   bool discounted; // taken off V8's account of external memory; see slabs.cc
   bool pinned;     // a view of it is retained beyond a reset: stays attached until unpinned
+  bool ending;     // attached when its world began to end: nobody else has its bytes
+  Environment *environment; // whose list it is on
+  Exposure *next, *previous;
 };
 
 // One slab number of an arena. `holds` counts exposures that are `holding`: the current one, and
@@ -42,7 +51,7 @@ struct SlabEntry {
 struct ArenaHandle {
   hk_arena_t *core;         // nullptr once destroyed
   Environment *environment; // nullptr once the environment has ended
-  uint32_t id;              // index in the environment's table
+  uint32_t slot;            // in the environment's table
   uint32_t references;
   bool ended;    // destroyed while slabs were pinned: only unpinning is left
   bool orphaned; // destroyed by the user or dropped: ends with its last exposure
@@ -50,9 +59,31 @@ struct ArenaHandle {
   uint32_t slab_count;
 };
 
+// One place in the table of arenas. A handle is slot + generation x kSlotsMax: whole numbers that a double
+// holds exactly. A slot whose generations are used up is never used again.
+struct ArenaSlot {
+  ArenaHandle *arena; // nullptr: free, or used up
+  uint64_t generation;
+  uint32_t next_free; // 1 + the next free slot; 0: none
+};
+
+constexpr uint32_t kSlotsMax = 1u << 20;
+constexpr uint64_t kGenerationMax = (1ull << 33) - 1;
+
+// An external ArrayBuffer of no use but that its finalizer is the first of ours to be called when the world ends:
+// Node takes the youngest first, so there is a new one behind every exposure. Kept alive until then.
+struct Sentinel {
+  Environment *environment; // nullptr: not the youngest any more
+  napi_ref buffer;
+};
+
 struct Environment {
-  ArenaHandle **arenas;
-  uint32_t arena_count;
+  ArenaSlot *slots;
+  uint32_t slot_count;
+  uint32_t first_free; // as next_free
+  Exposure *exposures;
+  Sentinel *sentinel;                // nullptr: none was needed, or none could be made
+  bool ending;                       // the sentinel has been called
   napi_ref transfer;                 // ArrayBuffer.prototype.transfer where slabs.cc needs it
   bool detaching;                    // JavaScript is running in the middle of a call: no other now
   int32_t exchange[kExchangeLength]; // block references on their way between front and core
@@ -62,11 +93,14 @@ struct Environment {
 bool CreateEnvironment(napi_env env);
 Environment *GetEnvironment(napi_env env);
 
-// The live arena with this id, or nullptr.
-ArenaHandle *FindArena(Environment *environment, uint32_t id);
+// The live arena that this handle names, or nullptr.
+ArenaHandle *FindArena(Environment *environment, double handle);
 
 // The same, one that has ended but for its pins included.
-ArenaHandle *FindPinnedArena(Environment *environment, uint32_t id);
+ArenaHandle *FindPinnedArena(Environment *environment, double handle);
+
+// Names the arena in calls from JavaScript: no other arena of this environment ever has the same handle.
+double HandleOf(const ArenaHandle *arena);
 
 // Enters a core arena in the table. The environment owns it. nullptr: out of memory.
 ArenaHandle *AddArena(Environment *environment, hk_arena_t *core);
@@ -85,6 +119,12 @@ void Recount(napi_env env, Exposure *exposure);
 
 // Says that an exposure's bytes can no longer be reached from JavaScript.
 void ReleaseHold(napi_env env, Exposure *exposure);
+
+// Says that an exposure's bytes belong to somebody else, who has got them or may have.
+void GiveAway(Exposure *exposure);
+
+void EnterExposure(Environment *environment, Exposure *exposure);
+void LeaveExposure(Exposure *exposure);
 
 // Entries of the addon, by file.
 napi_value DefineIdentity(napi_env env, napi_value exports);
@@ -109,6 +149,9 @@ bool HasPins(const ArenaHandle *arena);
 
 // Leaves all ArrayBuffers of an arena to the garbage collector.
 void AbandonAll(napi_env env, ArenaHandle *arena);
+
+// The world is about to end: finds out which exposures nobody else can have the bytes of.
+void BeginEnding(napi_env env, Environment *environment);
 
 } // namespace hakmem
 

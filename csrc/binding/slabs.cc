@@ -8,28 +8,83 @@ namespace hakmem {
 
 namespace {
 
-// V8 has freed the backing store: nobody reaches the bytes any more, wherever they had gone.
+// V8 has freed the backing store, and nobody reaches the bytes any more, wherever they had gone; or the world
+// ends, and then only what was attached until now is nobody's.
 void BackingStoreFreed(napi_env env, void *, void *hint) {
   auto *exposure = static_cast<Exposure *>(hint);
   ArenaHandle *arena = exposure->arena;
+  if (arena == nullptr) { // its world ended before
+    std::free(exposure);
+    return;
+  }
+  const Environment *environment = exposure->environment;
+  // Without a sentinel the world may be ending and nobody knows.
+  bool is_free = environment->ending ? exposure->ending : environment->sentinel != nullptr;
+  LeaveExposure(exposure);
   if (arena->slabs[exposure->slab].current == exposure) {
     arena->slabs[exposure->slab].current = nullptr;
   }
   if (exposure->buffer != nullptr) napi_delete_reference(env, exposure->buffer);
-  ReleaseHold(env, exposure);
+  if (is_free) {
+    ReleaseHold(env, exposure);
+  } else {
+    Recount(env, exposure);
+    GiveAway(exposure);
+  }
   DropArena(arena);
   std::free(exposure);
+}
+
+void SentinelFreed(napi_env env, void *, void *hint) {
+  auto *sentinel = static_cast<Sentinel *>(hint);
+  Environment *environment = sentinel->environment;
+  if (environment != nullptr) {
+    environment->sentinel = nullptr;
+    BeginEnding(env, environment);
+  }
+  if (sentinel->buffer != nullptr) napi_delete_reference(env, sentinel->buffer);
+  std::free(sentinel);
+}
+
+// It is the youngest no more, and its ArrayBuffer is garbage.
+void DropSentinel(napi_env env, Environment *environment) {
+  Sentinel *sentinel = environment->sentinel;
+  if (sentinel == nullptr) return;
+  environment->sentinel = nullptr;
+  sentinel->environment = nullptr;
+  napi_delete_reference(env, sentinel->buffer);
+  sentinel->buffer = nullptr;
+}
+
+// To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
+// terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.
+bool RenewSentinel(napi_env env, Environment *environment) {
+  static uint64_t nothing; // nobody else ever sees this ArrayBuffer
+  napi_value buffer = nullptr;
+  auto *sentinel = static_cast<Sentinel *>(std::calloc(1, sizeof(Sentinel)));
+  if (sentinel == nullptr) return false;
+  napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
+                                                        SentinelFreed, sentinel, &buffer);
+  if (status != napi_ok) {
+    std::free(sentinel);
+    return false;
+  }
+  if (napi_create_reference(env, buffer, 1, &sentinel->buffer) != napi_ok) return false;
+  DropSentinel(env, environment);
+  sentinel->environment = environment;
+  environment->sentinel = sentinel;
+  return true;
 }
 
 bool IsPinned(const SlabEntry *entry) {
   return entry->current != nullptr && entry->current->pinned;
 }
 
-// The slab's current ArrayBuffer if it is attached, else nullptr.
-napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
+// An exposure's own ArrayBuffer if it is attached, else nullptr.
+napi_value AttachedBufferOf(napi_env env, const Exposure *exposure) {
   napi_value buffer = nullptr;
-  if (entry->current == nullptr) return nullptr;
-  if (napi_get_reference_value(env, entry->current->buffer, &buffer) != napi_ok) return nullptr;
+  if (exposure->buffer == nullptr) return nullptr;
+  if (napi_get_reference_value(env, exposure->buffer, &buffer) != napi_ok) return nullptr;
   bool detached = true;
   if (buffer == nullptr || napi_is_detached_arraybuffer(env, buffer, &detached) != napi_ok) {
     return nullptr;
@@ -37,8 +92,13 @@ napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
   return detached ? nullptr : buffer;
 }
 
-// The slab's current ArrayBuffer, if any, is no longer ours to detach: from here on V8 decides when its
-// bytes are free, and has to know their size.
+// The slab's current ArrayBuffer if it is attached, else nullptr.
+napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
+  return entry->current != nullptr ? AttachedBufferOf(env, entry->current) : nullptr;
+}
+
+// The slab's current ArrayBuffer, if any, is no longer ours to detach, and its bytes are somebody else's, unless
+// the caller detaches it now: from here on V8 decides when they are free, and has to know their size.
 void ForgetCurrent(napi_env env, SlabEntry *entry) {
   Exposure *exposure = entry->current;
   if (exposure == nullptr) return;
@@ -111,7 +171,22 @@ bool DetachBuffer(napi_env env, napi_value buffer) {
   return IsDetached(env, buffer);
 }
 
-// expose(arena, slab) -> ArrayBuffer | -status
+// Whether somebody else has, or may have, the bytes of a slab without an attached ArrayBuffer. The slab serves
+// nobody then until they are free.
+bool IsGivenAway(napi_env env, SlabEntry *entry) {
+  Exposure *exposure = entry->current;
+  ForgetCurrent(env, entry);
+  if (exposure != nullptr) GiveAway(exposure);
+  return entry->holds > 0;
+}
+
+// The front will refuse its caller: nothing else can be done without an ArrayBuffer.
+napi_value NoMemory(napi_env env, ArenaHandle *arena) {
+  hk_note_refusal(arena->core, HK_OUT_OF_MEMORY_OS);
+  return Failure(env, HK_OUT_OF_MEMORY_OS);
+}
+
+// expose(arena, slab) -> ArrayBuffer | -status; HK_SLAB_BUSY: somebody has taken its ArrayBuffer away and holds it
 napi_value Expose(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
@@ -121,21 +196,31 @@ napi_value Expose(napi_env env, napi_callback_info info) {
   hk_status_t status = hk_slab_info(arena->core, number, &slab);
   if (status != HK_OK) return Failure(env, status);
   SlabEntry *entry = EntryOf(arena, number);
-  if (entry == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
+  if (entry == nullptr) return NoMemory(env, arena);
   napi_value buffer = AttachedBuffer(env, entry);
   if (buffer != nullptr) return buffer;
-  ForgetCurrent(env, entry);
+  if (IsGivenAway(env, entry)) return Failure(env, HK_SLAB_BUSY);
 
   auto *exposure = static_cast<Exposure *>(std::calloc(1, sizeof(Exposure)));
-  if (exposure == nullptr) return Failure(env, HK_OUT_OF_MEMORY_OS);
-  *exposure = {arena, number, static_cast<int64_t>(slab.bytes), nullptr, true, false, false};
+  if (exposure == nullptr) return NoMemory(env, arena);
+  exposure->arena = arena;
+  exposure->slab = number;
+  exposure->bytes = static_cast<int64_t>(slab.bytes);
+  exposure->holding = true;
   buffer = WrapSlab(env, slab, exposure);
   if (buffer == nullptr) {
     std::free(exposure);
-    return Failure(env, HK_OUT_OF_MEMORY_OS);
+    return NoMemory(env, arena);
   }
   HoldArena(arena);
-  napi_create_reference(env, buffer, 1, &exposure->buffer);
+  EnterExposure(arena->environment, exposure);
+  if (!RenewSentinel(env, arena->environment) ||
+      napi_create_reference(env, buffer, 1, &exposure->buffer) != napi_ok) {
+    exposure->holding = false; // JavaScript has not seen it
+    napi_detach_arraybuffer(env, buffer);
+    Recount(env, exposure);
+    return NoMemory(env, arena);
+  }
   entry->current = exposure;
   entry->holds++;
   hk_slab_set_exposed(arena->core, number, true);
@@ -195,7 +280,11 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
   napi_value buffer = AttachedBuffer(env, entry);
   Exposure *exposure = entry->current;
   ForgetCurrent(env, entry);
-  if (buffer != nullptr && DetachBuffer(env, buffer)) ReleaseHold(env, exposure);
+  if (buffer != nullptr && DetachBuffer(env, buffer)) {
+    ReleaseHold(env, exposure);
+  } else if (exposure != nullptr) {
+    GiveAway(exposure);
+  }
   return entry->holds == 0;
 }
 
@@ -220,8 +309,26 @@ bool HasPins(const ArenaHandle *arena) {
 
 void AbandonAll(napi_env env, ArenaHandle *arena) {
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
-    ForgetCurrent(env, &arena->slabs[slab]);
+    SlabEntry *entry = &arena->slabs[slab];
+    Exposure *exposure = entry->current;
+    if (exposure == nullptr) continue;
+    uint32_t count = 0;
+    Recount(env, exposure);
+    napi_reference_unref(env, exposure->buffer, &count);
+    entry->current = nullptr;
   }
+}
+
+void BeginEnding(napi_env env, Environment *environment) {
+  napi_handle_scope scope = nullptr;
+  environment->ending = true;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  for (Exposure *exposure = environment->exposures; exposure != nullptr;
+       exposure = exposure->next) {
+    exposure->ending = AttachedBufferOf(env, exposure) != nullptr;
+    if (exposure->arena->core != nullptr) hk_arena_settle(exposure->arena->core);
+  }
+  napi_close_handle_scope(env, scope);
 }
 
 napi_value DefineSlabs(napi_env env, napi_value exports) {

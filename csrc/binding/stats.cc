@@ -5,6 +5,7 @@
 // row that has one its index and the sums of its bins. Behind those of the whole heap comes a record of
 // number 0, the sums of all; its bins are those of arenas with the default classes. Orders are those of
 // the lists in hakmem.h; tables.cc tells JavaScript the names.
+#include <cstdlib>
 #include <cstring>
 
 #include "binding/arguments.h"
@@ -160,38 +161,78 @@ napi_value HeapStats(napi_env env, napi_callback_info info) {
 }
 
 struct ArenaInfo {
-  double serial;
-  bool found;
-  uint32_t class_count;
+  uint32_t stride_count; // 0: those of the default classes
   uint32_t strides[HK_BIN_MAX];
-  char name[HK_ARENA_NAME_MAX + 1];
+  char name[HK_ARENA_NAME_MAX + 1]; // empty: there is no such arena
 };
 
-bool DescribeArena(hk_arena_t *core, void *context) {
-  auto *info = static_cast<ArenaInfo *>(context);
-  if (static_cast<double>(hk_arena_id(core)) != info->serial) return true;
+struct Census {
+  const double *serials; // ascending
+  size_t count, next;
+  ArenaInfo *infos; // zeroed
+};
+
+void Describe(const hk_arena_t *core, ArenaInfo *info) {
   const hk_classes_t *classes = hk_arena_classes(core);
-  info->found = true;
-  info->class_count = classes->count;
-  for (uint32_t i = 0; i < classes->count; i++) info->strides[i] = classes->bins[i].stride_bytes;
   std::strcpy(info->name, hk_arena_name(core));
-  return false;
+  if (classes == hk_classes_default()) return;
+  info->stride_count = classes->count;
+  for (uint32_t i = 0; i < classes->count; i++) info->strides[i] = classes->bins[i].stride_bytes;
 }
 
-// arenaInfo(serial) -> { name, strides } of an arena of any thread, or undefined when it has ended
+// Arenas come in the order of their serials, so that one walk finds all. No JavaScript here: the registry is locked.
+bool DescribeNext(hk_arena_t *core, void *context) {
+  auto *census = static_cast<Census *>(context);
+  auto serial = static_cast<double>(hk_arena_id(core));
+  while (census->next < census->count && !(census->serials[census->next] >= serial)) census->next++;
+  if (census->next == census->count) return false;
+  if (census->serials[census->next] == serial) Describe(core, &census->infos[census->next++]);
+  return true;
+}
+
+napi_value InfoToJs(napi_env env, const ArenaInfo &info) {
+  napi_value result = NewObject(env), name = nullptr;
+  napi_create_string_utf8(env, info.name, NAPI_AUTO_LENGTH, &name);
+  Put(env, result, "name", name);
+  if (info.stride_count == 0) return result;
+  napi_value strides = NewArray(env);
+  for (uint32_t i = 0; i < info.stride_count; i++)
+    Put(env, strides, i, Double(env, info.strides[i]));
+  Put(env, result, "strides", strides);
+  return result;
+}
+
+// arenaInfo(serial) -> { name, strides? } of an arena of any thread, without strides when it has the default
+// classes; undefined when it has ended
 napi_value DescribeArenaBySerial(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaInfo arena = {};
-  arena.serial = arguments.Double(0);
+  double serial = arguments.Double(0);
   if (!arguments.ok()) return arguments.Refuse();
-  hk_arena_each(DescribeArena, &arena);
-  if (!arena.found) return nullptr;
-  napi_value result = NewObject(env), strides = NewArray(env), name = nullptr;
-  napi_create_string_utf8(env, arena.name, NAPI_AUTO_LENGTH, &name);
-  for (uint32_t i = 0; i < arena.class_count; i++)
-    Put(env, strides, i, Double(env, arena.strides[i]));
-  Put(env, result, "name", name);
-  Put(env, result, "strides", strides);
+  Census census = {&serial, 1, 0, &arena};
+  hk_arena_each(DescribeNext, &census);
+  return arena.name[0] != 0 ? InfoToJs(env, arena) : nullptr;
+}
+
+// arenaInfos(serials) -> [what arenaInfo says of each], for ascending serials; where an arena has ended is a hole
+napi_value DescribeArenas(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  size_t count = 0;
+  const double *serials = arguments.Doubles(0, &count);
+  if (!arguments.ok()) return arguments.Refuse();
+  napi_value result = NewArray(env);
+  auto *infos = static_cast<ArenaInfo *>(std::calloc(count + 1, sizeof(ArenaInfo)));
+  if (infos == nullptr) return result;
+  Census census = {serials, count, 0, infos};
+  hk_arena_each(DescribeNext, &census);
+  for (uint32_t i = 0; i < count; i++) {
+    if (infos[i].name[0] == 0) continue;
+    napi_handle_scope scope = nullptr;
+    napi_open_handle_scope(env, &scope);
+    Put(env, result, i, InfoToJs(env, infos[i]));
+    napi_close_handle_scope(env, scope);
+  }
+  std::free(infos);
   return result;
 }
 
@@ -202,6 +243,7 @@ napi_value DefineStats(napi_env env, napi_value exports) {
   Define(env, exports, "arenaStats", ArenaStats);
   Define(env, exports, "heapStats", HeapStats);
   Define(env, exports, "arenaInfo", DescribeArenaBySerial);
+  Define(env, exports, "arenaInfos", DescribeArenas);
   Put(env, exports, "statsRecordMax", Int32(env, static_cast<int32_t>(kRecordMax)));
   return exports;
 }

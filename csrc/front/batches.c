@@ -5,6 +5,7 @@
  * Calls:     heap by the slab, remote (drain), map (address -> SuperSlab).
  * Threads:   owner only.
  */
+#include "arena/failures.h"
 #include "arena/heap.h"
 #include "arena/remote.h"
 #include "front/magazine.h"
@@ -120,15 +121,17 @@ void hk_magazine_flush_all(hk_arena_t *arena) {
 /* --- From the core -------------------------------------------------------------------------------------- */
 
 /* Pushes up to `want` blocks, so that the lowest address of each slab is handed out first. The class takes
- * new slabs while they are fewer than `need`. */
-static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need) {
+ * new slabs while they are fewer than `need`. Why there were no more is in `*refusal`. */
+static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need,
+                            hk_status_t *refusal) {
   hk_magazine_t *m = &arena->magazines[bin];
   uint32_t indices[HK_BATCH_MAX];
   uint32_t taken = 0;
   void **top = hk_magazine_top(m);
   while (taken < want) {
     hk_slab_t *slab;
-    if (hk_heap_current(arena, bin, taken < need, &slab) != HK_OK) break;
+    *refusal = hk_heap_current(arena, bin, taken < need, &slab);
+    if (*refusal != HK_OK) break;
     uint32_t got = hk_slab_take(slab, 0, indices, want - taken);
     char *base = hk_arena_slab_address(slab);
     for (uint32_t i = got; i-- > 0;) *top++ = base + (size_t)indices[i] * m->stride_bytes;
@@ -169,7 +172,8 @@ static void top_up(hk_arena_t *arena) {
     uint32_t goal = goal_of(m), count = count_in(m);
     if (count > goal / 2) continue; /* not yet */
     if (moved > MAGAZINE_TOP_UP_BLOCKS) break;
-    uint32_t taken = take_blocks(arena, bin, goal - count, 0);
+    hk_status_t refusal; /* nobody's: it was not asked for */
+    uint32_t taken = take_blocks(arena, bin, goal - count, 0, &refusal);
     if (taken < goal - count) arena->gained_bins &= ~((uint64_t)1 << bin); /* no more are there */
     moved += taken;
   }
@@ -179,9 +183,14 @@ bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
   hk_remote_drain(arena);
   uint32_t goal = goal_of(m);
-  if (take_blocks(arena, bin, goal, need_of(arena, bin, goal)) == 0) {
+  hk_status_t refusal;
+  if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &refusal) == 0) {
     hk_magazine_flush_all(arena);
-    if (take_blocks(arena, bin, 1, 1) == 0) return false;
+    if (take_blocks(arena, bin, 1, 1, &refusal) == 0) {
+      hk_note_refusal(arena, refusal);
+      return false;
+    }
+    hk_failures_count_cured(arena);
   }
   hk_heap_count_slow(arena, bin);
   m->full = bottom_of(m) + min_u32(capacity_of(m) * 2, m->limit);

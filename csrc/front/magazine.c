@@ -18,7 +18,9 @@ static HK_NOINLINE void *alloc_large(hk_arena_t *arena, size_t size_bytes) {
   hk_status_t status = hk_large_alloc(arena, size_bytes, &ref);
   if (status != HK_OK) {
     hk_magazine_flush_all(arena);
-    if (hk_large_alloc(arena, size_bytes, &ref) != HK_OK) return NULL;
+    bool cured = hk_large_alloc(arena, size_bytes, &ref) == HK_OK;
+    hk_note_retry(arena, status, cured);
+    if (!cured) return NULL;
   }
   const hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
   double bytes = (double)hk_large_block_bytes(slab);

@@ -8,7 +8,9 @@
 #include "front/magazine.h"
 
 size_t hk_arena_trim(hk_arena_t *arena) {
+  uint64_t before = hk_arena_returned_bytes(arena);
   /* Slabs of a front in another language are for that front to retire: they may be exposed. */
   if (arena->front != NULL) hk_magazine_flush_all(arena);
-  return hk_trim_arena(arena);
+  hk_trim_arena(arena);
+  return (size_t)(hk_arena_returned_bytes(arena) - before);
 }

@@ -43,7 +43,7 @@ typedef struct hk_arena_t hk_arena_t;
 #define HK_ARENA_NAME_MAX 63
 
 typedef struct hk_arena_options_t {
-  const char *name;            /* copied, cut to HK_ARENA_NAME_MAX bytes; NULL: "arena-<id>" */
+  const char *name;            /* copied; up to HK_ARENA_NAME_MAX bytes; NULL: "arena-<id>" */
   uint64_t max_bytes;          /* limit on slabs, runs and huge mappings in use; 0: none */
   const uint32_t *class_sizes; /* strides as hk_classes_build takes them; NULL: the default table */
   size_t class_count;
@@ -58,26 +58,38 @@ typedef struct hk_arena_options_t {
 
 /* Creates an arena owned by the calling thread. `options` may be NULL. The caller owns `*arena` and
  * ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_OUT_OF_MEMORY_PROCESS, HK_INVALID_ARGUMENT
- * (class sizes, a choice that is none, more to prewarm than max_bytes or than an arena can have). */
+ * (a name too long, class sizes, a choice that is none, more to prewarm than max_bytes or than an arena can have). */
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **arena);
 
 /* Gives all memory to the process-wide cache and ends the arena. NULL is ignored. Any thread may
  * destroy an arena whose owner no longer uses it. No slab may be exposed: HK_SLAB_BUSY. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
+/* The same, as far as it can be done now: HK_SLAB_BUSY when slabs are exposed. Then all blocks are free, all
+ * memory but those slabs goes to the cache, and the arena does nothing any more but wait for them to be
+ * concealed; call it again after the last one. Until then they belong to whoever sees them. */
+hk_status_t hk_arena_end(hk_arena_t *arena);
+
+/* Says that no operation of the system writes to the arena's memory any more, late ones included: what was
+ * exposed needs no quarantine when the arena ends. Owner only. */
+void hk_arena_settle(hk_arena_t *arena);
+
 /* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
  * arena until hk_slab_set_exposed says that it is not any more. */
 void hk_arena_reset(hk_arena_t *arena);
 
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
- * process-wide cache but for SuperSlabs that were exposed, of which only the address space stays until it
- * is old enough. Blocks in the magazines of C callers count as free, those of another front do not.
- * Owner only. Returns bytes of pages given back. */
+ * process-wide cache but for SuperSlabs that were exposed until less than 10 s ago, of which the address space
+ * stays. Blocks in the magazines of C callers count as free, those of another front do not.
+ * Owner only. Returns bytes of pages given back, those of slabs that its way emptied included. */
 size_t hk_arena_trim(hk_arena_t *arena);
 
 uint64_t hk_arena_id(const hk_arena_t *arena);
 const char *hk_arena_name(const hk_arena_t *arena);
 const hk_classes_t *hk_arena_classes(const hk_arena_t *arena);
+
+/* Bytes of pages given back to the OS so far on behalf of the arena, by a trim or on the way. */
+uint64_t hk_arena_returned_bytes(const hk_arena_t *arena);
 
 /* Bytes in slabs, runs and huge mappings in use, and the limit on them (0: none). */
 uint64_t hk_arena_used_bytes(const hk_arena_t *arena);
@@ -102,6 +114,14 @@ hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref
  * HK_DOUBLE_FREE. */
 hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref);
 
+/* For a front that tries again after it gave blocks back: says that its last but one call above was refused with
+ * `refusal`, and whether the last was not. Of the two at most one counts as refused then: failures are those
+ * of the front's own callers. */
+void hk_note_retry(hk_arena_t *arena, hk_status_t refusal, bool cured);
+
+/* Counts a request that the front itself had to refuse: HK_OUT_OF_MEMORY_OS, or for a limit any other. */
+void hk_note_refusal(hk_arena_t *arena, hk_status_t refusal);
+
 /* --- Edge 2: slabs ----------------------------------------------------------------------------- */
 
 typedef struct hk_slab_info_t {
@@ -120,7 +140,12 @@ hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t 
  * HK_NOT_OWNED. */
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 
-/* Says so of every slab, when the front's world has ended. */
+/* Says that an exposed slab's memory belongs to somebody else now, who got the ArrayBuffer. Until
+ * hk_slab_set_exposed says that it is exposed no more, no block of it is handed out, and those that are out
+ * can only be given back. HK_NOT_OWNED: it is not exposed. */
+hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
+
+/* Says of every slab that was not given away that it is exposed no more. */
 void hk_slab_conceal_all(hk_arena_t *arena);
 
 /* The next empty slab that the arena would like to take out of its class, or -1. A class keeps
@@ -137,7 +162,7 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
 /* Fields named bytes are bytes, now_ns is nanoseconds, all others are counts. For any thread. */
 
-#define HK_STATS_VERSION 1
+#define HK_STATS_VERSION 2
 
 /* Per bin. allocs = fast + slow; capacity = live + front_blocks + free_blocks + remote_blocks.
  * X(field). `high_water`: most blocks out of the core at once. */
@@ -147,20 +172,25 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
   X(partial_slabs) X(high_water)
 
 /* Per arena, beside the bins. bytes_live + bytes_front + bytes_free_in_slab + bytes_free_slabs +
- * bytes_slack = bytes_committed. `empties`: SuperSlabs without a used slab. */
+ * bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of it. bytes_metadata: of the mappings
+ * beside it that hold what the arena is. `empties`: SuperSlabs without a used slab. Failures: requests
+ * refused to callers, by the OS, and by a limit; `retried`: those that another try of the front cured. */
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_pinned) X(bytes_max) X(detached_slabs) X(leaked_blocks) X(failures_os)            \
-  X(failures_limit) X(double_frees)
+  X(bytes_pinned) X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(detached_slabs) X(leaked_blocks) X(failures_os)            \
+  X(failures_limit) X(failures_retried) X(double_frees)
 
 /* Of the process. now_ns: the monotonic clock when it was read. SuperSlabs, huge mappings included, so far:
- * mapped, put into the cache, adopted from it, unmapped. */
+ * mapped, put into the cache, adopted from it, unmapped. All that is mapped is bytes_committed of all arenas +
+ * bytes_cached + bytes_metadata: records of arenas and SuperSlabs, counters, fronts, the address map, and spare
+ * mappings for them. os_map and os_unmap are calls for SuperSlabs, the others those for metadata; refused calls
+ * are counted together. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
   X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
-  X(os_purge_disabled)
+  X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {

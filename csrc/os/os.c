@@ -15,7 +15,7 @@ static _Atomic bool purge_disabled;
 
 #define COUNT(field) atomic_fetch_add_explicit(&counters.field, 1, memory_order_relaxed)
 
-void *hk_os_map(size_t bytes, size_t alignment) {
+static void *map(size_t bytes, size_t alignment) {
   HK_ASSERT(bytes > 0 && bytes % hk_os_page_bytes() == 0);
   HK_ASSERT(alignment > 0 && (alignment & (alignment - 1)) == 0);
   void *address = prims->map(bytes, alignment);
@@ -24,18 +24,48 @@ void *hk_os_map(size_t bytes, size_t alignment) {
     return NULL;
   }
   HK_ASSERT((uintptr_t)address % alignment == 0);
-  COUNT(map);
+  return address;
+}
+
+static bool unmap(void *address, size_t bytes) {
+  bool done = prims->unmap(address, bytes) == HK_OS_DONE;
+  if (!done) COUNT(unmap_failed);
+  return done;
+}
+
+static void add_metadata(size_t bytes) {
+  atomic_fetch_add_explicit(&counters.metadata_bytes, bytes, memory_order_relaxed);
+}
+
+void *hk_os_map(size_t bytes, size_t alignment) {
+  void *address = map(bytes, alignment);
+  if (address != NULL) COUNT(map);
   return address;
 }
 
 bool hk_os_unmap(void *address, size_t bytes) {
-  bool done = prims->unmap(address, bytes) == HK_OS_DONE;
+  bool done = unmap(address, bytes);
   if (done) {
     COUNT(unmap);
   } else {
-    COUNT(unmap_failed);
+    add_metadata(bytes);
   }
   return done;
+}
+
+void *hk_os_map_metadata(size_t bytes) {
+  void *address = map(bytes, 1);
+  if (address == NULL) return NULL;
+  COUNT(map_metadata);
+  add_metadata(bytes);
+  return address;
+}
+
+bool hk_os_unmap_metadata(void *address, size_t bytes) {
+  if (!unmap(address, bytes)) return false;
+  COUNT(unmap_metadata);
+  atomic_fetch_sub_explicit(&counters.metadata_bytes, bytes, memory_order_relaxed);
+  return true;
 }
 
 bool hk_os_purge(void *address, size_t bytes) {
@@ -63,6 +93,8 @@ void hk_os_advise_huge(void *address, size_t bytes, bool want) {
 }
 
 uint64_t hk_os_now_ns(void) { return prims->now_ns(); }
+
+uintptr_t hk_os_thread_id(void) { return hk_os_prim_thread_id(); }
 
 size_t hk_os_page_bytes(void) {
   static _Atomic size_t cached;

@@ -12,8 +12,12 @@
 
 #include "base/config.h"
 
-/* X(field): system calls made and refused since the process started. */
-#define HK_OS_STATS(X) X(map) X(map_failed) X(unmap) X(unmap_failed) X(purge) X(purge_enomem) X(purge_failed)
+/* X(field): system calls made and refused since the process started; map and unmap of SuperSlabs and huge
+ * mappings, those of metadata apart. metadata_bytes: mapped now for metadata, or kept by an OS that refused
+ * to unmap it, whatever it was for. */
+#define HK_OS_STATS(X)                                                                      \
+  X(map) X(map_failed) X(unmap) X(unmap_failed) X(purge) X(purge_enomem) X(purge_failed)    \
+  X(map_metadata) X(unmap_metadata) X(metadata_bytes)
 
 typedef struct hk_os_stats_t {
 #define HK_OS_STATS_FIELD(field) uint64_t field;
@@ -27,8 +31,12 @@ typedef struct hk_os_stats_t {
  * caller owns the mapping and gives it back with hk_os_unmap. */
 void *hk_os_map(size_t bytes, size_t alignment);
 
-/* Gives back a whole mapping. false: the OS refused and the caller still owns it. */
+/* Gives back a whole mapping. false: the OS refused, and it stays mapped for ever. */
 bool hk_os_unmap(void *address, size_t bytes);
+
+/* The same for metadata, wherever it is, which is counted apart. */
+void *hk_os_map_metadata(size_t bytes);
+bool hk_os_unmap_metadata(void *address, size_t bytes);
 
 /* Gives the pages of a range back; the range stays mapped and reads as zero. false: nothing
  * changed, contents are as they were. After an ENOMEM (or, with HAKMEM_SS_MADVISE_STRICT, an
@@ -41,6 +49,9 @@ void hk_os_advise_huge(void *address, size_t bytes, bool want);
 
 /* Monotonic clock. */
 uint64_t hk_os_now_ns(void);
+
+/* The calling thread, as a number that no other running thread has; never 0. */
+uintptr_t hk_os_thread_id(void);
 
 size_t hk_os_page_bytes(void);
 
@@ -64,6 +75,7 @@ typedef struct hk_os_prims_t {
 
 extern const hk_os_prims_t hk_os_native;
 size_t hk_os_prim_page_bytes(void);
+uintptr_t hk_os_prim_thread_id(void);
 
 /* Replaces the primitives (NULL: the native ones) and re-enables purging. Only while no other
  * thread uses the allocator; for tests. */

@@ -4,6 +4,7 @@
 #define _DARWIN_C_SOURCE
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,6 +86,8 @@ static uint64_t unix_now_ns(void) {
 }
 
 size_t hk_os_prim_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+uintptr_t hk_os_prim_thread_id(void) { return (uintptr_t)pthread_self(); }
 
 const hk_os_prims_t hk_os_native = {.map = unix_map,
                                     .unmap = unix_unmap,

@@ -71,6 +71,8 @@ static uint64_t windows_now_ns(void) {
   return count / rate * 1000000000u + count % rate * 1000000000u / rate;
 }
 
+uintptr_t hk_os_prim_thread_id(void) { return GetCurrentThreadId(); }
+
 size_t hk_os_prim_page_bytes(void) {
   SYSTEM_INFO info;
   GetSystemInfo(&info);

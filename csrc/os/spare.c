@@ -31,7 +31,7 @@ static void *take(size_t bytes) {
 void *hk_spare_map(size_t bytes, bool *fresh) {
   void *address = take(bytes);
   *fresh = address == NULL;
-  return address != NULL ? address : hk_os_map(bytes, 1);
+  return address != NULL ? address : hk_os_map_metadata(bytes);
 }
 
 static bool keep(void *address, size_t bytes) {
@@ -47,7 +47,8 @@ static bool keep(void *address, size_t bytes) {
 }
 
 void hk_spare_give(void *address, size_t bytes) {
-  if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes)) (void)hk_os_unmap(address, bytes);
+  if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes))
+    (void)hk_os_unmap_metadata(address, bytes);
 }
 
 void hk_spare_limit(uint32_t count) {
@@ -68,7 +69,7 @@ size_t hk_spare_trim(void) {
   hk_lock_release(&kept.lock);
   for (uint32_t i = 0; i < HK_SPARE_MAX; i++) {
     if (spares[i].address == NULL) continue;
-    (void)hk_os_unmap(spares[i].address, spares[i].bytes);
+    (void)hk_os_unmap_metadata(spares[i].address, spares[i].bytes);
     bytes += spares[i].bytes;
   }
   return bytes;

@@ -50,16 +50,54 @@ static bool is_over_limits(uint64_t count, uint64_t bytes) {
          bytes > (uint64_t)options->superslab_max_memory_mb * HK_MIB;
 }
 
-static bool fits(const hk_superslab_t *superslab, size_t bytes, uint64_t bytes_max) {
-  return superslab->bytes >= bytes && superslab->bytes - bytes <= bytes / 8 &&
-         superslab->bytes <= bytes_max &&
-         hk_superslab_is_huge(superslab) == (bytes > HK_SUPERSLAB_BYTES);
+static bool is_quarantined(const hk_superslab_t *superslab, uint64_t now_ns) {
+  return superslab->quarantined_until_ns > now_ns;
 }
 
-hk_superslab_t *hk_cache_take(size_t bytes, uint64_t bytes_max) {
+static bool fits(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
+  return superslab->bytes >= request->bytes && superslab->bytes <= request->bytes_max &&
+         hk_superslab_is_huge(superslab) == (request->bytes > HK_SUPERSLAB_BYTES);
+}
+
+static bool fits_well(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
+  return fits(superslab, request) && superslab->bytes - request->bytes <= request->bytes / 8;
+}
+
+/* Whether the request comes from where late writes would come from as well. */
+static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
+  if (superslab->last_arena_id == request->arena_id) return true;
+  return !hk_superslab_is_huge(superslab) && superslab->released_by == hk_os_thread_id();
+}
+
+/* The youngest that may be had at once. NULL: none; `*is_overfull` then says whether quarantine is. */
+static hk_superslab_t *find_free(const hk_cache_request_t *request, bool *is_overfull) {
+  uint64_t now_ns = hk_os_now_ns(), count = 0, bytes = 0;
+  for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    bool waits = is_quarantined(s, now_ns);
+    if (fits_well(s, request) && (!waits || is_own(s, request))) return s;
+    count += waits ? 1 : 0;
+    bytes += waits ? s->bytes : 0;
+  }
+  *is_overfull = count > HK_QUARANTINE_COUNT_MAX || bytes > HK_QUARANTINE_BYTES_MAX;
+  return NULL;
+}
+
+static hk_superslab_t *find_oldest(const hk_cache_request_t *request,
+                                   bool (*accepts)(const hk_superslab_t *,
+                                                   const hk_cache_request_t *)) {
+  hk_superslab_t *oldest = cache.tail;
+  while (oldest != NULL && !accepts(oldest, request)) oldest = oldest->prev;
+  return oldest;
+}
+
+hk_superslab_t *hk_cache_take(const hk_cache_request_t *request) {
   hk_lock_acquire(&cache.lock);
-  hk_superslab_t *found = cache.head;
-  while (found != NULL && !fits(found, bytes, bytes_max)) found = found->next;
+  bool is_overfull = false;
+  hk_superslab_t *found = find_free(request, &is_overfull);
+  if (found == NULL && (is_overfull || request->urgent)) {
+    found = find_oldest(request, fits_well);
+    if (found == NULL) found = find_oldest(request, fits);
+  }
   if (found != NULL) {
     unlink_entry(found);
     cache.stats.adopted++;
@@ -80,6 +118,12 @@ static hk_superslab_t *let_wait(hk_superslab_t *superslab) {
   return before;
 }
 
+static void set_quarantine(hk_superslab_t *superslab, uint64_t now_ns) {
+  bool waits = superslab->seen && !superslab->settled;
+  superslab->quarantined_until_ns = waits ? now_ns + HK_QUARANTINE_NS : 0;
+  superslab->released_by = hk_os_thread_id();
+}
+
 static void put_entry(hk_superslab_t *superslab) {
   hk_lock_acquire(&cache.lock);
   insert_entry(superslab);
@@ -96,35 +140,62 @@ size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait) {
   bool over = is_over_limits(now.cached + 1, now.cached_bytes + superslab->bytes);
   bool purge = policy == HK_FREE_POLICY_BATCH || over;
   uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
+  set_quarantine(superslab, now_ns);
   if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
     superslab = let_wait(superslab);
   }
   size_t purged = purge && superslab != NULL ? hk_superslab_purge(superslab) : 0;
   if (superslab != NULL) put_entry(superslab);
-  hk_cache_expire(now_ns);
-  return purged;
+  return purged + hk_cache_expire(now_ns);
+}
+
+static bool is_aged(const hk_superslab_t *superslab, uint64_t now_ns) {
+  uint64_t ttl_ns = (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u;
+  return superslab->cached_at_ns + ttl_ns <= now_ns;
 }
 
 /* The oldest entry that may go now, taken off the list; NULL: none. */
 static hk_superslab_t *take_expired(uint64_t now_ns) {
-  uint64_t ttl_ns = (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u;
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;
   bool over = is_over_limits(cache.stats.cached, cache.stats.cached_bytes);
-  while (oldest != NULL) {
-    bool aged = oldest->cached_at_ns + ttl_ns <= now_ns;
-    if (aged || (over && !oldest->seen)) break;
-    /* Entries are ordered by age: past the first young one, only the limits can ask for more. */
-    oldest = over ? oldest->prev : NULL;
-  }
+  while (oldest != NULL && is_quarantined(oldest, now_ns)) oldest = oldest->prev;
+  /* Entries are ordered by age: past the first young one, only the limits can ask for more. */
+  if (oldest != NULL && !over && !is_aged(oldest, now_ns)) oldest = NULL;
   if (oldest != NULL) unlink_entry(oldest);
   hk_lock_release(&cache.lock);
   return oldest;
 }
 
-void hk_cache_expire(uint64_t now_ns) {
+/* One in quarantine that is old enough to give its pages back, taken off the list; NULL: none. */
+static hk_superslab_t *take_touched(uint64_t now_ns) {
+  hk_lock_acquire(&cache.lock);
+  hk_superslab_t *oldest = cache.tail;
+  while (oldest != NULL && is_aged(oldest, now_ns) && oldest->dirty_slots == 0) {
+    oldest = oldest->prev;
+  }
+  if (oldest != NULL && !is_aged(oldest, now_ns)) oldest = NULL;
+  if (oldest != NULL) unlink_entry(oldest);
+  hk_lock_release(&cache.lock);
+  return oldest;
+}
+
+/* Returns bytes of pages given back. */
+static size_t unmap_entry(hk_superslab_t *superslab) {
+  size_t bytes = hk_superslab_dirty_bytes(superslab);
+  return hk_superslab_unmap(superslab) ? bytes : 0;
+}
+
+size_t hk_cache_expire(uint64_t now_ns) {
+  size_t bytes = 0, purged = 1;
   hk_superslab_t *superslab;
-  while ((superslab = take_expired(now_ns)) != NULL) (void)hk_superslab_unmap(superslab);
+  while ((superslab = take_expired(now_ns)) != NULL) bytes += unmap_entry(superslab);
+  while (purged != 0 && (superslab = take_touched(now_ns)) != NULL) {
+    purged = hk_superslab_purge(superslab);
+    bytes += purged;
+    put_entry(superslab);
+  }
+  return bytes;
 }
 
 /* Takes the whole list off the cache, oldest last. */
@@ -141,15 +212,15 @@ static hk_superslab_t *take_all(void) {
 
 size_t hk_cache_trim(void) {
   size_t bytes = 0;
+  uint64_t now_ns = hk_os_now_ns();
   hk_superslab_t *next;
   for (hk_superslab_t *s = take_all(); s != NULL; s = next) {
     next = s->next;
-    if (s->seen) {
+    if (is_quarantined(s, now_ns)) {
       bytes += hk_superslab_purge(s);
       put_entry(s);
     } else {
-      bytes += hk_superslab_dirty_bytes(s);
-      (void)hk_superslab_unmap(s);
+      bytes += unmap_entry(s);
     }
   }
   return bytes;

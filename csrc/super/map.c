@@ -15,7 +15,7 @@ static hk_map_entry_t *leaf_for(uintptr_t chunk) {
   if (r >= HK_MAP_ROOT_SIZE) return NULL;
   hk_map_entry_t *leaf = atomic_load_explicit(&hk_map_root[r], memory_order_acquire);
   if (leaf == NULL) {
-    leaf = hk_os_map(hk_os_round_to_pages(HK_MAP_LEAF_SIZE * sizeof(hk_map_entry_t)), 1);
+    leaf = hk_os_map_metadata(hk_os_round_to_pages(HK_MAP_LEAF_SIZE * sizeof(hk_map_entry_t)));
     if (leaf != NULL) atomic_store_explicit(&hk_map_root[r], leaf, memory_order_release);
   }
   return leaf;

@@ -30,6 +30,7 @@ typedef enum hk_slab_list_t {
   HK_SLAB_LIST_CURRENT,
   HK_SLAB_LIST_PARTIAL,
   HK_SLAB_LIST_EMPTY,
+  HK_SLAB_LIST_ASIDE, /* given away */
 } hk_slab_list_t;
 
 /* Words of a bitmap for the smallest stride, and those kept inside the record: enough for strides
@@ -68,6 +69,8 @@ struct hk_slab_t {
    * last (release); the owner retires only at 0 (acquire). */
   _Atomic(uint32_t) remote_writers;
   hk_slab_t *remote_next; /* written by whoever queued it, before publication */
+
+  bool given; /* exposed, and the ArrayBuffer belongs to somebody else: serves nobody here */
 };
 static_assert(sizeof(hk_slab_t) == 128, "two cache lines");
 

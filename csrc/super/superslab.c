@@ -15,6 +15,10 @@ static size_t metadata_bytes(size_t bytes) {
   return hk_os_round_to_pages(needed);
 }
 
+size_t hk_superslab_metadata_bytes(const hk_superslab_t *superslab) {
+  return metadata_bytes(superslab->bytes);
+}
+
 static void init_slabs(hk_superslab_t *superslab) {
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     superslab->slabs[i].superslab = superslab;
@@ -34,7 +38,7 @@ void hk_superslab_stats(hk_superslab_stats_t *stats) {
 
 hk_superslab_t *hk_superslab_map(size_t bytes) {
   HK_ASSERT(bytes >= HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
-  hk_superslab_t *superslab = hk_os_map(metadata_bytes(bytes), 1);
+  hk_superslab_t *superslab = hk_os_map_metadata(metadata_bytes(bytes));
   if (superslab == NULL) return NULL;
   superslab->base = hk_os_map(bytes, HK_SUPERSLAB_BYTES);
   superslab->bytes = bytes;
@@ -47,7 +51,7 @@ hk_superslab_t *hk_superslab_map(size_t bytes) {
     }
     (void)hk_os_unmap(superslab->base, bytes);
   }
-  (void)hk_os_unmap(superslab, metadata_bytes(bytes));
+  (void)hk_os_unmap_metadata(superslab, metadata_bytes(bytes));
   return NULL;
 }
 
@@ -71,7 +75,7 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
   hk_map_remove(superslab);
   atomic_fetch_add_explicit(&unmapped_count, 1, memory_order_relaxed);
   bool done = hk_os_unmap(superslab->base, bytes);
-  return hk_os_unmap(superslab, metadata_bytes(bytes)) && done;
+  return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
 }
 
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
@@ -186,7 +190,11 @@ static bool purge_or_zero(void *address, size_t bytes) {
   return true;
 }
 
-void hk_superslab_wipe(hk_superslab_t *superslab) { (void)clean_dirty(superslab, purge_or_zero); }
+void hk_superslab_wipe(hk_superslab_t *superslab) {
+  uint32_t all = hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0;
+  if (superslab->seen) HK_PUBLISH(superslab->dirty_slots, all);
+  (void)clean_dirty(superslab, purge_or_zero);
+}
 
 bool hk_superslab_is_valid(const hk_superslab_t *superslab) {
   if ((superslab->used_slots & ~superslab->dirty_slots) != 0) return false;

@@ -23,11 +23,14 @@ struct hk_superslab_t {
   /* Bit per slot whose pages may be touched: not known to read as zero. Huge: bit 0 for all.
    * Published. */
   uint32_t dirty_slots;
-  uint8_t thp;            /* what was last advised: HK_THP_* */
-  bool seen;              /* some slab was exposed: unmapping must wait (see cache.h) */
+  uint8_t thp;  /* what was last advised: HK_THP_* */
+  bool seen;    /* some slab was exposed: quarantine, see cache.h */
+  bool settled; /* the world that saw it has ended: no operation of its can be under way */
   uint64_t last_arena_id; /* whose bytes the dirty slots hold */
   uint64_t cached_at_ns;
-  hk_superslab_t *next, *prev; /* in the arena's list or the cache's */
+  uint64_t quarantined_until_ns; /* 0: not; of a cached one */
+  uintptr_t released_by;         /* thread that put it into the cache */
+  hk_superslab_t *next, *prev;   /* in the arena's list or the cache's */
   hk_slab_t slabs[HK_SUPERSLAB_SLABS];
   /* Bitmap words, touched only where a slab needs them. Absent when huge. */
   uint64_t free_pool[HK_SUPERSLAB_SLABS][HK_SLAB_WORDS_MAX];
@@ -63,6 +66,9 @@ static inline char *hk_superslab_address(const hk_superslab_t *superslab, uint32
   return superslab->base + (size_t)slot * HK_SLAB_BYTES;
 }
 
+/* Bytes of the mapping that its record is in. */
+size_t hk_superslab_metadata_bytes(const hk_superslab_t *superslab);
+
 /* Free slots in a row for a run of `slabs`: the lowest start, or -1. */
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs);
 
@@ -90,7 +96,8 @@ size_t hk_superslab_purge(hk_superslab_t *superslab);
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
 
 /* Makes dirty unused slots read as zero, by purging or, where the OS refuses, by writing: bytes of
- * one arena never reach another. */
+ * one arena never reach another. In one that was seen every unused slot counts as dirty, because a late
+ * write may have come since its pages were given back. */
 void hk_superslab_wipe(hk_superslab_t *superslab);
 
 /* Debug, O(slots). */

@@ -59,6 +59,8 @@ function osCalls({ os }: HeapTotals, emit: Emit): void {
   emit({ call: 'map', result: 'failed' }, os.mapFailed);
   emit({ call: 'unmap', result: 'ok' }, os.unmap);
   emit({ call: 'unmap', result: 'failed' }, os.unmapFailed);
+  emit({ call: 'map_metadata', result: 'ok' }, os.mapMetadata);
+  emit({ call: 'unmap_metadata', result: 'ok' }, os.unmapMetadata);
   emit({ call: 'purge', result: 'ok' }, os.purge);
   emit({ call: 'purge', result: 'failed' }, os.purgeFailed);
   emit({ call: 'purge', result: 'enomem' }, os.purgeEnomem);
@@ -137,7 +139,7 @@ const TABLE: readonly Metric[] = [
     otel: 'memory.mapped',
     kind: 'amount',
     unit: 'By',
-    help: 'Address space of all arenas and of the cache; untouched pages of it cost no memory.',
+    help: 'Address space of all arenas, of the cache and of metadata; untouched pages of it cost no memory.',
     labels: [],
     heap: ({ bytes }, emit) => emit({}, bytes.mapped),
   },
@@ -176,6 +178,33 @@ const TABLE: readonly Metric[] = [
     help: 'Bytes kept alive by holders after a reset or destroy.',
     labels: ['arena'],
     arena: ({ bytes }, emit) => emit({}, bytes.pinned),
+  },
+  {
+    name: 'given_away_bytes',
+    otel: 'memory.given_away',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes of slabs whose ArrayBuffer somebody has taken away, until they let go of it.',
+    labels: ['arena'],
+    arena: ({ bytes }, emit) => emit({}, bytes.givenAway),
+  },
+  {
+    name: 'metadata_bytes',
+    otel: 'memory.metadata',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Address space of what arenas are, beside their SuperSlabs: records and counters.',
+    labels: [],
+    heap: ({ bytes }, emit) => emit({}, bytes.metadata),
+  },
+  {
+    name: 'retries_total',
+    otel: 'retries',
+    kind: 'counter',
+    unit: '{retry}',
+    help: 'Requests that were served after the arena had given back what it kept: no failures, but near one.',
+    labels: ['arena'],
+    arena: ({ failures }, emit) => emit({}, failures.retried),
   },
   {
     name: 'os_calls_total',

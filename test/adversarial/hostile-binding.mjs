@@ -53,6 +53,9 @@ const RIGHT = {
   heapStats: [() => new Float64Array(20 * RECORD)],
   processStats: [() => new Float64Array(RECORD)],
   arenaInfo: [() => arena.serial],
+  arenaInfos: [() => Float64Array.of(1, arena.serial)],
+  noteRetry: ['arena', () => -2, () => 0],
+  returnedBytes: ['arena'],
   heapMap: [],
 };
 

@@ -30,7 +30,9 @@ static uint64_t cached_bytes(void) {
   return stats.cached_bytes;
 }
 
-static hk_superslab_t *take(size_t bytes) { return hk_cache_take(bytes, UINT64_MAX); }
+static hk_superslab_t *take(size_t bytes) {
+  return hk_cache_take(&(hk_cache_request_t){.bytes = bytes, .bytes_max = UINT64_MAX});
+}
 
 static hk_superslab_t *mapped(size_t bytes) {
   hk_superslab_t *superslab = hk_superslab_map(bytes);
@@ -106,7 +108,7 @@ HK_TEST(limits_of_zero_keep_nothing) {
   (void)put_new(HK_SUPERSLAB_BYTES, false);
   EXPECT_EQ(cached(), 0);
   begin(256, 0, HK_FREE_POLICY_KEEP);
-  (void)put_new(HK_SUPERSLAB_BYTES, true);
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
   EXPECT_EQ(cached(), 0);
   end();
 }
@@ -181,6 +183,107 @@ HK_TEST(unseen_memory_goes_before_seen_memory_that_is_older) {
   end();
 }
 
+/* A read or crypto.randomFill that was under way when the arena ended writes to it still. */
+HK_TEST(no_setting_unmaps_seen_memory_within_ten_seconds) {
+  static const size_t sizes[] = {HK_SUPERSLAB_BYTES, 5 * HK_MIB};
+  for (int i = 0; i < 6; i++) {
+    begin(i % 3 == 0 ? 0 : 256, i % 3 == 1 ? 0 : 60, HK_FREE_POLICY_KEEP);
+    if (i % 3 == 2) hk_test_options()->superslab_max_memory_mb = 0;
+    hk_superslab_t *superslab = put_new(sizes[i / 3], true);
+    fake_os.now_ns += 10 * SECOND_NS - 1;
+    hk_cache_expire(hk_os_now_ns());
+    (void)hk_cache_trim();
+    EXPECT_EQ(cached(), 1);
+    EXPECT_EQ(superslab->base[0], 0); /* its pages went back */
+    superslab->base[0] = 1;
+    fake_os.now_ns += 1;
+    hk_cache_expire(hk_os_now_ns());
+    EXPECT_EQ(cached(), 0);
+    end();
+  }
+}
+
+HK_TEST(an_os_that_refuses_to_purge_keeps_nothing_else_from_expiry) {
+  begin(256, 0, HK_FREE_POLICY_KEEP);
+  fake_os.purge_result = HK_OS_REFUSED;
+  (void)put_new(HK_SUPERSLAB_BYTES, true);
+  (void)put_new(HK_SUPERSLAB_BYTES, false);
+  EXPECT_EQ(cached(), 1);
+  end();
+}
+
+static hk_superslab_t *take_for(uint64_t arena_id, size_t bytes, bool urgent) {
+  hk_cache_request_t request = {
+      .bytes = bytes, .bytes_max = UINT64_MAX, .arena_id = arena_id, .urgent = urgent};
+  return hk_cache_take(&request);
+}
+
+static hk_superslab_t *put_seen_by(uint64_t arena_id, size_t bytes, bool here) {
+  hk_superslab_t *superslab = put_new(bytes, true);
+  superslab->last_arena_id = arena_id;
+  if (!here) superslab->released_by = hk_os_thread_id() + 1;
+  return superslab;
+}
+
+HK_TEST(memory_in_quarantine_serves_its_own_arena_and_its_own_thread) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *s = put_seen_by(7, HK_SUPERSLAB_BYTES, false);
+  EXPECT(take_for(8, HK_SUPERSLAB_BYTES, false) == NULL);
+  EXPECT_EQ(take_for(7, HK_SUPERSLAB_BYTES, false), s);
+  EXPECT(hk_superslab_unmap(s));
+  s = put_seen_by(7, HK_SUPERSLAB_BYTES, true);
+  EXPECT_EQ(take_for(8, HK_SUPERSLAB_BYTES, false), s);
+  EXPECT(hk_superslab_unmap(s));
+  s = put_seen_by(7, 5 * HK_MIB, true); /* what large reads go to waits in its own thread as well */
+  EXPECT(take_for(8, 5 * HK_MIB, false) == NULL);
+  EXPECT_EQ(take_for(7, 5 * HK_MIB, false), s);
+  EXPECT(hk_superslab_unmap(s));
+  end();
+}
+
+HK_TEST(memory_in_quarantine_serves_others_when_it_is_old_enough_or_the_os_has_no_more) {
+  begin(256, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *s = put_seen_by(7, HK_SUPERSLAB_BYTES, false);
+  fake_os.now_ns += 10 * SECOND_NS;
+  EXPECT_EQ(take_for(8, HK_SUPERSLAB_BYTES, false), s);
+  EXPECT(hk_superslab_unmap(s));
+  s = put_seen_by(7, 5 * HK_MIB, true);
+  EXPECT(take_for(8, 3 * HK_MIB, false) == NULL);
+  EXPECT_EQ(take_for(8, 3 * HK_MIB, true), s);
+  EXPECT(hk_superslab_unmap(s));
+  end();
+}
+
+HK_TEST(memory_of_a_world_that_has_ended_needs_no_quarantine) {
+  begin(0, 60, HK_FREE_POLICY_KEEP);
+  hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
+  superslab->seen = superslab->settled = true;
+  (void)hk_cache_put(superslab, HK_FREE_POLICY_KEEP, false);
+  EXPECT_EQ(cached(), 0);
+  end();
+}
+
+/* Arenas of one thread that come and go while another thread releases memory all the time. */
+HK_TEST(quarantine_is_bounded_and_then_the_oldest_serves_anybody) {
+  begin(256, 60, HK_FREE_POLICY_BATCH);
+  hk_superslab_t *oldest = put_seen_by(7, HK_SUPERSLAB_BYTES, false);
+  fake_os.now_ns += 1;
+  uint32_t count = 1;
+  while (take_for(8, HK_SUPERSLAB_BYTES, false) == NULL && count < 2000) {
+    (void)put_seen_by(7, HK_SUPERSLAB_BYTES, false);
+    count++;
+  }
+  EXPECT_EQ(count, HK_QUARANTINE_COUNT_MAX + 1);
+  EXPECT(hk_superslab_unmap(oldest));
+  fake_os.now_ns += 1;
+  (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, true);
+  (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, true);
+  hk_superslab_t *huge = take_for(8, 3 * HK_MIB, false); /* larger by far, but no further mapping */
+  EXPECT(huge != NULL);
+  EXPECT(hk_superslab_unmap(huge));
+  end();
+}
+
 HK_TEST(the_policy_batch_gives_pages_back_and_keep_does_not) {
   begin(256, 60, HK_FREE_POLICY_BATCH);
   hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
@@ -201,8 +304,10 @@ HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
   EXPECT(take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
   EXPECT_EQ(take(8 * HK_MIB), huge);
   (void)hk_cache_put(huge, hk_options_get()->free_policy, false);
-  EXPECT(hk_cache_take(8 * HK_MIB, 9 * HK_MIB - 1) == NULL);
-  EXPECT_EQ(hk_cache_take(9 * HK_MIB, 9 * HK_MIB), huge);
+  hk_cache_request_t request = {.bytes = 8 * HK_MIB, .bytes_max = 9 * HK_MIB - 1};
+  EXPECT(hk_cache_take(&request) == NULL);
+  request = (hk_cache_request_t){.bytes = 9 * HK_MIB, .bytes_max = 9 * HK_MIB};
+  EXPECT_EQ(hk_cache_take(&request), huge);
   EXPECT(hk_superslab_unmap(huge));
   end();
 }
@@ -295,13 +400,37 @@ HK_TEST(a_slab_that_was_ever_exposed_puts_its_superslab_in_quarantine) {
   }
 }
 
+HK_TEST(a_late_write_never_shows_in_the_next_arena) {
+  begin(256, 60, HK_FREE_POLICY_BATCH);
+  hk_arena_t *arena = new_arena();
+  uint32_t ref, got;
+  EXPECT_EQ(hk_refill(arena, hk_test_bin(65536), &ref, 1, &got), HK_OK);
+  char *address = hk_test_address(arena, ref);
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  memset(address, 0x77, HK_SLAB_BYTES);
+  arena = new_arena();
+  EXPECT_EQ(hk_refill(arena, hk_test_bin(65536), &ref, 1, &got), HK_OK);
+  EXPECT_EQ(hk_test_address(arena, ref), address);
+  EXPECT(hk_is_zero(address, HK_SLAB_BYTES));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  end();
+}
+
 HK_TEST_MAIN(
     an_empty_cache_has_nothing_to_give, the_most_recently_cached_superslab_comes_back_first,
     beyond_the_limit_on_their_number_the_oldest_go, beyond_the_limit_on_their_bytes_the_oldest_go,
     limits_of_zero_keep_nothing, a_superslab_is_unmapped_when_it_is_as_old_as_the_ttl,
     time_spent_in_use_does_not_count_as_age, seen_memory_outlives_the_limits_and_ends_with_the_ttl,
     seen_memory_beyond_the_limits_costs_address_space_alone,
-    unseen_memory_goes_before_seen_memory_that_is_older,
+    no_setting_unmaps_seen_memory_within_ten_seconds,
+    an_os_that_refuses_to_purge_keeps_nothing_else_from_expiry,
+    memory_in_quarantine_serves_its_own_arena_and_its_own_thread,
+    memory_in_quarantine_serves_others_when_it_is_old_enough_or_the_os_has_no_more,
+    memory_of_a_world_that_has_ended_needs_no_quarantine,
+    quarantine_is_bounded_and_then_the_oldest_serves_anybody,
+    a_late_write_never_shows_in_the_next_arena, unseen_memory_goes_before_seen_memory_that_is_older,
     the_policy_batch_gives_pages_back_and_keep_does_not,
     a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own,
     superslabs_and_huge_mappings_never_stand_in_for_each_other,

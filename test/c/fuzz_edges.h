@@ -18,7 +18,8 @@ typedef struct edges_t {
   uint32_t refs[EDGES_REFS], count; /* of blocks that we have */
   block_t blocks[EDGES_REFS];
   bool exposed[EDGES_SLABS], lost[EDGES_SLABS]; /* by slab number; lost: every slab of a run */
-  uint32_t spans[EDGES_SLABS];                  /* slabs of the run that begins there */
+  bool given[EDGES_SLABS];
+  uint32_t spans[EDGES_SLABS]; /* slabs of the run that begins there */
   uint64_t double_frees, last_key;
 } edges_t;
 
@@ -55,7 +56,7 @@ static inline int32_t edges_find(const edges_t *e, uint32_t ref) {
 static inline void edges_accept(edges_t *e, uint32_t ref) {
   hk_slab_info_t info;
   uint32_t slab = edges_slab(ref);
-  FUZZ_MUST(slab < EDGES_SLABS && !e->lost[slab] && edges_find(e, ref) < 0);
+  FUZZ_MUST(slab < EDGES_SLABS && !e->lost[slab] && !e->given[slab] && edges_find(e, ref) < 0);
   FUZZ_MUST(hk_slab_info(e->arena, slab, &info) == HK_OK && info.exposed == e->exposed[slab]);
   bool is_class = info.bin < HK_BIN_MAX;
   size_t stride = is_class ? hk_arena_classes(e->arena)->bins[info.bin].stride_bytes : info.bytes;
@@ -172,7 +173,7 @@ static inline void edges_conceal(edges_t *e) {
     uint32_t slab = (from + i) % EDGES_SLABS;
     if (!e->exposed[slab]) continue;
     FUZZ_MUST(hk_slab_set_exposed(e->arena, slab, false) == HK_OK);
-    e->exposed[slab] = false;
+    e->exposed[slab] = e->given[slab] = false;
     for (uint32_t n = 0; n < e->spans[slab] && e->lost[slab]; n++) {
       if (n > 0) e->lost[slab + n] = false;
     }
@@ -181,10 +182,28 @@ static inline void edges_conceal(edges_t *e) {
   }
 }
 
+static inline void edges_give_away(edges_t *e) {
+  uint32_t slab = fuzz_word(&e->in) % EDGES_SLABS;
+  if (e->count > 0) slab = edges_slab(e->refs[slab % e->count]);
+  hk_status_t status = hk_slab_give_away(e->arena, slab);
+  FUZZ_MUST(status == (e->exposed[slab] ? HK_OK : HK_NOT_OWNED));
+  e->given[slab] = e->exposed[slab];
+}
+
 static inline void edges_conceal_all(edges_t *e) {
   hk_slab_conceal_all(e->arena);
-  memset(e->exposed, 0, sizeof e->exposed);
-  memset(e->lost, 0, sizeof e->lost);
+  for (uint32_t slab = 0; slab < EDGES_SLABS; slab++) {
+    if (!e->exposed[slab] || e->given[slab]) continue;
+    e->exposed[slab] = false;
+    for (uint32_t n = 1; n < e->spans[slab] && e->lost[slab]; n++) e->lost[slab + n] = false;
+    e->lost[slab] = false;
+  }
+}
+
+static inline void edges_take_back_all(edges_t *e) {
+  for (uint32_t slab = 0; slab < EDGES_SLABS; slab++) {
+    if (e->given[slab]) FUZZ_MUST(hk_slab_set_exposed(e->arena, slab, false) == HK_OK);
+  }
 }
 
 static inline void edges_retire(edges_t *e) {
@@ -236,7 +255,7 @@ static inline void edges_step(edges_t *e) {
       edges_refill, edges_refill,     edges_refill,    edges_flush,   edges_flush,
       edges_flush,  edges_flush,      edges_expose,    edges_conceal, edges_conceal_all,
       edges_retire, edges_retire_any, edges_take_large};
-  uint32_t op = fuzz_byte(&e->in) % 18;
+  uint32_t op = fuzz_byte(&e->in) % 19;
   if (op < sizeof steps / sizeof steps[0]) {
     steps[op](e);
   } else if (op == 13) {
@@ -247,6 +266,8 @@ static inline void edges_step(edges_t *e) {
     (void)hk_arena_trim(e->arena);
   } else if (op == 16) {
     edges_change_os(e);
+  } else if (op == 18) {
+    edges_give_away(e);
   } else {
     edges_close(e);
   }
@@ -268,7 +289,8 @@ static inline void edges_play(const uint8_t *bytes, size_t count) {
   }
   if (e.arena != NULL) {
     edges_check(&e);
-    edges_conceal_all(&e);
+    edges_take_back_all(&e);
+    hk_slab_conceal_all(e.arena);
     FUZZ_MUST(hk_arena_destroy(e.arena) == HK_OK);
   }
   fuzz_check_nothing_left();

@@ -32,7 +32,8 @@ HK_TEST(a_new_arena_counts_nothing) {
   hk_arena_t *arena = hk_test_arena(12345678);
   hk_arena_stats_t stats = hk_test_stats(arena);
   EXPECT_EQ(stats.bytes_max, 12345678);
-  stats.bytes_max = 0;
+  EXPECT(stats.bytes_metadata > sizeof(hk_arena_t) + sizeof(hk_counters_t));
+  stats.bytes_max = stats.bytes_metadata = 0;
   EXPECT(hk_is_zero(&stats, sizeof stats));
   EXPECT(is_consistent(arena));
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -238,8 +239,10 @@ HK_TEST(process_numbers_are_those_of_the_cache_and_the_os) {
   (void)hk_alloc(arena, HK_MIB);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   hk_process_stats(&after);
-  EXPECT_EQ(after.os_map, before.os_map + fake_os.maps);
-  EXPECT_EQ(after.os_unmap, before.os_unmap + fake_os.unmaps);
+  EXPECT_EQ(after.os_map + after.os_map_metadata,
+            before.os_map + before.os_map_metadata + fake_os.maps);
+  EXPECT_EQ(after.os_unmap + after.os_unmap_metadata,
+            before.os_unmap + before.os_unmap_metadata + fake_os.unmaps);
   EXPECT_EQ(after.os_purge, before.os_purge + fake_os.purges);
   EXPECT_EQ(after.superslabs_cached, 1);
   EXPECT_EQ(after.bytes_cached, HK_SUPERSLAB_BYTES);

@@ -122,7 +122,6 @@ HK_TEST(the_limit_is_reached_exactly_and_never_passed) {
   (void)take_ok(arena, 2);
   EXPECT(take(arena, 1, &status) == NULL);
   EXPECT_EQ(status, HK_OUT_OF_MEMORY_LIMIT);
-  EXPECT_EQ(hk_test_stats(arena).failures_limit, 2);
   give(arena, slab, 3);
   (void)take_ok(arena, 3);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -169,7 +168,6 @@ HK_TEST(an_os_that_refuses_costs_neither_index_nor_bytes) {
     EXPECT_EQ(hk_supply_take_huge(arena, 3 * HK_MIB, &slab), HK_OUT_OF_MEMORY_OS);
   }
   hk_arena_stats_t stats = hk_test_stats(arena);
-  EXPECT_EQ(stats.failures_os, 4);
   EXPECT_EQ(stats.superslabs_live, 0);
   EXPECT_EQ(stats.bytes_used, 0);
   EXPECT_EQ(stats.bytes_committed, 0);
@@ -209,7 +207,9 @@ HK_TEST(a_reset_empties_every_superslab_and_keeps_it_but_not_huge_ones) {
   EXPECT_EQ(stats.superslabs_empties, 3);
   EXPECT_EQ(stats.bytes_used, 0);
   EXPECT(hk_arena_is_valid(arena));
-  EXPECT_EQ(hk_holdings_release_empties(arena, 1), 2 * HK_SUPERSLAB_BYTES - 25 * HK_SLAB_BYTES);
+  uint64_t before = hk_arena_returned_bytes(arena);
+  hk_holdings_release_empties(arena, 1);
+  EXPECT_EQ(hk_arena_returned_bytes(arena) - before, 2 * HK_SUPERSLAB_BYTES - 25 * HK_SLAB_BYTES);
   EXPECT_EQ(hk_test_stats(arena).superslabs_live, 1);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   fake_os_end();

@@ -143,7 +143,20 @@ describe('the tables', () => {
 });
 
 describe('the entries refuse what would harm memory', () => {
-  const BAD_ARENAS: readonly unknown[] = [-1, 1e6, '0', null, undefined, {}];
+  const BAD_ARENAS: readonly unknown[] = [
+    -1,
+    0.5,
+    1e6,
+    2 ** 53,
+    2 ** 53 + 2,
+    1e300,
+    NaN,
+    Infinity,
+    '0',
+    null,
+    undefined,
+    {},
+  ];
   let arena: NativeArena;
   beforeAll(() => {
     const created = native.createArena('entries', 0);
@@ -175,6 +188,27 @@ describe('the entries refuse what would harm memory', () => {
     ]) {
       expectCode(call, 'ERR_INVALID_ARG_TYPE');
     }
+  });
+
+  test('the handle of an arena that was destroyed, whose place another one has', () => {
+    const handles = new Set<number>();
+    const room = new Float64Array(native.statsRecordMax + tables.processFields.length);
+    for (let i = 0; i < 3000; i++) {
+      const { id } = native.createArena(`round ${i}`, 0) as NativeArena;
+      expect(Number.isSafeInteger(id) && !handles.has(id)).toBe(true);
+      handles.add(id);
+      native.destroyArena(id);
+    }
+    const last = native.createArena('last', 0) as NativeArena;
+    native.refill(last.id, 3, 10);
+    for (const stale of handles) {
+      expectCode(() => native.resetArena(stale), 'ERR_INVALID_ARG_TYPE');
+      expectCode(() => native.destroyArena(stale), 'ERR_INVALID_ARG_TYPE');
+      expectCode(() => native.unpin(stale, 0), 'ERR_INVALID_ARG_TYPE');
+    }
+    expect(native.arenaStats(last.id, room)).toBeGreaterThan(0);
+    expect(native.flush(last.id, 3, 10)).toBeGreaterThanOrEqual(0);
+    native.destroyArena(last.id);
   });
 
   test('a class, count or batch out of range', () => {

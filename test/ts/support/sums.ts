@@ -69,7 +69,11 @@ export function checkSums<T extends ArenaStats | HeapTotals>(stats: T, lostBytes
     bytes.committed,
     'live + front + freeInSlab + freeSlabs + slack = committed',
   );
-  equal(bytes.committed + bytes.cached, bytes.mapped, 'committed + cached = mapped');
+  equal(
+    bytes.committed + bytes.cached + bytes.metadata,
+    bytes.mapped,
+    'committed + cached + metadata = mapped',
+  );
   equal(
     sum(classes, (row) => row.liveBytes),
     bytes.live,
