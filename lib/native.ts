@@ -141,8 +141,10 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   createArena: 'function',
   destroyArena: 'function',
   resetArena: 'function',
+  returnedBytes: 'function',
   trimArena: 'function',
   refill: 'function',
+  noteRetry: 'function',
   flush: 'function',
   largeAlloc: 'function',
   largeFree: 'function',
@@ -156,6 +158,7 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   arenaStats: 'function',
   heapStats: 'function',
   arenaInfo: 'function',
+  arenaInfos: 'function',
   heapMap: 'function',
 };
 

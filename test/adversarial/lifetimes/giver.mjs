@@ -1,5 +1,7 @@
 // Worker of the state machine: gives ArrayBuffers of its arenas away and ends, by itself or not.
 
+import { ReadableStream } from 'node:stream/web';
+import { setInterval } from 'node:timers';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Arena } from 'hakmem-arena';
 
