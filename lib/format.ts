@@ -18,7 +18,8 @@ function lines(stats: HeapTotals, prefix: string): string[] {
     `${prefix}[BYTES] live=${bytes.live} front=${bytes.front} free_in_slab=${bytes.freeInSlab} ` +
       `free_slabs=${bytes.freeSlabs} slack=${bytes.slack} committed=${bytes.committed} ` +
       `cached=${bytes.cached} mapped=${bytes.mapped} pinned=${bytes.pinned}`,
-    `${prefix}[FAILURES] os=${failures.os} limit=${failures.limit} double_free=${failures.doubleFrees}`,
+    `${prefix}[FAILURES] os=${failures.os} limit=${failures.limit} double_free=${failures.doubleFrees} ` +
+      `stale_free=${failures.staleFrees} foreign_free=${failures.foreignFrees}`,
     `${prefix}[SS_OS_STATS] alloc=${os.map} free=${os.unmap} madvise=${os.purge} ` +
       `madvise_enomem=${os.purgeEnomem} madvise_other=${os.purgeFailed} ` +
       `madvise_disabled=${os.purgeDisabled ? 1 : 0}`,

@@ -147,18 +147,22 @@ export interface OsStats {
 }
 
 /**
- * Requests that failed, and misuse that the core saw.
+ * Requests that failed, and frees that were refused, of an arena that is not destroyed.
  *
  * @example
- * const { os, limit, doubleFrees } = arena.stats().failures;
+ * const { os, limit, doubleFrees, staleFrees, foreignFrees } = arena.stats().failures;
  */
 export interface FailureStats {
   /** The operating system refused memory. */
   readonly os: number;
   /** The arena's `maxBytes` was reached. */
   readonly limit: number;
-  /** Double frees that reached the core. */
+  /** Frees of what is free already: `ERR_HAKMEM_DOUBLE_FREE`, and those that the core saw. */
   readonly doubleFrees: number;
+  /** Frees of what was invalidated before: `ERR_HAKMEM_STALE_VIEW`. */
+  readonly staleFrees: number;
+  /** Frees of what the arena did not allocate: `ERR_HAKMEM_NOT_OWNED`. */
+  readonly foreignFrees: number;
 }
 
 /**

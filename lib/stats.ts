@@ -55,6 +55,8 @@ const BYTES_MAX = arenaOffset('bytes_max');
 const FAILURES_OS = arenaOffset('failures_os');
 const FAILURES_LIMIT = arenaOffset('failures_limit');
 const DOUBLE_FREES = arenaOffset('double_frees');
+const STALE_FREES = arenaOffset('stale_frees');
+const FOREIGN_FREES = arenaOffset('foreign_frees');
 const DETACHED_SLABS = arenaOffset('detached_slabs');
 const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
 
@@ -102,6 +104,8 @@ function readFailures(v: Float64Array, at: number): FailureStats {
     os: v[at + FAILURES_OS]!,
     limit: v[at + FAILURES_LIMIT]!,
     doubleFrees: v[at + DOUBLE_FREES]!,
+    staleFrees: v[at + STALE_FREES]!,
+    foreignFrees: v[at + FOREIGN_FREES]!,
   };
 }
 

@@ -53,9 +53,9 @@ struct ArenaHandle {
 struct Environment {
   ArenaHandle **arenas;
   uint32_t arena_count;
-  napi_ref transfer;                 // ArrayBuffer.prototype.transfer where slabs.cc needs it
-  bool detaching;                    // JavaScript is running in the middle of a call: no other now
-  int32_t exchange[kExchangeLength]; // block references on their way between front and core
+  napi_ref transfer; // ArrayBuffer.prototype.transfer where slabs.cc needs it
+  bool detaching;    // JavaScript is running in the middle of a call: no other now
+  napi_ref exchange; // ArrayBuffer of block references on their way
 };
 
 // Makes the environment's state; false: out of memory.

@@ -181,12 +181,14 @@ size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
   return hk_popcount32(superslab->dirty_slots) * HK_SLAB_BYTES;
 }
 
-static bool purge_or_zero(void *address, size_t bytes) {
+bool hk_superslab_zero(void *address, size_t bytes) {
   if (!hk_os_purge(address, bytes)) memset(address, 0, bytes);
   return true;
 }
 
-void hk_superslab_wipe(hk_superslab_t *superslab) { (void)clean_dirty(superslab, purge_or_zero); }
+void hk_superslab_wipe(hk_superslab_t *superslab) {
+  (void)clean_dirty(superslab, hk_superslab_zero);
+}
 
 bool hk_superslab_is_valid(const hk_superslab_t *superslab) {
   if ((superslab->used_slots & ~superslab->dirty_slots) != 0) return false;
