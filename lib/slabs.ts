@@ -8,7 +8,10 @@ import { noteSuperSlabs } from './events';
 import { native } from './native';
 import { DETACHED_CHANNEL, report } from './reports';
 import type { DetachedReport } from './types';
-import { clearAll } from './view-makers';
+import { clearBytes, sizeOf } from './view-makers';
+
+/** Parts of a slab, as pairs of positions: where each begins and ends. */
+export type Ranges = readonly (readonly [number, number])[];
 
 export const SLAB_BYTES = 64 * 1024;
 
@@ -20,13 +23,15 @@ export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
 const KEEP_BY_POLICY = 0xffffffff;
 
 function reportDetached(arena: string, slab: number): void {
-  report(DETACHED_CHANNEL, { arena, slab } satisfies DetachedReport, {
+  report(() => ({
+    channel: DETACHED_CHANNEL,
+    message: { arena, slab } satisfies DetachedReport,
     code: 'HAKMEM_DETACHED_SLAB',
     place: '',
     text:
       'An ArrayBuffer of an arena was detached (transferred, or given to a byte stream); Buffers that ' +
       'shared its slab have length 0 now. Give away copyOut(view) instead.',
-  });
+  }));
 }
 
 export class SlabTable {
@@ -45,7 +50,7 @@ export class SlabTable {
   /** The ArrayBuffer of a slab in use; undefined when the engine has no memory for one. */
   bufferOf(slab: number): ArrayBuffer | undefined {
     const buffer = this.buffers[slab];
-    return buffer !== undefined && buffer.byteLength !== 0 ? buffer : this.#expose(slab);
+    return buffer !== undefined && sizeOf(buffer) !== 0 ? buffer : this.#expose(slab);
   }
 
   /** Forgets a slab's ArrayBuffer, which the native side has detached. */
@@ -53,11 +58,16 @@ export class SlabTable {
     this.buffers[slab] = undefined;
   }
 
-  /** Zeroes the memory of every exposed slab but those listed. */
-  scrub(except: Uint32Array = new Uint32Array(0)): void {
-    this.buffers.forEach((buffer, slab) => {
-      if (buffer !== undefined && !except.includes(slab)) clearAll(buffer);
-    });
+  /** Zeroes a slab but for the parts listed. */
+  scrubAround(slab: number, kept: Ranges): void {
+    const buffer = this.buffers[slab];
+    if (buffer === undefined) return;
+    let at = 0;
+    for (const [begin, end] of kept.toSorted(([a], [b]) => a - b)) {
+      if (begin > at) clearBytes(buffer, at, begin);
+      at = Math.max(at, end);
+    }
+    if (at < sizeOf(buffer)) clearBytes(buffer, at);
   }
 
   /** Forgets all, when the native side has detached every one. */
@@ -87,10 +97,10 @@ export class SlabTable {
   #expose(slab: number): ArrayBuffer | undefined {
     if (this.buffers[slab] !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
-    noteSuperSlabs();
     if (typeof buffer === 'number') return undefined;
     while (this.buffers.length <= slab) this.buffers.push(undefined);
     this.buffers[slab] = buffer;
+    noteSuperSlabs();
     return buffer;
   }
 
