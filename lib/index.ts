@@ -35,6 +35,7 @@ export type {
 export type {
   ArenaBuffer,
   ArenaOptions,
+  CloneReport,
   DetachedReport,
   GuardReport,
   LeakReport,

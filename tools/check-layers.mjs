@@ -35,7 +35,7 @@ const TS_LAYERS = [
   ['scope', 'ownership'],
   ['allocate'],
   ['front*'],
-  ['free-after', 'guard', 'leaks', 'custody', 'sampling'],
+  ['free-after', 'guard', 'leaks', 'custody', 'sampling', 'clones'],
   ['slabs'],
   ['view-makers'],
   ['view'],
@@ -43,7 +43,7 @@ const TS_LAYERS = [
   ['events'],
   ['snapshot'],
   ['native', 'reports'],
-  ['errors', 'types', 'stats-types', 'native-advice'],
+  ['errors', 'types', 'stats-types', 'native-advice', 'stack'],
 ];
 
 /** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */
