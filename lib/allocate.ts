@@ -35,6 +35,15 @@ type Fill = string | Uint8Array | number;
 
 const bufferFrom = Buffer.from.bind(Buffer) as (...args: unknown[]) => Buffer;
 
+// Core's own methods, whatever somebody has put on a Buffer that is used again.
+type Method<R> = (this: Buffer, ...args: never[]) => R;
+const { fill, write } = Buffer.prototype as unknown as {
+  readonly fill: Method<Buffer>;
+  readonly write: Method<number>;
+};
+const fillBuffer = Function.prototype.call.bind(fill) as (...args: unknown[]) => Buffer;
+const writeText = Function.prototype.call.bind(write) as (...args: unknown[]) => number;
+
 export function takeUnsafe(front: Front, size: number, alignment: number, mark: number): Buffer {
   validateAlignment(alignment);
   return front.takeAligned(size, alignment, mark);
@@ -60,11 +69,16 @@ export function takeFilled(
   const pattern = typeof fill === 'string' || ArrayBuffer.isView(fill) ? fill : byte;
   const view = front.take(size, mark);
   try {
-    return view.fill(pattern, 0, size, encoding);
+    return fillBuffer(view, pattern, 0, size, encoding);
   } catch (error) {
-    front.give(view);
+    giveUp(front, view);
     throw error;
   }
+}
+
+/** For a view that nobody has seen. */
+function giveUp(front: Front, view: View): void {
+  if (front.owns(view)) front.takeBack(view);
 }
 
 export function takeCopy(
@@ -77,9 +91,9 @@ export function takeCopy(
   if (typeof value === 'string' && isPlainEncoding(encodingOrOffset)) {
     const view = front.take(Buffer.byteLength(value, encodingOrOffset), mark);
     try {
-      view.write(value, encodingOrOffset);
+      writeText(view, value, encodingOrOffset);
     } catch (error) {
-      front.give(view);
+      giveUp(front, view);
       throw error;
     }
     return view;
@@ -88,7 +102,13 @@ export function takeCopy(
   const source = types.isUint8Array(value) ? value : bufferFrom(value, encodingOrOffset, length);
   const bytes = lengthOf(source);
   const view = front.take(bytes, mark);
-  if (bytes > 0) setBytes(view, source); // which refuses a source that was detached
+  try {
+    if (bytes > 0) setBytes(view, source);
+  } catch (error) {
+    // Shared memory that another thread lets grow may be too long by now.
+    giveUp(front, view);
+    throw error;
+  }
   return view;
 }
 

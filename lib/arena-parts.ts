@@ -16,10 +16,10 @@ export interface Parts {
 }
 
 function createCore(options: ResolvedOptions): NativeArena {
-  const { name, maxBytes, thp, policy, prewarm, strides, hasOwnClasses } = options;
+  const { name, maxBytes, thp, policy, prewarm, strides, hasOwnClasses, zero } = options;
   const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
   const settings = Float64Array.of(thp, policy, prewarm);
-  const core = native.createArena(name, maxBytes, classSizes, settings);
+  const core = native.createArena(name, maxBytes, classSizes, settings, zero === 'free');
   noteSuperSlabs();
   if (typeof core !== 'number') return core;
   const numbers = { requestedBytes: prewarm, usedBytes: 0, maxBytes };

@@ -17,6 +17,7 @@ import {
 import { native } from './native';
 import { validateFunction } from './options';
 import { Ownership } from './ownership';
+import { isWaiting, tell } from './reports';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from './stats';
@@ -66,8 +67,6 @@ export class Arena extends ArenaBase implements Disposable {
   readonly #front = parts.front;
   readonly #host = new ScopeHost(parts.front);
   readonly #ownership = new Ownership(parts.core, parts.options.zero === 'free');
-  readonly #scrubs = parts.options.zero === 'free';
-  #destroyed = false;
 
   /**
    * Makes an arena for the current thread. It ends with {@link Arena.destroy}, or when it and all its
@@ -92,7 +91,7 @@ export class Arena extends ArenaBase implements Disposable {
    * if (!arena.destroyed) arena.reset();
    */
   get destroyed(): boolean {
-    return this.#destroyed;
+    return this.#front.hasEnded;
   }
 
   // --- Allocate -----------------------------------------------------------------------------------
@@ -115,6 +114,11 @@ export class Arena extends ArenaBase implements Disposable {
    * const dashes = arena.alloc(80, '-');
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
+    const view = takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
+    if (!isWaiting()) return view;
+    tell();
+    if (this.#front.owns(view)) return view;
+    // A subscriber has reset the arena.
     return takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
   }
 
@@ -238,7 +242,9 @@ export class Arena extends ArenaBase implements Disposable {
    * arena.release(page); // false: it is still its owner's
    */
   release(view: View): boolean {
-    return this.#ownership.release(this.#front, view);
+    const isGone = this.#ownership.release(this.#front, view);
+    tell();
+    return isGone;
   }
 
   /**
@@ -381,10 +387,9 @@ export class Arena extends ArenaBase implements Disposable {
    */
   reset(): void {
     this.#assertAlive();
-    const pinned = this.#pinAndScrub();
-    this.#front.clear();
-    native.resetArena(this.#core.id, pinned);
+    this.#front.reset(this.#ownership.remains(this.#front));
     noteSuperSlabs();
+    tell();
   }
 
   /**
@@ -401,9 +406,11 @@ export class Arena extends ArenaBase implements Disposable {
     const { id } = this.#core;
     const before = native.returnedBytes(id);
     this.#front.release();
-    noteSuperSlabs();
     native.trimArena(id);
-    return native.returnedBytes(id) - before;
+    noteSuperSlabs();
+    const bytes = native.returnedBytes(id) - before;
+    tell();
+    return bytes;
   }
 
   /**
@@ -417,12 +424,12 @@ export class Arena extends ArenaBase implements Disposable {
    * batch.destroy();
    */
   destroy(): void {
-    if (this.#destroyed) return;
-    this.#destroyed = true;
-    const pinned = this.#pinAndScrub();
-    this.#front.end();
-    native.destroyArena(this.#core.id, pinned);
+    const front = this.#front;
+    front.finish();
+    if (front.hasEnded) return;
+    front.end(this.#ownership.remains(front));
     noteSuperSlabs();
+    tell();
   }
 
   /**
@@ -518,17 +525,14 @@ export class Arena extends ArenaBase implements Disposable {
    */
   stats(): ArenaStats {
     this.#assertAlive();
-    return arenaStats(this.#core.id);
+    const stats = arenaStats(this.#core.id);
+    tell();
+    return stats;
   }
 
   #assertAlive(): void {
-    if (this.#destroyed) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
-  }
-
-  /** Prepares for the end of all views: returns the slabs that stay for those that are retained. */
-  #pinAndScrub(): Uint32Array | undefined {
-    const pinned = this.#ownership.pin(this.#front);
-    if (this.#scrubs) this.#front.scrub(pinned);
-    return pinned;
+    const front = this.#front;
+    front.finish();
+    if (front.hasEnded) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
   }
 }

@@ -23,8 +23,8 @@ export abstract class Custody implements Home {
   readonly bytes: number;
   /** LIVE, a scope's mark, or HELD once its owner has freed it. */
   mark: number;
-  /** true: another custody holds the view before this one. */
-  isRetained = false;
+  /** Another custody, which holds the view before this one. */
+  holder: Custody | undefined = undefined;
 
   constructor(keeper: Keeper, bytes: number, mark: number) {
     this.core = keeper.core;
@@ -58,6 +58,11 @@ export abstract class Custody implements Home {
   /** Lets go of memory that is not the arena's, after a reset. */
   end(): void {
     this.mark = HELD;
+  }
+
+  /** The view is garbage: nobody can release or free it any more. */
+  collected(): void {
+    this.holder?.collected();
   }
 
   isOf(keeper: Keeper): boolean {

@@ -1,13 +1,14 @@
 /**
  * Events: what is rare and worth knowing, on node:diagnostics_channel. Never one per allocation.
  *
- * A message is published in the thread whose arena it is about, right after the code that is running:
- * a subscriber may use the arena. Without subscribers nothing is made.
+ * A message is published in the thread whose arena it is about, when no operation is under way (see reports.ts):
+ * a subscriber may use the arena, reset it or destroy it. Without subscribers nothing is made.
  *
  * The core calls nobody. What happens to SuperSlabs shows in its counters, which are read after calls that
  * may have moved one.
  */
 import { channel } from 'node:diagnostics_channel';
+import { inMicrotask, later } from './reports';
 import { processOffset, readArena, readProcess } from './snapshot';
 
 /** Its messages are {@link LimitEvent}. */
@@ -105,7 +106,7 @@ function arenaOf(id: number): LimitEvent['arena'] {
 export function publishLimit(id: number, sizes: Omit<LimitEvent, 'arena'>): void {
   if (!limit.hasSubscribers) return;
   const event: LimitEvent = { arena: arenaOf(id), ...sizes };
-  queueMicrotask(() => limit.publish(event));
+  later(() => limit.publish(event));
 }
 
 /** Where each kind is counted. */
@@ -159,6 +160,5 @@ function publishChanges(): void {
 /** For calls that may have moved a SuperSlab, or purged. */
 export function noteSuperSlabs(): void {
   if (isDue || !(superslab.hasSubscribers || purgeDisabled.hasSubscribers)) return;
-  isDue = true;
-  queueMicrotask(publishChanges);
+  isDue = inMicrotask(publishChanges);
 }

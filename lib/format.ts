@@ -22,7 +22,8 @@ function lines(stats: HeapTotals, prefix: string): string[] {
       `cached=${bytes.cached} metadata=${bytes.metadata} mapped=${bytes.mapped} ` +
       `pinned=${bytes.pinned} given_away=${bytes.givenAway}`,
     `${prefix}[FAILURES] os=${failures.os} limit=${failures.limit} retried=${failures.retried} ` +
-      `double_free=${failures.doubleFrees}`,
+      `double_free=${failures.doubleFrees} stale_free=${failures.staleFrees} ` +
+      `foreign_free=${failures.foreignFrees}`,
     `${prefix}[SS_OS_STATS] alloc=${os.map} free=${os.unmap} madvise=${os.purge} ` +
       `madvise_enomem=${os.purgeEnomem} madvise_other=${os.purgeFailed} ` +
       `madvise_disabled=${os.purgeDisabled ? 1 : 0}`,

@@ -186,14 +186,6 @@ export class BinTable {
     this.#add(bin, FLOOR, -more);
   }
 
-  /** Ends all bins that are owned; the space forgets them all. */
-  clear(classFor: (bytes: number) => number): void {
-    for (let bin = EXACT + 1; bin < BIN_COUNT; bin++) {
-      const key = this.#get(bin, KEY);
-      if (key > 0) this.#tallies.takeBackCell(bin, classFor(key >>> KIND_BITS));
-    }
-  }
-
   #liveOf(bin: number): number {
     return this.#counts[bin]! - this.#counts[bin + FREES]!;
   }

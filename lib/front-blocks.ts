@@ -22,9 +22,10 @@ import * as bins from './front-bins';
 import type { Space } from './front-space';
 import * as tallies from './front-tallies';
 import * as views from './front-views';
-import { native } from './native';
+import { exchangeOf, native } from './native';
 import * as slabs from './slabs';
 import { FastBuffer, type Home, type View, stamp } from './view';
+import * as makers from './view-makers';
 
 /** Blocks moved in one batch: what these bytes hold, within these numbers; and in the first, at most. */
 const BATCH_BYTES = 64 * 1024;
@@ -63,8 +64,7 @@ const { BY_CLASS, FREES } = tallies;
 const { BYTES, CLASS_SHIFT, COUNTED, HOPE, INFO, OTHER_THAN_BUFFER, REF } = views;
 const { REF_INDEX_BITS, REF_INDEX_MASK } = slabs;
 const NewBuffer = FastBuffer;
-
-const exchange = new Int32Array(native.exchange);
+const { sizeOf } = makers;
 
 /** What the blocks of all classes share: parts of their front. */
 export interface BlockHost {
@@ -132,7 +132,7 @@ export class FreeBlocks {
   /** Gives a block to the core, which will not hand it out again while its slab is given away. */
   giveToCore(index: number, ref: number): void {
     this.stacks[(index << RECORD_BITS) + OWNED]!--;
-    exchange[0] = ref;
+    exchangeOf()[0] = ref;
     native.flush(this.host.arena, index, 1);
   }
 
@@ -184,9 +184,10 @@ export class FreeBlocks {
     if (isCounted && ints[at + HEAD] !== 0) return this.host.takeSlow(size, mark);
     const buffer = this.buffers[ref >>> REF_INDEX_BITS];
     // Not exposed, or detached. To try and catch is no alternative: the engine would not inline the rest.
-    if (buffer === undefined || buffer.byteLength === 0) return this.host.takeSlow(size, mark);
+    if (buffer === undefined || sizeOf(buffer) === 0) return this.host.takeSlow(size, mark);
     const offset = (ref & REF_INDEX_MASK) * stacks[stack + STRIDE]!;
-    const view = new NewBuffer(buffer, offset, size);
+    // All calls come before the first change: the stack may end at any of them.
+    const view = stamp(new NewBuffer(buffer, offset, size), this.host.home, id);
     stacks[stack + TOP] = top - 1;
     this.table.unused = ints[id]!;
     ints[id] = -mark;
@@ -202,7 +203,7 @@ export class FreeBlocks {
       this.counts[BY_CLASS + index]!++;
       this.liveBytes[index]! += size;
     }
-    return stamp(view, this.host.home, id);
+    return view;
   }
 
   /**
@@ -233,6 +234,7 @@ export class FreeBlocks {
         this.host.giveSlow(id, view);
         return;
       }
+      refs[top] = table.remove(id, view);
       counts[BY_CLASS + FREES + index]!++;
       this.liveBytes[index]! -= bytes;
     } else {
@@ -251,12 +253,12 @@ export class FreeBlocks {
         this.host.giveSlow(id, view);
         return;
       }
+      refs[top] = table.remove(id, view);
       stacks[stack + REFUSALS] = refusals - 1;
       ints[at + FLOOR]!--;
       counts[bin + FREES] = frees + 1;
     }
     stacks[stack + TOP] = top;
-    refs[top] = table.remove(id, view);
   }
 
   #push(at: number, ref: number): void {
@@ -269,6 +271,7 @@ export class FreeBlocks {
     const { stacks } = this;
     const at = index << RECORD_BITS;
     const batch = stacks[at + BATCH]!;
+    const exchange = exchangeOf();
     const got = native.refill(this.host.arena, index, batch);
     if (got <= 0) return got;
     stacks[at + OWNED]! += got;
@@ -285,6 +288,7 @@ export class FreeBlocks {
     const { arena, slabs } = this.host;
     const at = index << RECORD_BITS;
     const first = stacks[at + BASE]! + 1;
+    const exchange = exchangeOf();
     exchange.set(refs.subarray(first, first + count));
     refs.copyWithin(first, first + count, stacks[at + TOP]! + 1);
     stacks[at + TOP]! -= count;

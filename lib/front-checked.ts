@@ -6,18 +6,20 @@
  * stays here, live for the front and for statistics, until the stand-in is freed. The stand-in shows the
  * block, or, guarded, memory of its own; it is never used twice.
  */
+import { watchClones } from './clones';
 import { Custody, custodyOf } from './custody';
 import { HakmemError } from './errors';
-import { Front } from './front';
+import { Front, type Remains } from './front';
 import { Quarantine, type GuardedBlock, discard, reportDoubleFree } from './guard';
 import { type Collectable, LeakDetector, Watched } from './leaks';
 import type { NativeArena } from './native';
 import type { ResolvedOptions } from './options';
-import { takeTrace } from './reports';
+import { takeTrace, tell } from './reports';
 import { Pace, Samples } from './sampling';
+import { Room, ensureStack } from './stack';
 import type { LiveBlock } from './types';
 import { HELD, LIVE, type View, stamp } from './view';
-import { type ViewMaker, bufferMaker, clearView } from './view-makers';
+import { type ViewMaker, bufferMaker, bufferOf, clearView, rangeOf } from './view-makers';
 
 /** Rate of `leaks: 'sampled'` without a guard to share its samples. */
 const LEAK_SAMPLE_RATE = 1000;
@@ -56,7 +58,6 @@ class StandIn extends Custody implements Collectable {
   }
 
   override give(): void {
-    this.mark = HELD;
     this.#front.giveStandIn(this, this.#real);
   }
 
@@ -79,7 +80,7 @@ class StandIn extends Custody implements Collectable {
     if (this.guarded !== undefined) discard(this.guarded);
   }
 
-  collected(): boolean {
+  reclaim(): boolean {
     if (this.isFreed || !this.isOf(this.#front)) return false;
     this.give();
     return true;
@@ -110,6 +111,7 @@ export class CheckedFront extends Front {
   #alignment = 1;
   readonly #quarantine = new Quarantine();
   readonly #detector: LeakDetector;
+  #stopWatching = (): void => undefined;
   /** Guarded ones that are live. */
   readonly #guarded = new Set<StandIn>();
 
@@ -124,36 +126,55 @@ export class CheckedFront extends Front {
     this.#looksAtAll = this.#isFresh || options.leaks === 'all';
     this.#looksAtNone = !this.#looksAtAll && !this.#guards && options.leaks === 'off';
     this.#countdown = this.#nextLook();
+    if (this.#guards) this.#stopWatching = watchClones(core.name, this.slabs);
     this.#detector = new LeakDetector(core, options.reclaim);
   }
 
   // --- Take ---------------------------------------------------------------------------------------
 
   override take(size: number, mark: number): Buffer {
-    const view = super.take(size, mark);
-    return --this.#countdown > 0 ? view : this.#check(view, bufferMaker, mark);
+    if (--this.#countdown > 0) return super.take(size, mark);
+    this.#askRoom();
+    return this.#look(super.take(size, mark), bufferMaker, mark);
   }
 
   override takeAligned(size: number, alignment: number, mark: number): Buffer {
+    this.#askRoom();
     this.#alignment = alignment;
     try {
       const view = super.takeAligned(size, alignment, mark);
       if (custodyOf(view) !== undefined || --this.#countdown > 0) return view;
-      return this.#check(view, bufferMaker, mark);
+      return this.#look(view, bufferMaker, mark);
     } finally {
       this.#alignment = 1;
     }
   }
 
   override takeView<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
-    const view = super.takeView(maker, bytes, mark);
-    return --this.#countdown > 0 ? view : this.#check(view, maker, mark);
+    if (--this.#countdown > 0) return super.takeView(maker, bytes, mark);
+    this.#askRoom();
+    return this.#look(super.takeView(maker, bytes, mark), maker, mark);
+  }
+
+  /** Fresh views are made all the time, and take up less than the question. */
+  #askRoom(): void {
+    if (!this.#isFresh || this.#guards || this.#leaks !== 'off') ensureStack(Room.Call);
+  }
+
+  #look<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
+    try {
+      return this.#check(real, maker, mark);
+    } catch (error) {
+      this.takeBack(real);
+      throw error;
+    }
   }
 
   /** The stand-in of a real view, if it is to have one. */
   #check<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
     this.#countdown = this.#nextLook();
-    const size = real.byteLength;
+    const [begin, end] = rangeOf(real);
+    const size = end - begin;
     if (size === 0) return real;
     const isSample = this.#isSample();
     const guarded = isSample && this.#canGuard(size) ? this.#guard(size) : undefined;
@@ -164,8 +185,8 @@ export class CheckedFront extends Front {
     this.setMark(real, LIVE);
     const isFresh = this.#isFresh;
     const standIn = new StandIn(this, real, mark, { isFresh, guarded, watched });
-    const buffer = guarded?.buffer ?? (real.buffer as ArrayBuffer);
-    const offset = guarded === undefined ? real.byteOffset : 0;
+    const buffer = guarded?.buffer ?? (bufferOf(real) as ArrayBuffer);
+    const offset = guarded === undefined ? begin : 0;
     const view = stamp(maker.make(buffer, offset, size / maker.elementBytes), standIn, 0);
     if (guarded !== undefined) this.#guarded.add(standIn);
     if (watched !== undefined) this.#detector.watch(view, standIn);
@@ -197,21 +218,39 @@ export class CheckedFront extends Front {
 
   #guard(size: number): GuardedBlock {
     const buffer = new ArrayBuffer(size);
-    return { arena: this.#name, size, buffer, allocatedAt: takeTrace(), freedAt: undefined };
+    const allocatedAt = takeTrace();
+    return { arena: this.#name, size, buffer, allocatedAt, freedAt: undefined, isLost: false };
   }
 
   // --- Give ---------------------------------------------------------------------------------------
 
-  /** Takes back what a stand-in stood for. */
+  /** A free is where a program that goes on and on hears of what was found. */
+  override give(view: View): void {
+    try {
+      this.takeBack(view);
+    } finally {
+      tell();
+    }
+  }
+
+  override takeBack(view: View): void {
+    super.give(view);
+  }
+
+  /** Takes back what a stand-in stood for. What comes before the free may be repeated, if that is interrupted. */
   giveStandIn(standIn: StandIn, real: View): void {
     const { guarded, watched } = standIn;
     if (watched !== undefined) this.#detector.forget(standIn);
     if (guarded !== undefined) {
-      this.#guarded.delete(standIn);
+      ensureStack(Room.Call);
       guarded.freedAt = takeTrace();
+    }
+    this.takeBack(real);
+    standIn.mark = HELD;
+    if (guarded !== undefined) {
+      this.#guarded.delete(standIn);
       this.#quarantine.add(guarded);
     }
-    this.give(real);
   }
 
   // --- All at once --------------------------------------------------------------------------------
@@ -222,12 +261,13 @@ export class CheckedFront extends Front {
     super.release();
   }
 
-  override clear(): void {
+  protected override clear(remains: Remains): void {
+    if (this.hasEnded) this.#stopWatching();
     this.#quarantine.end();
-    for (const standIn of this.#guarded) if (!standIn.isRetained) standIn.end();
+    for (const standIn of this.#guarded) if (standIn.holder === undefined) standIn.end();
     this.#guarded.clear();
     this.#detector.clear();
-    super.clear();
+    super.clear(remains);
   }
 
   // --- Watch --------------------------------------------------------------------------------------
@@ -242,18 +282,25 @@ export class CheckedFront extends Front {
  * a slower one.
  */
 class ScrubbedFront extends CheckedFront {
-  override give(view: View): void {
+  override takeBack(view: View): void {
     if (custodyOf(view) === undefined && this.owns(view)) clearView(view);
-    super.give(view);
+    super.takeBack(view);
   }
 
   override giveMarked(view: View, mark: number): void {
-    if (this.markOf(view) === mark) this.give(view);
+    if (this.markOf(view) === mark) this.takeBack(view);
+  }
+
+  /** What else there is, the core zeroes. */
+  protected override clear(remains: Remains): void {
+    for (const [slab, kept] of remains.kept) this.slabs.scrubAround(slab, kept);
+    super.clear(remains);
   }
 
   /** A smaller view would leave bytes behind that no free sees. */
   override canResize(view: View, size: number): boolean {
-    return size >= view.byteLength && super.canResize(view, size);
+    const [begin, end] = rangeOf(view);
+    return size >= end - begin && super.canResize(view, size);
   }
 }
 

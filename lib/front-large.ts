@@ -6,8 +6,9 @@
  */
 import { noteSuperSlabs } from './events';
 import type { Tallies } from './front-tallies';
-import { native } from './native';
+import { exchangeOf, native } from './native';
 import { REF_INDEX_BITS, SLAB_BYTES, type SlabTable } from './slabs';
+import { sizeOf } from './view-makers';
 
 /** Free blocks kept, and their bytes: the working set of a few large requests. */
 const KEEP_BLOCKS = 16;
@@ -15,8 +16,6 @@ const KEEP_BYTES = 16 * 1024 * 1024;
 
 /** Largest request served by a run; the core decides the same way. */
 const RUN_SIZE_MAX = 2 * 1024 * 1024;
-
-const exchange = new Int32Array(native.exchange);
 
 interface KeptBlock {
   readonly ref: number;
@@ -83,7 +82,7 @@ export class LargeBlocks {
 
   /** Counts a block that becomes live for `bytes` requested. It has a view already. */
   countAlloc(ref: number, bytes: number): void {
-    const block = this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)!.byteLength;
+    const block = sizeOf(this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)!);
     const classIndex = classFor(block);
     this.#live.set(ref, { requested: bytes, block });
     this.#tallies.countAlloc(classIndex, bytes);
@@ -101,6 +100,7 @@ export class LargeBlocks {
   }
 
   #allocate(size: number): number {
+    const exchange = exchangeOf();
     const ref = native.largeAlloc(this.#arena, size);
     this.isZero = ref >= 0 && exchange[0] === 1;
     return ref;

@@ -4,9 +4,17 @@
  * A block is counted by its requested length: in the cell of that length up to 1024 B; in a cell
  * lent to its bin while a longer length owns one; else by size class, with the bytes beside it.
  */
+import type { HakmemErrorCode } from './errors';
 import { native } from './native';
 
 const layout = native.tables.counters;
+
+/** Where refused frees are counted, by the code of their error. */
+const REFUSED: Partial<Record<HakmemErrorCode, number>> = {
+  ERR_HAKMEM_DOUBLE_FREE: layout.doubleFrees,
+  ERR_HAKMEM_STALE_VIEW: layout.staleFrees,
+  ERR_HAKMEM_NOT_OWNED: layout.foreignFrees,
+};
 
 /** Lengths up to this one have a cell for ever. */
 export const EXACT_LENGTH_MAX = layout.cellBase - 1;
@@ -27,12 +35,14 @@ export class Tallies {
   /** Requested bytes of what is counted by class. Hot, too. */
   readonly liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
+  readonly #all: Float64Array;
   /** Odd while counts move from one place to another; see hk_counters_t. */
   readonly #moves: Uint32Array;
 
   constructor(counters: ArrayBuffer) {
     const part = (from: number, to: number): Float64Array =>
       new Float64Array(counters, from * 8, to - from);
+    this.#all = new Float64Array(counters);
     this.counts = part(layout.allocs, layout.cellLengths);
     this.#cellLengths = new Uint32Array(counters, layout.cellLengths * 8, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
@@ -52,6 +62,12 @@ export class Tallies {
     this.liveBytes[classIndex]! -= bytes;
   }
 
+  /** Counts a free that was refused. */
+  countRefused(code: HakmemErrorCode): void {
+    const cell = REFUSED[code];
+    if (cell !== undefined) this.#all[cell]!++;
+  }
+
   /** Adds to the bytes of live blocks beyond 64 KB, whose size is not that of a class. */
   addLiveBlockBytes(classIndex: number, bytes: number): void {
     this.#liveBlockBytes[classIndex]! += bytes;
@@ -68,12 +84,20 @@ export class Tallies {
     const lent = cell - layout.cellBase;
     const allocs = this.counts[cell]!;
     const frees = this.counts[cell + FREES]!;
-    Atomics.add(this.#moves, 0, 1);
+    // Odd it was, if the last move was interrupted.
+    Atomics.or(this.#moves, 0, 1);
     this.counts[cell] = this.counts[cell + FREES] = 0;
     this.counts[at]! += allocs;
     this.counts[at + FREES]! += frees;
     this.liveBytes[classIndex]! += (allocs - frees) * this.#cellLengths[lent]!;
     this.#cellLengths[lent] = 0;
     Atomics.add(this.#moves, 0, 1);
+  }
+
+  /** Takes all cells back that are lent. */
+  takeBackCells(classFor: (bytes: number) => number): void {
+    this.#cellLengths.forEach((bytes, lent) => {
+      if (bytes !== 0) this.takeBackCell(lent + layout.cellBase, classFor(bytes));
+    });
   }
 }

@@ -18,16 +18,17 @@ import * as binTable from './front-bins';
 import { FreeBlocks } from './front-blocks';
 import { type ClassHost, SizeClass } from './front-class';
 import { LargeBlocks } from './front-large';
-import { Space } from './front-space';
+import { Space, type SpaceOwner } from './front-space';
 import * as tallies from './front-tallies';
 import { BIN, COUNTED, Kind, VIEW_SHIFT, ViewTable, infoOf } from './front-views';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from './native';
 import { validateSize } from './options';
-import { REF_INDEX_BITS, REF_INDEX_MASK, SlabTable } from './slabs';
+import { REF_INDEX_BITS, REF_INDEX_MASK, type Ranges, SlabTable } from './slabs';
+import { Room, ensureStack, ensureWholeStack } from './stack';
 import { usedBytesOf } from './stats';
 import type { LiveBlock } from './types';
 import { HELD, type Home, type View, homeOf, idOf, stamp } from './view';
-import { type ViewMaker, bufferMaker } from './view-makers';
+import { type ViewMaker, bufferMaker, isGone } from './view-makers';
 
 /** Largest size served by a size class. */
 export const CLASS_SIZE_MAX = 64 * 1024;
@@ -42,6 +43,16 @@ const MAX = CLASS_SIZE_MAX;
 
 const emptyBuffer = new ArrayBuffer(0);
 
+/** What stays of a front that is reset or destroyed. */
+export interface Remains {
+  /** Slabs that stay attached, because a view of them is retained; undefined: there are none. */
+  readonly slabs: Uint32Array | undefined;
+  /** Where these views are. */
+  readonly kept: ReadonlyMap<number, Ranges>;
+}
+
+const NOTHING: Remains = { slabs: undefined, kept: new Map() };
+
 export interface FrontOptions {
   readonly maxBytes: number;
   /** Block sizes, ascending, ending with 64 KB. */
@@ -53,7 +64,7 @@ export interface FrontOptions {
  * the constructor, and the engine takes a field for a constant only when it is written once. No JavaScript
  * outside this package can reach a front.
  */
-export class Front implements Keeper, ClassHost {
+export class Front implements Keeper, ClassHost, SpaceOwner {
   declare readonly core: NativeArena;
   declare readonly arena: number;
   declare readonly slabs: SlabTable;
@@ -64,17 +75,22 @@ export class Front implements Keeper, ClassHost {
   declare private readonly views: readonly View[];
   declare private readonly counts: Float64Array;
   declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
-  declare private ints: Int32Array;
+  /** Written by the space alone. */
+  declare ints: Int32Array;
   /** Home of the views of this front since its last reset; keeps the core arena alive as long as they live. */
   declare home: Home;
   // Cold.
   declare private readonly options: FrontOptions;
-  readonly space = new Space(binTable.TABLE_INTEGERS);
+  readonly space = new Space(this, binTable.TABLE_INTEGERS);
   declare readonly table: ViewTable;
   declare private readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare private readonly large: LargeBlocks;
-  private ended = false;
+  /** true: destroyed, or about to be. */
+  hasEnded = false;
+  /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
+  private isEnding = false;
+  private remains = NOTHING;
 
   constructor(core: NativeArena, options: FrontOptions) {
     this.core = core;
@@ -87,7 +103,6 @@ export class Front implements Keeper, ClassHost {
     this.table = new ViewTable(this.space);
     this.views = this.table.views;
     this.bins = new binTable.BinTable(this.space, this.tallies);
-    this.ints = this.space.ints;
     this.classes = new Array<SizeClass | undefined>(options.strides.length).fill(undefined);
     this.blocks = new FreeBlocks(options.strides, this);
     this.classBySize = classesBySize(options.strides);
@@ -112,10 +127,12 @@ export class Front implements Keeper, ClassHost {
     const id = ints[at + HEAD]!;
     if (id === 0) return this.takeFresh(size, bin, mark);
     const view = this.views[id >> ID_TO_VIEW] as Buffer;
-    // Its slab was detached, or another length owns the bin.
-    if (view.length !== size) return this.takeFresh(size, bin, mark);
-    ints[at + HEAD] = ints[id]!;
-    ints[id] = -mark;
+    // Its slab was detached, or another length owns the bin. Or the length is what a program has put on the
+    // view, and may have changed anything meanwhile.
+    if (view.length !== size || this.ints[at + HEAD] !== id) return this.takeFresh(size, bin, mark);
+    const links = this.ints;
+    links[at + HEAD] = links[id]!;
+    links[id] = -mark;
     this.counts[bin]!++;
     return view;
   }
@@ -125,6 +142,11 @@ export class Front implements Keeper, ClassHost {
     const id = idOf(view, this.home);
     if (this.ints[id]! >= 0) this.giveOther(view);
     else this.giveLive(id, view);
+  }
+
+  /** The same for the package's own use: in the middle of other work. */
+  takeBack(view: View): void {
+    this.give(view);
   }
 
   /** Takes a view back if it is live and has this mark, and leaves it alone if not. */
@@ -153,7 +175,7 @@ export class Front implements Keeper, ClassHost {
   /** A Buffer at a multiple of `alignment`, a power of two up to 4096. */
   takeAligned(size: number, alignment: number, mark: number): Buffer {
     validateSize(size);
-    if (this.ended) throw this.refusal(undefined);
+    if (this.isEnding || this.hasEnded) this.assertOpen();
     if (size === 0 || size > CLASS_SIZE_MAX) return this.takeSlow(size, mark);
     const { strides } = this.options;
     const natural = this.classFor(size);
@@ -171,9 +193,10 @@ export class Front implements Keeper, ClassHost {
     const id = ints[at + HEAD]!;
     if (id !== 0 && this.bins.isOwn(bin, maker.kind, bytes)) {
       const view = this.views[id >> ID_TO_VIEW] as V;
-      if (maker.isWhole(view, bytes)) {
-        ints[at + HEAD] = ints[id]!;
-        ints[id] = -mark;
+      if (maker.isWhole(view, bytes) && this.ints[at + HEAD] === id) {
+        const links = this.ints;
+        links[at + HEAD] = links[id]!;
+        links[id] = -mark;
         this.counts[bin]!++;
         return view;
       }
@@ -237,7 +260,7 @@ export class Front implements Keeper, ClassHost {
   /** true: a live view of this front whose memory is still there. */
   owns(view: unknown): view is View {
     if (this.markOf(view as View) === HELD) return false;
-    return this.blockBytes(view as View) === 0 || !isDetached(view as View);
+    return this.blockBytes(view as View) === 0 || !isGone(view as View);
   }
 
   /** The mark of a live view of this front; HELD for anything else. */
@@ -257,7 +280,7 @@ export class Front implements Keeper, ClassHost {
 
   /** Why `view` is not accepted where a live view of this arena is needed. */
   refusal(view: unknown): Error {
-    if (this.ended) return new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+    if (this.hasEnded) return new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
     if (!ArrayBuffer.isView(view)) {
       return invalidArgType('view', 'a Buffer, TypedArray or DataView of an arena', view);
     }
@@ -284,33 +307,65 @@ export class Front implements Keeper, ClassHost {
 
   /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
   release(): void {
+    ensureWholeStack();
+    this.finish();
     for (const sizeClass of this.classes) sizeClass?.releaseAll();
     this.blocks.releaseAll();
     this.large.releaseAll();
     this.slabs.retireAll();
   }
 
-  /** Zeroes every slab but those listed. */
-  scrub(except: Uint32Array | undefined): void {
-    this.slabs.scrub(except);
+  /** Takes everything back at once, what remains aside: all views are stale then. */
+  reset(remains: Remains): void {
+    ensureWholeStack();
+    // From here on no view is live and none is free, so that all ways lead to `finish`.
+    this.table.unused = 0;
+    this.ints.fill(0);
+    this.remains = remains;
+    this.isEnding = true;
+    this.finish();
   }
 
-  /** Forgets every view and block, when the core takes all of them back: all views are stale then. */
-  clear(): void {
+  /** The same for ever: nothing is handed out any more, and every view refused. */
+  end(remains: Remains): void {
+    ensureStack(Room.Call);
+    this.table.unused = 0;
+    this.ints.fill(0);
+    this.remains = remains;
+    this.isEnding = this.hasEnded = true;
+    this.finish();
+  }
+
+  /** Does what is left of a reset or destroy that was interrupted. */
+  finish(): void {
+    if (!this.isEnding) return;
+    this.clear(this.remains);
+    const { slabs } = this.remains;
+    if (this.hasEnded) {
+      // Once only: another arena may have the number of this one then.
+      this.isEnding = false;
+      native.destroyArena(this.arena, slabs);
+    } else {
+      native.resetArena(this.arena, slabs);
+      this.isEnding = false;
+    }
+  }
+
+  /** Forgets every view and block, which the core takes back then. May be repeated. */
+  protected clear(_remains: Remains): void {
     this.classes.fill(undefined);
     this.blocks.clear();
     this.large.clear();
     this.slabs.clear();
-    this.bins.clear((bytes) => this.classFor(bytes));
+    this.tallies.takeBackCells((bytes) => this.classFor(bytes));
     this.table.clear();
     this.space.clear();
     this.home = { core: this.core };
   }
 
-  /** The same for ever: nothing is handed out any more, and every view refused. */
-  end(): void {
-    this.clear();
-    this.ended = true;
+  private assertOpen(): void {
+    this.finish();
+    if (this.hasEnded) throw this.refusal(undefined);
   }
 
   // --- Slow ---------------------------------------------------------------------------------------
@@ -327,7 +382,8 @@ export class Front implements Keeper, ClassHost {
   }
 
   private takeViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
-    if (this.ended) throw this.refusal(undefined);
+    ensureStack(Room.Step);
+    if (this.isEnding || this.hasEnded) this.assertOpen();
     if (bytes === 0) return this.emptyView(maker, mark);
     if (bytes > CLASS_SIZE_MAX) return this.takeLarge(maker, bytes, mark);
     const classIndex = this.classFor(bytes);
@@ -341,14 +397,22 @@ export class Front implements Keeper, ClassHost {
 
   /** Takes back a view that is not, or not plainly, a live one of this front. */
   private giveOther(view: View): void {
+    this.finish();
     const custody = custodyOf(view);
-    if (custody?.isOf(this) !== true) throw this.refusal(view);
-    if (custody.isFreed) throw custody.refuseFree();
+    if (custody?.isOf(this) !== true) throw this.counted(this.refusal(view));
+    if (custody.isFreed) throw this.counted(custody.refuseFree());
     custody.give(view);
+  }
+
+  /** Counts a free that is refused, by its reason. */
+  private counted(refusal: Error): Error {
+    if (refusal instanceof HakmemError && !this.hasEnded) this.tallies.countRefused(refusal.code);
+    return refusal;
   }
 
   /** Takes back a live view, whatever it is. */
   giveSlow(id: number, view: View): void {
+    ensureStack(Room.Step);
     const { table } = this;
     if (table.kindOf(id) !== Kind.Class) {
       this.giveUnclassed(id, view);
@@ -469,7 +533,7 @@ export class Front implements Keeper, ClassHost {
     if (isCounted) this.bins.countFresh(bin);
     else this.tallies.countAlloc(classIndex, bytes);
     const info = infoOf(Kind.Class, maker.kind, classIndex) | (isCounted ? COUNTED : 0);
-    return this.enter(view, this.table.add(info, ref, bytes, bin, mark));
+    return stamp(view, this.home, this.table.add(info, ref, bytes, bin, mark));
   }
 
   /** The same on a run or huge mapping. */
@@ -485,12 +549,12 @@ export class Front implements Keeper, ClassHost {
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     this.large.countAlloc(ref, bytes);
-    return this.enter(view, this.table.add(infoOf(Kind.Large, 0, 0), ref, 0, 0, mark));
+    return stamp(view, this.home, this.table.add(infoOf(Kind.Large, 0, 0), ref, 0, 0, mark));
   }
 
   private emptyView<V extends View>(maker: ViewMaker<V>, mark: number): V {
     const view = maker.make(emptyBuffer, 0, 0);
-    return this.enter(view, this.table.add(infoOf(Kind.Empty, 0, 0), 0, 0, 0, mark));
+    return stamp(view, this.home, this.table.add(infoOf(Kind.Empty, 0, 0), 0, 0, 0, mark));
   }
 
   /** undefined: the engine has no memory to expose the slab. */
@@ -516,12 +580,6 @@ export class Front implements Keeper, ClassHost {
     return this.classBySize[(bytes + 7) >>> CLASS_STEP_BITS]!;
   }
 
-  /** Stamps a new view with its number, for which the space may have grown. */
-  private enter<V extends View>(view: V, id: number): V {
-    if (this.ints !== this.space.ints) this.ints = this.space.ints;
-    return stamp(view, this.home, id);
-  }
-
   private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
     const reason = reasonOf(name);
@@ -530,10 +588,6 @@ export class Front implements Keeper, ClassHost {
     if (reason === 'limit') publishLimit(this.core.id, sizes);
     return new OutOfMemoryError(reason, text, sizes);
   }
-}
-
-function isDetached(view: View): boolean {
-  return view.buffer.byteLength === 0;
 }
 
 const lookups = new WeakMap<readonly number[], Uint8Array>();

@@ -43,6 +43,7 @@ export type {
 export type {
   ArenaBuffer,
   ArenaOptions,
+  CloneReport,
   DetachedReport,
   GuardReport,
   LeakReport,

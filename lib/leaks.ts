@@ -2,24 +2,48 @@
  * Leaks: the list of watched allocations, and what to say when the garbage collector takes the view of
  * one that was not freed.
  *
- * The text of a stack is taken at once: an unread stack keeps the functions in it alive, and through them
- * perhaps the view itself.
+ * The stack of each becomes text soon: an unread stack keeps the functions in it alive, and through them
+ * perhaps the view itself. Not at once, because that may run code of the program (see reports.ts).
  */
 import { type NativeArena, native } from './native';
 import { printable } from './printable';
-import { LEAK_CHANNEL, placeOf, report, takeTrace, textOf } from './reports';
+import {
+  LEAK_CHANNEL,
+  type Trace,
+  later,
+  placeOf,
+  report,
+  takeTrace,
+  tell,
+  textOf,
+} from './reports';
 import type { LeakReport, LiveBlock } from './types';
 
 /** A watched allocation. Nothing in it leads to its view. */
 export class Watched {
   readonly size: number;
-  readonly stack: string;
   readonly #since = performance.now();
+  /** Until it is text. */
+  #trace: Trace | undefined;
+  #stack = '';
   tag: string | undefined = undefined;
 
   constructor(size: number) {
     this.size = size;
-    this.stack = textOf(takeTrace());
+    this.#trace = takeTrace();
+    later(() => this.stack);
+  }
+
+  get stack(): string {
+    const trace = this.#trace;
+    if (trace !== undefined) this.#stack = textOf(trace);
+    this.#trace = undefined;
+    return this.#stack;
+  }
+
+  /** Nobody will ask for its stack. */
+  forget(): void {
+    this.#trace = undefined;
   }
 
   describe(): LiveBlock {
@@ -28,11 +52,13 @@ export class Watched {
   }
 }
 
-/** Whose block is given back when its view is collected. */
+/** What is told of the end of its view. */
 export interface Collectable {
   readonly watched: Watched | undefined;
-  /** false: it is known to be free. */
-  collected(): boolean;
+  /** Nobody has the view any more, who could release or free it. */
+  collected(): void;
+  /** Gives its block back. false: it is known to be free. */
+  reclaim(): boolean;
 }
 
 const LEAKED = native.tables.counters.leakedBlocks;
@@ -60,6 +86,7 @@ export class LeakDetector {
 
   forget(block: Collectable): void {
     this.#live.delete(block.watched!);
+    block.watched!.forget();
     this.#registry.unregister(block);
   }
 
@@ -74,22 +101,29 @@ export class LeakDetector {
   }
 
   #collected(block: Collectable): void {
+    block.collected();
     const watched = block.watched!;
     if (!this.#live.delete(watched)) return;
-    if (this.#reclaims && !block.collected()) return;
+    if (this.#reclaims && !block.reclaim()) return;
     if (!this.#reclaims) this.#counters[LEAKED]! += 1;
-    const message: LeakReport = {
-      arena: this.#arena,
-      reclaimed: this.#reclaims,
-      ...watched.describe(),
-    };
-    const tag = watched.tag === undefined ? '' : ` (${printable(watched.tag)})`;
-    report(LEAK_CHANNEL, message, {
-      code: 'HAKMEM_LEAK',
-      place: placeOf(watched.stack),
-      text:
-        `A Buffer of ${watched.size} bytes${tag} of arena "${printable(this.#arena)}" was dropped ` +
-        `without being freed.\nAllocated:\n${watched.stack}`,
+    this.#report(watched);
+    tell();
+  }
+
+  #report(watched: Watched): void {
+    const arena = this.#arena;
+    report(() => {
+      const message: LeakReport = { arena, reclaimed: this.#reclaims, ...watched.describe() };
+      const tag = watched.tag === undefined ? '' : ` (${printable(watched.tag)})`;
+      return {
+        channel: LEAK_CHANNEL,
+        message,
+        code: 'HAKMEM_LEAK',
+        place: placeOf(message.stack),
+        text:
+          `A Buffer of ${message.size} bytes${tag} of arena "${printable(arena)}" was dropped without being ` +
+          `freed.\nAllocated:\n${message.stack}`,
+      };
     });
   }
 }

@@ -68,6 +68,9 @@ export interface CounterLayout {
   readonly pinnedBytes: number;
   readonly detachedSlabs: number;
   readonly leakedBlocks: number;
+  readonly doubleFrees: number;
+  readonly staleFrees: number;
+  readonly foreignFrees: number;
   readonly moves: number;
 }
 
@@ -89,14 +92,21 @@ export interface NativeTables {
 
 export interface Native {
   readonly tables: NativeTables;
-  /** Block references on their way: 2048 integers, shared by all calls of this environment. */
+  /**
+   * Block references on their way: 2048 integers, shared by all calls of this environment. Another one when
+   * somebody has detached the last.
+   */
   readonly exchange: ArrayBuffer;
-  /** `settings`: of huge pages and of the policy 0, or 1 + the index of the choice; bytes to prewarm. */
+  /**
+   * `settings`: of huge pages and of the policy 0, or 1 + the index of the choice; bytes to prewarm. `scrubs`:
+   * a reset, and the end of the arena, leave nothing behind that was written.
+   */
   createArena(
     name: string,
     maxBytes: number,
     classSizes?: Uint32Array,
     settings?: Float64Array,
+    scrubs?: boolean,
   ): NativeArena | number;
   /** `pinned`: slabs that stay attached, out of use, until they are unpinned. */
   destroyArena(arena: number, pinned?: Uint32Array): number;
@@ -191,4 +201,12 @@ const statusByValue = new Map(native.tables.statuses.map((status) => [status.val
 /** The status that a negative result stands for. */
 export function statusOf(result: number): NativeStatus {
   return statusByValue.get(-result) ?? { name: 'UNKNOWN', value: -result, text: 'unknown status' };
+}
+
+let exchange = new Int32Array(native.exchange);
+
+/** The exchange as integers; to be asked for before each call that uses it. */
+export function exchangeOf(): Int32Array {
+  if (exchange.length === 0) exchange = new Int32Array(native.exchange);
+  return exchange;
 }

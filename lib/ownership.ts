@@ -6,13 +6,16 @@
  * Invariants: a retained view keeps its bytes and its length until its last release, whatever is freed,
  *             reset or destroyed meanwhile. A slab that was reset while a view of it was retained serves
  *             nobody until the last of those views is released; then it is detached.
+ *
+ * What is interrupted, by a full stack or a termination, is done by the next call: each step may be repeated.
  */
 import { Custody, custodyOf } from './custody';
 import { HakmemError, invalidState } from './errors';
-import type { Front } from './front';
+import type { Front, Remains } from './front';
 import { type NativeArena, native } from './native';
+import { ensureWholeStack } from './stack';
 import { HELD, type Home, type View, homeOf, rehome } from './view';
-import { clearAll } from './view-makers';
+import { clearView, rangeOf } from './view-makers';
 
 const PINNED_BYTES = native.tables.counters.pinnedBytes;
 
@@ -23,14 +26,19 @@ class Retention extends Custody {
   readonly slab: number;
   /** The view's home until now, and again after the last release. */
   readonly before: Home;
+  /** Where in its slab the view is, if that matters. */
+  readonly range: readonly [number, number] | undefined;
+  /** Its slab stays attached because of it. */
+  isPinned = false;
+  readonly #ownership: Ownership;
 
-  constructor(front: Front, view: View) {
+  constructor(ownership: Ownership, front: Front, view: View) {
     super(front, front.blockBytes(view), front.markOf(view));
     const custody = custodyOf(view);
+    this.#ownership = ownership;
     this.before = homeOf(view)!;
     this.slab = custody === undefined ? front.slabOf(view) : custody.slab;
-    if (custody !== undefined) custody.isRetained = true;
-    rehome(view, this);
+    this.range = ownership.scrubs && this.slab >= 0 ? rangeOf(view) : undefined;
   }
 
   /** The owner's free waits for the last release. */
@@ -45,21 +53,25 @@ class Retention extends Custody {
   override refusal(): Error {
     return new HakmemError('ERR_HAKMEM_DOUBLE_FREE', 'somebody still retains it');
   }
+
+  override collected(): void {
+    this.#ownership.end(this);
+  }
 }
 
 export class Ownership {
-  readonly #arena: number;
-  readonly #counters: Float64Array;
   /** Whether bytes are zeroed before they serve somebody else. */
-  readonly #scrubs: boolean;
+  readonly scrubs: boolean;
+  readonly #core: NativeArena;
+  readonly #counters: Float64Array;
   readonly #retentions = new Set<Retention>();
   /** Views still retained on each pinned slab. */
-  readonly #pinned = new Map<number, number>();
+  #pinned = new Map<number, number>();
 
   constructor(core: NativeArena, scrubs: boolean) {
-    this.#arena = core.id;
+    this.#core = core;
     this.#counters = new Float64Array(core.counters);
-    this.#scrubs = scrubs;
+    this.scrubs = scrubs;
   }
 
   /** Adds a holder to a live view of the arena. */
@@ -70,9 +82,12 @@ export class Ownership {
       return;
     }
     if (!front.owns(view)) throw front.refusal(view);
-    const made = new Retention(front, view);
+    const made = new Retention(this, front, view);
+    const { before } = made;
+    rehome(view, made);
+    if (before instanceof Custody) before.holder = made;
     this.#retentions.add(made);
-    this.#count(made.bytes);
+    this.#counters[PINNED_BYTES]! += made.bytes;
   }
 
   /** Retains what only its owner may give up; see {@link Ownership.giveUp}. */
@@ -88,56 +103,74 @@ export class Ownership {
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
   release(front: Front, view: View): boolean {
+    front.finish();
     const retention = retentionOf(front, view);
     if (retention === undefined) {
       if (!front.owns(view)) throw front.refusal(view);
       throw invalidState('The view is not retained');
     }
-    if (--retention.holders > 0) return false;
-    this.#retentions.delete(retention);
-    this.#count(-retention.bytes);
-    const { before } = retention;
-    rehome(view, before);
-    if (before instanceof Custody) before.isRetained = false;
-    if (!retention.isOf(front)) {
-      if (before instanceof Custody) before.end();
-      this.#unpin(retention.slab, view);
-      return true;
-    }
-    if (!retention.isFreed) {
-      front.setMark(view, retention.mark);
+    if (retention.holders > 1) {
+      retention.holders--;
       return false;
     }
-    front.give(view);
+    if (retention.isOf(front)) return this.#releaseLast(front, view, retention);
+    // The engine may call a function to detach its slab.
+    ensureWholeStack();
+    if (this.scrubs) clearView(view);
+    const { before } = retention;
+    if (before instanceof Custody) before.end();
+    this.end(retention);
+    rehome(view, before);
     return true;
   }
 
-  /** Pins the slabs that retained views of `front` lie in, because it ends; undefined: there are none. */
-  pin(front: Front): Uint32Array | undefined {
-    const slabs = new Set<number>();
+  #releaseLast(front: Front, view: View, retention: Retention): boolean {
+    const { before, isFreed } = retention;
+    rehome(view, before);
+    try {
+      if (isFreed) front.takeBack(view);
+      else front.setMark(view, retention.mark);
+    } catch (error) {
+      rehome(view, retention);
+      throw error;
+    }
+    this.end(retention);
+    return isFreed;
+  }
+
+  /**
+   * Ends a retention, and lets go of its slab if it was the last to pin that. No function of JavaScript is called
+   * in between, so that nothing can interrupt it.
+   */
+  end(retention: Retention): void {
+    const { before, slab } = retention;
+    if (!this.#retentions.delete(retention)) return;
+    this.#counters[PINNED_BYTES]! -= retention.bytes;
+    if (before instanceof Custody) before.holder = undefined;
+    if (!retention.isPinned) return;
+    const left = (this.#pinned.get(slab) ?? 1) - 1;
+    this.#pinned.set(slab, left);
+    if (left > 0) return;
+    this.#pinned.delete(slab);
+    native.unpin(this.#core.id, slab);
+  }
+
+  /** What stays of `front` when it ends: the slabs that retained views of it lie in. */
+  remains(front: Front): Remains {
+    const pinned = new Map<number, number>();
+    const kept = new Map<number, (readonly [number, number])[]>();
     for (const retention of this.#retentions) {
-      const { slab } = retention;
-      if (!retention.isOf(front) || slab < 0) continue;
-      slabs.add(slab);
-      this.#pinned.set(slab, (this.#pinned.get(slab) ?? 0) + 1);
+      const { range, slab } = retention;
+      if (slab < 0) continue;
+      pinned.set(slab, (pinned.get(slab) ?? 0) + 1);
+      retention.isPinned = true;
+      if (!retention.isOf(front)) continue;
+      const ranges = kept.get(slab) ?? [];
+      if (range !== undefined) ranges.push(range);
+      kept.set(slab, ranges);
     }
-    return slabs.size === 0 ? undefined : Uint32Array.from(slabs);
-  }
-
-  #unpin(slab: number, view: View): void {
-    if (slab < 0) return;
-    const left = this.#pinned.get(slab)! - 1;
-    if (left > 0) {
-      this.#pinned.set(slab, left);
-    } else {
-      this.#pinned.delete(slab);
-      if (this.#scrubs) clearAll(view.buffer);
-      native.unpin(this.#arena, slab);
-    }
-  }
-
-  #count(bytes: number): void {
-    this.#counters[PINNED_BYTES]! += bytes;
+    this.#pinned = pinned;
+    return { slabs: kept.size === 0 ? undefined : Uint32Array.from(kept.keys()), kept };
   }
 }
 

@@ -4,28 +4,30 @@
 import type { Front } from './front';
 import { validateSize } from './options';
 import type { ScopeHost } from './scope';
+import { Room, ensureStack } from './stack';
 import type { ArenaBuffer } from './types';
 import { LIVE, type View } from './view';
-import { bytesOf, setBytes } from './view-makers';
+import { bytesOf, rangeOf, setBytes } from './view-makers';
 
 /** Throws as `Arena.realloc`. The new view belongs to whom the old one did: to a scope, or to nobody. */
 export function resize(host: ScopeHost, view: View, size: number): ArenaBuffer {
   const { front } = host;
   if (!front.owns(view)) throw front.refusal(view);
   validateSize(size);
-  if (view.byteLength === size && Buffer.isBuffer(view)) return view as ArenaBuffer;
+  ensureStack(Room.Call);
+  const [begin, end] = rangeOf(view);
+  if (end - begin === size && Buffer.isBuffer(view)) return view as ArenaBuffer;
   const resized = front.canResize(view, size)
     ? front.resizeInPlace(view, size)
-    : moved(front, view, size);
+    : moved(front, view, size, end - begin);
   if (front.markOf(resized) !== LIVE) enterScope(host, resized);
   return resized as ArenaBuffer;
 }
 
-function moved(front: Front, view: View, size: number): Buffer {
+function moved(front: Front, view: View, size: number, oldSize: number): Buffer {
   const next = front.take(size, front.markOf(view));
-  const kept = Math.min(size, view.byteLength);
-  setBytes(next, bytesOf(view).subarray(0, kept));
-  front.give(view);
+  if (size > 0 && oldSize > 0) setBytes(next, bytesOf(view, Math.min(size, oldSize)));
+  front.takeBack(view);
   return next;
 }
 

@@ -12,31 +12,43 @@ import type { Front } from './front';
 import type { ArenaBuffer, TypedView, ViewConstructor } from './types';
 import { FIRST_SCOPE_MARK, LIVE, type View } from './view';
 
-/** Marks wrap around long after their scopes have ended. */
-const MARK_MAX = 0x3fffffff;
-let lastMark = FIRST_SCOPE_MARK - 1;
-
-function nextMark(): number {
-  lastMark = lastMark === MARK_MAX ? FIRST_SCOPE_MARK : lastMark + 1;
-  return lastMark;
-}
-
 /** Lists kept for scopes to come, and the longest. */
 const SPARE_LISTS_MAX = 16;
 const SPARE_LENGTH_MAX = 4096;
 
+/**
+ * What a scope has while it is open, and leaves to another: a list that grows is garbage again and again, and
+ * marks are numbers of 31 bits, of which there are enough for those that are open but not for all that ever
+ * were. No view has the mark of a scope that has ended: its end frees all that have it, retained ones and
+ * stand-ins included, and what a reset made stale is never asked for its mark again.
+ */
+interface Place {
+  readonly mark: number;
+  views: (View | undefined)[];
+}
+
 /** What a scope needs of its arena. */
 export class ScopeHost {
   readonly front: Front;
-  /** Those that are open; each knows its place. A set would cost more than ten allocations. */
+  /** Those that are open; each knows its index. A set would cost more than ten allocations. */
   readonly scopes: Scope[] = [];
-  /** Lists of scopes that have ended, for those to come: a list that grows is garbage again and again. */
-  readonly spareLists: (View | undefined)[][] = [];
+  /** Of scopes that have ended. */
+  readonly spares: Place[] = [];
+  #lastMark = FIRST_SCOPE_MARK - 1;
 
   constructor(front: Front) {
     this.front = front;
   }
+
+  makePlace(): Place {
+    return { mark: ++this.#lastMark, views: [] };
+  }
 }
+
+/** What a scope still does. */
+const OPEN = 0;
+const ENDING = 1;
+const ENDED = 2;
 
 /**
  * Views allocated here are freed by {@link Scope.end}, except those passed to {@link Scope.keep}.
@@ -51,19 +63,23 @@ export class ScopeHost {
  */
 export class Scope implements Disposable {
   readonly #host: ScopeHost;
-  readonly #mark = nextMark();
+  readonly #place: Place;
+  readonly #mark: number;
   /** The first `#count` of these; what lies behind them is left over from other scopes. */
   readonly #views: (View | undefined)[];
   #count = 0;
-  /** Its place among the open scopes. */
+  /** Its index among the open scopes. */
   #at: number;
-  #ended = false;
+  #state = OPEN;
 
   /** @internal */
   constructor(host: ScopeHost) {
     if (!(host instanceof ScopeHost)) throw illegalConstructor();
     this.#host = host;
-    this.#views = host.spareLists.pop() ?? [];
+    const place = host.spares.pop() ?? host.makePlace();
+    this.#place = place;
+    this.#mark = place.mark;
+    this.#views = place.views;
     this.#at = host.scopes.length;
     host.scopes.push(this);
   }
@@ -149,19 +165,17 @@ export class Scope implements Disposable {
    * scope.end();
    */
   end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const { front, spareLists } = this.#host;
-    this.#leave();
+    if (this.#state === ENDED) return;
+    // What is interrupted goes on with the next call: views that are free are not freed again.
+    this.#state = ENDING;
+    const { front } = this.#host;
     const views = this.#views;
     const mark = this.#mark;
     for (let i = 0; i < this.#count; i++) {
       front.giveMarked(views[i]!, mark);
       views[i] = undefined;
     }
-    if (spareLists.length < SPARE_LISTS_MAX && views.length <= SPARE_LENGTH_MAX) {
-      spareLists.push(views);
-    }
+    this.#leave();
   }
 
   /**
@@ -182,17 +196,21 @@ export class Scope implements Disposable {
     return true;
   }
 
-  /** Gives up its place, which the last one takes. */
+  /** Gives up its index, which the last one takes, and its place, which another one will have. */
   #leave(): void {
-    const { scopes } = this.#host;
+    const { scopes, spares } = this.#host;
+    const place = this.#place;
+    if (spares.length >= SPARE_LISTS_MAX || place.views.length > SPARE_LENGTH_MAX) place.views = [];
+    this.#state = ENDED;
     const last = scopes.pop()!;
+    spares.push(place);
     if (last === this) return;
     scopes[this.#at] = last;
     last.#at = this.#at;
   }
 
   #front(): Front {
-    if (this.#ended) throw invalidState('The scope has ended');
+    if (this.#state !== OPEN) throw invalidState('The scope has ended');
     return this.#host.front;
   }
 
@@ -225,15 +243,15 @@ export function runIn<R>(scope: Scope, fn: (scope: Scope) => R): R {
   let result: R;
   try {
     result = fn(scope);
+    if (isThenable(result)) {
+      const settled = Promise.resolve(result).finally(() => {
+        scope.end();
+      });
+      return settled as R;
+    }
   } catch (error) {
     scope.end();
     throw error;
-  }
-  if (isThenable(result)) {
-    const settled = Promise.resolve(result).finally(() => {
-      scope.end();
-    });
-    return settled as R;
   }
   scope.end();
   return result;

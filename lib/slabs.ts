@@ -9,7 +9,10 @@ import { noteSuperSlabs } from './events';
 import { SLAB_BUSY, native } from './native';
 import { DETACHED_CHANNEL, report } from './reports';
 import type { DetachedReport } from './types';
-import { clearAll } from './view-makers';
+import { clearBytes, sizeOf } from './view-makers';
+
+/** Parts of a slab, as pairs of positions: where each begins and ends. */
+export type Ranges = readonly (readonly [number, number])[];
 
 export const SLAB_BYTES = 64 * 1024;
 
@@ -21,13 +24,15 @@ export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
 const KEEP_BY_POLICY = 0xffffffff;
 
 function reportDetached(arena: string, slab: number): void {
-  report(DETACHED_CHANNEL, { arena, slab } satisfies DetachedReport, {
+  report(() => ({
+    channel: DETACHED_CHANNEL,
+    message: { arena, slab } satisfies DetachedReport,
     code: 'HAKMEM_DETACHED_SLAB',
     place: '',
     text:
       'An ArrayBuffer of an arena was detached (transferred, or given to a byte stream); Buffers that ' +
       'shared its slab have length 0 now. Give away copyOut(view) instead.',
-  });
+  }));
 }
 
 export class SlabTable {
@@ -59,11 +64,16 @@ export class SlabTable {
     this.buffers[slab] = undefined;
   }
 
-  /** Zeroes the memory of every exposed slab but those listed. */
-  scrub(except: Uint32Array = new Uint32Array(0)): void {
-    this.buffers.forEach((buffer, slab) => {
-      if (buffer !== undefined && !except.includes(slab)) clearAll(buffer);
-    });
+  /** Zeroes a slab but for the parts listed. */
+  scrubAround(slab: number, kept: Ranges): void {
+    const buffer = this.buffers[slab];
+    if (buffer === undefined) return;
+    let at = 0;
+    for (const [begin, end] of kept.toSorted(([a], [b]) => a - b)) {
+      if (begin > at) clearBytes(buffer, at, begin);
+      at = Math.max(at, end);
+    }
+    if (at < sizeOf(buffer)) clearBytes(buffer, at);
   }
 
   /** Forgets all, when the native side has detached every one. */
@@ -93,13 +103,13 @@ export class SlabTable {
   /** The ArrayBuffer of a slab, or why there is none. */
   #show(slab: number): ArrayBuffer | number {
     const known = this.buffers[slab];
-    if (known !== undefined && known.byteLength !== 0) return known;
+    if (known !== undefined && sizeOf(known) !== 0) return known;
     if (known !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
-    noteSuperSlabs();
     if (typeof buffer === 'number') return buffer;
     while (this.buffers.length <= slab) this.buffers.push(undefined);
     this.buffers[slab] = buffer;
+    noteSuperSlabs();
     return buffer;
   }
 

@@ -161,10 +161,10 @@ export interface OsStats {
 }
 
 /**
- * Requests that were refused to the program, and misuse that the core saw.
+ * Requests and frees that were refused to the program, of an arena that is not destroyed.
  *
  * @example
- * const { os, limit, doubleFrees } = arena.stats().failures;
+ * const { os, limit, doubleFrees, staleFrees, foreignFrees } = arena.stats().failures;
  */
 export interface FailureStats {
   /** The operating system, or the engine, had no more memory. */
@@ -173,8 +173,12 @@ export interface FailureStats {
   readonly limit: number;
   /** Requests that were served after the arena had given back what it kept: no failure, but near one. */
   readonly retried: number;
-  /** Double frees that reached the core. */
+  /** Frees of what is free already: `ERR_HAKMEM_DOUBLE_FREE`, and those that the core saw. */
   readonly doubleFrees: number;
+  /** Frees of what was invalidated before: `ERR_HAKMEM_STALE_VIEW`. */
+  readonly staleFrees: number;
+  /** Frees of what the arena did not allocate: `ERR_HAKMEM_NOT_OWNED`. */
+  readonly foreignFrees: number;
 }
 
 /**

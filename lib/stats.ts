@@ -61,6 +61,8 @@ const FAILURES_OS = arenaOffset('failures_os');
 const FAILURES_LIMIT = arenaOffset('failures_limit');
 const FAILURES_RETRIED = arenaOffset('failures_retried');
 const DOUBLE_FREES = arenaOffset('double_frees');
+const STALE_FREES = arenaOffset('stale_frees');
+const FOREIGN_FREES = arenaOffset('foreign_frees');
 const DETACHED_SLABS = arenaOffset('detached_slabs');
 const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
 
@@ -113,6 +115,8 @@ function readFailures(v: Float64Array, at: number): FailureStats {
     limit: v[at + FAILURES_LIMIT]!,
     retried: v[at + FAILURES_RETRIED]!,
     doubleFrees: v[at + DOUBLE_FREES]!,
+    staleFrees: v[at + STALE_FREES]!,
+    foreignFrees: v[at + FOREIGN_FREES]!,
   };
 }
 

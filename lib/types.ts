@@ -152,16 +152,42 @@ export interface DetachedReport {
 export interface GuardReport {
   /** Name of the arena. */
   readonly arena: string;
-  /** 'late-write': it was written to after its free; 'double-free': it was freed again. */
-  readonly kind: 'late-write' | 'double-free';
+  /**
+   * 'late-write': it was written to after its free; 'double-free': it was freed again. Its ArrayBuffer was
+   * taken away (transferred, or given to a byte stream), which takes the Buffers that share a slab with it
+   * when there is no guard: 'transfer' while it was live, 'late-transfer' after its free.
+   */
+  readonly kind: 'late-write' | 'double-free' | 'transfer' | 'late-transfer';
   /** Bytes, as requested. */
   readonly size: number;
-  /** Of the first byte that was written late; -1 for a double free. */
+  /** Of the first byte that was written late; -1 for all other kinds. */
   readonly offset: number;
   /** Stack of the allocation, a frame a line. */
   readonly allocatedAt: string;
-  /** Stack of the free. */
+  /** Stack of the free; '' for what was not freed. */
   readonly freedAt: string;
+}
+
+/**
+ * Message on the channel `hakmem-arena:clone` of `node:diagnostics_channel`, while an arena with the option
+ * `guard` exists in the thread: a Buffer was cloned or posted to another thread, and its whole slab with it.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('hakmem-arena:clone', (message) => {
+ *   const { arena, size, bytes, stack } = message as CloneReport;
+ *   logger.warn(`${arena}: ${bytes} bytes travel for ${size}\n${stack}`);
+ * });
+ */
+export interface CloneReport {
+  /** Name of the arena. */
+  readonly arena: string;
+  /** Bytes of the Buffer. */
+  readonly size: number;
+  /** Bytes that travel with it. */
+  readonly bytes: number;
+  /** Where it was cloned, a frame a line. */
+  readonly stack: string;
 }
 
 /**

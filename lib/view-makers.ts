@@ -12,7 +12,7 @@ export interface ViewMaker<V extends View = View> {
   readonly elementBytes: number;
   /** Makes a view of `length` elements at a byte offset. */
   readonly make: (buffer: ArrayBuffer, offset: number, length: number) => V;
-  /** false: the memory of a view of `bytes` bytes, more than 0, was detached. */
+  /** false: the memory of a view of `bytes` bytes, more than 0, was detached. May run code of the program. */
   readonly isWhole: (view: View, bytes: number) => boolean;
   /** Zeroes a view. */
   readonly clear: (view: View) => void;
@@ -62,10 +62,29 @@ function extentGetters(prototype: object): {
 /** Name of a typed array's kind; undefined for a DataView. */
 const tagOf = getterOf(typedArray, Symbol.toStringTag) as (view: View) => string | undefined;
 
-/** The bytes of any view, not copied. Throws for a DataView whose bytes are gone. */
-export function bytesOf(view: View): Uint8Array {
+const lengthOfArrayBuffer = getterOf(ArrayBuffer.prototype, 'byteLength') as (b: object) => number;
+
+/** Bytes of an ArrayBuffer, 0 of a detached one, whatever properties somebody has put on it. */
+export function sizeOf(buffer: ArrayBuffer): number {
+  return lengthOfArrayBuffer(buffer);
+}
+
+/** Whether the memory of a view that had some was detached. */
+export function isGone(view: View): boolean {
+  return lengthOfArrayBuffer(bufferOf(view)) === 0;
+}
+
+/** The bytes of any view, or the first `length` of them, not copied. Throws for a DataView whose bytes are gone. */
+export function bytesOf(view: View, length?: number): Uint8Array {
   const { buffer, offset, bytes } = tagOf(view) === undefined ? ofDataView : ofTypedArray;
-  return new Uint8Array(buffer(view), offset(view), bytes(view));
+  return new Uint8Array(buffer(view), offset(view), length ?? bytes(view));
+}
+
+/** Where in its ArrayBuffer a view begins and ends. Throws as {@link bytesOf}. */
+export function rangeOf(view: View): readonly [number, number] {
+  const { offset, bytes } = tagOf(view) === undefined ? ofDataView : ofTypedArray;
+  const begin = offset(view);
+  return [begin, begin + bytes(view)];
 }
 
 /** A copy of a view, of the same kind, in memory of its own. Throws for a DataView whose bytes are gone. */
@@ -91,14 +110,14 @@ export function clearBuffer(buffer: View): void {
   fillElements(buffer, 0);
 }
 
-/** Zeroes a whole ArrayBuffer. */
-export function clearAll(buffer: ArrayBufferLike): void {
-  fillElements(new Uint8Array(buffer), 0);
+/** Zeroes an ArrayBuffer, or a part of it, unless it was detached. */
+export function clearBytes(buffer: ArrayBuffer, begin = 0, end = sizeOf(buffer)): void {
+  if (sizeOf(buffer) !== 0) fillElements(new Uint8Array(buffer, begin, end - begin), 0);
 }
 
-/** Zeroes any view. */
+/** Zeroes any view, unless it was detached. */
 export function clearView(view: View): void {
-  fillElements(bytesOf(view), 0);
+  if (!isGone(view)) fillElements(bytesOf(view), 0);
 }
 
 export const bufferMaker: ViewMaker<Buffer> = {

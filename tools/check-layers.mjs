@@ -35,7 +35,7 @@ const TS_LAYERS = [
   ['scope', 'ownership'],
   ['allocate'],
   ['front*'],
-  ['free-after', 'guard', 'leaks', 'custody', 'sampling'],
+  ['free-after', 'guard', 'leaks', 'custody', 'sampling', 'clones'],
   ['endings', 'sinks'],
   ['http2-endings'],
   ['closings'],
@@ -46,7 +46,7 @@ const TS_LAYERS = [
   ['events'],
   ['snapshot'],
   ['native', 'reports'],
-  ['errors', 'dispose', 'types', 'stats-types', 'native-advice'],
+  ['errors', 'dispose', 'types', 'stats-types', 'native-advice', 'stack'],
   ['native-identity'],
   ['printable', 'own-options'],
 ];

@@ -88,6 +88,7 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   arena->thp = options->thp != 0 ? options->thp - 1 : process->thp;
   arena->policy = options->policy != 0 ? options->policy - 1 : process->free_policy;
   arena->shares_bytes = options->shares_bytes;
+  arena->scrubs = options->scrubs;
   arena->max_bytes = options->max_bytes;
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {

@@ -86,6 +86,7 @@ struct hk_arena_t {
   int64_t thp;        /* HK_THP_* */
   int64_t policy;     /* HK_FREE_POLICY_* */
   bool shares_bytes;  /* may see bytes of other arenas */
+  bool scrubs;        /* leaves no bytes behind */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_classes_t own_classes;

@@ -103,7 +103,7 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->failures_os = hk_cell_get(&arena->failures_os);
   stats->failures_limit = hk_cell_get(&arena->failures_limit);
   stats->failures_retried = hk_cell_get(&arena->failures_retried);
-  stats->double_frees = hk_cell_get(&arena->double_frees);
+  stats->double_frees += hk_cell_get(&arena->double_frees);
   sum_bytes(arena, stats);
 }
 

@@ -132,6 +132,7 @@ void hk_supply_reset(hk_arena_t *arena) {
     bool was_empty = superslab->used_slots == 0;
     hk_holdings_unlist(supply, superslab);
     size_t lost = hk_superslab_reset(superslab);
+    if (arena->scrubs) hk_superslab_wipe(superslab);
     lost_bytes += lost;
     hk_holdings_list(supply, superslab);
     if (lost > 0) continue;
@@ -168,7 +169,9 @@ void hk_supply_end(hk_arena_t *arena) {
 void hk_supply_give_lost(hk_arena_t *arena, hk_slab_t *slab) {
   bool huge = hk_superslab_is_huge(slab->superslab);
   uint32_t span = slab->span_slabs;
-  hk_cell_sub(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : span * HK_SLAB_BYTES);
+  size_t bytes = huge ? slab->superslab->bytes : span * HK_SLAB_BYTES;
+  if (arena->scrubs) (void)hk_superslab_zero(hk_arena_slab_address(slab), bytes);
+  hk_cell_sub(&arena->supply.lost_bytes, bytes);
   for (uint32_t i = 0; i < span; i++) HK_PUBLISH(slab[i].state, HK_SLAB_UNUSED);
   if (huge) {
     hk_supply_give_huge(arena, slab);

@@ -140,4 +140,7 @@ void hk_tallies_read(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->bytes_pinned = hk_counter_count(&c->pinned_bytes);
   stats->detached_slabs = hk_counter_count(&c->detached_slabs);
   stats->leaked_blocks = hk_counter_count(&c->leaked_blocks);
+  stats->double_frees = hk_counter_count(&c->double_frees);
+  stats->stale_frees = hk_counter_count(&c->stale_frees);
+  stats->foreign_frees = hk_counter_count(&c->foreign_frees);
 }

@@ -10,7 +10,7 @@
 #include "arena/arena.h"
 
 /* Fills in, of `stats`, which is zero: `allocs`, `frees_local` and `live_bytes` of every bin, and what a
- * front counts of the whole arena (pinned bytes, detached slabs, leaked blocks). */
+ * front counts of the whole arena (pinned bytes, detached slabs, leaked blocks, refused frees). */
 void hk_tallies_read(hk_arena_t *arena, hk_arena_stats_t *stats);
 
 #endif

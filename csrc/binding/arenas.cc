@@ -60,8 +60,15 @@ bool ReadSettings(napi_env env, Arguments *arguments, size_t i, hk_arena_options
   return true;
 }
 
-// createArena(name, maxBytes, classSizes?, settings?) -> { id, serial, counters, handle } | -status. A name is at
-// most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
+// false: neither true nor false, nor undefined, which is false.
+bool ReadScrubs(napi_env env, napi_value value, bool *scrubs) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  return type == napi_undefined || napi_get_value_bool(env, value, scrubs) == napi_ok;
+}
+
+// createArena(name, maxBytes, classSizes?, settings?, scrubs?) -> { id, serial, counters, handle } | -status. A name
+// is at most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
 napi_value CreateArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   char name[HK_ARENA_NAME_MAX +
@@ -70,7 +77,8 @@ napi_value CreateArena(napi_env env, napi_callback_info info) {
   double max_bytes = arguments.Double(1);
   uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many
   const uint32_t *given = arguments.Uint32Array(2, &options.class_count);
-  bool readable = arguments.ok() && ReadSettings(env, &arguments, 3, &options) && max_bytes >= 0 &&
+  bool readable = arguments.ok() && ReadSettings(env, &arguments, 3, &options) &&
+                  ReadScrubs(env, arguments.value(4), &options.scrubs) && max_bytes >= 0 &&
                   max_bytes <= static_cast<double>(HK_SIZE_MAX) &&
                   (given == nullptr || options.class_count > 0);
   // Copied before they are checked: another thread may write to what was given.

@@ -9,7 +9,7 @@
 
 namespace hakmem {
 
-constexpr size_t kMaxArguments = 4;
+constexpr size_t kMaxArguments = 5;
 
 class Arguments {
 public:

@@ -18,6 +18,7 @@ void TryDestroyCore(ArenaHandle *arena) {
 void EndEnvironment(napi_env env, void *data, void *) {
   auto *environment = static_cast<Environment *>(data);
   if (environment->transfer != nullptr) napi_delete_reference(env, environment->transfer);
+  if (environment->exchange != nullptr) napi_delete_reference(env, environment->exchange);
   if (environment->sentinel != nullptr) environment->sentinel->environment = nullptr;
   for (uint32_t i = 0; i < environment->slot_count; i++) {
     ArenaHandle *arena = environment->slots[i].arena;

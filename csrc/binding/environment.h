@@ -82,11 +82,11 @@ struct Environment {
   uint32_t slot_count;
   uint32_t first_free; // as next_free
   Exposure *exposures;
-  Sentinel *sentinel;                // nullptr: none was needed, or none could be made
-  bool ending;                       // the sentinel has been called
-  napi_ref transfer;                 // ArrayBuffer.prototype.transfer where slabs.cc needs it
-  bool detaching;                    // JavaScript is running in the middle of a call: no other now
-  int32_t exchange[kExchangeLength]; // block references on their way between front and core
+  Sentinel *sentinel; // nullptr: none was needed, or none could be made
+  bool ending;        // the sentinel has been called
+  napi_ref transfer;  // ArrayBuffer.prototype.transfer where slabs.cc needs it
+  bool detaching;     // JavaScript is running in the middle of a call: no other now
+  napi_ref exchange;  // ArrayBuffer of block references on their way
 };
 
 // Makes the environment's state; false: out of memory.

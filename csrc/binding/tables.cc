@@ -91,6 +91,9 @@ napi_value CounterLayout(napi_env env) {
   HK_OFFSET("pinnedBytes", pinned_bytes);
   HK_OFFSET("detachedSlabs", detached_slabs);
   HK_OFFSET("leakedBlocks", leaked_blocks);
+  HK_OFFSET("doubleFrees", double_frees);
+  HK_OFFSET("staleFrees", stale_frees);
+  HK_OFFSET("foreignFrees", foreign_frees);
   HK_OFFSET("moves", moves);
 #undef HK_OFFSET
   Put(env, result, "cellBase", Int32(env, offsetof(hk_tallies_t, by_cell) / sizeof(double)));

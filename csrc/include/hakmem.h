@@ -52,6 +52,9 @@ typedef struct hk_arena_options_t {
   /* true: new blocks may hold what other arenas of this kind wrote, as with malloc, which makes arenas that
    * come and go cheap. false: memory that another arena has used is zeroed before this one gets it. */
   bool shares_bytes;
+  /* true: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so is a slab
+   * when those it was given away to let go of it. Single blocks are zeroed by who frees them. */
+  bool scrubs;
   /* Mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim. */
   uint64_t prewarm_bytes;
 } hk_arena_options_t;
@@ -178,8 +181,9 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_pinned) X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(detached_slabs) X(leaked_blocks) X(failures_os)            \
-  X(failures_limit) X(failures_retried) X(double_frees)
+  X(bytes_pinned) X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(detached_slabs)      \
+  X(leaked_blocks) X(failures_os) X(failures_limit) X(failures_retried) X(double_frees)     \
+  X(stale_frees) X(foreign_frees)
 
 /* Of the process. now_ns: the monotonic clock when it was read. SuperSlabs, huge mappings included, so far:
  * mapped, put into the cache, adopted from it, unmapped. All that is mapped is bytes_committed of all arenas +
@@ -271,7 +275,8 @@ typedef struct hk_counters_t {
   double pinned_bytes;
   double detached_slabs;
   double leaked_blocks;
-  uint32_t moves; /* odd: counts are moving */
+  double double_frees, stale_frees, foreign_frees; /* refused by the front */
+  uint32_t moves;                                  /* odd: counts are moving */
   uint32_t padding;
 } hk_counters_t;
 

@@ -185,7 +185,7 @@ size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
   return hk_popcount32(superslab->dirty_slots) * HK_SLAB_BYTES;
 }
 
-static bool purge_or_zero(void *address, size_t bytes) {
+bool hk_superslab_zero(void *address, size_t bytes) {
   if (!hk_os_purge(address, bytes)) memset(address, 0, bytes);
   return true;
 }
@@ -193,7 +193,7 @@ static bool purge_or_zero(void *address, size_t bytes) {
 void hk_superslab_wipe(hk_superslab_t *superslab) {
   uint32_t all = hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0;
   if (superslab->seen) HK_PUBLISH(superslab->dirty_slots, all);
-  (void)clean_dirty(superslab, purge_or_zero);
+  (void)clean_dirty(superslab, hk_superslab_zero);
 }
 
 bool hk_superslab_is_valid(const hk_superslab_t *superslab) {

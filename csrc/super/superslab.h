@@ -100,6 +100,9 @@ size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
  * write may have come since its pages were given back. */
 void hk_superslab_wipe(hk_superslab_t *superslab);
 
+/* The same for a range of whole slabs, of which nobody looks at any. Always true. */
+bool hk_superslab_zero(void *address, size_t bytes);
+
 /* Debug, O(slots). */
 bool hk_superslab_is_valid(const hk_superslab_t *superslab);
 

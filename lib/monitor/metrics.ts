@@ -70,6 +70,8 @@ function failureReasons({ failures }: ArenaStats, emit: Emit): void {
   emit({ reason: 'os' }, failures.os);
   emit({ reason: 'limit' }, failures.limit);
   emit({ reason: 'double_free' }, failures.doubleFrees);
+  emit({ reason: 'stale_free' }, failures.staleFrees);
+  emit({ reason: 'foreign_free' }, failures.foreignFrees);
 }
 
 function limitBytes({ maxBytes }: ArenaStats, emit: Emit): void {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HAKMEM_ERRORS, STATUS_CODES } from '../../lib/errors';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../../lib/native';
+import { Arena } from '../../lib/index';
 import { arenaStats } from '../../lib/stats';
 import { PACKAGE_ROOT, resultOf, run, runScript } from './support/child';
 import { expectCode } from './support/codes';
@@ -430,5 +431,58 @@ describe('loading', () => {
     const result = JSON.parse(stdout) as { names: string[]; count: number; same: boolean };
     expect(result).toMatchObject({ names: [], same: true });
     expect(result.count).toBeGreaterThanOrEqual(6);
+  });
+});
+
+describe('the exchange', () => {
+  test('is the same until somebody detaches it, and another one then', () => {
+    const exchange = native.exchange;
+    expect(native.exchange).toBe(exchange);
+    const arena = new Arena();
+    const view = arena.alloc(100, 7);
+    const taken = structuredClone(exchange, { transfer: [exchange] });
+    expect(exchange.byteLength).toBe(0);
+    const views = Array.from({ length: 3000 }, (_, i) => arena.alloc(1 + (i % 3000), i & 255));
+    views.push(arena.alloc(1_000_000, 9));
+    expect(views.every((it) => it.every((byte) => byte === it[0]))).toBe(true);
+    for (const it of views) arena.free(it);
+    expect(view.equals(Buffer.alloc(100, 7))).toBe(true);
+    const seen = Buffer.from(taken).toString('hex');
+    arena.free(arena.alloc(200));
+    arena.reset();
+    expect(Buffer.from(taken).toString('hex')).toBe(seen);
+    expect(native.exchange.byteLength).toBe(8192);
+    arena.destroy();
+  });
+
+  test('calls without it are refused', () => {
+    const created = native.createArena('without exchange', 0) as NativeArena;
+    const { exchange } = native;
+    structuredClone(exchange, { transfer: [exchange] });
+    expectCode(() => native.refill(created.id, 30, 1), 'ERR_INVALID_ARG_TYPE');
+    expectCode(() => native.flush(created.id, 30, 1), 'ERR_INVALID_ARG_TYPE');
+    expectCode(() => native.largeAlloc(created.id, 100_000), 'ERR_INVALID_ARG_TYPE');
+    expect(native.exchange.byteLength).toBe(8192);
+    expect(native.refill(created.id, 30, 1)).toBe(1);
+    native.destroyArena(created.id);
+  });
+
+  test('that a worker gave away outlives the worker', async () => {
+    const bytes = await resultOf<number[]>(`
+      const { Worker } = require('node:worker_threads');
+      const source =
+        "const { exchange } = require(process.cwd() + '/dist/native.js').native;" +
+        'new Int32Array(exchange).fill(7);' +
+        "require('node:worker_threads').parentPort.postMessage(exchange, [exchange]);";
+      const worker = new Worker(source, { eval: true });
+      let got;
+      worker.on('message', (it) => (got = it));
+      worker.on('exit', () => {
+        for (let i = 0; i < 1000; i++) Buffer.allocUnsafeSlow(8192).fill(1);
+        const ints = new Int32Array(got);
+        ints[5]++;
+        console.log(JSON.stringify([ints.length, ints[0], ints[5], ints[2047]]));
+      });`);
+    expect(bytes).toEqual([2048, 7, 8, 7]);
   });
 });

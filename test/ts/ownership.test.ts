@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { Arena, type View, heapStats } from '../../lib/index';
+import { resultOf } from './support/child';
 import { codeOf, expectCode } from './support/codes';
 import { checkSums, totalsOf } from './support/sums';
 import { bytesOf } from './support/views';
@@ -426,5 +427,64 @@ describe('freeAfterWrite', () => {
     expect(arena.owns(view)).toBe(true);
     expect(codeOf(() => arena.free(view))).toBeUndefined();
     arena.destroy();
+  });
+});
+
+describe('views that are retained and dropped', () => {
+  const COLLECT = `
+    const { Arena, heapStats } = require('hakmem-arena');
+    process.removeAllListeners('warning');
+    const collect = async () => {
+      for (let i = 0; i < 4; i++) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };`;
+  const run = <T>(source: string): Promise<T> =>
+    resultOf<T>(`${COLLECT} (async () => { ${source} })();`, { nodeArguments: ['--expose-gc'] });
+
+  test.each([
+    ['before a reset', 'await collect(); arena.reset();'],
+    ['after a reset', 'arena.reset(); await collect();'],
+    ['freed, and before a reset', 'await collect(); arena.reset();'],
+  ])("leaks: 'all', reclaim: 'gc' ends their retention: %s", async (when, steps) => {
+    const rounds = await run<{ pinned: number; used: number; neighbour: number }[]>(`
+      const arena = new Arena({ leaks: 'all', reclaim: 'gc' });
+      const rounds = [];
+      for (let round = 0; round < 3; round++) {
+        const neighbour = arena.alloc(100);
+        (() => {
+          for (const size of [100, 65536, 200000]) {
+            for (let i = 0; i < 20; i++) {
+              const view = arena.retain(arena.alloc(size));
+              if (${when.startsWith('freed')}) arena.free(view);
+            }
+          }
+        })();
+        ${steps}
+        arena.trim();
+        const { pinned, used } = arena.stats().bytes;
+        rounds.push({ pinned, used, neighbour: neighbour.length });
+      }
+      console.log(JSON.stringify(rounds));`);
+    expect(rounds).toEqual(Array(3).fill({ pinned: 0, used: 0, neighbour: 0 }));
+  });
+
+  test('do not keep an arena that is garbage itself, destroyed or not', async () => {
+    const names = await run<string[]>(`
+      for (const options of [{}, { leaks: 'all' }, { guard: { sampleRate: 1 } }, { zero: 'free' }]) {
+        (() => {
+          const dropped = new Arena(options);
+          dropped.retain(dropped.alloc(65536));
+          dropped.reset();
+          dropped.retain(dropped.alloc(100));
+          const destroyed = new Arena(options);
+          destroyed.retain(destroyed.alloc(65536));
+          destroyed.destroy();
+        })();
+      }
+      await collect();
+      console.log(JSON.stringify(heapStats().arenas.map(({ name }) => name)));`);
+    expect(names).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Arena, Scope } from '../../lib/index';
+import { Front } from '../../lib/front';
+import { Arena, Scope, type View } from '../../lib/index';
 import { errorOf, expectCode } from './support/codes';
 import { checkSums, totalsOf } from './support/sums';
 
@@ -455,5 +456,65 @@ test('100,000 scopes hold no memory', () => {
   }
   expect(totalsOf(arena.stats())).toMatchObject({ allocs: 100_000, frees: 100_000, live: 0 });
   expect(arena.stats().bytes.used).toBeLessThan(4 * 1024 * 1024);
+  arena.destroy();
+});
+
+test('scopes without number never share a view', () => {
+  const arena = new Arena();
+  const kept: View[] = [];
+  const open: Scope[] = [];
+  for (let round = 0; round < 3000; round++) {
+    // Scopes end in any order, and what they had is handed out again to others, by hand and by their ends.
+    const scope = arena.openScope();
+    open.push(scope);
+    const views = [scope.alloc(100), scope.alloc(100), scope.alloc(200)];
+    arena.free(views[1]!);
+    if (round % 7 === 0) kept.push(scope.keep(views[0]!));
+    if (round % 5 === 0) arena.release(arena.retain(views[2]!));
+    if (open.length > 20) open.splice((round * 7) % 20, 1)[0]!.end();
+    for (const other of open.slice(-3)) {
+      if (other === scope) continue;
+      expectCode(() => other.keep(views[2]!), 'ERR_HAKMEM_NOT_OWNED');
+    }
+  }
+  for (const scope of open) scope.end();
+  expect(kept.every((view) => arena.owns(view))).toBe(true);
+  expect(totalsOf(arena.stats()).live).toBe(kept.length);
+  arena.destroy();
+});
+
+test('a mark serves again when its scope has ended, so that marks never run out', () => {
+  const arena = new Arena();
+  const marks = new Set<number>();
+  const take = jest.spyOn(Front.prototype, 'take').mockImplementation((size, mark) => {
+    marks.add(mark);
+    return Buffer.alloc(size);
+  });
+  for (let round = 0; round < 100; round++) {
+    const scopes = Array.from({ length: 20 }, () => arena.openScope());
+    for (const scope of scopes) for (let i = 0; i < 30; i++) scope.allocUnsafe(1);
+    for (const scope of scopes) scope.end();
+  }
+  take.mockRestore();
+  expect([...marks].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 2));
+  arena.destroy();
+});
+
+test('a thenable that refuses to be looked at ends its scope', () => {
+  const arena = new Arena();
+  const evil = Object.defineProperty({}, 'then', {
+    get() {
+      throw Object.assign(new Error('no'), { code: 'MINE' });
+    },
+  });
+  expectCode(
+    () =>
+      arena.scope((scope) => {
+        scope.alloc(100);
+        return evil;
+      }),
+    'MINE',
+  );
+  expect(totalsOf(arena.stats()).live).toBe(0);
   arena.destroy();
 });

@@ -27,7 +27,14 @@ describe('arena.stats()', () => {
     expect(totalsOf(stats)).toEqual({ allocs: 0, frees: 0, live: 0, liveBytes: 0, slow: 0 });
     expect(stats.bytes).toMatchObject({ live: 0, committed: 0, used: 0, pinned: 0 });
     expect(stats.superslabs).toMatchObject({ live: 0, empties: 0, adopted: 0 });
-    expect(stats.failures).toEqual({ os: 0, limit: 0, retried: 0, doubleFrees: 0 });
+    expect(stats.failures).toEqual({
+      os: 0,
+      limit: 0,
+      retried: 0,
+      doubleFrees: 0,
+      staleFrees: 0,
+      foreignFrees: 0,
+    });
     arena.destroy();
   });
 

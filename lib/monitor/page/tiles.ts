@@ -19,13 +19,14 @@ interface Shown {
 const exactBytes = (value: number): string => `${exact(value)} bytes`;
 
 function failuresOf({ totals }: View): Shown {
-  const { os, limit, doubleFrees } = totals.failures;
+  const { os, limit, doubleFrees, staleFrees, foreignFrees } = totals.failures;
+  const refused = doubleFrees + staleFrees + foreignFrees;
   const { detachedSlabs, leakedBlocks } = totals;
-  const sum = os + limit + doubleFrees + detachedSlabs + leakedBlocks;
+  const sum = os + limit + refused + detachedSlabs + leakedBlocks;
   const parts = [
     os > 0 ? `${count(os)} by the system` : '',
     limit > 0 ? `${count(limit)} at the limit` : '',
-    doubleFrees > 0 ? `${count(doubleFrees)} double frees` : '',
+    refused > 0 ? `${count(refused)} frees refused` : '',
     detachedSlabs > 0 ? `${count(detachedSlabs)} slabs detached` : '',
     leakedBlocks > 0 ? `${count(leakedBlocks)} blocks leaked` : '',
     totals.os.purgeDisabled ? 'purging is disabled' : '',
