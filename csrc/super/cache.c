@@ -65,8 +65,8 @@ static bool fits_well(const hk_superslab_t *superslab, const hk_cache_request_t 
 
 /* Whether the request comes from where late writes would come from as well. */
 static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
-  if (superslab->last_arena_id == request->arena_id) return true;
-  return !hk_superslab_is_huge(superslab) && superslab->released_by == hk_os_thread_id();
+  return superslab->last_arena_id == request->arena_id ||
+         superslab->released_by == hk_os_thread_id();
 }
 
 /* The youngest that may be had at once. NULL: none; `*is_overfull` then says whether quarantine is. */

@@ -8,8 +8,7 @@
  * Quarantine (I6): memory that JavaScript has seen may still be written to by an operation of the system that
  * is under way, a read or crypto.randomFill. For HK_QUARANTINE_NS after it came here a `seen` SuperSlab is
  * not unmapped, whatever TTL and limits say (its pages go when they say so, and it costs address space
- * alone), and serves nobody but its last arena and, as long as it is none of a huge mapping, the thread
- * that put it here: arenas that come and go in one thread use the same one again and again. Beyond
+ * alone), and serves nobody but its last arena and the thread that put it here: arenas that come and go in one thread use the same one again and again. Beyond
  * HK_QUARANTINE_COUNT_MAX or HK_QUARANTINE_BYTES_MAX in quarantine, and when the OS refuses to map, the one
  * that has been there longest serves anybody.
  * Not so when the world that saw it has ended: Node waits for its operations first.

@@ -234,7 +234,7 @@ HK_TEST(memory_in_quarantine_serves_its_own_arena_and_its_own_thread) {
   s = put_seen_by(7, HK_SUPERSLAB_BYTES, true);
   EXPECT_EQ(take_for(8, HK_SUPERSLAB_BYTES, false), s);
   EXPECT(hk_superslab_unmap(s));
-  s = put_seen_by(7, 5 * HK_MIB, true); /* what large reads go to waits in its own thread as well */
+  s = put_seen_by(7, 5 * HK_MIB, false);
   EXPECT(take_for(8, 5 * HK_MIB, false) == NULL);
   EXPECT_EQ(take_for(7, 5 * HK_MIB, false), s);
   EXPECT(hk_superslab_unmap(s));
@@ -276,8 +276,8 @@ HK_TEST(quarantine_is_bounded_and_then_the_oldest_serves_anybody) {
   EXPECT_EQ(count, HK_QUARANTINE_COUNT_MAX + 1);
   EXPECT(hk_superslab_unmap(oldest));
   fake_os.now_ns += 1;
-  (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, true);
-  (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, true);
+  (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, false);
+  (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, false);
   hk_superslab_t *huge = take_for(8, 3 * HK_MIB, false); /* larger by far, but no further mapping */
   EXPECT(huge != NULL);
   EXPECT(hk_superslab_unmap(huge));
