@@ -2,7 +2,6 @@
  * Closings: one listener for each emitter, however many wait for its end. A keep-alive connection serves
  * thousands of requests.
  */
-import http from 'node:http';
 import { finished } from 'node:stream';
 
 /**
@@ -70,15 +69,4 @@ function isSilent(emitter: object): boolean {
   type State = { readonly emitClose?: boolean } | undefined;
   const { _writableState: writable, _readableState: readable } = emitter as Record<string, State>;
   return writable?.emitClose === false || readable?.emitClose === false;
-}
-
-/**
- * Whose 'close' ends an emitter: its own, and for a message of http/1 that of its connection, because a
- * response that waits behind another one on a connection that breaks never emits its own.
- */
-export function closersOf(emitter: Closable): Closable[] {
-  if (!(emitter instanceof http.OutgoingMessage)) return [emitter];
-  const { req } = emitter as { req?: { socket?: unknown } };
-  const connection: unknown = emitter.socket ?? req?.socket;
-  return isClosable(connection) ? [emitter, connection] : [emitter];
 }

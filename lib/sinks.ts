@@ -8,6 +8,8 @@
  *
  * A stream counts as one of a row only while the methods on the way of a chunk are those that Node put there:
  * a subclass, or a middleware that has replaced `write`, may send the chunk anywhere.
+ *
+ * Loaded with the first stream: the modules it needs would cost a program without streams 1 MB.
  */
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -15,7 +17,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { Transform } from 'node:stream';
 import zlib from 'node:zlib';
-import { type Closable, closersOf } from './closings';
+import { type Closable, isClosable } from './closings';
 
 /** How a stream lets go of a chunk that it does not call back for. */
 export interface Sink {
@@ -136,6 +138,17 @@ function isIntact({ prototype, methods }: Row, stream: object): boolean {
 /** The sink that a stream is, or undefined: nobody knows when it has let go of a chunk. */
 export function sinkOf(stream: object): Sink | undefined {
   return SINKS.find((it) => isIntact(it, stream))?.sinkOf(stream);
+}
+
+/**
+ * Whose 'close' ends an emitter: its own, and for a message of http/1 that of its connection, because a
+ * response that waits behind another one on a connection that breaks never emits its own.
+ */
+export function closersOf(emitter: Closable): Closable[] {
+  if (!(emitter instanceof http.OutgoingMessage)) return [emitter];
+  const { req } = emitter as { req?: { socket?: unknown } };
+  const connection: unknown = emitter.socket ?? req?.socket;
+  return isClosable(connection) ? [emitter, connection] : [emitter];
 }
 
 /** A stream of which nothing is known, as a sink that has let go of every chunk when it closes. */
