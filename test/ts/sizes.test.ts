@@ -97,7 +97,8 @@ describe('size 0', () => {
       expect(arena.owns(view)).toBe(false);
       expectCode(() => arena.free(view), 'ERR_HAKMEM_DOUBLE_FREE');
     }
-    expect(arena.stats()).toEqual(before);
+    const { failures } = before; // the three frees that were refused are counted, and nothing else
+    expect(arena.stats()).toEqual({ ...before, failures: { ...failures, doubleFrees: 3 } });
     arena.destroy();
   });
 
