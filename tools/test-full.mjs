@@ -1,5 +1,5 @@
-// Plays at full scale what `npm test` plays for seconds: workers that are terminated, a torture of streams, the
-// model of the whole API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
+// Plays at full scale what `npm test` plays for seconds: workers that are terminated, a torture of streams, a
+// state machine of lifetimes, the model of the whole API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
 //
 //   npm run test:full -- [--minutes N] [--workers N] [--endings N]
 //
@@ -65,6 +65,11 @@ repeat(`${options.endings} endings of streams`, 0, () => {
     console.log(`${endings} endings, ${(bytes / 1e9).toFixed(1)} GB compared, ${foreign} foreign`);
   }
   return output;
+});
+
+repeat('lifetimes', minutesLeft() / 5, (seed) => {
+  const args = ['test/adversarial/lifetimes/main.mjs', '--seconds', '30', '--seed', String(seed)];
+  return run(['--expose-gc', ...args], {});
 });
 
 repeat('model', 0, () => {

@@ -169,6 +169,7 @@ napi_value TrimArena(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   if (!arguments.ok()) return arguments.Refuse();
+  NoticeGivenAway(env, arena);
   return Double(env, static_cast<double>(hk_arena_trim(arena->core)));
 }
 

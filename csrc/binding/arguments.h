@@ -40,13 +40,6 @@ public:
     return arena;
   }
 
-  // The same, one that has ended but for its pins included.
-  ArenaHandle *PinnedArena() {
-    ArenaHandle *arena = FindPinnedArena(GetEnvironment(env_), Double(0));
-    ok_ = ok_ && arena != nullptr;
-    return arena;
-  }
-
   // The elements of an optional Uint32Array, or nullptr when it is undefined. Anything else fails the call.
   const uint32_t *Uint32Array(size_t i, size_t *count) {
     void *data = nullptr;

@@ -139,6 +139,9 @@ napi_value DefineTables(napi_env env, napi_value exports);
 // are still held.
 bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab);
 
+// Finds out which ArrayBuffers somebody has taken away: before anything is done to the bytes of free blocks.
+void NoticeGivenAway(napi_env env, ArenaHandle *arena);
+
 // Detaches all of them but those that are pinned.
 void ConcealAll(napi_env env, ArenaHandle *arena);
 

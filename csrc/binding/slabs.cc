@@ -247,13 +247,16 @@ napi_value Retire(napi_env env, napi_callback_info info) {
   return Failure(env, hk_retire(arena->core, number));
 }
 
-// unpin(arena, slab) -> 0. Conceals a slab that was pinned when its arena was reset or destroyed; the last
+// unpin(arena, slab) -> 0 | -status. Conceals a slab that was pinned when its arena was reset or destroyed; the last
 // one of a destroyed arena ends it.
 napi_value Unpin(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
-  ArenaHandle *arena = arguments.PinnedArena();
+  double handle = arguments.Double(0);
   uint32_t number = arguments.Uint32(1);
   if (!arguments.ok()) return arguments.Refuse();
+  ArenaHandle *arena = FindPinnedArena(GetEnvironment(env), handle);
+  // It has ended already if all slabs that were to stay had been given away.
+  if (arena == nullptr) return Failure(env, HK_ARENA_DESTROYED);
   if (number < arena->slab_count && IsPinned(&arena->slabs[number])) {
     ConcealSlab(env, arena, number);
   }
@@ -286,6 +289,13 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
     GiveAway(exposure);
   }
   return entry->holds == 0;
+}
+
+void NoticeGivenAway(napi_env env, ArenaHandle *arena) {
+  for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
+    SlabEntry *entry = &arena->slabs[slab];
+    if (entry->current != nullptr && AttachedBuffer(env, entry) == nullptr) IsGivenAway(env, entry);
+  }
 }
 
 void ConcealAll(napi_env env, ArenaHandle *arena) {

@@ -139,3 +139,48 @@ test('what comes back is used again, and what is away is nobody`s meanwhile', as
   );
   expect(report).toEqual({ during: 65_536, shared: false, after: 0 });
 });
+
+/** Takes the ArrayBuffer of a view away, as every version of Node can, and gives back what has its bytes now. */
+const TAKE_AWAY = `
+  const takeAway = async (view) => {
+    const pull = (controller) => controller.byobRequest.respond(controller.byobRequest.view.byteLength);
+    const reader = new ReadableStream({ type: 'bytes', pull }).getReader({ mode: 'byob' });
+    return new Uint8Array((await reader.read(view)).value.buffer);
+  };`;
+
+test('a trim leaves the bytes of what was taken away alone, though nobody has noticed yet', async () => {
+  const report = await resultOf<{ isWhole: boolean }>(`
+    const { Arena } = require('hakmem-arena');
+    ${TAKE_AWAY}
+    (async () => {
+      const arena = new Arena();
+      const views = Array.from({ length: 60 }, () => arena.alloc(1000));
+      const taken = (await takeAway(views[0])).fill(7);
+      for (const view of views.slice(1)) arena.free(view);
+      arena.trim();
+      console.log(JSON.stringify({ isWhole: taken.every((byte) => byte === 7) }));
+    })();`);
+  expect(report.isWhole).toBe(true);
+});
+
+test('a retained view that was taken away and then collected ends its arena, and no process', async () => {
+  const report = await resultOf<{ arenas: number }>(
+    `
+    const { Arena, heapStats } = require('hakmem-arena');
+    ${TAKE_AWAY}
+    (async () => {
+      const taken = [];
+      await (async () => {
+        const arena = new Arena({ leaks: 'all' });
+        taken.push(await takeAway(arena.retain(arena.alloc(1000))));
+        arena.destroy();
+      })();
+      for (let i = 0; i < 5; i++) { gc(); await new Promise(setImmediate); }
+      taken.length = 0;
+      for (let i = 0; i < 5; i++) { gc(); await new Promise(setImmediate); }
+      console.log(JSON.stringify({ arenas: heapStats().arenas.length }));
+    })();`,
+    { nodeArguments: ['--expose-gc'] },
+  );
+  expect(report.arenas).toBe(0);
+});

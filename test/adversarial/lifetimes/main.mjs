@@ -33,12 +33,14 @@ const KINDS = [
   { maxBytes: 3 << 20 },
   { leaks: 'all', reclaim: 'gc' },
 ];
+/** A giver must have room for all that it gives. */
+const GIVER_KINDS = KINDS.filter(({ maxBytes }) => maxBytes === undefined);
 const SIZES = [1, 8, 24, 100, 700, 1500, 4096, 9000, 30000, 65536, 70000, 300000, 3 << 20];
 const ARENAS_MAX = 6;
 const VIEWS_MAX = 400;
 const GIVEN_MAX = 24;
 const CHECK_EVERY = 16;
-const CHANNELS = ['detached', 'guard', 'limit', 'leak', 'superslab'].map(
+const CHANNELS = ['detached', 'guard', 'limit', 'leak', 'superslab', 'clone'].map(
   (it) => `hakmem-arena:${it}`,
 );
 
@@ -145,8 +147,17 @@ function alloc(entry) {
   own(entry, attempt('alloc', pick(calls)).value);
 }
 
-/** A view of this arena that nobody but its owner holds, or any. */
-const anyOf = (entry, filter = () => true) => pick(shadow.ofArena(entry).filter(filter));
+/** A view of this arena, but none that a call under way is about. */
+const anyOf = (entry, filter = () => true) =>
+  pick(shadow.ofArena(entry).filter((it) => !it.isBusy && !entry.isEnding && filter(it)));
+
+/** Makes a call about a view; subscribers that act meanwhile leave that alone. */
+function attemptWith(holding, name, call) {
+  holding.isBusy = true;
+  const result = attempt(name, call);
+  holding.isBusy = false;
+  return result;
+}
 
 /** After a call that was cut off, the arena itself says whether a view is still live. */
 function settle(entry, holding, result) {
@@ -163,7 +174,7 @@ function forget(holding) {
 function free(entry) {
   const holding = anyOf(entry, (it) => !it.isFreed && !it.isPinned);
   if (holding === undefined) return;
-  const result = attempt('free', () => entry.arena.free(holding.view));
+  const result = attemptWith(holding, 'free', () => entry.arena.free(holding.view));
   if (settle(entry, holding, result)) return;
   if (result.error !== undefined) complain(`free: ${result.error.code} ${result.error.message}`);
   forget(holding);
@@ -172,7 +183,7 @@ function free(entry) {
 function retain(entry) {
   const holding = anyOf(entry, (it) => !it.isFreed && !it.isPinned);
   if (holding === undefined) return;
-  const result = attempt('retain', () => entry.arena.retain(holding.view));
+  const result = attemptWith(holding, 'retain', () => entry.arena.retain(holding.view));
   // Whether it is retained after that nobody can tell: it is given up.
   if (result.overflowed) holding.isUncertain = true;
   else if (result.error !== undefined) complain(`retain: ${result.error.code}`);
@@ -181,10 +192,12 @@ function retain(entry) {
 
 function release() {
   const holding = pick(
-    [...shadow.views.values()].filter((it) => it.holders > 0 && !it.isUncertain),
+    [...shadow.views.values()].filter(
+      (it) => it.holders > 0 && !it.isUncertain && !it.isBusy && !it.arena.isEnding,
+    ),
   );
   if (holding === undefined) return;
-  const result = attempt('release', () => holding.arena.arena.release(holding.view));
+  const result = attemptWith(holding, 'release', () => holding.arena.arena.release(holding.view));
   if (result.overflowed) {
     holding.isUncertain = true;
     return;
@@ -198,7 +211,7 @@ function realloc(entry) {
   const holding = anyOf(entry, (it) => !it.isFreed && !it.isPinned && it.holders === 0);
   if (holding === undefined) return;
   const size = pick(SIZES);
-  const result = attempt('realloc', () => entry.arena.realloc(holding.view, size));
+  const result = attemptWith(holding, 'realloc', () => entry.arena.realloc(holding.view, size));
   if (settle(entry, holding, result) || result.error !== undefined) return;
   if (result.value === holding.view) return;
   shadow.remove(holding.view);
@@ -224,7 +237,7 @@ function endScope(entry) {
   isDeep = false;
   if (result.overflowed) result = attempt('scope.end', () => scope.end()); // which resumes
   if (result.error !== undefined) complain(`scope.end: ${result.error.stack}`);
-  entry.scopes.splice(entry.scopes.indexOf(scope), 1);
+  entry.scopes = entry.scopes.filter((it) => it !== scope);
   for (const it of shadow.ofArena(entry))
     if (it.scope === scope && !it.isFreed && !it.isPinned) forget(it);
 }
@@ -239,20 +252,24 @@ function endAll(entry) {
 }
 
 function reset(entry) {
+  entry.isEnding = true;
   let result = attempt('reset', () => entry.arena.reset());
   isDeep = false;
   if (result.overflowed) result = attempt('reset', () => entry.arena.reset());
-  if (result.error !== undefined) complain(`reset: ${result.error.code}`);
+  const isGone = !arenas.includes(entry); // a subscriber has destroyed it meanwhile
+  if (result.error !== undefined && !isGone) complain(`reset: ${result.error.code}`);
   endAll(entry);
+  entry.isEnding = false;
 }
 
 function destroy(entry) {
+  entry.isEnding = true;
   let result = attempt('destroy', () => entry.arena.destroy());
   isDeep = false;
   if (result.overflowed) result = attempt('destroy', () => entry.arena.destroy());
   if (result.error !== undefined) complain(`destroy: ${result.error.stack}`);
   endAll(entry);
-  arenas.splice(arenas.indexOf(entry), 1);
+  if (arenas.includes(entry)) arenas.splice(arenas.indexOf(entry), 1);
 }
 
 const trim = (entry) => attempt('trim', () => entry.arena.trim());
@@ -269,7 +286,10 @@ function transfer(entry) {
   const result = attempt('transfer', () => buffer.transfer());
   if (result.value === undefined) return;
   for (const it of on) shadow.remove(it.view);
-  shadow.addGiven(result.value, 'given away');
+  shadow.addGiven(
+    result.value,
+    `${result.value.byteLength} bytes of ${JSON.stringify(entry.kind)}`,
+  );
   // What is gone can be freed, or is refused with a code.
   for (const it of on) attempt('free of what is gone', () => entry.arena.free(it.view));
 }
@@ -292,7 +312,7 @@ const workers = new Set();
 function giveFromWorker() {
   if (workers.size > 2 || shadow.given.length >= GIVEN_MAX) return;
   const how = pick(['end', 'exit', 'destroy', 'wait']);
-  const workerData = { sizes: [pick(SIZES), pick(SIZES)], how, options: pick(KINDS) };
+  const workerData = { sizes: [pick(SIZES), pick(SIZES)], how, options: pick(GIVER_KINDS) };
   const worker = new Worker(new URL('./giver.mjs', import.meta.url), { workerData });
   workers.add(worker);
   worker.on('message', (buffer) => shadow.addGiven(buffer, 'from a worker'));
@@ -308,7 +328,7 @@ let isActing = false;
 
 /** Does something itself, with any arena. */
 function act() {
-  if (isActing || random(3) > 0 || arenas.length === 0) return;
+  if (isActing || isDeep || random(3) > 0 || arenas.length === 0) return;
   isActing = true;
   try {
     pick(ACTS)(pick(arenas));
