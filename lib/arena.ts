@@ -7,7 +7,7 @@ import { copyOut } from './copy-out';
 import { dispose } from './dispose';
 import { HakmemError, invalidArgType } from './errors';
 import { noteSuperSlabs } from './events';
-import { type ScopeTarget, validateTarget, validateThenable } from './endings';
+import { type ScopeTarget, ignore, validateTarget, validateThenable } from './endings';
 import {
   type FreeAfterWriteOptions,
   type WriteTarget,
@@ -264,7 +264,7 @@ export class Arena extends ArenaBase implements Disposable {
     try {
       this.#ownership.hold(this.#front, view);
     } catch (error) {
-      promise.then(undefined, () => undefined); // one error is enough: this one
+      ignore(promise); // one error is enough: this one
       throw error;
     }
     this.#ownership.giveUp(view);

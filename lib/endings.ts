@@ -45,6 +45,11 @@ export function validateThenable(promise: unknown): asserts promise is PromiseLi
   if (!isThenable(promise)) throw invalidArgType('promise', 'an instance of Promise', promise);
 }
 
+/** Counts a promise's rejection as handled. */
+export function ignore(promise: PromiseLike<unknown>): void {
+  Promise.resolve(promise).then(nothing, nothing);
+}
+
 /** Throws `ERR_INVALID_ARG_TYPE` for what cannot be waited for. */
 export function validateTarget(target: unknown): asserts target is ScopeTarget {
   if (target instanceof AbortSignal || isClosable(target)) return;
@@ -105,6 +110,7 @@ function whenAborted(signal: AbortSignal, listener: Listener): Cancel {
 
 function whenSettled(promise: PromiseLike<unknown>, listener: Listener): Cancel {
   return wait(promise, listener, (over) => {
-    promise.then(over, over);
+    // A thenable of the program may throw, or call back at once.
+    Promise.resolve(promise).then(over, over);
   });
 }

@@ -215,9 +215,13 @@ tryEverywhere('a promise to free after', (view, promise) => arena.freeAfter(view
   () => other.alloc(5),
   () => Promise.resolve(),
 ]);
-tryEverywhere('a stream to write to', (stream, view) => arena.freeAfterWrite(stream, view), [
+tryEverywhere('a stream to write to', (...values) => arena.freeAfterWrite(...values), [
   () => ({ write: () => true, once: () => undefined }),
   () => other.alloc(5),
+  () => ({ zeroCopy: true }),
+]);
+tryEverywhere('a target of a scope', (target) => arena.scopeUntil(target).end(), [
+  () => Promise.resolve(),
 ]);
 
 const scope = arena.openScope();
