@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Arena, formatHeapStats, heapStats } from '../../lib/index';
 import { resultOf } from './support/child';
@@ -28,6 +29,8 @@ describe('formatHeapStats', () => {
     const [, fast, slow] = /^HEAP_STATS\[7\] fast=(\d+) slow=(\d+) /m.exec(text) ?? [];
     expect(Number(fast) + Number(slow)).toBe(11016);
     expect(Number(slow)).toBeLessThan(10);
+    const shown = /^\/\/ (HEAP_STATS\[7\].*)$/m.exec(readFileSync('README.md', 'utf8'))?.[1];
+    expect(text.split('\n')).toContain(shown);
     expect(text).toMatch(/^HEAP_STATS\[0\] fast=0 slow=0 /m);
     expect(text).toMatch(/^HEAP_STATS\[M5\] fast=0 slow=0 /m);
     arena.destroy();
