@@ -12,7 +12,7 @@ import {
 } from './closings';
 import { invalidArgType } from './errors';
 import { isHttp2Stream, whenHttp2Over } from './http2-endings';
-import type * as Sinks from './sinks';
+import { closersOf } from './sinks';
 
 /**
  * What {@link Arena.scopeUntil} can wait for: a request, response, socket or other emitter of 'close', an
@@ -29,12 +29,6 @@ export type ScopeTarget =
       /** The message of `node:http` behind a reply or request of a framework. */
       readonly raw: Closable;
     };
-
-/** What is known of streams; loaded with the first that somebody asks about. */
-export function sinks(): typeof Sinks {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- see the head of that file
-  return require('./sinks') as typeof Sinks;
-}
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   const isObject = typeof value === 'object' || typeof value === 'function';
@@ -93,9 +87,7 @@ function endingsOf(target: ScopeTarget): ((over: Listener) => Cancel)[] {
 function endingsOfEmitter(emitter: Closable): ((over: Listener) => Cancel)[] {
   const { stream = emitter } = emitter as { stream?: unknown };
   if (isHttp2Stream(stream)) return [(over) => whenHttp2Over(stream, over)];
-  return sinks()
-    .closersOf(emitter)
-    .map((it) => (over) => whenClosed(it, over));
+  return closersOf(emitter).map((it) => (over) => whenClosed(it, over));
 }
 
 function whenAborted(signal: AbortSignal, listener: Listener): Cancel {

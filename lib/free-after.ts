@@ -5,9 +5,8 @@
  * is destroyed before, by closing. Everything else gets a copy, because its callback proves nothing.
  */
 import { type Cancel, type Closable, isClosable, whenClosed } from './closings';
-import { sinks } from './endings';
 import { invalidArgType, invalidArgValue } from './errors';
-import type { Sink } from './sinks';
+import { type Sink, anySink, sinkOf } from './sinks';
 import type { View } from './view';
 import { copyLike } from './view-makers';
 
@@ -105,7 +104,6 @@ export function startWrite(target: WriteTarget, view: View, isVouched: boolean):
     return { isCopy: !isVouched, done: writeToWeb(target, isVouched ? view : copyLike(view)) };
   }
   validateWritable(target);
-  const { anySink, sinkOf } = sinks();
   const sink = sinkOf(target);
   const isCopy = sink === undefined && !isVouched;
   const chunk = isCopy ? copyLike(view) : view;

@@ -9,14 +9,14 @@
  * A stream counts as one of a row only while the methods on the way of a chunk are those that Node put there:
  * a subclass, or a middleware that has replaced `write`, may send the chunk anywhere.
  *
- * Loaded with the first stream: the modules it needs would cost a program without streams 1 MB.
+ * The table is made with the first stream: the modules it needs would cost a program without streams 1 MB.
  */
-import crypto from 'node:crypto';
+import type Crypto from 'node:crypto';
 import fs from 'node:fs';
-import http from 'node:http';
-import net from 'node:net';
+import type Http from 'node:http';
+import type Net from 'node:net';
 import { Transform } from 'node:stream';
-import zlib from 'node:zlib';
+import type Zlib from 'node:zlib';
 import { type Closable, isClosable } from './closings';
 
 /** How a stream lets go of a chunk that it does not call back for. */
@@ -31,7 +31,7 @@ type Fields = Readonly<Record<PropertyKey, unknown>>;
 
 interface Row {
   readonly prototype: object;
-  /** The methods on the way of a chunk, as they were when this module was loaded. */
+  /** The methods on the way of a chunk, as they were when the table was made. */
   readonly methods: readonly (readonly [name: string, method: unknown])[];
   /** The sink that the stream is, unless what lies behind it is not known. */
   readonly sinkOf: (stream: object) => Sink | undefined;
@@ -60,27 +60,27 @@ function socketOf(socket: object): Sink | undefined {
   return HANDLES.has(handle?.constructor?.name ?? '') ? letsGo(socket) : undefined;
 }
 
-const socket = row(
-  net.Socket.prototype,
-  ['write', '_write', '_writev', '_writeGeneric', '_final', '_destroy'],
-  socketOf,
-);
+const makeSocket = ({ Socket }: typeof Net): Row =>
+  row(
+    Socket.prototype,
+    ['write', '_write', '_writev', '_writeGeneric', '_final', '_destroy'],
+    socketOf,
+  );
 
 // --- Messages of http/1 -----------------------------------------------------------------------------
 
 /** Chunks go to the message's socket, which calls back; a message without one may get any stream yet. */
-function messageSinkOf(message: object): Sink | undefined {
+function messageSinkOf(message: object, socket: Row): Sink | undefined {
   const { socket: connection } = message as Fields;
   if (typeof connection !== 'object' || connection === null) return undefined;
   if ((connection as Fields)['_httpMessage'] !== message) return undefined;
   return isIntact(socket, connection) ? socketOf(connection) : undefined;
 }
 
-const message = row(
-  http.OutgoingMessage.prototype,
-  ['write', '_send', '_writeRaw', '_flushOutput'],
-  messageSinkOf,
-);
+function makeMessage({ OutgoingMessage }: typeof Http, socket: Row): Row {
+  const names = ['write', '_send', '_writeRaw', '_flushOutput'];
+  return row(OutgoingMessage.prototype, names, (message) => messageSinkOf(message, socket));
+}
 
 // --- Files --------------------------------------------------------------------------------------------
 
@@ -93,7 +93,8 @@ function fileOf(file: object): Sink | undefined {
   return isOurs && fs.write === write && fs.writev === writev ? letsGo(file) : undefined;
 }
 
-const file = row(fs.WriteStream.prototype, ['write', '_write', '_writev', '_destroy'], fileOf);
+const makeFile = (): Row =>
+  row(fs.WriteStream.prototype, ['write', '_write', '_writev', '_destroy'], fileOf);
 
 // --- Compression --------------------------------------------------------------------------------------
 
@@ -113,22 +114,40 @@ function compressorOf(stream: object): Sink {
   };
 }
 
-/** What all classes of zlib have in common. */
-const zlibBase = Object.getPrototypeOf(
-  Object.getPrototypeOf(zlib.BrotliCompress.prototype),
-) as object;
-
-const compressor = row(zlibBase, ['write', '_write', '_transform'], compressorOf);
+function makeCompressor({ BrotliCompress }: typeof Zlib): Row {
+  const brotli = Object.getPrototypeOf(BrotliCompress.prototype) as object;
+  const base = Object.getPrototypeOf(brotli) as object; // what all classes of zlib have in common
+  return row(base, ['write', '_write', '_transform'], compressorOf);
+}
 
 // --- Ciphers, hashes, signatures ------------------------------------------------------------------------
 
 /** They compute before they return. */
-const computing = ['Cipheriv', 'Decipheriv', 'Hash', 'Hmac', 'Sign', 'Verify'].map((name) => {
-  const { prototype } = (crypto as unknown as Record<string, { prototype: object }>)[name]!;
-  return row(prototype, ['write', '_write', '_transform', 'update'], letsGo);
-});
+function makeComputing(crypto: typeof Crypto): Row[] {
+  return ['Cipheriv', 'Decipheriv', 'Hash', 'Hmac', 'Sign', 'Verify'].map((name) => {
+    const { prototype } = (crypto as unknown as Record<string, { prototype: object }>)[name]!;
+    return row(prototype, ['write', '_write', '_transform', 'update'], letsGo);
+  });
+}
 
-const SINKS: readonly Row[] = [socket, message, file, compressor, ...computing];
+// --- The table ------------------------------------------------------------------------------------------
+
+/* eslint-disable @typescript-eslint/no-require-imports -- loaded with the first stream: see the head */
+const http = (): typeof Http => require('node:http') as typeof Http;
+
+function makeSinks(): readonly Row[] {
+  const socket = makeSocket(require('node:net') as typeof Net);
+  return [
+    socket,
+    makeMessage(http(), socket),
+    makeFile(),
+    makeCompressor(require('node:zlib') as typeof Zlib),
+    ...makeComputing(require('node:crypto') as typeof Crypto),
+  ];
+}
+/* eslint-enable @typescript-eslint/no-require-imports */
+
+let table: readonly Row[] | undefined;
 
 function isIntact({ prototype, methods }: Row, stream: object): boolean {
   if (!Object.prototype.isPrototypeOf.call(prototype, stream)) return false;
@@ -137,7 +156,8 @@ function isIntact({ prototype, methods }: Row, stream: object): boolean {
 
 /** The sink that a stream is, or undefined: nobody knows when it has let go of a chunk. */
 export function sinkOf(stream: object): Sink | undefined {
-  return SINKS.find((it) => isIntact(it, stream))?.sinkOf(stream);
+  table ??= makeSinks();
+  return table.find((it) => isIntact(it, stream))?.sinkOf(stream);
 }
 
 /**
@@ -145,7 +165,7 @@ export function sinkOf(stream: object): Sink | undefined {
  * response that waits behind another one on a connection that breaks never emits its own.
  */
 export function closersOf(emitter: Closable): Closable[] {
-  if (!(emitter instanceof http.OutgoingMessage)) return [emitter];
+  if (!(emitter instanceof http().OutgoingMessage)) return [emitter];
   const { req } = emitter as { req?: { socket?: unknown } };
   const connection: unknown = emitter.socket ?? req?.socket;
   return isClosable(connection) ? [emitter, connection] : [emitter];

@@ -49,28 +49,32 @@ export function keyOf(labels: Labels): string {
   return Object.values(labels).join('\0');
 }
 
-/** Without a prototype: exporters take every property they can see for a label. */
-function arenaLabels(arena: string, labels: Labels): Labels {
-  return ownOptions({ arena, ...labels });
+/**
+ * The number of these labels; 0 when they are new. Only then do they become an object, one without a prototype:
+ * exporters take every property they can see for a label.
+ */
+function numberOf(series: SeriesByKey, labels: Labels, arena?: string): { value: number } {
+  const key = arena === undefined ? keyOf(labels) : `${arena}\0${keyOf(labels)}`;
+  let known = series.get(key);
+  if (known === undefined) {
+    known = { labels: ownOptions(arena === undefined ? labels : { arena, ...labels }), value: 0 };
+    series.set(key, known);
+  }
+  return known;
 }
 
-function add(series: SeriesByKey, labels: Labels, value: number): void {
-  const key = keyOf(labels);
-  const known = series.get(key);
-  if (known === undefined) series.set(key, { labels, value });
-  else known.value += value;
+function add(series: SeriesByKey, value: number, labels: Labels, arena?: string): void {
+  numberOf(series, labels, arena).value += value;
 }
 
 /** Fast and slow are read one after the other, so their difference may seem to go back by one. */
-function raise(series: SeriesByKey, labels: Labels, value: number): void {
-  const key = keyOf(labels);
-  const known = series.get(key);
-  if (known === undefined) series.set(key, { labels, value });
-  else known.value = Math.max(known.value, value);
+function raise(series: SeriesByKey, value: number, labels: Labels, arena?: string): void {
+  const known = numberOf(series, labels, arena);
+  known.value = Math.max(known.value, value);
 }
 
 function addAll(target: SeriesByKey, source: SeriesByKey): void {
-  for (const { labels, value } of source.values()) add(target, labels, value);
+  for (const { labels, value } of source.values()) add(target, value, labels);
 }
 
 /** The counters of one metric: of the process, of each living arena, and of all that have ended. */
@@ -80,7 +84,7 @@ class CounterSeries {
   readonly #ended: SeriesByKey = new Map();
 
   update(metric: Metric, stats: HeapStats, labelOf: (arena: ArenaStats) => string): void {
-    metric.heap?.(stats.totals, (labels, value) => raise(this.#process, ownOptions(labels), value));
+    metric.heap?.(stats.totals, (labels, value) => raise(this.#process, value, labels));
     const alive = new Set<number>();
     for (const arena of stats.arenas) {
       alive.add(arena.id);
@@ -104,7 +108,7 @@ class CounterSeries {
     if (metric.arena === undefined) return;
     const series: SeriesByKey = this.#byArena.get(arena.id) ?? new Map<string, Series>();
     this.#byArena.set(arena.id, series);
-    metric.arena(arena, (labels, value) => raise(series, arenaLabels(label, labels), value));
+    metric.arena(arena, (labels, value) => raise(series, value, labels, label));
   }
 }
 
@@ -114,10 +118,10 @@ function presentSamples(
   labelOf: (arena: ArenaStats) => string,
 ): Sample[] {
   const series: SeriesByKey = new Map();
-  metric.heap?.(stats.totals, (labels, value) => add(series, ownOptions(labels), value));
+  metric.heap?.(stats.totals, (labels, value) => add(series, value, labels));
   for (const arena of stats.arenas) {
     const label = labelOf(arena);
-    metric.arena?.(arena, (labels, value) => add(series, arenaLabels(label, labels), value));
+    metric.arena?.(arena, (labels, value) => add(series, value, labels, label));
   }
   return [...series.values()];
 }
