@@ -11,6 +11,7 @@
  */
 import { types } from 'node:util';
 import { MessagePort } from 'node:worker_threads';
+import { ownOptions } from './own-options';
 import { CLONE_CHANNEL, type Trace, placeOf, report, takeTrace, tell, textOf } from './reports';
 import { SLAB_BYTES, type SlabTable } from './slabs';
 import type { CloneReport } from './types';
@@ -74,7 +75,7 @@ function replaceAll(): void {
     const by = watching(name, before);
     const descriptor = Object.getOwnPropertyDescriptor(owner, name);
     if (descriptor?.configurable !== true) continue;
-    Object.defineProperty(owner, name, { ...descriptor, value: by });
+    Object.defineProperty(owner, name, ownOptions({ ...descriptor, value: by }));
     replaced.push({ owner, name, before, by });
   }
 }
@@ -84,7 +85,7 @@ function putBackAll(): void {
   for (const { owner, name, before, by } of replaced) {
     const descriptor = Object.getOwnPropertyDescriptor(owner, name);
     if (descriptor?.value !== by) continue;
-    Object.defineProperty(owner, name, { ...descriptor, value: before });
+    Object.defineProperty(owner, name, ownOptions({ ...descriptor, value: before }));
   }
   replaced = [];
 }
@@ -98,8 +99,8 @@ function watching(name: string, before: AnyFunction): AnyFunction {
       tell();
     }
   };
-  Object.defineProperty(by, 'name', { value: name, configurable: true });
-  Object.defineProperty(by, 'length', { value: before.length, configurable: true });
+  Object.defineProperty(by, 'name', ownOptions({ value: name, configurable: true }));
+  Object.defineProperty(by, 'length', ownOptions({ value: before.length, configurable: true }));
   return by;
 }
 

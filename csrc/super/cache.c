@@ -69,16 +69,24 @@ static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *re
          superslab->released_by == hk_os_thread_id();
 }
 
-/* The youngest that may be had at once. NULL: none; `*is_overfull` then says whether quarantine is. */
-static hk_superslab_t *find_free(const hk_cache_request_t *request, bool *is_overfull) {
-  uint64_t now_ns = hk_os_now_ns(), count = 0, bytes = 0;
+typedef struct waiting_t {
+  uint64_t count, bytes; /* in quarantine */
+} waiting_t;
+
+static bool is_beyond(const waiting_t *waiting, uint64_t times) {
+  return waiting->count > times * HK_QUARANTINE_COUNT_MAX ||
+         waiting->bytes > times * HK_QUARANTINE_BYTES_MAX;
+}
+
+/* The youngest that may be had at once. NULL: none; `*waiting` then says how many wait. */
+static hk_superslab_t *find_free(const hk_cache_request_t *request, waiting_t *waiting) {
+  uint64_t now_ns = hk_os_now_ns();
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
     bool waits = is_quarantined(s, now_ns);
     if (fits_well(s, request) && (!waits || is_own(s, request))) return s;
-    count += waits ? 1 : 0;
-    bytes += waits ? s->bytes : 0;
+    waiting->count += waits ? 1 : 0;
+    waiting->bytes += waits ? s->bytes : 0;
   }
-  *is_overfull = count > HK_QUARANTINE_COUNT_MAX || bytes > HK_QUARANTINE_BYTES_MAX;
   return NULL;
 }
 
@@ -92,11 +100,14 @@ static hk_superslab_t *find_oldest(const hk_cache_request_t *request,
 
 hk_superslab_t *hk_cache_take(const hk_cache_request_t *request) {
   hk_lock_acquire(&cache.lock);
-  bool is_overfull = false;
-  hk_superslab_t *found = find_free(request, &is_overfull);
-  if (found == NULL && (is_overfull || request->urgent)) {
+  waiting_t waiting = {0};
+  hk_superslab_t *found = find_free(request, &waiting);
+  if (found == NULL && (is_beyond(&waiting, 1) || request->urgent)) {
     found = find_oldest(request, fits_well);
-    if (found == NULL) found = find_oldest(request, fits);
+  }
+  /* A mapping of another size is worth its waste only when address space would grow without end. */
+  if (found == NULL && (is_beyond(&waiting, HK_QUARANTINE_CRAMMED) || request->urgent)) {
+    found = find_oldest(request, fits);
   }
   if (found != NULL) {
     unlink_entry(found);

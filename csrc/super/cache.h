@@ -25,6 +25,8 @@
  * takes two of the mappings that a process may have, 65,530 on Linux: these are less than a hundredth. */
 #define HK_QUARANTINE_COUNT_MAX 256
 #define HK_QUARANTINE_BYTES_MAX ((uint64_t)512 * HK_MIB)
+/* So many times that: mappings much larger than what is asked for are used as well. */
+#define HK_QUARANTINE_CRAMMED 16
 
 typedef struct hk_cache_stats_t {
   uint64_t cached;       /* SuperSlabs here now */

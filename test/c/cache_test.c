@@ -278,6 +278,10 @@ HK_TEST(quarantine_is_bounded_and_then_the_oldest_serves_anybody) {
   fake_os.now_ns += 1;
   (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, false);
   (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, false);
+  EXPECT(take_for(8, 3 * HK_MIB, false) == NULL); /* what there is is larger by far */
+  for (int i = 0; i < HK_QUARANTINE_CRAMMED; i++) {
+    (void)put_seen_by(7, HK_QUARANTINE_BYTES_MAX, false);
+  }
   hk_superslab_t *huge = take_for(8, 3 * HK_MIB, false); /* larger by far, but no further mapping */
   EXPECT(huge != NULL);
   EXPECT(hk_superslab_unmap(huge));

@@ -12,7 +12,8 @@ import { TARGETS, fileOf } from '../../tools/prebuild/targets.mjs';
 import { strayFiles } from '../../tools/prune-dist.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAX_BYTES = 500_000;
+/** Four binaries of 96 to 219 KB are most of it. */
+const MAX_BYTES = 600_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -205,7 +205,7 @@ describe('the entries refuse what would harm memory', () => {
     for (const stale of handles) {
       expectCode(() => native.resetArena(stale), 'ERR_INVALID_ARG_TYPE');
       expectCode(() => native.destroyArena(stale), 'ERR_INVALID_ARG_TYPE');
-      expectCode(() => native.unpin(stale, 0), 'ERR_INVALID_ARG_TYPE');
+      expect(native.unpin(stale, 0)).toBeLessThan(0); // it may have ended with its last pin
     }
     expect(native.arenaStats(last.id, room)).toBeGreaterThan(0);
     expect(native.flush(last.id, 3, 10)).toBeGreaterThanOrEqual(0);
