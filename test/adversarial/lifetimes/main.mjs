@@ -163,6 +163,7 @@ function attemptWith(holding, name, call) {
 function settle(entry, holding, result) {
   if (result.overflowed !== true) return false;
   if (!entry.arena.owns(holding.view)) forget(holding);
+  else holding.write(); // `zero: 'free'` may have begun
   return true;
 }
 
@@ -331,7 +332,8 @@ function act() {
   if (isActing || isDeep || random(3) > 0 || arenas.length === 0) return;
   isActing = true;
   try {
-    pick(ACTS)(pick(arenas));
+    const entry = pick(arenas.filter(({ isEnding }) => !isEnding));
+    if (entry !== undefined) pick(ACTS)(entry);
     if (random(8) === 0) throw new Error('a subscriber that throws');
   } finally {
     isActing = false;
