@@ -1,10 +1,11 @@
 // State machine of lifetimes: random calls on several arenas and workers at once, with a shadow that knows who
 // may see which byte. After every few calls all that is held is compared.
 //
-//   node --expose-gc main.mjs [--seed N] [--steps N | --seconds N]
+//   node --expose-gc main.mjs [--seed N] [--steps N | --seconds N] [--overflow]
 //
 // What may come: alloc, free, retain, release, scopes, realloc, reset, destroy, trim, a transfer, a clone, a
-// worker that gives memory away and ends, a subscriber that acts, a stack that overflows in the middle of a call.
+// worker that gives memory away and ends, a subscriber that acts; with --overflow, a stack
+// that is full in the middle of a call.
 // No call may throw an error without a code. Prints a report as JSON.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -20,6 +21,7 @@ const { values: given } = parseArgs({
     seed: { type: 'string', default: '1' },
     steps: { type: 'string', default: '20000' },
     seconds: { type: 'string' },
+    overflow: { type: 'boolean', default: false },
   },
 });
 
@@ -374,7 +376,7 @@ function step() {
   const operation = pick(OPERATIONS);
   const entry = pick(arenas);
   if (entry === undefined) return;
-  if (random(25) === 0) deeply(() => operation(entry));
+  if (given.overflow && random(25) === 0) deeply(() => operation(entry));
   else operation(entry);
 }
 
