@@ -67,7 +67,7 @@ const complain = (what) => {
 /** Whether an error says that the stack was full; then the call may have done all, some or nothing. */
 const isOverflow = (error) => error instanceof RangeError && error.code === undefined;
 
-/** Makes a call; undefined when it was refused. */
+/** Makes a call; tells what it returned, why it was refused, or that the stack was full. */
 function attempt(name, call) {
   report.calls[name] = (report.calls[name] ?? 0) + 1;
   try {
@@ -81,24 +81,22 @@ function attempt(name, call) {
 
 let isDeep = false;
 
+/** The same for a call that the next one resumes where the stack was full. */
+function attemptToTheEnd(name, call) {
+  const result = attempt(name, call);
+  isDeep = false;
+  return result.overflowed ? attempt(name, call) : result;
+}
+
 /** Makes calls with hardly any stack left. */
 function deeply(act) {
   isDeep = true;
   const room = random(60);
-  const dive = () => {
-    try {
-      return dive() - 1;
-    } catch (error) {
-      if (!isOverflow(error)) throw error;
-      return room;
-    }
-  };
   const descend = (levels) => (levels > 0 ? descend(levels - 1) : act());
   try {
     // As deep as it goes, and some levels back.
     const depth = measure(0);
     descend(Math.max(0, depth - room * 4));
-    dive();
   } catch (error) {
     if (!isOverflow(error)) complain(`deep: ${error.stack}`);
   } finally {
@@ -236,9 +234,7 @@ function allocInScope(entry) {
 function endScope(entry) {
   const scope = pick(entry.scopes);
   if (scope === undefined) return;
-  let result = attempt('scope.end', () => scope.end());
-  isDeep = false;
-  if (result.overflowed) result = attempt('scope.end', () => scope.end()); // which resumes
+  const result = attemptToTheEnd('scope.end', () => scope.end());
   if (result.error !== undefined) complain(`scope.end: ${result.error.stack}`);
   entry.scopes = entry.scopes.filter((it) => it !== scope);
   for (const it of shadow.ofArena(entry))
@@ -256,9 +252,7 @@ function endAll(entry) {
 
 function reset(entry) {
   entry.isEnding = true;
-  let result = attempt('reset', () => entry.arena.reset());
-  isDeep = false;
-  if (result.overflowed) result = attempt('reset', () => entry.arena.reset());
+  const result = attemptToTheEnd('reset', () => entry.arena.reset());
   const isGone = !arenas.includes(entry); // a subscriber has destroyed it meanwhile
   if (result.error !== undefined && !isGone) complain(`reset: ${result.error.code}`);
   endAll(entry);
@@ -267,9 +261,7 @@ function reset(entry) {
 
 function destroy(entry) {
   entry.isEnding = true;
-  let result = attempt('destroy', () => entry.arena.destroy());
-  isDeep = false;
-  if (result.overflowed) result = attempt('destroy', () => entry.arena.destroy());
+  const result = attemptToTheEnd('destroy', () => entry.arena.destroy());
   if (result.error !== undefined) complain(`destroy: ${result.error.stack}`);
   endAll(entry);
   if (arenas.includes(entry)) arenas.splice(arenas.indexOf(entry), 1);
