@@ -67,19 +67,21 @@ const complain = (what) => {
 /** Whether an error says that the stack was full; then the call may have done all, some or nothing. */
 const isOverflow = (error) => error instanceof RangeError && error.code === undefined;
 
+/** Whether the next call is made with hardly any stack left. */
+let isDeep = false;
+
 /** Makes a call; tells what it returned, why it was refused, or that the stack was full. */
 function attempt(name, call) {
   report.calls[name] = (report.calls[name] ?? 0) + 1;
+  const wasDeep = isDeep;
   try {
-    return { value: call() };
+    return { value: wasDeep ? callDeeply(call) : call() };
   } catch (error) {
-    if (isOverflow(error) && isDeep) return { overflowed: true };
+    if (isOverflow(error) && wasDeep) return { overflowed: true };
     if (typeof error.code !== 'string') complain(`${name}: ${error.stack}`);
     return { error };
   }
 }
-
-let isDeep = false;
 
 /** The same for a call that the next one resumes where the stack was full. */
 function attemptToTheEnd(name, call) {
@@ -88,20 +90,14 @@ function attemptToTheEnd(name, call) {
   return result.overflowed ? attempt(name, call) : result;
 }
 
-/** Makes calls with hardly any stack left. */
-function deeply(act) {
-  isDeep = true;
-  const room = random(60);
-  const descend = (levels) => (levels > 0 ? descend(levels - 1) : act());
-  try {
-    // As deep as it goes, and some levels back.
-    const depth = measure(0);
-    descend(Math.max(0, depth - room * 4));
-  } catch (error) {
-    if (!isOverflow(error)) complain(`deep: ${error.stack}`);
-  } finally {
-    isDeep = false;
-  }
+/**
+ * Makes a call as deep as it goes, and some levels back. Only the call itself is deep: what the shadow then notes
+ * of it must not be cut off as well.
+ */
+function callDeeply(call) {
+  const room = random(240);
+  const descend = (levels) => (levels > 0 ? descend(levels - 1) : call());
+  return descend(Math.max(0, measure(0) - room));
 }
 
 function measure(depth) {
@@ -368,8 +364,9 @@ function step() {
   const operation = pick(OPERATIONS);
   const entry = pick(arenas);
   if (entry === undefined) return;
-  if (given.overflow && random(25) === 0) deeply(() => operation(entry));
-  else operation(entry);
+  isDeep = given.overflow && random(25) === 0;
+  operation(entry);
+  isDeep = false;
 }
 
 const until =
