@@ -82,12 +82,16 @@ export class Ownership {
       return;
     }
     if (!front.owns(view)) throw front.refusal(view);
-    const made = new Retention(this, front, view);
-    const { before } = made;
-    rehome(view, made);
-    if (before instanceof Custody) before.holder = made;
-    this.#retentions.add(made);
-    this.#counters[PINNED_BYTES]! += made.bytes;
+    this.#begin(new Retention(this, front, view), view);
+  }
+
+  /** What comes behind the first line calls no function of JavaScript, so that nothing can interrupt it. */
+  #begin(retention: Retention, view: View): void {
+    rehome(view, retention);
+    const { before } = retention;
+    if (before instanceof Custody) before.holder = retention;
+    this.#retentions.add(retention);
+    this.#counters[PINNED_BYTES]! += retention.bytes;
   }
 
   /** Retains what only its owner may give up; see {@link Ownership.giveUp}. */
@@ -124,17 +128,21 @@ export class Ownership {
     return true;
   }
 
+  /**
+   * The last step is the one that makes the view another's. Whatever interrupts this before leaves the view
+   * retained, and the next release begins again.
+   */
   #releaseLast(front: Front, view: View, retention: Retention): boolean {
     const { before, isFreed } = retention;
-    rehome(view, before);
+    this.end(retention);
     try {
+      rehome(view, before);
       if (isFreed) front.takeBack(view);
       else front.setMark(view, retention.mark);
     } catch (error) {
-      rehome(view, retention);
+      this.#begin(retention, view);
       throw error;
     }
-    this.end(retention);
     return isFreed;
   }
 

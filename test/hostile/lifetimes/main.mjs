@@ -196,6 +196,9 @@ function release() {
   if (holding === undefined) return;
   const result = attemptWith(holding, 'release', () => holding.arena.arena.release(holding.view));
   if (result.overflowed) {
+    // It may have been the last one, and the view somebody else's now.
+    if (holding.holders === 1 && (holding.isFreed || holding.isPinned))
+      shadow.remove(holding.view);
     holding.isUncertain = true;
     return;
   }
