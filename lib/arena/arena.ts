@@ -28,7 +28,7 @@ import type { ArenaBuffer, ArenaOptions, LiveBlock, TypedView, ViewConstructor }
 import * as views from '../view/view';
 import type { View } from '../view/view';
 
-/** Here it is a constant to the engine; where it comes from it would be loaded at every use. */
+/** Re-bound, so that the engine takes it for a constant (docs/ARCHITECTURE.md, "What V8 asks of hot code"). */
 const { LIVE } = views;
 
 /**

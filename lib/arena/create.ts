@@ -44,8 +44,8 @@ export function forgetParts(): void {
 }
 
 /**
- * Makes the parts before the fields of an arena are defined, so that each field is written once, by its
- * definition: then the engine takes it for a constant, and through it the front's.
+ * Makes the parts before the fields of an arena are defined. Each field is then written once, by its definition,
+ * and the engine takes it, and the front's fields behind it, for constants.
  */
 export class ArenaBase {
   constructor(options?: ArenaOptions) {

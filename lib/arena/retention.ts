@@ -7,7 +7,7 @@
  *             reset or destroyed meanwhile. A slab that was reset while a view of it was retained serves
  *             nobody until the last of those views is released; then it is detached.
  *
- * What is interrupted, by a full stack or a termination, is done by the next call: each step may be repeated.
+ * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError, invalidState } from '../errors';
@@ -20,7 +20,7 @@ import { clearView, rangeOf } from '../view/kinds';
 
 const PINNED_BYTES = native.tables.counters.pinnedBytes;
 
-/** A view that others than its owner hold, too. */
+/** A view that others hold beside its owner. */
 class Retention extends Custody {
   holders = 1;
   /** The slab that must stay attached, or -1: the view has none. */
@@ -98,7 +98,7 @@ export class Retentions {
     this.#counters[PINNED_BYTES]! += retention.bytes;
   }
 
-  /** Retains what only its owner may give up; see {@link Retentions.giveUp}. */
+  /** Retains a live view of its owner; {@link Retentions.giveUp} follows. */
   hold(view: View): void {
     const front = this.#front;
     if (!front.owns(view)) throw front.refusal(view);
