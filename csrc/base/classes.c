@@ -54,7 +54,7 @@ static hk_class_t class_of_stride(uint32_t stride) {
   return (hk_class_t){.stride_bytes = stride,
                       .capacity = capacity,
                       .reciprocal = reciprocal,
-                      .begins = over == 0 ? 1 : capacity * over,
+                      .block_limit = over == 0 ? 1 : capacity * over,
                       .row = hk_classes_row_of_size(stride)};
 }
 

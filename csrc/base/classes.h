@@ -35,7 +35,7 @@ typedef struct hk_class_t {
   uint32_t stride_bytes;
   uint32_t capacity;   /* blocks in one slab */
   uint32_t reciprocal; /* ceil(2^32 / stride): offset -> index without a division */
-  uint32_t begins;     /* see hk_classes_is_block */
+  uint32_t block_limit; /* see hk_classes_is_block */
   uint32_t row;
 } hk_class_t;
 
@@ -82,8 +82,8 @@ static inline uint32_t hk_classes_index(const hk_class_t *c, uint32_t offset) {
  * low half of offset x reciprocal grows by less than 1 / capacity of the reciprocal from block to block,
  * and by the reciprocal with every byte between (Lemire, Kaser and Kurz, "Faster remainder by direct
  * computation", 2019); `begins` is where it is for the block after the last. */
-static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t begins, uint32_t offset) {
-  return offset * reciprocal < begins;
+static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t block_limit, uint32_t offset) {
+  return offset * reciprocal < block_limit;
 }
 
 #endif

@@ -46,10 +46,10 @@ static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(
 #define HK_THREAD_SANITIZER 0
 #endif
 
-/* A field that one thread writes (HK_PUBLISH; it reads it plainly) and any thread may look at
- * (HK_OBSERVE): plain loads and stores that the compiler neither tears nor invents, and no order. */
-#define HK_PUBLISH(field, value) \
+/* A field that one thread writes (HK_WRITE_ONCE; it reads it plainly) and any thread may look at
+ * (HK_READ_ONCE): plain loads and stores that the compiler neither tears nor invents, and no order. */
+#define HK_WRITE_ONCE(field, value) \
   __atomic_store_n(&(field), (__typeof__(field))(value), __ATOMIC_RELAXED)
-#define HK_OBSERVE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define HK_READ_ONCE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
 #endif

@@ -148,9 +148,6 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
  * can only be given back. HK_NOT_OWNED: it is not exposed. */
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
 
-/* Says of every slab that was not given away that it is exposed no more. */
-void hk_slab_conceal_all(hk_arena_t *arena);
-
 /* The next empty slab that the arena would like to take out of its class, or -1. A class keeps
  * `keep` empty slabs; UINT32_MAX: what the retire policy says. */
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep);
@@ -252,31 +249,31 @@ uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs,
  * 2^53, written by the owner thread only. A block is counted in one place, by its requested length:
  *   - lengths up to 1024: in the cell of that length;
  *   - a longer length that the front keeps views of: in a cell it has for a while, whose length is
- *     in `cell_lengths` (0: cell not in use);
+ *     in `slot_lengths` (0: cell not in use);
  *   - all others: by bin, where `live_bytes` is the sum of requested lengths now live.
  * What is counted came from hk_refill, or hk_large_alloc: lengths of a bin without any are not read.
  * Cells and bins share an index space, and `frees` lies behind `allocs` in the same order, so a
  * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. Counts that
  * move from a cell to its bin are in both or in neither for a moment: the front adds 1 to `moves`
  * (sequentially consistent) before and after, so that a reader can tell. */
-#define HK_COUNTER_CELLS 1536
+#define HK_COUNTER_SLOTS 1536
 
-typedef struct hk_tallies_t {
+typedef struct hk_front_counts_t {
   double by_length[HK_EXACT_LENGTH_MAX + 1];
-  double by_cell[HK_COUNTER_CELLS];
+  double by_slot[HK_COUNTER_SLOTS];
   double by_bin[HK_BIN_COUNT];
-} hk_tallies_t;
+} hk_front_counts_t;
 
 typedef struct hk_counters_t {
-  hk_tallies_t allocs, frees;
-  uint32_t cell_lengths[HK_COUNTER_CELLS];
+  hk_front_counts_t allocs, frees;
+  uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
   double pinned_bytes;
   double detached_slabs;
   double leaked_blocks;
   double double_frees, stale_frees, foreign_frees; /* refused by the front */
-  uint32_t moves;                                  /* odd: counts are moving */
+  uint32_t seqlock;                                /* odd: counts are moving */
   uint32_t padding;
 } hk_counters_t;
 

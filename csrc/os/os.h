@@ -8,9 +8,7 @@
 #ifndef HK_OS_OS_H
 #define HK_OS_OS_H
 
-#include <stdatomic.h>
-
-#include "base/config.h"
+#include "os/os_prims.h"
 
 /* X(field): system calls made and refused since the process started; map and unmap of SuperSlabs and huge
  * mappings, those of metadata apart. metadata_bytes: mapped now for metadata, or kept by an OS that refused
@@ -59,23 +57,6 @@ size_t hk_os_page_bytes(void);
 size_t hk_os_round_to_pages(size_t bytes);
 
 void hk_os_stats(hk_os_stats_t *stats);
-
-/* --- The contract of a platform file ---------------------------------------------------------- */
-
-typedef enum hk_os_result_t { HK_OS_DONE, HK_OS_NO_MEMORY, HK_OS_REFUSED } hk_os_result_t;
-
-/* The primitives as a table, so that a test can put a failing OS in their place. */
-typedef struct hk_os_prims_t {
-  void *(*map)(size_t bytes, size_t alignment); /* NULL: refused */
-  hk_os_result_t (*unmap)(void *address, size_t bytes);
-  hk_os_result_t (*purge)(void *address, size_t bytes); /* DONE: reads as zero afterwards */
-  hk_os_result_t (*advise_huge)(void *address, size_t bytes, bool want);
-  uint64_t (*now_ns)(void);
-} hk_os_prims_t;
-
-extern const hk_os_prims_t hk_os_native;
-size_t hk_os_prim_page_bytes(void);
-uintptr_t hk_os_prim_thread_id(void);
 
 /* Replaces the primitives (NULL: the native ones) and re-enables purging. Only while no other
  * thread uses the allocator; for tests. */

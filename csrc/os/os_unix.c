@@ -1,4 +1,4 @@
-/* The OS contract (os/os.h) on Linux, macOS and the BSDs: mmap, madvise, munmap. */
+/* The contract os_prims.h on Linux, macOS and the BSDs: mmap, madvise, munmap. */
 #ifndef _WIN32
 #define _DEFAULT_SOURCE
 #define _DARWIN_C_SOURCE
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "os/os.h"
+#include "os/os_prims.h"
 
 #ifndef MAP_ANONYMOUS
 #define MAP_ANONYMOUS MAP_ANON
@@ -30,7 +30,7 @@ static bool is_aligned(const void *address, size_t alignment) {
 
 /* Maps more than asked and cuts off what lies outside the aligned part. */
 static void *map_and_cut(size_t bytes, size_t alignment) {
-  size_t padded = bytes + alignment - hk_os_page_bytes();
+  size_t padded = bytes + alignment - hk_os_prim_page_bytes();
   if (padded < bytes) return NULL;
   char *start = map_anywhere(padded);
   if (start == NULL) return NULL;
@@ -42,7 +42,7 @@ static void *map_and_cut(size_t bytes, size_t alignment) {
 }
 
 static void *unix_map(size_t bytes, size_t alignment) {
-  if (alignment <= hk_os_page_bytes()) return map_anywhere(bytes);
+  if (alignment <= hk_os_prim_page_bytes()) return map_anywhere(bytes);
   /* Mappings of one size are usually handed out side by side, so the plain call is often aligned. */
   void *address = map_anywhere(bytes);
   if (address == NULL || is_aligned(address, alignment)) return address;

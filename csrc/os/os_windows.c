@@ -1,11 +1,11 @@
-/* The OS contract (os/os.h) on Windows: VirtualAlloc and VirtualFree. */
+/* The contract os_prims.h on Windows: VirtualAlloc and VirtualFree. */
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
 #include <string.h>
 #include <windows.h>
 
-#include "os/os.h"
+#include "os/os_prims.h"
 
 /* Between finding room and taking it another thread may be faster. */
 enum { ALIGNED_MAP_TRIES = 64 };

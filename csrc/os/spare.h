@@ -14,10 +14,10 @@
 
 /* Maps `bytes` (whole pages), or finds a spare mapping of just as many. `*fresh`: it comes from the OS and
  * is zero; else it is as it was given. The caller owns it. NULL: the OS refused. */
-void *hk_spare_map(size_t bytes, bool *fresh);
+void *hk_spare_take(size_t bytes, bool *fresh);
 
 /* Gives a mapping away: kept as it is, or unmapped. An OS that refuses to costs address space. */
-void hk_spare_give(void *address, size_t bytes);
+void hk_spare_put(void *address, size_t bytes);
 
 /* Most mappings kept from here on, up to HK_SPARE_MAX, which is what it is at first. For tests. */
 void hk_spare_limit(uint32_t count);

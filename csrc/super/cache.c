@@ -66,7 +66,7 @@ static bool fits_well(const hk_superslab_t *superslab, const hk_cache_request_t 
 /* Whether the request comes from where late writes would come from as well. */
 static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
   return superslab->last_arena_id == request->arena_id ||
-         superslab->released_by == hk_os_thread_id();
+         superslab->cached_by == hk_os_thread_id();
 }
 
 typedef struct waiting_t {
@@ -130,9 +130,9 @@ static hk_superslab_t *let_wait(hk_superslab_t *superslab) {
 }
 
 static void set_quarantine(hk_superslab_t *superslab, uint64_t now_ns) {
-  bool waits = superslab->seen && !superslab->settled;
+  bool waits = superslab->was_exposed && !superslab->settled;
   superslab->quarantined_until_ns = waits ? now_ns + HK_QUARANTINE_NS : 0;
-  superslab->released_by = hk_os_thread_id();
+  superslab->cached_by = hk_os_thread_id();
 }
 
 static void put_entry(hk_superslab_t *superslab) {

@@ -3,7 +3,7 @@
  * Owns:       the record of a slab; the record lives in core memory, never inside the slab.
  * Called by:  superslab (slots), heap (take, put), remote (put_remote, collect).
  * Threads:    fields are owner-only except those marked shared; `published` ones are written by the
- *             owner with HK_PUBLISH and looked at by anyone (arena/heap_map.c).
+ *             owner with HK_WRITE_ONCE and looked at by anyone (arena/heap_map.c).
  * Invariants: a block's free bit and remote bit are never both set; free_count = set free bits;
  *             no set bit below word `low_word`.
  */

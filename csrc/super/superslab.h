@@ -24,12 +24,12 @@ struct hk_superslab_t {
    * Published. */
   uint32_t dirty_slots;
   uint8_t thp;  /* what was last advised: HK_THP_* */
-  bool seen;    /* some slab was exposed: quarantine, see cache.h */
+  bool was_exposed; /* some slab was exposed: quarantine, see cache.h */
   bool settled; /* the world that saw it has ended: no operation of its can be under way */
   uint64_t last_arena_id; /* whose bytes the dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* 0: not; of a cached one */
-  uintptr_t released_by;         /* thread that put it into the cache */
+  uintptr_t cached_by;         /* thread that put it into the cache */
   hk_superslab_t *next, *prev;   /* in the arena's list or the cache's */
   hk_slab_t slabs[HK_SUPERSLAB_SLABS];
   /* Bitmap words, touched only where a slab needs them. Absent when huge. */

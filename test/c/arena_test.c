@@ -1,4 +1,4 @@
-#include "arena/arena.h"
+#include "supply/record.h"
 
 #include "support.h"
 
@@ -177,7 +177,7 @@ HK_TEST(a_trim_unmaps_what_is_too_old_in_the_cache) {
   for (uint32_t i = 0; i < hk_test_stats(arena).superslabs_live; i++) {
     EXPECT_EQ(hk_slab_set_exposed(arena, i * HK_SUPERSLAB_SLABS, true), HK_OK);
   }
-  hk_slab_conceal_all(arena);
+  hk_test_conceal_all(arena);
   hk_arena_reset(arena);
   (void)hk_arena_trim(arena);
   hk_process_stats(&process);

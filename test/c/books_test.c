@@ -1,6 +1,6 @@
 /* Books: what statistics say of the process and its refusals, held against what really is. */
-#include "arena/arena.h"
-#include "super/map.h"
+#include "supply/record.h"
+#include "super/pagemap.h"
 #include "support.h"
 
 static hk_process_stats_t process(void) {

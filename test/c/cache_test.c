@@ -43,7 +43,7 @@ static hk_superslab_t *mapped(size_t bytes) {
 
 static hk_superslab_t *put_new(size_t bytes, bool seen) {
   hk_superslab_t *superslab = mapped(bytes);
-  superslab->seen = seen;
+  superslab->was_exposed = seen;
   (void)hk_cache_put(superslab, hk_options_get()->free_policy, false);
   return superslab;
 }
@@ -162,7 +162,7 @@ HK_TEST(seen_memory_beyond_the_limits_costs_address_space_alone) {
   begin(1, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *within = put_new(HK_SUPERSLAB_BYTES, true);
   hk_superslab_t *beyond = mapped(HK_SUPERSLAB_BYTES);
-  beyond->seen = true;
+  beyond->was_exposed = true;
   EXPECT_EQ(hk_cache_put(beyond, hk_options_get()->free_policy, false), HK_SLAB_BYTES);
   EXPECT_EQ(within->base[0], 0x3c);
   EXPECT_EQ(beyond->base[0], 0);
@@ -221,7 +221,7 @@ static hk_superslab_t *take_for(uint64_t arena_id, size_t bytes, bool urgent) {
 static hk_superslab_t *put_seen_by(uint64_t arena_id, size_t bytes, bool here) {
   hk_superslab_t *superslab = put_new(bytes, true);
   superslab->last_arena_id = arena_id;
-  if (!here) superslab->released_by = hk_os_thread_id() + 1;
+  if (!here) superslab->cached_by = hk_os_thread_id() + 1;
   return superslab;
 }
 
@@ -257,7 +257,7 @@ HK_TEST(memory_in_quarantine_serves_others_when_it_is_old_enough_or_the_os_has_n
 HK_TEST(memory_of_a_world_that_has_ended_needs_no_quarantine) {
   begin(0, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
-  superslab->seen = superslab->settled = true;
+  superslab->was_exposed = superslab->settled = true;
   (void)hk_cache_put(superslab, HK_FREE_POLICY_KEEP, false);
   EXPECT_EQ(cached(), 0);
   end();

@@ -85,7 +85,7 @@ static hk_status_t expose_first(life_t *life) {
 }
 
 static hk_status_t conceal(life_t *life) {
-  hk_slab_conceal_all(life->arena);
+  hk_test_conceal_all(life->arena);
   return HK_OK;
 }
 

@@ -191,7 +191,7 @@ static inline void edges_give_away(edges_t *e) {
 }
 
 static inline void edges_conceal_all(edges_t *e) {
-  hk_slab_conceal_all(e->arena);
+  hk_test_conceal_all(e->arena);
   for (uint32_t slab = 0; slab < EDGES_SLABS; slab++) {
     if (!e->exposed[slab] || e->given[slab]) continue;
     e->exposed[slab] = false;
@@ -290,7 +290,7 @@ static inline void edges_play(const uint8_t *bytes, size_t count) {
   if (e.arena != NULL) {
     edges_check(&e);
     edges_take_back_all(&e);
-    hk_slab_conceal_all(e.arena);
+    hk_test_conceal_all(e.arena);
     FUZZ_MUST(hk_arena_destroy(e.arena) == HK_OK);
   }
   fuzz_check_nothing_left();

@@ -164,7 +164,7 @@ static inline bool fuzz_may_refuse(const fuzz_arena_t *home) {
 
 /* Bin of a live block, as the core sees it. */
 static inline uint32_t fuzz_bin_at(hk_arena_t *arena, const void *block) {
-  const hk_superslab_t *superslab = hk_map_find(block);
+  const hk_superslab_t *superslab = hk_pagemap_find(block);
   size_t slot = (size_t)((const char *)block - superslab->base) / HK_SLAB_BYTES;
   hk_slab_info_t info;
   uint32_t number = superslab->index * HK_SUPERSLAB_SLABS + (uint32_t)slot;
@@ -370,7 +370,7 @@ static inline void fuzz_step(fuzz_t *f) {
 static inline void fuzz_check_nothing_left(void) {
   hk_test_empty_cache();
   FUZZ_MUST(fake_os.slab_bytes == 0);
-  FUZZ_MUST(fake_os.mapped_bytes % (HK_MAP_LEAF_SIZE * sizeof(hk_map_entry_t)) == 0);
+  FUZZ_MUST(fake_os.mapped_bytes % (HK_PAGEMAP_LEAF_SIZE * sizeof(hk_pagemap_entry_t)) == 0);
 }
 
 /* Plays a sequence from beginning to end, on an OS that is as it was before. */

@@ -1,5 +1,5 @@
 /* What passes from thread to thread beside blocks: arenas whose thread has ended, and SuperSlabs. */
-#include "arena/remote.h"
+#include "heap/remote.h"
 #include "threads.h"
 
 /* --- Blocks freed while nobody owns the arena, or its owner looks --------------------------------- */

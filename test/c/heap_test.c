@@ -1,6 +1,6 @@
-#include "arena/heap.h"
+#include "heap/heap.h"
 
-#include "arena/remote.h"
+#include "heap/remote.h"
 #include "support.h"
 
 #define REFS_MAX 8192
@@ -263,7 +263,7 @@ HK_TEST(a_slab_retired_while_exposed_serves_no_class_until_it_is_concealed) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-HK_TEST(concealing_all_slabs_at_once_ends_every_exposure) {
+HK_TEST(concealing_every_slab_ends_every_exposure) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t large;
   for (uint32_t bin = 0; bin < 40; bin++) {
@@ -274,7 +274,7 @@ HK_TEST(concealing_all_slabs_at_once_ends_every_exposure) {
   }
   EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &large), HK_OK);
   EXPECT_EQ(hk_slab_set_exposed(arena, large >> HK_REF_INDEX_BITS, true), HK_OK);
-  hk_slab_conceal_all(arena);
+  hk_test_conceal_all(arena);
   hk_arena_reset(arena);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
@@ -325,7 +325,7 @@ HK_TEST(a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed) {
     EXPECT(hk_arena_is_valid(arena));
   }
   EXPECT_EQ(hk_arena_used_bytes(arena), 3 * HK_MIB);
-  hk_slab_conceal_all(arena);
+  hk_test_conceal_all(arena);
   EXPECT_EQ(hk_arena_used_bytes(arena), 0);
   EXPECT(hk_arena_is_valid(arena));
   take(arena, bin, refs, 1);
@@ -635,7 +635,7 @@ HK_TEST_MAIN(a_refill_hands_out_low_addresses_first, a_batch_is_never_longer_tha
              asked_to_keep_nothing_a_class_gives_up_its_current_slab_as_well,
              a_slab_with_a_block_out_is_busy,
              a_slab_retired_while_exposed_serves_no_class_until_it_is_concealed,
-             concealing_all_slabs_at_once_ends_every_exposure,
+             concealing_every_slab_ends_every_exposure,
              a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed,
              a_slab_given_away_hands_out_no_block_until_it_is_let_go_of,
              what_was_given_away_keeps_its_bytes_through_trim_reset_and_end,

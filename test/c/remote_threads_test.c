@@ -1,4 +1,4 @@
-#include "arena/remote.h"
+#include "heap/remote.h"
 #include "threads.h"
 
 #define FREERS 2

@@ -1,4 +1,4 @@
-#include "arena/arena.h"
+#include "supply/record.h"
 #include "support.h"
 
 /* I2 for every bin and I3 for the arena, from the published numbers alone. */
@@ -177,9 +177,9 @@ HK_TEST(a_cell_counts_for_the_bin_of_the_length_it_has_been_given) {
   hk_counters_t *counters = hk_arena_counters(arena);
   uint32_t refs[4], got, bin = hk_test_bin(1500);
   EXPECT_EQ(hk_refill(arena, bin, refs, 4, &got), HK_OK);
-  counters->cell_lengths[7] = 1500;
-  count(&counters->allocs.by_cell[7], 3);
-  count(&counters->frees.by_cell[7], 1);
+  counters->slot_lengths[7] = 1500;
+  count(&counters->allocs.by_slot[7], 3);
+  count(&counters->frees.by_slot[7], 1);
   hk_bin_stats_t stats = hk_test_stats(arena).bins[bin];
   EXPECT_EQ(stats.allocs, 3);
   EXPECT_EQ(stats.frees_local, 1);
@@ -189,7 +189,7 @@ HK_TEST(a_cell_counts_for_the_bin_of_the_length_it_has_been_given) {
   /* A block counted by bin may be freed by cell; only their sum means something. */
   count(&counters->allocs.by_bin[bin], 1);
   count(&counters->live_bytes[bin], 1500);
-  count(&counters->frees.by_cell[7], 3);
+  count(&counters->frees.by_slot[7], 3);
   stats = hk_test_stats(arena).bins[bin];
   EXPECT_EQ(stats.live, 0);
   EXPECT_EQ(stats.live_bytes, 0);
@@ -263,13 +263,13 @@ HK_TEST(the_check_notices_a_number_that_is_off_by_one) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t refs[100], got, bin = hk_test_bin(64);
   EXPECT_EQ(hk_refill(arena, bin, refs, 100, &got), HK_OK);
-  hk_cell_t *cells[] = {&arena->bins[bin].out, &arena->bins[bin].slabs, &arena->supply.used_bytes,
+  hk_stat_t *cells[] = {&arena->bins[bin].out, &arena->bins[bin].slabs, &arena->supply.used_bytes,
                         &arena->supply.count, &arena->supply.committed_bytes};
   for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
     EXPECT(hk_arena_is_valid(arena));
-    hk_cell_add(cells[i], 1);
+    hk_stat_add(cells[i], 1);
     EXPECT(!hk_arena_is_valid(arena));
-    hk_cell_sub(cells[i], 1);
+    hk_stat_sub(cells[i], 1);
   }
   hk_slab_t *slab = hk_arena_slab(arena, refs[0] >> HK_REF_INDEX_BITS);
   slab->free_count++;

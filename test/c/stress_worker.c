@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-#include "arena/remote.h"
+#include "heap/remote.h"
 #include "base/assert.h"
 #include "random_mixed.h"
 

@@ -10,12 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "arena/arena.h"
 #include "harness.h"
 #include "os/os.h"
 #include "os/spare.h"
+#include "stats/valid.h"
 #include "super/cache.h"
-#include "super/map.h"
+#include "super/pagemap.h"
+#include "supply/record.h"
 
 /* --- Random numbers ---------------------------------------------------------------------------- */
 
@@ -144,9 +145,10 @@ static inline void hk_test_prepare_map(void) {
   void *probe = hk_os_map(HK_SUPERSLAB_BYTES, HK_SUPERSLAB_BYTES);
   uintptr_t here = (uintptr_t)probe;
   EXPECT(hk_os_unmap(probe, HK_SUPERSLAB_BYTES));
-  hk_superslab_t around = {.base = (char *)(here - reach), .bytes = 2 * reach};
-  EXPECT(hk_map_insert(&around));
-  hk_map_remove(&around);
+  hk_superslab_t around;
+  const char *base = (const char *)(here - reach);
+  EXPECT(hk_pagemap_insert(base, 2 * reach, &around));
+  hk_pagemap_remove(base, 2 * reach);
 }
 
 /* Puts the fake OS in place, well-behaved and with all counts at 0, over an empty cache. */
@@ -211,6 +213,15 @@ static inline uint32_t hk_test_retire_all(hk_arena_t *arena) {
     if (!EXPECT(hk_retire(arena, (uint32_t)slab) == HK_OK)) break;
   }
   return retired;
+}
+
+/* Conceals every exposed slab that was not given away, as a front does at its end. */
+static inline void hk_test_conceal_all(hk_arena_t *arena) {
+  for (uint32_t number = 0; number < HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_SLABS; number++) {
+    const hk_slab_t *slab = hk_arena_slab(arena, number);
+    if (slab == NULL || !slab->exposed || slab->given) continue;
+    EXPECT_EQ(hk_slab_set_exposed(arena, number, false), HK_OK);
+  }
 }
 
 /* --- Options and child processes ---------------------------------------------------------------- */

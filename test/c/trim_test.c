@@ -115,7 +115,7 @@ HK_TEST(blocks_of_exposed_slabs_that_a_front_keeps_are_as_they_were) {
   }
   EXPECT_EQ(hk_arena_trim(arena), count / 2 * 4096);
   EXPECT_EQ(hk_test_stats(arena).bytes_used, HK_SLAB_BYTES);
-  hk_slab_conceal_all(arena);
+  hk_test_conceal_all(arena);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
