@@ -1,8 +1,9 @@
 /* Process-wide options: one table, read from the environment once.
  *
- * Owns:      names, defaults, ranges and values of every HAKMEM_* switch.
- * Threads:   read once under hk_options_get's first call, constant afterwards.
- * A bad value is the default plus one warning, kept as data: the core never prints.
+ * Owns:      names, defaults, ranges and values of the HAKMEM_* variables.
+ * Called by: everybody.
+ * Threads:   any; the first hk_options_get reads the environment, then the values are constant.
+ * A bad value counts as the default and leaves a warning as data, because the core never prints.
  */
 #ifndef HK_BASE_OPTIONS_H
 #define HK_BASE_OPTIONS_H
@@ -12,7 +13,7 @@
 #include <stdint.h>
 
 /* X(field, environment name, default, min, max, choices or NULL, unit, meaning).
- * An option with choices takes one of the words; its value is the word's index. */
+ * An option with choices takes one of their words, and its value is the index of the word. */
 #define HK_OPTION_LIST(X)                                                                          \
   X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                       \
     "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")                \
@@ -37,7 +38,7 @@
   X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                          \
     "1: print the SS_OS_STATS line at exit")
 
-/* X(field, default under the profile `lean`). */
+/* X(field, default of the profile `lean`). */
 #define HK_LEAN_LIST(X) \
   X(superslab_max_cached, 16) X(superslab_max_memory_mb, 32) X(superslab_ttl_sec, 10)
 
@@ -51,7 +52,7 @@ typedef struct hk_options_t {
 #undef HK_OPTION_FIELD
 } hk_options_t;
 
-/* One row of the table as data, for documentation checks and `doctor`-style reports. */
+/* One row of the table as data, for reports and for checks of the documentation. */
 typedef struct hk_option_info_t {
   const char *name, *choices, *unit, *meaning;
   int64_t default_value, min, max;
@@ -67,7 +68,7 @@ const hk_option_info_t *hk_options_table(size_t *count);
 /* Parses one value into `*value`. false: bad value, `*value` untouched. */
 bool hk_options_parse(const hk_option_info_t *info, const char *text, int64_t *value);
 
-/* Name of the i-th option whose environment value was bad, NULL past the last. */
+/* Name of the i-th variable whose value was bad; NULL: there are no more. */
 const char *hk_options_warning(size_t i);
 
 #endif

@@ -8,7 +8,7 @@ typedef struct spare_t {
   size_t bytes;
 } spare_t;
 
-/* All fields: the lock. */
+/* All fields under the lock. */
 static struct {
   hk_lock_t lock;
   spare_t spares[HK_SPARE_MAX];

@@ -34,8 +34,8 @@ void hk_slab_unbind(hk_slab_t *slab) {
   slab->list = HK_SLAB_LIST_NONE;
 }
 
-/* Blocks up to `last` have left the core. */
-static void mark_taken(hk_slab_t *slab, uint32_t last) {
+/* Blocks up to index `last` have left the core. */
+static void note_taken(hk_slab_t *slab, uint32_t last) {
   slab->trimmed = false;
   slab->purged_pages = 0;
   if (last >= slab->touched_blocks) slab->touched_blocks = (uint16_t)(last + 1);
@@ -57,7 +57,7 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
   }
   slab->low_word = (uint16_t)w;
   HK_WRITE_ONCE(slab->free_count, slab->free_count - taken);
-  if (taken > 0) mark_taken(slab, refs[taken - 1] - base_ref);
+  if (taken > 0) note_taken(slab, refs[taken - 1] - base_ref);
   return taken;
 }
 
@@ -118,7 +118,7 @@ uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
   return gained;
 }
 
-/* Index of the first block at or behind `from` whose free bit is `wanted`; the capacity: none. */
+/* Index of the first block at or behind `from` whose free bit is `wanted`, else the capacity. */
 static uint32_t find_bit(const hk_slab_t *slab, uint32_t from, bool wanted) {
   while (from < slab->capacity) {
     uint64_t bits = slab->free_bits[from >> 6];

@@ -80,7 +80,7 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
 
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
   HK_ASSERT(slabs >= 1 && slabs <= HK_SUPERSLAB_SLABS);
-  /* After the loop bit i is set when bits i .. i + slabs - 1 were free. */
+  /* After the loop bit i is set if slots i .. i + slabs - 1 are unused. */
   uint32_t starts = ~superslab->used_slots;
   for (uint32_t width = slabs; width > 1;) {
     uint32_t shift = width / 2;
@@ -122,7 +122,7 @@ bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint3
 }
 
 static void clear_remote(hk_slab_t *slab) {
-  /* Remote bits are set only in slabs that are queued. */
+  /* Only queued slabs have remote bits. */
   if (atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0) return;
   for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
     atomic_store_explicit(&slab->remote_bits[w], 0, memory_order_relaxed);
@@ -154,7 +154,8 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
   return hk_popcount32(lost_slots) * HK_SLAB_BYTES;
 }
 
-/* Calls `apply` on each stretch of dirty unused slots; those it accepts are clean afterwards. */
+/* Calls `apply` on each stretch of dirty unused slots; where it returns true they become clean.
+ * Returns the bytes of those. */
 static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_t)) {
   if (hk_superslab_is_huge(superslab)) {
     if (superslab->dirty_slots == 0 || superslab->used_slots != 0) return 0;
