@@ -5,8 +5,8 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StatsReply } from '../monitor/http';
-import { ownOptions, ownProperty } from '../own-options';
+import type { StatsReply } from '../monitor';
+import { ownOptions, ownProperty } from '../base/own-options';
 import { UsageError } from './usage';
 
 const PATIENCE_MS = 10_000;

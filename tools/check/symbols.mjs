@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { coreSources, filesUnder, isProgram } from '../native-sources.mjs';
+import { coreSources, filesUnder, isProgram } from '../build/native-sources.mjs';
 import { mayUse, placeProblem } from './c-order.mjs';
 import { circles } from './circles.mjs';
 

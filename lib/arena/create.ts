@@ -1,0 +1,35 @@
+/**
+ * Parts: what an arena is made of.
+ */
+import { OutOfMemoryError, reasonOf } from '../errors';
+import { noteSuperSlabs } from '../events/events';
+import type { Front } from '../front/front';
+import { makeFront } from '../modes/checked-front';
+import { type NativeArena, native, statusOf } from '../native/native';
+import { type ResolvedOptions, resolveOptions } from '../options';
+import type { ArenaOptions } from '../types';
+
+export interface Parts {
+  readonly options: ResolvedOptions;
+  readonly core: NativeArena;
+  readonly front: Front;
+}
+
+function createCore(options: ResolvedOptions): NativeArena {
+  const { name, maxBytes, thp, policy, prewarm, strides, hasOwnClasses, zero } = options;
+  const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
+  const settings = Float64Array.of(thp, policy, prewarm);
+  const core = native.createArena(name, maxBytes, classSizes, settings, zero === 'free');
+  noteSuperSlabs();
+  if (typeof core !== 'number') return core;
+  const numbers = { requestedBytes: prewarm, usedBytes: 0, maxBytes };
+  const status = statusOf(core);
+  throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);
+}
+
+/** Makes a new arena of the core, and its front. Throws as the constructor of `Arena`. */
+export function makeParts(options?: ArenaOptions): Parts {
+  const resolved = resolveOptions(options);
+  const core = createCore(resolved);
+  return { options: resolved, core, front: makeFront(core, resolved) };
+}
