@@ -3,8 +3,8 @@
  * Owns:      the mapping of the record; names, numbers and options of arenas; the registry.
  * Called by: everybody, through hakmem.h.
  * Calls:     front, heap, supply, spare.
- * Threads:   owner only, but destroy is also for any thread once the owner no longer uses the arena.
- *            The registry is shared and has a lock.
+ * Threads:   owner only; any thread may destroy an arena that its owner no longer uses. The
+ *            registry is shared, under its lock.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Trim from the top: the front in C gives its blocks to the core, then the core its pages to the OS.
+/* Trim: the front in C gives its blocks to the core, then the core gives its pages to the OS.
  *
  * Owns:      nothing.
  * Called by: everybody, as hk_arena_trim.

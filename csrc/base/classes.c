@@ -4,7 +4,8 @@
 #include "base/once.h"
 
 /* Up to 1 KB there are 8 steps per doubling (below 128 B fewer, because 16 B is the smallest step).
- * Beyond, a stride is 64 KB / k, so that k blocks fill a slab: every 4th k, every 2nd, then every one. */
+ * Beyond, a stride is 64 KB / k, so that k blocks fill a slab: every 4th k, every 2nd, then every
+ * one. */
 static const uint32_t default_strides[] = {
     8,    16,   32,   48,   64,   80,   96,    112,   128,   144,   160,   176,  192,
     208,  224,  240,  256,  288,  320,  352,   384,   416,   448,   480,   512,  576,

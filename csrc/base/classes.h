@@ -3,8 +3,9 @@
  * Owns:      the default table. An arena may have a table of its own.
  * Called by: everybody.
  * Threads:   any; a table never changes once it is built.
- * A size class is a stride; its slabs and counts in an arena are a *bin* of the same number. Statistics
- * report neighbouring bins together as a *row* (C0..C7, M0..M5, run, huge).
+ *
+ * A size class is a stride; its slabs and counts in an arena are the bin of the same number.
+ * Statistics report neighbouring bins together as a row (C0..C7, M0..M5, run, huge).
  */
 #ifndef HK_BASE_CLASSES_H
 #define HK_BASE_CLASSES_H
@@ -33,8 +34,8 @@ enum {
 
 typedef struct hk_class_t {
   uint32_t stride_bytes;
-  uint32_t capacity;   /* blocks in one slab */
-  uint32_t reciprocal; /* ceil(2^32 / stride): offset -> index without a division */
+  uint32_t capacity;    /* blocks in one slab */
+  uint32_t reciprocal;  /* ceil(2^32 / stride): offset -> index without a division */
   uint32_t block_limit; /* see hk_classes_is_block */
   uint32_t row;
 } hk_class_t;
@@ -42,16 +43,16 @@ typedef struct hk_class_t {
 typedef struct hk_classes_t {
   uint32_t count;
   hk_class_t bins[HK_BIN_MAX];
-  /* 64 x bin, by (size + 7) / 8. One table serves all sizes, because sizes are hard to predict and a
-   * mispredicted branch costs more than a cache line of this table. */
+  /* 64 x bin, by (size + 7) / 8. One table serves all sizes, because sizes are hard to predict and
+   * a mispredicted branch costs more than a cache line of this table. */
   uint16_t by_size_x64[HK_CLASS_SIZE_MAX / 8 + 1];
 } hk_classes_t;
 
 /* The default table; built at the first call, which any thread may make, and never freed. */
 const hk_classes_t *hk_classes_default(void);
 
-/* Builds `table` from strictly ascending strides, each 8 or a multiple of 16, at most 64 KB. A stride
- * of 64 KB is added unless it is the last, so that every size up to 64 KB has a bin.
+/* Builds `table` from strictly ascending strides, each 8 or a multiple of 16, at most 64 KB. A
+ * stride of 64 KB is added unless it is the last, so that every size up to 64 KB has a bin.
  * HK_INVALID_ARGUMENT: the strides are not such, and `table` is unusable. */
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count);
 
@@ -59,8 +60,8 @@ hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_
 uint32_t hk_classes_row_of_size(size_t size_bytes);
 const char *hk_classes_row_name(uint32_t row);
 
-/* 64 x the smallest bin whose stride holds `size_bytes` (0..64 KB): the byte offset of the bin's record
- * in an array of records of one cache line each. */
+/* 64 x the smallest bin whose stride holds `size_bytes` (0..64 KB): the byte offset of the bin's
+ * record in an array of records of one cache line each. */
 static inline size_t hk_classes_bin_x64(const hk_classes_t *table, size_t size_bytes) {
   return table->by_size_x64[(size_bytes + 7) >> 3];
 }
@@ -69,8 +70,8 @@ static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_byt
   return (uint32_t)hk_classes_bin_x64(table, size_bytes) / 64;
 }
 
-/* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB). There
- * always is one: slabs are aligned to 64 KB, and the last stride is 64 KB. */
+/* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).
+ * There always is one: slabs are aligned to 64 KB, and the last stride is 64 KB. */
 uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment);
 
 /* Index of the block at a byte offset in a slab (< 64 KB). */
@@ -78,9 +79,9 @@ static inline uint32_t hk_classes_index(const hk_class_t *c, uint32_t offset) {
   return (uint32_t)(((uint64_t)offset * c->reciprocal) >> 32);
 }
 
-/* true: a block begins at this byte offset in a slab. The low 32 bits of offset x reciprocal are the
- * remainder, scaled: from block to block they grow by less than reciprocal / capacity, and by the
- * reciprocal with every byte in between (Lemire, Kaser and Kurz, "Faster remainder by direct
+/* true: a block begins at this byte offset in a slab. The low 32 bits of offset x reciprocal are
+ * the remainder, scaled: from block to block they grow by less than reciprocal / capacity, and by
+ * the reciprocal with every byte in between (Lemire, Kaser and Kurz, "Faster remainder by direct
  * computation", 2019). `block_limit` is their value for the block after the last. */
 static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t block_limit, uint32_t offset) {
   return offset * reciprocal < block_limit;

@@ -1,5 +1,5 @@
-/* Compiler: what the core asks of it beyond C11: branch hints, bit counting, inlining, plain accesses
- * that do not tear. */
+/* Compiler: what the core asks of it beyond C11: branch hints, bit counting, inlining, plain
+ * accesses that do not tear. */
 #ifndef HK_BASE_COMPILER_H
 #define HK_BASE_COMPILER_H
 
@@ -11,8 +11,8 @@
 #define HK_NOINLINE __attribute__((noinline))
 /* For functions of a few instructions on the hot path: they start at a cache line. */
 #define HK_HOT __attribute__((aligned(64)))
-/* Hides where a pointer comes from, so that the compiler keeps it in one register instead of computing
- * the address of each field again. */
+/* Hides where a pointer comes from, so that the compiler keeps it in one register instead of
+ * computing the address of each field again. */
 #define HK_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 /* Index of the lowest set bit; `bits` must not be 0. */
@@ -47,8 +47,9 @@ static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(
 #define HK_THREAD_SANITIZER 0
 #endif
 
-/* Access a field that one thread writes and any thread may read: plain loads and stores without order,
- * which the compiler neither tears nor invents. The writer itself may read the field plainly. */
+/* Access a field that one thread writes and any thread may read: plain loads and stores without
+ * order, which the compiler neither tears nor invents. The writer itself may read the field
+ * plainly. */
 #define HK_WRITE_ONCE(field, value) \
   __atomic_store_n(&(field), (__typeof__(field))(value), __ATOMIC_RELAXED)
 #define HK_READ_ONCE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)

@@ -21,8 +21,9 @@
 #define HK_SUPERSLAB_BYTES ((size_t)1 << HK_SUPERSLAB_SHIFT)
 #define HK_SUPERSLAB_SLABS 32
 
-/* A block reference is slab number x 8192 + block index: a non-negative integer of 31 bits, which every
- * JavaScript engine stores as a small integer. A slab has 8192 blocks of the smallest class. */
+/* A block reference is slab number x 8192 + block index: a non-negative integer of 31 bits, which
+ * every JavaScript engine stores as a small integer. A slab has 8192 blocks of the smallest
+ * class. */
 #define HK_REF_INDEX_BITS 13
 #define HK_REF_INDEX_MASK (((uint32_t)1 << HK_REF_INDEX_BITS) - 1)
 #define HK_ARENA_SUPERSLABS_MAX 8192

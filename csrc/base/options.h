@@ -14,28 +14,28 @@
 
 /* X(field, environment name, default, min, max, choices or NULL, unit, meaning).
  * An option with choices takes one of their words, and its value is the index of the word. */
-#define HK_OPTION_LIST(X)                                                                          \
-  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                       \
-    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")                \
-  X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                              \
-    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")      \
-  X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",      \
-    "empty SuperSlabs kept for reuse")                                                             \
-  X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",        \
-    "address space of the SuperSlabs kept for reuse")                                              \
-  X(superslab_ttl_sec, "HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL, "s",                        \
-    "age at which a kept SuperSlab is unmapped; one that was exposed, never before 10 s")           \
-  X(free_policy, "HAKMEM_FREE_POLICY", 1, 0, 1, "keep|batch", "",                                  \
-    "keep: pages stay when a SuperSlab is kept for reuse; batch: they go back to the OS")          \
-  X(thp, "HAKMEM_THP", 0, 0, 2, "auto|always|never", "",                                           \
-    "transparent huge pages for SuperSlabs; auto leaves the system's setting alone")               \
-  X(madvise_strict, "HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL, "",                                 \
-    "1: a purge refused with EINVAL also stops further purging")                                   \
-  X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                             \
-    "1: print the HEAP_STATS lines at exit")                                                       \
-  X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                      \
-    "1: print the SS_STATS line at exit")                                                          \
-  X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                          \
+#define HK_OPTION_LIST(X)                                                                         \
+  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                    \
+    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")             \
+  X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                           \
+    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")   \
+  X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",     \
+    "empty SuperSlabs kept for reuse")                                                            \
+  X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",       \
+    "address space of the SuperSlabs kept for reuse")                                             \
+  X(superslab_ttl_sec, "HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL, "s",                       \
+    "age at which a kept SuperSlab is unmapped; one that was exposed, never before 10 s")         \
+  X(free_policy, "HAKMEM_FREE_POLICY", 1, 0, 1, "keep|batch", "",                                 \
+    "keep: pages stay when a SuperSlab is kept for reuse; batch: they go back to the OS")         \
+  X(thp, "HAKMEM_THP", 0, 0, 2, "auto|always|never", "",                                          \
+    "transparent huge pages for SuperSlabs; auto leaves the system's setting alone")              \
+  X(madvise_strict, "HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL, "",                                \
+    "1: a purge refused with EINVAL also stops further purging")                                  \
+  X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                            \
+    "1: print the HEAP_STATS lines at exit")                                                      \
+  X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                     \
+    "1: print the SS_STATS line at exit")                                                         \
+  X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                         \
     "1: print the SS_OS_STATS line at exit")
 
 /* X(field, default of the profile `lean`). */

@@ -1,7 +1,7 @@
 /* Status codes of the core, in one list.
  *
- * Core functions return a status; none prints, none throws. The library maps statuses to coded errors
- * by name, in one place.
+ * Core functions return a status; none prints, none throws. The library maps statuses to coded
+ * errors by name, in one place. /
  */
 #ifndef HK_BASE_STATUS_H
 #define HK_BASE_STATUS_H

@@ -2,7 +2,7 @@
  *
  * Owns:      which block is handed out next.
  * Called by: C programs.
- * Calls:     refill (an empty or a full magazine), run and the block edge (large blocks), remote, pagemap.
+ * Calls:     refill (an empty or a full magazine), large and run, remote, pagemap.
  * Threads:   owner only; hk_free hands blocks of other arenas to remote.
  */
 #include "base/compiler.h"
@@ -75,14 +75,15 @@ static inline hk_status_t push(hk_magazine_t *m, void **top, void *block) {
   return HK_OK;
 }
 
-/* Flushes the older half of a full magazine, then pushes the block. It ends the free itself, so that
- * hk_free makes only tail calls and needs no stack frame. */
+/* Flushes the older half of a full magazine, then pushes the block. It ends the free itself, so
+ * that hk_free makes only tail calls and needs no stack frame. */
 static HK_NOINLINE hk_status_t free_to_full(hk_arena_t *arena, hk_magazine_t *m, void *block) {
   hk_magazine_flush_half(arena, hk_magazine_bin(arena, m));
   return push(m, hk_magazine_top(m), block);
 }
 
-/* Frees a block of a class of the caller's own arena. `block` may be any address inside a slab of it. */
+/* Frees a block of a class of the caller's own arena. `block` may be any address inside a slab of
+ * it. */
 static inline hk_status_t free_own(hk_arena_t *arena, hk_magazine_t *m, void *block) {
   uint32_t offset = hk_offset_in_slab(block);
   if (HK_UNLIKELY(!hk_classes_is_block(m->reciprocal, m->block_limit, offset))) return HK_NOT_OWNED;

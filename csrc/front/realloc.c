@@ -48,7 +48,8 @@ static hk_slab_t *run_at(const hk_arena_t *arena, const void *block) {
   return slab->state == HK_SLAB_RUN && hk_arena_slab_address(slab) == block ? slab : NULL;
 }
 
-/* Resizes a run in place: it takes the slabs behind it, or leaves its last ones. false: it must move. */
+/* Resizes a run in place: it takes the slabs behind it, or leaves its last ones. false: it must
+ * move. */
 static bool resize_run(hk_arena_t *arena, hk_slab_t *run, size_t size_bytes) {
   size_t before_bytes = hk_run_block_bytes(run);
   if (!hk_run_resize(arena, run, size_bytes)) return false;

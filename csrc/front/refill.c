@@ -9,11 +9,11 @@
 #include "super/pagemap.h"
 #include "supply/failures.h"
 
-/* A magazine holds at most MAGAZINE_BUDGET_BYTES of blocks, about a share of the level-2 cache: beyond
- * it a recycled block is no warmer than a fresh one. But it may hold MAGAZINE_MIN_BLOCKS in any case,
- * because a random walk of allocations and frees leaves a short stack at every step, and then the core
- * is the cost: with 64 blocks of 8 to 34 KB a twentieth of all time, with 128 nothing (benchmark
- * mid-large-long). */
+/* A magazine holds at most MAGAZINE_BUDGET_BYTES of blocks, about a share of the level-2 cache:
+ * beyond it a recycled block is no warmer than a fresh one. But it may hold MAGAZINE_MIN_BLOCKS in
+ * any case, because a random walk of allocations and frees leaves a short stack at every step, and
+ * then the core is the cost: with 64 blocks of 8 to 34 KB a twentieth of all time, with 128 nothing
+ * (benchmark mid-large-long). */
 #define MAGAZINE_BUDGET_BYTES (128 * HK_KIB)
 #define MAGAZINE_MIN_BLOCKS 128
 #define MAGAZINE_START_BLOCKS 16
@@ -28,7 +28,7 @@ static uint32_t max_blocks_of(const hk_class_t *c) {
   return fit < MAGAZINE_MIN_BLOCKS ? MAGAZINE_MIN_BLOCKS : min_u32(fit, HK_BATCH_MAX);
 }
 
-/* --- Memory of the stacks --------------------------------------------------------------------------- */
+/* --- Memory of the stacks --------------------------------------------------------------------- */
 
 /* The stack of a magazine that has no memory: empty and full at once. Never written. */
 static void *no_stack[1];
@@ -113,10 +113,10 @@ void hk_front_settle(hk_arena_t *arena) {
   }
 }
 
-/* --- To the core ---------------------------------------------------------------------------------------- */
+/* --- To the core ------------------------------------------------------------------------------ */
 
-/* Gives one block back to the core. false: it was freed before; its slab may serve another class by now,
- * or be gone. */
+/* Gives one block back to the core. false: it was freed before; its slab may serve another class by
+ * now, or be gone. */
 static bool flush_one(hk_arena_t *arena, uint32_t bin, void *block) {
   hk_superslab_t *superslab = hk_pagemap_find(block);
   void *owner =
@@ -167,11 +167,11 @@ void hk_front_flush(hk_arena_t *arena) {
   retire_surplus(arena, 0);
 }
 
-/* --- From the core -------------------------------------------------------------------------------------- */
+/* --- From the core ---------------------------------------------------------------------------- */
 
-/* Moves up to `want` blocks into the magazine, so that the lowest address of each slab is handed out
- * first. The class gets new slabs only while fewer than `need` have moved. Returns how many moved;
- * `*refusal` says why there were no more. */
+/* Moves up to `want` blocks into the magazine, so that the lowest address of each slab is handed
+ * out first. The class gets new slabs only while fewer than `need` have moved. Returns how many
+ * moved; `*refusal` says why there were no more. */
 static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need,
                             hk_status_t *refusal) {
   hk_magazine_t *m = &arena->magazines[bin];
@@ -197,17 +197,17 @@ static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint
   return taken;
 }
 
-/* Blocks that a magazine should have after a refill: half of its capacity, so that frees find room, but
- * all of it if the owner freed nothing since the last one, because then the heap grows or other threads
- * free. */
+/* Blocks that a magazine should have after a refill: half of its capacity, so that frees find room,
+ * but all of it if the owner freed nothing since the last one, because then the heap grows or other
+ * threads free. */
 static uint32_t goal_of(const hk_magazine_t *m) {
   bool frees = (uint16_t)hk_stat_get(&m->frees) != m->frees_at_refill;
   return frees ? hk_magazine_capacity(m) / 2 : hk_magazine_capacity(m);
 }
 
-/* Blocks for which a refill may take new slabs. One, because a batch that has a block already is not
- * worth a slab. More where other threads free the blocks: such a bin lives on its blocks beyond those
- * under way, and with few of them it would miss all the time. */
+/* Blocks for which a refill may take new slabs. One, because a batch that has a block already is
+ * not worth a slab. More where other threads free the blocks: such a bin lives on its blocks beyond
+ * those under way, and with few of them it would miss all the time. */
 static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
   bool gained = (arena->gained_bins >> bin & 1) != 0;
   if (!gained || arena->max_bytes != 0) return 1;
@@ -215,8 +215,8 @@ static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
   return 1 + min_u32(goal, fit) / 2;
 }
 
-/* Refills other bins whose blocks come back from other threads. They all run out in their turn, so one
- * miss serves them all. */
+/* Refills other bins whose blocks come back from other threads. They all run out in their turn, so
+ * one miss serves them all. */
 static void top_up(hk_arena_t *arena) {
   uint32_t moved = 0;
   for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {

@@ -10,19 +10,20 @@
 
 #include "supply/record.h"
 
-/* Makes every magazine empty and full at once, without memory: the first allocation or free of a bin
- * then takes the slow path. */
+/* Makes every magazine empty and full at once, without memory: the first allocation or free of a
+ * bin then takes the slow path. */
 void hk_front_init(hk_arena_t *arena);
 
 /* Takes memory for the stacks of an arena that has none. false: the OS refused, and the refusal was
  * counted. */
 bool hk_front_create(hk_arena_t *arena);
 
-/* Gives that memory back, blocks and all: to be called once all blocks are the core's again. What was
- * allocated stays counted. */
+/* Gives that memory back, blocks and all: to be called once all blocks are the core's again. What
+ * was allocated stays counted. */
 void hk_front_drop(hk_arena_t *arena);
 
-/* Counts everything that was allocated as freed, after hk_front_drop. The caller holds the seqlock. */
+/* Counts everything that was allocated as freed, after hk_front_drop. The caller holds the
+ * seqlock. */
 void hk_front_settle(hk_arena_t *arena);
 
 /* Fills an empty magazine from the core, and the magazines of other bins that gained remotely freed

@@ -4,10 +4,10 @@
 
 /* Empty slabs that a bin gathers before it drains, and those that it keeps then.
  *
- * Generous, because retiring a slab that JavaScript sees detaches its ArrayBuffer, and after the first
- * detach the engine checks every typed array access it compiles. A share of all slabs, because a class
- * with few blocks per slab empties slabs by chance alone. Two thresholds, so that a bin that swings by
- * a few slabs never retires any. A trim gives back what is kept here. */
+ * Generous, because retiring a slab that JavaScript sees detaches its ArrayBuffer, and after the
+ * first detach the engine checks every typed array access it compiles. A share of all slabs,
+ * because a class with few blocks per slab empties slabs by chance alone. Two thresholds, so that a
+ * bin that swings by a few slabs never retires any. A trim gives back what is kept here. */
 static bool is_lean(void) { return hk_options_get()->policy_profile == HK_PROFILE_LEAN; }
 
 static uint64_t empty_high(const hk_bin_t *b) {

@@ -21,14 +21,15 @@ void hk_bin_put(hk_bin_t *b, hk_slab_t *slab, hk_slab_list_t list);
 /* Takes a slab off its list, if it is on one. */
 void hk_bin_take(hk_bin_t *b, hk_slab_t *slab);
 
-/* Moves a slab that has just gained free blocks to the list where it belongs. One that was given away
- * stays aside, and the current one current. */
+/* Moves a slab that has just gained free blocks to the list where it belongs. One that was given
+ * away stays aside, and the current one current. */
 void hk_bin_relist(hk_arena_t *arena, hk_slab_t *slab);
 
 /* Sets a slab aside that was given away: no block of it is handed out until it is relisted. */
 void hk_bin_put_aside(hk_arena_t *arena, hk_slab_t *slab);
 
-/* Forgets every slab, when all slots are taken away at once. Its statistics settle at "none out". */
+/* Forgets every slab, when all slots are taken away at once. Its statistics settle at "none
+ * out". */
 void hk_bin_reset(hk_bin_t *b);
 
 #endif

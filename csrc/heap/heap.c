@@ -16,7 +16,8 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   return HK_OK;
 }
 
-/* Replaces an exhausted current slab; with `grow` false only by a slab that the class has already. */
+/* Replaces an exhausted current slab; with `grow` false only by a slab that the class has
+ * already. */
 static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin, bool grow) {
   hk_bin_t *b = &arena->bins[bin];
   hk_remote_drain(arena);
@@ -120,7 +121,8 @@ static hk_slab_t *empty_aside(const hk_bin_t *b) {
 static hk_slab_t *surplus_slab(const hk_bin_t *b, uint32_t keep) {
   if (b->empty_count > keep) return hk_slab_is_quiet(b->empty) ? b->empty : NULL;
   if (keep > 0) return NULL;
-  /* When nothing is to be kept, the current slab goes too if it is empty, and slabs that are aside. */
+  /* When nothing is to be kept, the current slab goes too if it is empty, and slabs that are
+   * aside. */
   bool is_empty = b->current != NULL && b->current->free_count == b->current->capacity;
   return is_empty && hk_slab_is_quiet(b->current) ? b->current : empty_aside(b);
 }

@@ -19,8 +19,8 @@ static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
 
 /* Sets a bit in a word that looks empty. Whoever sets the first bit of a word queues the slab. */
 static hk_remote_t put_first(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
-  /* Once the bit is set, the owner may collect it and find the slab empty, but it must not retire the
-   * slab while this thread may still write to its record. */
+  /* Once the bit is set, the owner may collect it and find the slab empty, but it must not retire
+   * the slab while this thread may still write to its record. */
   atomic_fetch_add_explicit(&slab->remote_writers, 1, memory_order_relaxed);
   hk_remote_t result = hk_slab_put_remote(slab, index);
   if (result == HK_REMOTE_FIRST) enqueue(arena, slab);

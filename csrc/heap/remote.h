@@ -6,8 +6,8 @@
  * Threads:   put from any thread that holds a live block of the arena; drain by the owner only.
  *
  * The first remote free since a slab's last collection queues the slab; the owner takes the whole
- * queue at once, so there is no pop to race with. A run or huge mapping has one block: once queued it
- * is free, and from then on its record belongs to the owner alone.
+ * queue at once, so there is no pop to race with. A run or huge mapping has one block: once queued
+ * it is free, and from then on its record belongs to the owner alone.
  */
 #ifndef HK_HEAP_REMOTE_H
 #define HK_HEAP_REMOTE_H

@@ -35,8 +35,8 @@ static inline bool hk_run_is_claimed(const hk_slab_t *slab) {
 /* Puts a block that the caller has claimed back into the supply. */
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab);
 
-/* Resizes a live run in place to `size_bytes`, 64 KB < size <= 2 MB. false: nothing changed, because
- * the slabs behind it are in use, it is no run or would be none, or JavaScript sees it. */
+/* Resizes a live run in place to `size_bytes`, 64 KB < size <= 2 MB. false: nothing changed,
+ * because the slabs behind it are in use, it is no run or would be none, or JavaScript sees it. */
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
 
 /* Forgets every block, when all slots are taken away at once. */

@@ -1,8 +1,8 @@
 /* Lock: mutexes with ranks. A thread may only take a lock of a higher rank than those it holds.
  *
  * Called by: os and every room above.
- * Threads:   any. Debug builds assert the order of ranks. Every lock is on a slow path: an allocation
- *            that the front or the arena can serve takes none.
+ * Threads:   any. Debug builds assert the order of ranks. Every lock is on a slow path: an
+ *            allocation that the front or the arena can serve takes none.
  */
 #ifndef HK_OS_LOCK_H
 #define HK_OS_LOCK_H
@@ -23,7 +23,7 @@ typedef enum hk_lock_rank_t {
   HK_LOCK_RANK_REGISTRY = 1, /* list of arenas: create, destroy, process statistics */
   HK_LOCK_RANK_TABLE,        /* which SuperSlabs an arena has */
   HK_LOCK_RANK_CACHE,        /* SuperSlabs between owners */
-  HK_LOCK_RANK_PAGEMAP,          /* growth of the page map */
+  HK_LOCK_RANK_PAGEMAP,      /* growth of the page map */
   HK_LOCK_RANK_SPARE         /* mappings of metadata kept for reuse */
 } hk_lock_rank_t;
 

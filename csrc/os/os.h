@@ -10,9 +10,9 @@
 
 #include "os/os_prims.h"
 
-/* X(field): system calls made and refused since the process started. `map` and `unmap` are of SuperSlabs
- * and huge mappings, those of metadata are apart. metadata_bytes: mapped now for metadata, and whatever
- * the OS refused to unmap. */
+/* X(field): system calls made and refused since the process started. `map` and `unmap` are of
+ * SuperSlabs and huge mappings, those of metadata are apart. metadata_bytes: mapped now for
+ * metadata, and whatever the OS refused to unmap. */
 #define HK_OS_STATS(X)                                                                      \
   X(map) X(map_failed) X(unmap) X(unmap_failed) X(purge) X(purge_enomem) X(purge_failed)    \
   X(map_metadata) X(unmap_metadata) X(metadata_bytes)
@@ -24,9 +24,9 @@ typedef struct hk_os_stats_t {
   bool purge_disabled;
 } hk_os_stats_t;
 
-/* Maps `bytes` (whole pages) of zeroed, readable and writable memory at a multiple of `alignment` (a
- * power of two). Pages cost nothing until they are touched. The caller owns the mapping and ends it with
- * hk_os_unmap. NULL: the OS refused. */
+/* Maps `bytes` (whole pages) of zeroed, readable and writable memory at a multiple of `alignment`
+ * (a power of two). Pages cost nothing until they are touched. The caller owns the mapping and ends
+ * it with hk_os_unmap. NULL: the OS refused. */
 void *hk_os_map(size_t bytes, size_t alignment);
 
 /* Unmaps a whole mapping. false: the OS refused, and it stays mapped for ever. */
@@ -36,9 +36,9 @@ bool hk_os_unmap(void *address, size_t bytes);
 void *hk_os_map_metadata(size_t bytes);
 bool hk_os_unmap_metadata(void *address, size_t bytes);
 
-/* Gives the pages of a range back; the range stays mapped and reads as zero. false: nothing changed,
- * not even contents. An ENOMEM (with HAKMEM_SS_MADVISE_STRICT any refusal) disables purging for the
- * process: the OS has no more mappings to give, and each try could split one. */
+/* Gives the pages of a range back; the range stays mapped and reads as zero. false: nothing
+ * changed, not even contents. An ENOMEM (with HAKMEM_SS_MADVISE_STRICT any refusal) disables
+ * purging for the process: the OS has no more mappings to give, and each try could split one. */
 bool hk_os_purge(void *address, size_t bytes);
 
 /* Advises huge pages for a range aligned to 2 MB, or small pages. */

@@ -10,7 +10,8 @@
 /* Another thread may take the room between finding it and mapping it. */
 enum { ALIGNED_MAP_TRIES = 64 };
 
-/* Commits at once: pages count against the commit limit, but use no memory until they are touched. */
+/* Commits at once: pages count against the commit limit, but use no memory until they are
+ * touched. */
 static void *commit_at(void *address, size_t bytes) {
   return VirtualAlloc(address, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
@@ -47,9 +48,9 @@ static hk_os_result_t windows_unmap(void *address, size_t bytes) {
   return VirtualFree(address, 0, MEM_RELEASE) ? HK_OS_DONE : HK_OS_REFUSED;
 }
 
-/* Does not decommit, because committing again may be refused, and then a live range faults. Reset pages
- * may be dropped instead of written to the page file; zeroed first, they read as zero in either case.
- * Unlocking pages that are not locked fails, but takes them out of the working set. */
+/* Does not decommit, because committing again may be refused, and then a live range faults. Reset
+ * pages may be dropped instead of written to the page file; zeroed first, they read as zero in
+ * either case. Unlocking pages that are not locked fails, but takes them out of the working set. */
 static hk_os_result_t windows_purge(void *address, size_t bytes) {
   memset(address, 0, bytes);
   if (VirtualAlloc(address, bytes, MEM_RESET, PAGE_READWRITE) == NULL) return HK_OS_REFUSED;

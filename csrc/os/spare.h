@@ -13,11 +13,12 @@
 #define HK_SPARE_MAX 8
 #define HK_SPARE_BYTES_MAX (512 * HK_KIB)
 
-/* Takes a spare mapping of exactly `bytes` (whole pages), or else maps one. `*fresh`: it comes from the
- * OS and is zero; otherwise it is as it was put. The caller owns it. NULL: the OS refused. */
+/* Takes a spare mapping of exactly `bytes` (whole pages), or else maps one. `*fresh`: it comes from
+ * the OS and is zero; otherwise it is as it was put. The caller owns it. NULL: the OS refused. */
 void *hk_spare_take(size_t bytes, bool *fresh);
 
-/* Keeps a mapping as it is, or unmaps it. If the OS refuses to unmap it, its address space is lost. */
+/* Keeps a mapping as it is, or unmaps it. If the OS refuses to unmap it, its address space is
+ * lost. */
 void hk_spare_put(void *address, size_t bytes);
 
 /* Sets how many mappings are kept from now on; at first HK_SPARE_MAX. For tests. */

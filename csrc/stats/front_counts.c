@@ -8,7 +8,8 @@ typedef struct sums_t {
 static void add_to_bin(hk_bin_stats_t *bin, const sums_t *sums) {
   bin->allocs += (uint64_t)sums->allocs;
   bin->frees_local += (uint64_t)(sums->allocs - sums->live);
-  /* Negative when blocks were counted by bin and freed by slot; hk_front_counts_read clamps the sum. */
+  /* Negative when blocks were counted by bin and freed by slot; hk_front_counts_read clamps the
+   * sum. */
   bin->live_bytes += (uint64_t)(int64_t)sums->live_bytes;
 }
 
@@ -90,8 +91,8 @@ static void read_counters(const hk_arena_t *arena, hk_arena_stats_t *stats) {
   add_slots(arena, stats->bins);
 }
 
-/* Most readings under the seqlock. An owner that was stopped while it writes must not stop a reader:
- * then the last reading stands. */
+/* Most readings under the seqlock. An owner that was stopped while it writes must not stop a
+ * reader: then the last reading stands. */
 #define READINGS_MAX 4
 
 static uint32_t read_begin(const hk_counters_t *c) {

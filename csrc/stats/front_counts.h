@@ -3,8 +3,8 @@
  * Owns:      allocs_reported of a magazine.
  * Called by: stats.
  * Calls:     nothing.
- * Threads:   any, while the fronts go on counting. Counts under the seqlock (hk_counters_write_begin)
- *            are read again until they are consistent, a few times at most.
+ * Threads:   any, while the fronts go on counting. Counts under the seqlock are read again until
+ *            they are consistent, a few times at most (see hk_counters_write_begin).
  */
 #ifndef HK_STATS_FRONT_COUNTS_H
 #define HK_STATS_FRONT_COUNTS_H

@@ -3,9 +3,9 @@
  * Owns:      nothing.
  * Called by: everybody, as hk_arena_heap_map.
  * Calls:     lock.
- * Threads:   any. The table lock keeps each SuperSlab in the arena, and so its record mapped, while it
- *            is read. Slabs change meanwhile: only published fields are read, one by one, and where
- *            two of them disagree the result is clamped (taken <= capacity).
+ * Threads:   any. The table lock keeps each SuperSlab in the arena, and so its record mapped, while
+ *            it is read. Slabs change meanwhile: only published fields are read, one by one, and
+ *            where two of them disagree the result is clamped (taken <= capacity).
  */
 #include "base/compiler.h"
 #include "supply/record.h"

@@ -33,7 +33,8 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->front_blocks = minus(out, s->live + s->remote_blocks);
   s->free_blocks = minus(s->capacity, out);
   s->block_bytes = s->live * c->stride_bytes;
-  /* The front in C does not know a block's length when it frees it: block sizes stand for lengths. */
+  /* The front in C does not know a block's length when it frees it: block sizes stand for
+   * lengths. */
   if (hk_stat_get(&arena->front_bytes) != 0) s->live_bytes = s->block_bytes;
 }
 

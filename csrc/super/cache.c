@@ -65,8 +65,7 @@ static bool fits_well(const hk_superslab_t *superslab, const hk_cache_request_t 
 
 /* true: the request comes from where late writes to it would come from, too. */
 static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
-  return superslab->last_arena_id == request->arena_id ||
-         superslab->cached_by == hk_os_thread_id();
+  return superslab->last_arena_id == request->arena_id || superslab->cached_by == hk_os_thread_id();
 }
 
 typedef struct quarantine_t {
@@ -179,7 +178,8 @@ static hk_superslab_t *take_expired(uint64_t now_ns) {
   return oldest;
 }
 
-/* Takes an entry in quarantine off the list that is old enough to give its pages back. NULL: none. */
+/* Takes an entry in quarantine off the list that is old enough to give its pages back. NULL:
+ * none. */
 static hk_superslab_t *take_touched(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;

@@ -5,13 +5,14 @@
  * Calls:     superslab, os, lock.
  * Threads:   any; one lock, never held across a system call.
  *
- * Quarantine (I6): an operation of the system that is under way, such as a read or crypto.randomFill, may
- * still write to memory that JavaScript has seen. A SuperSlab that was exposed is in quarantine for
- * HK_QUARANTINE_NS after it came here. Meanwhile it is not unmapped, whatever age and limits say; only
- * its pages go back when they say so. And it serves only the arena that had it last and the thread that
- * put it here, so that arenas that come and go in one thread reuse it. Beyond HK_QUARANTINE_COUNT_MAX or
- * HK_QUARANTINE_BYTES_MAX, and when the OS refuses to map, the one that waited longest serves anybody.
- * There is no quarantine when those who saw it have ended: Node waits for their operations first.
+ * Quarantine (I6): an operation of the system that is under way, such as a read or a
+ * crypto.randomFill, may still write to memory that JavaScript has seen. So a SuperSlab that was
+ * exposed is in quarantine for HK_QUARANTINE_NS after it came here.
+ *   - It is not unmapped, whatever age and limits say; only its pages go back when they say so.
+ *   - It serves only the arena that had it last and the thread that put it here, so that arenas
+ *     that come and go in one thread reuse it. Beyond HK_QUARANTINE_COUNT_MAX or
+ *     HK_QUARANTINE_BYTES_MAX, and when the OS refuses to map, the oldest serves anybody.
+ *   - There is no quarantine once those who saw it have ended: Node waits for their operations.
  */
 #ifndef HK_SUPER_CACHE_H
 #define HK_SUPER_CACHE_H
@@ -21,9 +22,9 @@
 /* Longer than an operation of the system on memory usually takes. No setting shortens it. */
 #define HK_QUARANTINE_NS ((uint64_t)10 * 1000000000)
 
-/* The default limits of the cache, so that quarantine alone never makes a process larger than they do.
- * A SuperSlab takes two mappings of the 65,530 that a process may have on Linux: 256 of them take less
- * than a hundredth. */
+/* The default limits of the cache, so that quarantine alone never makes a process larger than they
+ * do. A SuperSlab takes two mappings of the 65,530 that a process may have on Linux: 256 of them
+ * take less than a hundredth. */
 #define HK_QUARANTINE_COUNT_MAX 256
 #define HK_QUARANTINE_BYTES_MAX ((uint64_t)512 * HK_MIB)
 /* Beyond so many times those limits, a mapping much larger than the request serves it, too. */
@@ -43,24 +44,24 @@ typedef struct hk_cache_request_t {
   bool urgent; /* the OS refused to map one: even quarantine is no reason to refuse */
 } hk_cache_request_t;
 
-/* Takes a SuperSlab, the most recently cached first. A huge one is at most an eighth larger than asked
- * for, unless it comes out of an overfull quarantine. The caller owns it. Its slots are unused; dirty
- * ones hold bytes of arena `last_arena_id`, and if it was exposed any slot may hold anything. NULL: the
- * cache has none that fits. */
+/* Takes a SuperSlab, the most recently cached first. A huge one is at most an eighth larger than
+ * asked for, unless it comes out of an overfull quarantine. The caller owns it. Its slots are
+ * unused; dirty ones hold bytes of arena `last_arena_id`, and if it was exposed any slot may hold
+ * anything. NULL: the cache has none that fits. */
 hk_superslab_t *hk_cache_take(const hk_cache_request_t *request);
 
-/* Puts an unused SuperSlab into the cache, which owns it from then on. `policy`: HK_FREE_POLICY_KEEP, or
- * BATCH to give its pages back. With `may_wait` the last two SuperSlabs put keep their pages until others
- * follow, because arenas that come and go would fault them in each time. Returns bytes of pages given
- * back. */
+/* Puts an unused SuperSlab into the cache, which owns it from then on. `policy`:
+ * HK_FREE_POLICY_KEEP, or BATCH to give its pages back. With `may_wait` the last two SuperSlabs put
+ * keep their pages until others follow, because arenas that come and go would fault them in each
+ * time. Returns bytes of pages given back. */
 size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait);
 
-/* Unmaps SuperSlabs beyond the limits of count, bytes and age. `now_ns`: hk_os_now_ns(). Returns bytes of
- * pages given back. */
+/* Unmaps SuperSlabs beyond the limits of count, bytes and age. `now_ns`: hk_os_now_ns(). Returns
+ * bytes of pages given back. */
 size_t hk_cache_expire(uint64_t now_ns);
 
-/* Unmaps every SuperSlab that is not in quarantine and purges the others. Returns bytes of pages given
- * back. */
+/* Unmaps every SuperSlab that is not in quarantine and purges the others. Returns bytes of pages
+ * given back. */
 size_t hk_cache_trim(void);
 
 void hk_cache_stats(hk_cache_stats_t *stats);

@@ -15,7 +15,8 @@ static hk_pagemap_entry_t *leaf_for(uintptr_t chunk) {
   if (r >= HK_PAGEMAP_ROOT_SIZE) return NULL;
   hk_pagemap_entry_t *leaf = atomic_load_explicit(&hk_pagemap_root[r], memory_order_acquire);
   if (leaf == NULL) {
-    leaf = hk_os_map_metadata(hk_os_round_to_pages(HK_PAGEMAP_LEAF_SIZE * sizeof(hk_pagemap_entry_t)));
+    leaf =
+        hk_os_map_metadata(hk_os_round_to_pages(HK_PAGEMAP_LEAF_SIZE * sizeof(hk_pagemap_entry_t)));
     if (leaf != NULL) atomic_store_explicit(&hk_pagemap_root[r], leaf, memory_order_release);
   }
   return leaf;

@@ -23,7 +23,8 @@ bool hk_pagemap_insert(const char *base, size_t bytes, hk_superslab_t *superslab
 /* Clears every chunk of a mapping that was entered. */
 void hk_pagemap_remove(const char *base, size_t bytes);
 
-/* 48 address bits: 21 inside the chunk, 14 in a leaf, 13 in the root (64 KB, touched by the page). */
+/* 48 address bits: 21 inside the chunk, 14 in a leaf, 13 in the root (64 KB, touched by the
+ * page). */
 #define HK_PAGEMAP_LEAF_BITS 14
 #define HK_PAGEMAP_ROOT_SIZE ((size_t)1 << 13)
 #define HK_PAGEMAP_LEAF_SIZE ((size_t)1 << HK_PAGEMAP_LEAF_BITS)

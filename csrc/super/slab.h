@@ -3,8 +3,8 @@
  * Owns:       the record of a slab, which lies in core memory, never inside the slab.
  * Called by:  superslab (slots), heap (bind, take, put), remote (remote bits), trim.
  * Calls:      nothing.
- * Threads:    fields are owner-only unless marked shared. The owner writes those marked published with
- *             HK_WRITE_ONCE, and stats/heap_map.c reads them from any thread.
+ * Threads:    fields are owner-only unless marked shared. The owner writes those marked published
+ *             with HK_WRITE_ONCE, and stats/heap_map.c reads them from any thread.
  * Invariants: a block's free bit and remote bit are never both set; free_count = set free bits;
  *             no free bit is set in a word below `low_word`.
  */
@@ -34,8 +34,8 @@ typedef enum hk_slab_list_t {
   HK_SLAB_LIST_ASIDE, /* given away */
 } hk_slab_list_t;
 
-/* Words of a bitmap for the smallest stride, and words inside the record. Those serve strides of 256 B
- * and more, so that most slabs need no bitmap page. */
+/* Words of a bitmap for the smallest stride, and words inside the record. Those serve strides of
+ * 256 B and more, so that most slabs need no bitmap page. */
 #define HK_SLAB_WORDS_MAX (HK_SLAB_BYTES / 8 / 64)
 #define HK_SLAB_WORDS_INLINE 4
 
@@ -48,12 +48,12 @@ struct hk_slab_t {
   uint16_t capacity;
   uint16_t free_count; /* published */
   uint16_t low_word;
-  uint8_t state; /* hk_slab_state_t; published */
-  uint8_t list;  /* hk_slab_list_t */
-  uint8_t bin;   /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
-  bool exposed;  /* a front sees the memory as an ArrayBuffer */
-  bool fresh;    /* it read as zero when it was taken from the supply; RUN: all of it */
-  bool trimmed;  /* CLASS: no block came or went since its free pages were purged */
+  uint8_t state;           /* hk_slab_state_t; published */
+  uint8_t list;            /* hk_slab_list_t */
+  uint8_t bin;             /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
+  bool exposed;            /* a front sees the memory as an ArrayBuffer */
+  bool fresh;              /* it read as zero when it was taken from the supply; RUN: all of it */
+  bool trimmed;            /* CLASS: no block came or went since its free pages were purged */
   uint16_t touched_blocks; /* CLASS: blocks from this index on were never handed out */
   uint16_t purged_pages;   /* CLASS: bit per page purged since a block was last taken */
 
@@ -67,8 +67,8 @@ struct hk_slab_t {
   /* shared: 1 while on the arena's queue of slabs with remote frees. RUN: whoever sets it frees the
    * block. */
   _Atomic(uint32_t) remote_queued;
-  /* shared: threads that may still queue this record. Raised before the bit is set (and published by
-   * it), lowered last (release); the owner retires the slab only at 0 (acquire). */
+  /* shared: threads that may still queue this record. Raised before the bit is set (and published
+   * by it), lowered last (release); the owner retires the slab only at 0 (acquire). */
   _Atomic(uint32_t) remote_writers;
   hk_slab_t *remote_next; /* shared: written by whoever queues the slab, before that */
 
@@ -76,18 +76,19 @@ struct hk_slab_t {
 };
 static_assert(sizeof(hk_slab_t) == 128, "two cache lines");
 
-/* Binds an unused slab to class `c`, with every block free. `pool` has HK_SLAB_WORDS_MAX words for the
- * slab's free bits, and must outlive the binding. */
+/* Binds an unused slab to class `c`, with every block free. `pool` has HK_SLAB_WORDS_MAX words for
+ * the slab's free bits, and must outlive the binding. */
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool);
 
 /* Makes the slab unused again. Every block must be free. */
 void hk_slab_unbind(hk_slab_t *slab);
 
-/* Finds the first stretch [*from, *to) of free blocks at or behind `*from`. false: there is none. */
+/* Finds the first stretch [*from, *to) of free blocks at or behind `*from`. false: there is
+ * none. */
 bool hk_slab_next_free(const hk_slab_t *slab, uint32_t *from, uint32_t *to);
 
-/* Takes up to `want` free blocks, lowest address first, and writes base_ref + index for each. Returns
- * how many; the caller owns them. */
+/* Takes up to `want` free blocks, lowest address first, and writes base_ref + index for each.
+ * Returns how many; the caller owns them. */
 uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32_t want);
 
 /* Puts one block back. false: it was free already, and nothing changed. */
@@ -95,8 +96,8 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index);
 
 /* Put a block back from a thread that does not own the arena, in two steps.
  *
- * `join` adds its bit to a word that has others. Whoever set the first of them queues the slab, so this
- * thread touches the record no more. HK_REMOTE_ALONE: the word is empty, and nothing was done.
+ * `join` adds its bit to a word that has others. Whoever set the first of them queues the slab, so
+ * this thread touches the record no more. HK_REMOTE_ALONE: the word is empty, and nothing was done.
  * Then `put` sets the bit in any case; the caller keeps remote_writers raised around it, and after
  * HK_REMOTE_FIRST it queues the slab. */
 typedef enum hk_remote_t {
@@ -109,8 +110,8 @@ typedef enum hk_remote_t {
 hk_remote_t hk_slab_join_remote(hk_slab_t *slab, uint32_t index);
 hk_remote_t hk_slab_put_remote(hk_slab_t *slab, uint32_t index);
 
-/* Moves all remote bits to free bits. Returns how many blocks were gained; adds to `*duplicates` those
- * that were free already, because owner and another thread both freed them. */
+/* Moves all remote bits to free bits. Returns how many blocks were gained; adds to `*duplicates`
+ * those that were free already, because owner and another thread both freed them. */
 uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates);
 
 static inline uint32_t hk_slab_words(const hk_slab_t *slab) {

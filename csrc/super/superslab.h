@@ -3,7 +3,7 @@
  * Owns:      the mapping, its record (in a mapping of its own), which slots are used or dirty.
  * Called by: cache, supply.
  * Calls:     os, pagemap, slab.
- * Threads:   a SuperSlab belongs to one arena (its owner thread) or to the cache (its lock) at a time.
+ * Threads:   a SuperSlab belongs to one arena (owner thread) or to the cache (its lock) at a time.
  * A huge mapping is a SuperSlab of its own size with a single slab record.
  */
 #ifndef HK_SUPER_SUPERSLAB_H
@@ -24,13 +24,13 @@ struct hk_superslab_t {
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */
   uint32_t dirty_slots;
-  uint8_t thp;  /* what was last advised: HK_THP_* */
-  bool was_exposed; /* some slab was: quarantine, see cache.h */
-  bool settled; /* who saw it has ended, so no write of theirs is under way */
+  uint8_t thp;            /* what was last advised: HK_THP_* */
+  bool was_exposed;       /* some slab was: quarantine, see cache.h */
+  bool settled;           /* who saw it has ended, so no write of theirs is under way */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */
-  uintptr_t cached_by;         /* in the cache: the thread that put it there */
+  uintptr_t cached_by;           /* in the cache: the thread that put it there */
   hk_superslab_t *next, *prev;   /* in a list of the arena or of the cache */
   hk_slab_t slabs[HK_SUPERSLAB_SLABS];
   /* Bitmaps for slabs that need more than inline words. Absent when huge. */
@@ -38,18 +38,19 @@ struct hk_superslab_t {
   _Atomic(uint64_t) remote_pool[HK_SUPERSLAB_SLABS][HK_SLAB_WORDS_MAX];
 };
 
-/* Maps a SuperSlab of `bytes` (HK_SUPERSLAB_BYTES, or more: huge) and enters it in the page map. The
- * caller owns it. NULL: the OS refused, and nothing changed. */
+/* Maps a SuperSlab of `bytes` (HK_SUPERSLAB_BYTES, or more: huge) and enters it in the page map.
+ * The caller owns it. NULL: the OS refused, and nothing changed. */
 hk_superslab_t *hk_superslab_map(size_t bytes);
 
-/* Advises huge pages (HK_THP_ALWAYS) or small ones (HK_THP_NEVER), unless that was the last advice. */
+/* Advises huge pages (HK_THP_ALWAYS) or small ones (HK_THP_NEVER), unless that was the last
+ * advice. */
 void hk_superslab_advise(hk_superslab_t *superslab, int64_t thp);
 
 /* Touches every page, so that its first use causes no page fault. No slot may be used. */
 void hk_superslab_touch(hk_superslab_t *superslab);
 
-/* Unmaps it. No slot may be used. false: the OS refused; the address space is lost, but nothing refers
- * to it any more. */
+/* Unmaps it. No slot may be used. false: the OS refused; the address space is lost, but nothing
+ * refers to it any more. */
 bool hk_superslab_unmap(hk_superslab_t *superslab);
 
 /* Counts of the process so far; any thread. */
@@ -80,14 +81,15 @@ bool hk_superslab_is_unused(const hk_superslab_t *superslab, uint32_t slot, uint
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
-/* Makes a slot clean: its memory reads as zero, and nobody touches it until the slot is used again. */
+/* Makes a slot clean: its memory reads as zero, and nobody touches it until the slot is used
+ * again. */
 void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot);
 
 /* true: the slots [slot, slot + count) are known to read as zero. */
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
-/* Makes every slot unused, whatever it held; nobody may hold a block of it. Exposed slabs stay used and
- * become LOST. Returns the bytes of lost slabs. */
+/* Makes every slot unused, whatever it held; nobody may hold a block of it. Exposed slabs stay used
+ * and become LOST. Returns the bytes of lost slabs. */
 size_t hk_superslab_reset(hk_superslab_t *superslab);
 
 /* Gives the pages of dirty unused slots back to the OS. Returns their bytes. */
@@ -97,8 +99,8 @@ size_t hk_superslab_purge(hk_superslab_t *superslab);
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
 
 /* Makes dirty unused slots read as zero, by a purge or, if the OS refuses, by writing: bytes of one
- * arena never reach another. Where a slab was exposed, every unused slot counts as dirty, because a late
- * write may have come after its pages were purged. */
+ * arena never reach another. Where a slab was exposed, every unused slot counts as dirty, because a
+ * late write may have come after its pages were purged. */
 void hk_superslab_wipe(hk_superslab_t *superslab);
 
 /* Makes a range of whole slabs read as zero; nobody may use it. Always true. */

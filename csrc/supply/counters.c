@@ -1,4 +1,5 @@
-/* The counters have a mapping of their own, because a front's view of them may outlive the arena. */
+/* The counters have a mapping of their own, because a front's view of them may outlive the
+ * arena. */
 #include "supply/counters.h"
 
 #include <string.h>

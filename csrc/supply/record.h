@@ -34,8 +34,8 @@ typedef struct hk_run_kind_t {
   _Atomic(uint64_t) frees_remote, remote_bytes;
 } hk_run_kind_t;
 
-/* front/: the magazine of one bin, a stack of free block addresses. It stands here because statistics
- * read it. One cache line holds all that an allocation or a free of the bin needs.
+/* front/: the magazine of one bin, a stack of free block addresses. It stands here because
+ * statistics read it. One cache line holds all that an allocation or a free of the bin needs.
  *
  * Allocations are not counted but derived: blocks that came in (moved_in + frees) less those on the
  * stack. The top is written anyway, and a second store would cost a tenth of an allocation. */
@@ -59,7 +59,8 @@ static_assert(sizeof(hk_magazine_t) == 64, "one cache line, and see hk_classes_b
 typedef uint64_t hk_slab_bin_t;
 #define HK_SLAB_BINS 2048
 
-/* Exact for the owner. For others exact while nothing moves, else off by the operation under way. */
+/* Exact for the owner. For others exact while nothing moves, else off by the operation under
+ * way. */
 static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
   /* The stack is read after what came in, so the result is never too high. */
   uint64_t in = atomic_load_explicit((hk_stat_t *)&m->frees, memory_order_acquire);

@@ -44,7 +44,8 @@ static void clean_up(hk_superslab_t *superslab) {
   if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->was_exposed = false;
 }
 
-/* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL: none. */
+/* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
+ * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
   /* The arena's limit is on slabs in use, so only a huge mapping can be too large for it. */
   uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? hk_superslabs_room(arena) : bytes;
@@ -79,8 +80,8 @@ static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **supe
   return HK_OK;
 }
 
-/* Enters a SuperSlab in the arena's table. Whoever holds the lock can rely on every SuperSlab in the
- * table staying, and on their count; stats/heap_map.c does. */
+/* Enters a SuperSlab in the arena's table. Whoever holds the lock can rely on every SuperSlab in
+ * the table staying, and on their count; stats/heap_map.c does. */
 static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
   arena->superslabs[superslab->index] = superslab;

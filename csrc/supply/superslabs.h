@@ -24,7 +24,8 @@ static inline hk_superslab_t **hk_superslabs_list_of(hk_supply_t *supply,
   return full ? &supply->full : &supply->open;
 }
 
-/* Takes a SuperSlab off its list. To be called before its slots change, hk_superslabs_list after. */
+/* Takes a SuperSlab off its list. To be called before its slots change, hk_superslabs_list
+ * after. */
 static inline void hk_superslabs_unlist(hk_supply_t *supply, hk_superslab_t *superslab) {
   hk_superslab_t **head = hk_superslabs_list_of(supply, superslab);
   *(superslab->prev != NULL ? &superslab->prev->next : head) = superslab->next;

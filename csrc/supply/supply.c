@@ -23,7 +23,8 @@ hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
 
 static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   hk_supply_t *supply = &arena->supply;
-  superslab->slabs[slot].fresh = !superslab->was_exposed && hk_superslab_is_clean(superslab, slot, count);
+  superslab->slabs[slot].fresh =
+      !superslab->was_exposed && hk_superslab_is_clean(superslab, slot, count);
   if (superslab->used_slots == 0) hk_stat_sub(&supply->empties, 1);
   hk_superslabs_unlist(supply, superslab);
   hk_superslab_use(superslab, slot, count);
@@ -92,7 +93,8 @@ void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) return;
   hk_stat_add(&supply->empties, 1);
-  if (hk_stat_get(&supply->empties) > empties_to_keep(arena)) hk_superslabs_remove(arena, superslab);
+  if (hk_stat_get(&supply->empties) > empties_to_keep(arena))
+    hk_superslabs_remove(arena, superslab);
 }
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {

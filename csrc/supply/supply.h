@@ -1,7 +1,7 @@
 /* Supply: where an arena's slabs come from and where they go.
  *
  * Owns:      which slots of the arena's SuperSlabs are used, and the arena's limit on them.
- * Called by: heap (one slab), run and large (runs, huge mappings), expose (lost slabs), trim, arena.
+ * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, arena.
  * Calls:     superslabs, superslab, cache.
  * Threads:   owner only.
  * Stages of a take: an unused slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
@@ -11,12 +11,12 @@
 
 #include "supply/record.h"
 
-/* Adds SuperSlabs for `bytes`, touches their pages, and keeps them until a trim. HK_OUT_OF_MEMORY_*:
- * those added so far stay. */
+/* Adds SuperSlabs for `bytes`, touches their pages, and keeps them until a trim.
+ * HK_OUT_OF_MEMORY_*: those added so far stay. */
 hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes);
 
-/* Takes `count` (1..32) neighbouring slabs and makes their slots used. `*slab` is the first of them;
- * their records are still UNUSED, with `fresh` set in the first, and the caller binds them.
+/* Takes `count` (1..32) neighbouring slabs and makes their slots used. `*slab` is the first of
+ * them; their records are still UNUSED, with `fresh` set in the first, and the caller binds them.
  * HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);
 
@@ -39,8 +39,8 @@ void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab);
  * Huge mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
 
-/* Removes every SuperSlab that no exposed slab needs and purges unused slots of the others. The arena
- * has ended, so from then on none is kept. */
+/* Removes every SuperSlab that no exposed slab needs and purges unused slots of the others. The
+ * arena has ended, so from then on none is kept. */
 void hk_supply_end(hk_arena_t *arena);
 
 /* Purges unused slots, removes all empty SuperSlabs, and trims the spare mappings and the cache. */

@@ -15,7 +15,7 @@ HK_TEST(nothing_is_ours_before_the_first_arena) {
   EXPECT(!hk_owns(NULL, &local));
 }
 
-/* --- Golden counts ------------------------------------------------------------------------------- */
+/* --- Golden counts ---------------------------------------------------------------------------- */
 
 /* The benchmark is deterministic, so its allocations per row are known to the unit. */
 static void check_golden(uint32_t iterations, uint32_t ws, uint32_t min, uint32_t max,
@@ -66,7 +66,7 @@ HK_TEST(a_steady_run_of_64_slots_goes_to_the_core_less_than_ten_times) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Sizes ------------------------------------------------------------------------------------------ */
+/* --- Sizes ------------------------------------------------------------------------------------ */
 
 /* One block of this size, written from end to end between two neighbours of the same size. */
 static void check_size(hk_arena_t *arena, size_t size) {
@@ -141,7 +141,7 @@ HK_TEST(an_arena_with_classes_of_its_own_serves_every_size) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- No overlap, no corruption ------------------------------------------------------------------------ */
+/* --- No overlap, no corruption ---------------------------------------------------------------- */
 
 static int by_address(const void *a, const void *b) {
   uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
@@ -257,7 +257,7 @@ HK_TEST(blocks_go_to_the_core_and_come_back_in_batches) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Misuse ---------------------------------------------------------------------------------------------- */
+/* --- Misuse ----------------------------------------------------------------------------------- */
 
 HK_TEST(addresses_that_are_no_blocks_are_refused) {
   hk_arena_t *arena = hk_test_arena(0);
@@ -456,7 +456,7 @@ HK_TEST(a_block_of_a_destroyed_arena_is_nobodys) {
   EXPECT_EQ(hk_arena_destroy(other), HK_OK);
 }
 
-/* --- Other arenas ------------------------------------------------------------------------------------------ */
+/* --- Other arenas ----------------------------------------------------------------------------- */
 
 HK_TEST(a_block_of_another_arena_goes_back_to_its_owner) {
   hk_arena_t *owner = hk_test_arena(HK_SLAB_BYTES), *other = hk_test_arena(0);
@@ -525,7 +525,7 @@ HK_TEST(large_blocks_freed_by_others_are_collected_by_a_trim_and_by_a_reset) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Short of memory ----------------------------------------------------------------------------------------- */
+/* --- Short of memory -------------------------------------------------------------------------- */
 
 HK_TEST(a_class_short_of_memory_gets_what_other_magazines_hold) {
   hk_arena_t *arena = hk_test_arena(HK_SLAB_BYTES);

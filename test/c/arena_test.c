@@ -2,7 +2,7 @@
 
 #include "support.h"
 
-/* --- Names and options --------------------------------------------------------------------------- */
+/* --- Names and options ------------------------------------------------------------------------ */
 
 HK_TEST(an_arena_without_a_name_is_named_by_its_id) {
   hk_arena_t *a = NULL, *b = NULL;
@@ -66,7 +66,7 @@ HK_TEST(bad_class_sizes_leave_nothing_behind) {
 
 HK_TEST(destroying_nothing_is_allowed) { EXPECT_EQ(hk_arena_destroy(NULL), HK_OK); }
 
-/* --- Registry ------------------------------------------------------------------------------------- */
+/* --- Registry --------------------------------------------------------------------------------- */
 
 typedef struct visits_t {
   hk_arena_t *seen[8];
@@ -100,7 +100,7 @@ HK_TEST(every_living_arena_is_visited_oldest_first) {
   EXPECT_EQ(none.count, 0);
 }
 
-/* --- Reset and trim ------------------------------------------------------------------------------- */
+/* --- Reset and trim --------------------------------------------------------------------------- */
 
 /* Takes something of every kind; returns the first reference of the 1 KB class. */
 static uint32_t use_everything(hk_arena_t *arena) {
@@ -191,7 +191,7 @@ HK_TEST(a_trim_unmaps_what_is_too_old_in_the_cache) {
   fake_os_end();
 }
 
-/* --- Limits --------------------------------------------------------------------------------------- */
+/* --- Limits ----------------------------------------------------------------------------------- */
 
 HK_TEST(a_limit_of_n_slabs_gives_n_slabs_for_any_n) {
   for (uint64_t n = 1; n <= 70; n++) {
@@ -217,7 +217,7 @@ HK_TEST(a_limit_below_one_slab_gives_nothing_and_a_code) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- An OS that refuses (I7) ------------------------------------------------------------------------ */
+/* --- An OS that refuses (I7) ------------------------------------------------------------------ */
 
 static hk_status_t refill_one(hk_arena_t *arena, size_t size) {
   uint32_t ref, got;
@@ -311,7 +311,7 @@ HK_TEST(destroying_an_arena_survives_an_os_that_refuses_to_unmap) {
   fake_os_end();
 }
 
-/* --- Many arenas, many SuperSlabs ------------------------------------------------------------------- */
+/* --- Many arenas, many SuperSlabs ------------------------------------------------------------- */
 
 HK_TEST(ten_thousand_arenas_one_after_another_map_no_more_than_one) {
   fake_os_begin();
@@ -380,7 +380,7 @@ HK_TEST(a_full_address_table_gives_a_code_and_a_free_index_is_used_again) {
   hk_os_replace(NULL);
 }
 
-/* --- Counters and silence --------------------------------------------------------------------------- */
+/* --- Counters and silence --------------------------------------------------------------------- */
 
 HK_TEST(counters_outlive_the_arena_while_somebody_holds_them) {
   fake_os_begin();

@@ -1,6 +1,6 @@
 /* Books: what statistics say of the process and its refusals, held against what really is. */
-#include "supply/record.h"
 #include "super/pagemap.h"
+#include "supply/record.h"
 #include "support.h"
 
 static hk_process_stats_t process(void) {
@@ -9,7 +9,7 @@ static hk_process_stats_t process(void) {
   return stats;
 }
 
-/* --- Bytes ----------------------------------------------------------------------------------------- */
+/* --- Bytes ------------------------------------------------------------------------------------ */
 
 static bool add_committed(hk_arena_t *arena, void *sum) {
   *(uint64_t *)sum += hk_test_stats(arena).bytes_committed;
@@ -168,7 +168,7 @@ HK_TEST(calls_for_superslabs_and_calls_for_metadata_are_counted_apart) {
   fake_os_end();
 }
 
-/* --- Failures ---------------------------------------------------------------------------------------- */
+/* --- Failures --------------------------------------------------------------------------------- */
 
 HK_TEST(a_refusal_is_counted_once_however_often_the_front_tried) {
   hk_arena_t *arena = hk_test_arena(HK_SLAB_BYTES);
@@ -217,7 +217,7 @@ HK_TEST(a_front_that_says_it_tried_again_has_its_callers_counted) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Trim -------------------------------------------------------------------------------------------- */
+/* --- Trim ------------------------------------------------------------------------------------- */
 
 static uint64_t resident_bytes(void) {
   unsigned long all = 0, resident = 0;

@@ -336,7 +336,7 @@ HK_TEST(an_os_that_refuses_to_unmap_does_not_stop_expiry) {
   end();
 }
 
-/* --- Between arenas ---------------------------------------------------------------------------- */
+/* --- Between arenas --------------------------------------------------------------------------- */
 
 static const size_t secret_sizes[] = {8, 100, 1024, 5000, 65536, 200000, 2 * HK_MIB, 3 * HK_MIB};
 #define SECRET_COUNT (sizeof secret_sizes / sizeof secret_sizes[0])

@@ -156,8 +156,8 @@ typedef struct thresholds_t {
   uint32_t start, end; /* empty slabs when offers start and when they end */
 } thresholds_t;
 
-/* Frees the slabs of a class of `count` one after another until some are offered, and retires those.
- * From then on a few slabs that come and go must not lead to any more offers. */
+/* Frees the slabs of a class of `count` one after another until some are offered, and retires
+ * those. From then on a few slabs that come and go must not lead to any more offers. */
 static thresholds_t find_thresholds(uint32_t count) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(4096), capacity = capacity_of(bin);
@@ -333,7 +333,7 @@ HK_TEST(a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Given away: somebody else has the ArrayBuffer ------------------------------------------------- */
+/* --- Given away: somebody else has the ArrayBuffer -------------------------------------------- */
 
 HK_TEST(a_slab_given_away_hands_out_no_block_until_it_is_let_go_of) {
   hk_arena_t *arena = hk_test_arena(0);
@@ -501,7 +501,7 @@ HK_TEST(an_emptied_slab_serves_any_other_class) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Remote frees, seen from the heap ----------------------------------------------------------- */
+/* --- Remote frees, seen from the heap --------------------------------------------------------- */
 
 static hk_status_t put_remote(hk_arena_t *arena, uint32_t ref) {
   return hk_remote_put(arena, hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS),
@@ -570,7 +570,7 @@ HK_TEST(a_reset_drops_remote_frees_that_nobody_collected) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Everything at once ------------------------------------------------------------------------- */
+/* --- Everything at once ----------------------------------------------------------------------- */
 
 /* Refills, flushes, remote frees and retirements at random; no reference is out twice, and the sums
  * of I2 hold all the way. */

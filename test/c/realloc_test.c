@@ -10,7 +10,7 @@ static const size_t sizes[] = {0,      1,       7,       8,        9,        64,
 
 static void free_ok(hk_arena_t *arena, void *block) { EXPECT_EQ(hk_free(arena, block), HK_OK); }
 
-/* --- Zeroed ------------------------------------------------------------------------------------ */
+/* --- Zeroed ----------------------------------------------------------------------------------- */
 
 HK_TEST(zeroed_blocks_are_zero_after_others_wrote_there) {
   hk_arena_t *arena = hk_test_arena(0);
@@ -87,7 +87,7 @@ HK_TEST(an_array_beyond_any_size_is_null) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Aligned ----------------------------------------------------------------------------------- */
+/* --- Aligned ---------------------------------------------------------------------------------- */
 
 static void check_aligned(hk_arena_t *arena, size_t size, size_t alignment) {
   char *blocks[5];
@@ -136,7 +136,7 @@ HK_TEST(an_alignment_that_is_none_or_too_large_is_null) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Another size ------------------------------------------------------------------------------ */
+/* --- Another size ----------------------------------------------------------------------------- */
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -169,7 +169,7 @@ HK_TEST(a_block_that_fits_stays_where_it_is) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Runs, which are slabs in a row --------------------------------------------------------------- */
+/* --- Runs, which are slabs in a row ----------------------------------------------------------- */
 
 HK_TEST(a_run_grows_where_it_is_while_the_slabs_behind_it_are_unused) {
   hk_arena_t *arena = hk_test_arena(0);

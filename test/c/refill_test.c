@@ -44,7 +44,7 @@ HK_TEST(a_magazine_holds_128_kb_or_128_blocks) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Blocks that come back from other threads ----------------------------------------------------------- */
+/* --- Blocks that come back from other threads ------------------------------------------------- */
 
 /* One arena allocates, another one frees, `ahead` blocks later. */
 static void hand_over(hk_arena_t *from, uint32_t steps, uint32_t ahead) {

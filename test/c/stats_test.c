@@ -108,7 +108,7 @@ HK_TEST(a_reset_counts_everything_live_as_freed_and_keeps_the_history) {
   EXPECT_EQ(hk_arena_destroy(other), HK_OK);
 }
 
-/* --- A front that counts requested lengths, as the one in JavaScript does --------------------------- */
+/* --- A front that counts requested lengths, as the one in JavaScript does --------------------- */
 
 static void count(double *counter, double amount) { *counter += amount; }
 
@@ -206,7 +206,7 @@ HK_TEST(pinned_bytes_and_detached_slabs_are_what_the_front_says) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- The process ------------------------------------------------------------------------------------- */
+/* --- The process ------------------------------------------------------------------------------ */
 
 HK_TEST(committed_and_cached_bytes_are_all_that_is_mapped_for_blocks) {
   fake_os_begin();
@@ -257,7 +257,7 @@ HK_TEST(process_numbers_are_those_of_the_cache_and_the_os) {
   fake_os_end();
 }
 
-/* --- The check itself -------------------------------------------------------------------------------- */
+/* --- The check itself ------------------------------------------------------------------------- */
 
 HK_TEST(the_check_notices_a_number_that_is_off_by_one) {
   hk_arena_t *arena = hk_test_arena(0);
@@ -279,7 +279,7 @@ HK_TEST(the_check_notices_a_number_that_is_off_by_one) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Everything at random ------------------------------------------------------------------------------ */
+/* --- Everything at random --------------------------------------------------------------------- */
 
 typedef struct model_t {
   uint64_t allocs[HK_BIN_COUNT], local[HK_BIN_COUNT], remote[HK_BIN_COUNT], live[HK_BIN_COUNT];

@@ -215,7 +215,8 @@ HK_TEST(a_reset_empties_every_superslab_and_keeps_it_but_not_huge_ones) {
   fake_os_end();
 }
 
-/* Takes and gives runs at random; every slab has one owner at most, and reuse finds clean records. */
+/* Takes and gives runs at random; every slab has one owner at most, and reuse finds clean
+ * records. */
 HK_TEST(a_slab_in_use_is_never_supplied_again) {
   enum { SLOTS = 200, STEPS = 20000, SLABS = 64 * HK_SUPERSLAB_SLABS };
   static struct {

@@ -18,7 +18,7 @@
 #include "super/pagemap.h"
 #include "supply/record.h"
 
-/* --- Random numbers ---------------------------------------------------------------------------- */
+/* --- Random numbers --------------------------------------------------------------------------- */
 
 typedef struct hk_random_t {
   uint64_t state;
@@ -45,7 +45,7 @@ static inline uint32_t hk_random_below(hk_random_t *random, uint32_t bound) {
   return (uint32_t)(hk_random_next(random) % bound);
 }
 
-/* --- Patterns ---------------------------------------------------------------------------------- */
+/* --- Patterns --------------------------------------------------------------------------------- */
 
 static inline uint64_t hk_pattern_word(uint64_t key, size_t i) {
   return (key + 1) * 0x9e3779b97f4a7c15u + i * 0xff51afd7ed558ccdu;
@@ -73,10 +73,11 @@ static inline bool hk_is_zero(const void *block, size_t bytes) {
   return bytes == 0 || (*at == 0 && memcmp(at, at + 1, bytes - 1) == 0);
 }
 
-/* --- An OS that fails on demand ----------------------------------------------------------------- */
+/* --- An OS that fails on demand --------------------------------------------------------------- */
 
-/* The native OS behind a gate: refusals and time are set by the test, calls are counted. A `nth` is the
- * number of the one call to be refused, as `maps`, `unmaps` and `purges` count them; 0: none. */
+/* The native OS behind a gate: refusals and time are set by the test, calls are counted. A `nth` is
+ * the number of the one call to be refused, as `maps`, `unmaps` and `purges` count them; 0:
+ * none. */
 static struct {
   uint64_t maps_allowed;                     /* further maps that are not refused */
   hk_os_result_t unmap_result, purge_result; /* HK_OS_DONE: as the native OS says */
@@ -137,8 +138,8 @@ static inline void hk_test_empty_cache(void) {
   (void)hk_spare_trim();
 }
 
-/* Gives the address map the leaves around here, so that no later map is one of its own. To be called
- * while no SuperSlab is mapped. */
+/* Gives the address map the leaves around here, so that no later map is one of its own. To be
+ * called while no SuperSlab is mapped. */
 static inline void hk_test_prepare_map(void) {
   uintptr_t reach = (uintptr_t)64 << 30;
   hk_test_empty_cache();
@@ -174,7 +175,7 @@ static inline void fake_os_end(void) {
   hk_spare_limit(HK_SPARE_MAX);
 }
 
-/* --- Arenas ------------------------------------------------------------------------------------ */
+/* --- Arenas ----------------------------------------------------------------------------------- */
 
 /* An arena with the default classes and a limit; 0: none. */
 static inline hk_arena_t *hk_test_arena(uint64_t max_bytes) {
@@ -224,7 +225,7 @@ static inline void hk_test_conceal_all(hk_arena_t *arena) {
   }
 }
 
-/* --- Options and child processes ---------------------------------------------------------------- */
+/* --- Options and child processes -------------------------------------------------------------- */
 
 /* The options of this process, to be changed and put back by a single-threaded test. */
 static inline hk_options_t *hk_test_options(void) { return (hk_options_t *)hk_options_get(); }
