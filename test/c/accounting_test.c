@@ -1,4 +1,4 @@
-/* Books: what statistics say of the process and its refusals, held against what really is. */
+/* Accounting: what statistics say of the process and its refusals, held against what really is. */
 #include "super/pagemap.h"
 #include "supply/record.h"
 #include "support.h"
