@@ -5,6 +5,7 @@
  * the end of the scope leaves it alone.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import type { Allocator } from './allocator';
 import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
 import { type ScopeTarget, isThenable, whenOver } from '../streams/endings';
@@ -61,7 +62,7 @@ const ENDED = 2;
  * });
  * arena.free(page);
  */
-export class Scope implements Disposable {
+export class Scope implements Allocator, Disposable {
   readonly #host: ScopeHost;
   readonly #place: Place;
   readonly #mark: number;
