@@ -3,7 +3,6 @@
 #include "base/compiler.h"
 #include "heap/bin.h"
 #include "heap/remote.h"
-#include "supply/failures.h"
 #include "supply/supply.h"
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }

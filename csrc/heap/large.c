@@ -7,7 +7,6 @@
  */
 #include "heap/remote.h"
 #include "heap/run.h"
-#include "supply/failures.h"
 
 static hk_status_t take_whole_slabs(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
   if (size_bytes > HK_SIZE_MAX) return HK_OUT_OF_MEMORY_OS;
