@@ -42,8 +42,8 @@ bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
 /* Forgets every block, when all slots are taken away at once. */
 void hk_run_reset(hk_arena_t *arena);
 
-/* The front's counters. The front in C calls the first three, and the sizes of blocks stand for the
- * lengths that a front in JavaScript knows. `bytes`: sizes before and after; of the block freed. */
+/* Count in the front's counters what the front in C did with a block; a front in JavaScript counts
+ * for itself. The front in C knows no lengths, so sizes of blocks stand for them. */
 void hk_run_count_alloc(hk_arena_t *arena, const hk_slab_t *slab);
 void hk_run_count_resize(hk_arena_t *arena, size_t before_bytes, size_t after_bytes);
 void hk_run_count_free(hk_arena_t *arena, uint32_t bin, size_t bytes);
