@@ -151,8 +151,8 @@ hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t 
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 
 /* Gives an exposed slab away: somebody else got its ArrayBuffer and owns its memory. Until it is
- * concealed no block of it is handed out, and those that are out can only be given back.
- * HK_NOT_OWNED: it is not exposed. */
+ * concealed no block of it is handed out, and those that are out can only be given back. An arena
+ * that scrubs zeroes it then. HK_NOT_OWNED: it is not exposed. */
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
 
 /* Number of the next empty slab to retire, if each class keeps `keep` empty slabs; UINT32_MAX: as
