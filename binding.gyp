@@ -23,6 +23,8 @@
         'NAPI_VERSION=9',
         'NAPI_DISABLE_CPP_EXCEPTIONS',
         'NODE_ADDON_API_DISABLE_DEPRECATED',
+        # Calls in a worker that is being terminated fail without an exception.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
       'cflags': ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-fvisibility=hidden'],
       'cflags_c': ['-std=gnu11', '-Wstrict-prototypes'],

@@ -4,16 +4,18 @@
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   if (!hakmem::CreateEnvironment(env)) {
-    napi_throw_error(env, "ERR_HAKMEM_NATIVE_LOAD", "hakmem-arena: out of memory while loading");
+    Napi::Error error = Napi::Error::New(env, "hakmem-arena: out of memory while loading");
+    error.Set("code", "ERR_HAKMEM_NATIVE_LOAD");
+    error.ThrowAsJavaScriptException();
     return exports;
   }
-  hakmem::DefineIdentity(env, exports);
-  hakmem::DefineArenas(env, exports);
-  hakmem::DefineBlocks(env, exports);
-  hakmem::DefineSlabs(env, exports);
-  hakmem::DefineStats(env, exports);
-  hakmem::DefineHeapMap(env, exports);
-  hakmem::DefineTables(env, exports);
+  hakmem::DefineIdentity(exports);
+  hakmem::DefineArenas(exports);
+  hakmem::DefineBlocks(exports);
+  hakmem::DefineSlabs(exports);
+  hakmem::DefineStats(exports);
+  hakmem::DefineHeapMap(exports);
+  hakmem::DefineTables(exports);
   return exports;
 }
 
