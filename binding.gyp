@@ -25,6 +25,8 @@
         'NODE_ADDON_API_DISABLE_DEPRECATED',
         # Calls in a worker that is being terminated fail without an exception.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+        # An error of node-addon-api has a std::string: what it needs is compiled, not asked of libstdc++.
+        '_GLIBCXX_EXTERN_TEMPLATE=0',
       ],
       'cflags': ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-fvisibility=hidden'],
       'cflags_c': ['-std=gnu11', '-Wstrict-prototypes'],
@@ -36,6 +38,8 @@
       'configurations': {
         'Release': {
           'cflags': ['-O3'],
+          # With -O3 the error paths that node-addon-api inlines into every call are three times the code.
+          'cflags_cc': ['-O2'],
           'defines': ['NDEBUG'],
         },
         'Debug': {

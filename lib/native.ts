@@ -65,13 +65,10 @@ export interface CounterLayout {
   readonly cellLengths: number;
   readonly liveBytes: number;
   readonly liveBlockBytes: number;
-  readonly pinnedBytes: number;
-  readonly detachedSlabs: number;
-  readonly leakedBlocks: number;
-  readonly doubleFrees: number;
-  readonly staleFrees: number;
-  readonly foreignFrees: number;
+  readonly binCount: number;
   readonly moves: number;
+  /** What the front counts for the whole arena, by the names that statistics have for it. */
+  readonly stats: Readonly<Record<string, number>>;
 }
 
 export interface NativeTables {
@@ -201,6 +198,13 @@ const statusByValue = new Map(native.tables.statuses.map((status) => [status.val
 /** The status that a negative result stands for. */
 export function statusOf(result: number): NativeStatus {
   return statusByValue.get(-result) ?? { name: 'UNKNOWN', value: -result, text: 'unknown status' };
+}
+
+/** Where the front counts a statistic of HK_FRONT_STATS, in doubles of the counters. */
+export function frontStat(name: string): number {
+  const offset = native.tables.counters.stats[name];
+  if (offset === undefined) throw new Error(`the core has no counter ${name}`);
+  return offset;
 }
 
 let exchange = new Int32Array(native.exchange);

@@ -12,12 +12,12 @@
 import { Custody, custodyOf } from './custody';
 import { HakmemError, invalidState } from './errors';
 import type { Front, Remains } from './front';
-import { type NativeArena, native } from './native';
+import { type NativeArena, frontStat, native } from './native';
 import { ensureWholeStack } from './stack';
 import { HELD, type Home, type View, homeOf, rehome } from './view';
 import { clearView, rangeOf } from './view-makers';
 
-const PINNED_BYTES = native.tables.counters.pinnedBytes;
+const PINNED_BYTES = frontStat('bytes_pinned');
 
 /** A view that others than its owner hold, too. */
 class Retention extends Custody {

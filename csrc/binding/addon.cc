@@ -1,12 +1,11 @@
 // Addon: one set of entries per environment. The addon is context-aware: every worker and every
 // context that loads it gets an Environment of its own.
-#include "binding/environment.h"
+#include "binding/arguments.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   if (!hakmem::CreateEnvironment(env)) {
-    Napi::Error error = Napi::Error::New(env, "hakmem-arena: out of memory while loading");
-    error.Set("code", "ERR_HAKMEM_NATIVE_LOAD");
-    error.ThrowAsJavaScriptException();
+    hakmem::Throw(Napi::Error::New(env, "hakmem-arena: out of memory while loading"),
+                  "ERR_HAKMEM_NATIVE_LOAD");
     return exports;
   }
   hakmem::DefineIdentity(exports);

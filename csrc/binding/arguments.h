@@ -5,12 +5,36 @@
 
 #include <napi.h>
 
+#include <cstdio>
+
 #include "binding/environment.h"
 
 namespace hakmem {
 
-constexpr char kRefusalCode[] = "ERR_INVALID_ARG_TYPE";
-constexpr char kRefusal[] = "hakmem-arena: bad native call";
+// A property of what JavaScript gets. All of them are defined, none is set: a setter that a program has put on
+// Object.prototype or Array.prototype would run inside the call, and could be terminated there.
+template <typename T>
+Napi::PropertyDescriptor Field(Napi::Env env, const char *name, const T &value) {
+  return Napi::PropertyDescriptor::Value(name, Napi::Value::From(env, value),
+                                         napi_default_jsproperty);
+}
+
+template <typename T> void PutElement(Napi::Array array, uint32_t index, const T &value) {
+  char name[sizeof "4294967295"];
+  std::snprintf(name, sizeof name, "%u", static_cast<unsigned>(index));
+  array.DefineProperty(Field(array.Env(), name, value));
+}
+
+inline void Throw(Napi::Error error, const char *code) {
+  error.Value().DefineProperty(Field(error.Env(), "code", code));
+  error.ThrowAsJavaScriptException();
+}
+
+// Throws what a call with wrong arguments throws, and returns undefined.
+inline Napi::Value Refuse(Napi::Env env) {
+  Throw(Napi::TypeError::New(env, "hakmem-arena: bad native call"), "ERR_INVALID_ARG_TYPE");
+  return env.Undefined();
+}
 
 // Reading one that is not what it should be fails the call: ok() is false from then on.
 class Arguments {
@@ -52,14 +76,7 @@ public:
     return Elements<double>(i, napi_float64_array, count);
   }
 
-  // Throws, and returns undefined.
-  Napi::Value Refuse() const {
-    Napi::Env env = info_.Env();
-    Napi::TypeError error = Napi::TypeError::New(env, kRefusal);
-    error.Set("code", kRefusalCode);
-    error.ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
+  Napi::Value Refuse() const { return hakmem::Refuse(info_.Env()); }
 
 private:
   // Never nullptr when the call has not failed, even if there are none.
@@ -83,17 +100,10 @@ inline Napi::Value Failure(Napi::Env env, hk_status_t status) {
   return Napi::Number::New(env, -static_cast<double>(status));
 }
 
-// A property of a result. Results get all of theirs with Object::DefineProperties: setters that a program has
-// put on Object.prototype see nothing of them.
-template <typename T>
-Napi::PropertyDescriptor Field(Napi::Env env, const char *name, const T &value) {
-  return Napi::PropertyDescriptor::Value(name, Napi::Value::From(env, value),
-                                         napi_default_jsproperty);
-}
-
 template <Napi::Value (*Entry)(const Napi::CallbackInfo &)>
 void Define(Napi::Object exports, const char *name) {
-  exports.Set(name, Napi::Function::New<Entry>(exports.Env(), name));
+  Napi::Env env = exports.Env();
+  exports.DefineProperty(Field(env, name, Napi::Function::New<Entry>(env, name)));
 }
 
 } // namespace hakmem

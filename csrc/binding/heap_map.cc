@@ -89,7 +89,7 @@ Napi::Value HeapMap(const Napi::CallbackInfo &info) {
   uint32_t count = 0;
   for (ArenaMap *map = list.first; map != nullptr;) {
     Napi::Value entry = MapToJs(info.Env(), *map);
-    if (!entry.IsEmpty()) result.Set(count++, entry);
+    if (!entry.IsEmpty()) PutElement(result, count++, entry);
     ArenaMap *done = map;
     map = map->next;
     std::free(done);

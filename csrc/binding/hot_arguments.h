@@ -35,10 +35,7 @@ public:
     return arena;
   }
 
-  napi_value Refuse() const {
-    napi_throw_type_error(env_, kRefusalCode, kRefusal);
-    return nullptr;
-  }
+  napi_value Refuse() const { return hakmem::Refuse(env_); }
 
 private:
   static constexpr size_t kMax = 3;
@@ -59,9 +56,10 @@ inline napi_value HotFailure(napi_env env, hk_status_t status) {
 }
 
 template <napi_callback Entry> void DefineHot(Napi::Object exports, const char *name) {
+  Napi::Env env = exports.Env();
   napi_value function = nullptr;
-  napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, Entry, nullptr, &function);
-  exports.Set(name, function);
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, Entry, nullptr, &function);
+  exports.DefineProperty(Field(env, name, function));
 }
 
 } // namespace hakmem

@@ -196,7 +196,7 @@ Napi::Value InfoToJs(Napi::Env env, const ArenaInfo &info) {
   result.DefineProperties({Field(env, "name", static_cast<const char *>(info.name))});
   if (info.stride_count == 0) return result;
   Napi::Array strides = Napi::Array::New(env);
-  for (uint32_t i = 0; i < info.stride_count; i++) strides.Set(i, info.strides[i]);
+  for (uint32_t i = 0; i < info.stride_count; i++) PutElement(strides, i, info.strides[i]);
   result.DefineProperties({Field(env, "strides", strides)});
   return result;
 }
@@ -227,7 +227,7 @@ Napi::Value DescribeArenas(const Napi::CallbackInfo &info) {
   for (uint32_t i = 0; i < count; i++) {
     if (infos[i].name[0] == 0) continue;
     Napi::HandleScope scope(info.Env());
-    result.Set(i, InfoToJs(info.Env(), infos[i]));
+    PutElement(result, i, InfoToJs(info.Env(), infos[i]));
   }
   std::free(infos);
   return result;
@@ -241,7 +241,7 @@ void DefineStats(Napi::Object exports) {
   Define<HeapStats>(exports, "heapStats");
   Define<DescribeArenaBySerial>(exports, "arenaInfo");
   Define<DescribeArenas>(exports, "arenaInfos");
-  exports.Set("statsRecordMax", static_cast<double>(kRecordMax));
+  exports.DefineProperty(Field(exports.Env(), "statsRecordMax", static_cast<double>(kRecordMax)));
 }
 
 } // namespace hakmem

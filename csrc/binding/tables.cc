@@ -15,7 +15,7 @@ const char *const kProcessFields[] = {HK_PROCESS_STATS(HK_FIELD_NAME)};
 
 template <size_t N> Napi::Array NamesOf(Napi::Env env, const char *const (&names)[N]) {
   Napi::Array result = Napi::Array::New(env, N);
-  for (uint32_t i = 0; i < N; i++) result.Set(i, names[i]);
+  for (uint32_t i = 0; i < N; i++) PutElement(result, i, names[i]);
   return result;
 }
 
@@ -28,12 +28,15 @@ constexpr hk_status_t kStatuses[] = {
 // [{ name, value, text }]
 Napi::Array Statuses(Napi::Env env) {
   Napi::Array result = Napi::Array::New(env);
+  uint32_t count = 0;
   for (hk_status_t status : kStatuses) {
     Napi::Object row = Napi::Object::New(env);
-    row.Set("name", hk_status_name(status));
-    row.Set("value", static_cast<double>(status));
-    row.Set("text", hk_status_text(status));
-    result.Set(result.Length(), row);
+    row.DefineProperties({
+        Field(env, "name", hk_status_name(status)),
+        Field(env, "value", static_cast<double>(status)),
+        Field(env, "text", hk_status_text(status)),
+    });
+    PutElement(result, count++, row);
   }
   return result;
 }
@@ -49,53 +52,63 @@ Napi::Array Options(Napi::Env env) {
     int64_t value;
     std::memcpy(&value, values + info.offset, sizeof value);
     Napi::Object row = Napi::Object::New(env);
-    row.Set("name", info.name);
-    row.Set("choices", info.choices != nullptr ? info.choices : "");
-    row.Set("unit", info.unit);
-    row.Set("meaning", info.meaning);
-    row.Set("value", static_cast<double>(value));
-    row.Set("default", static_cast<double>(info.default_value));
-    row.Set("min", static_cast<double>(info.min));
-    row.Set("max", static_cast<double>(info.max));
-    result.Set(i, row);
+    row.DefineProperties({
+        Field(env, "name", info.name),
+        Field(env, "choices", info.choices != nullptr ? info.choices : ""),
+        Field(env, "unit", info.unit),
+        Field(env, "meaning", info.meaning),
+        Field(env, "value", static_cast<double>(value)),
+        Field(env, "default", static_cast<double>(info.default_value)),
+        Field(env, "min", static_cast<double>(info.min)),
+        Field(env, "max", static_cast<double>(info.max)),
+    });
+    PutElement(result, i, row);
   }
   return result;
 }
 
 Napi::Array OptionWarnings(Napi::Env env) {
   Napi::Array result = Napi::Array::New(env);
-  for (uint32_t i = 0; hk_options_warning(i) != nullptr; i++) result.Set(i, hk_options_warning(i));
+  for (uint32_t i = 0; hk_options_warning(i) != nullptr; i++)
+    PutElement(result, i, hk_options_warning(i));
   return result;
 }
 
-// Offsets in doubles of the front's counters.
+#define HK_OFFSET_OF(type, field) static_cast<double>(offsetof(type, field) / sizeof(double))
+
+// { name: offset } of what the front counts for the whole arena.
+Napi::Object FrontStats(Napi::Env env) {
+  Napi::Object result = Napi::Object::New(env);
+#define HK_STAT_FIELD(field) Field(env, #field, HK_OFFSET_OF(hk_counters_t, field)),
+  result.DefineProperties({HK_FRONT_STATS(HK_STAT_FIELD)});
+#undef HK_STAT_FIELD
+  return result;
+}
+
+// Where things are in the front's counters: offsets in doubles.
 Napi::Object CounterLayout(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
-#define HK_OFFSET(js_name, field) \
-  result.Set(js_name, static_cast<double>(offsetof(hk_counters_t, field) / sizeof(double)))
-  HK_OFFSET("allocs", allocs);
-  HK_OFFSET("frees", frees);
-  HK_OFFSET("cellLengths", cell_lengths);
-  HK_OFFSET("liveBytes", live_bytes);
-  HK_OFFSET("liveBlockBytes", live_block_bytes);
-  HK_OFFSET("pinnedBytes", pinned_bytes);
-  HK_OFFSET("detachedSlabs", detached_slabs);
-  HK_OFFSET("leakedBlocks", leaked_blocks);
-  HK_OFFSET("doubleFrees", double_frees);
-  HK_OFFSET("staleFrees", stale_frees);
-  HK_OFFSET("foreignFrees", foreign_frees);
-  HK_OFFSET("moves", moves);
-#undef HK_OFFSET
-  result.Set("cellBase", static_cast<double>(offsetof(hk_tallies_t, by_cell) / sizeof(double)));
-  result.Set("binBase", static_cast<double>(offsetof(hk_tallies_t, by_bin) / sizeof(double)));
-  result.Set("cellCount", HK_COUNTER_CELLS);
+  result.DefineProperties({
+      Field(env, "allocs", HK_OFFSET_OF(hk_counters_t, allocs)),
+      Field(env, "frees", HK_OFFSET_OF(hk_counters_t, frees)),
+      Field(env, "cellLengths", HK_OFFSET_OF(hk_counters_t, cell_lengths)),
+      Field(env, "liveBytes", HK_OFFSET_OF(hk_counters_t, live_bytes)),
+      Field(env, "liveBlockBytes", HK_OFFSET_OF(hk_counters_t, live_block_bytes)),
+      Field(env, "moves", HK_OFFSET_OF(hk_counters_t, moves)),
+      Field(env, "cellBase", HK_OFFSET_OF(hk_tallies_t, by_cell)),
+      Field(env, "binBase", HK_OFFSET_OF(hk_tallies_t, by_bin)),
+      Field(env, "cellCount", HK_COUNTER_CELLS),
+      Field(env, "binCount", HK_BIN_COUNT),
+      Field(env, "stats", FrontStats(env)),
+  });
   return result;
 }
 
 Napi::Array DefaultStrides(Napi::Env env) {
   const hk_classes_t *classes = hk_classes_default();
   Napi::Array result = Napi::Array::New(env, classes->count);
-  for (uint32_t i = 0; i < classes->count; i++) result.Set(i, classes->bins[i].stride_bytes);
+  for (uint32_t i = 0; i < classes->count; i++)
+    PutElement(result, i, classes->bins[i].stride_bytes);
   return result;
 }
 
@@ -112,7 +125,7 @@ Napi::Array RowSizes(Napi::Env env) {
 #undef HK_ROW_SIZE
   };
   Napi::Array result = Napi::Array::New(env, HK_ROW_COUNT);
-  for (uint32_t i = 0; i < HK_ROW_COUNT; i++) result.Set(i, static_cast<double>(sizes[i]));
+  for (uint32_t i = 0; i < HK_ROW_COUNT; i++) PutElement(result, i, static_cast<double>(sizes[i]));
   return result;
 }
 
@@ -121,20 +134,22 @@ Napi::Array RowSizes(Napi::Env env) {
 void DefineTables(Napi::Object exports) {
   Napi::Env env = exports.Env();
   Napi::Object tables = Napi::Object::New(env);
-  tables.Set("statsVersion", HK_STATS_VERSION);
-  tables.Set("binFields", NamesOf(env, kBinFields));
-  tables.Set("arenaFields", NamesOf(env, kArenaFields));
-  tables.Set("processFields", NamesOf(env, kProcessFields));
-  tables.Set("statuses", Statuses(env));
-  tables.Set("options", Options(env));
-  tables.Set("optionWarnings", OptionWarnings(env));
-  tables.Set("counters", CounterLayout(env));
-  tables.Set("defaultStrides", DefaultStrides(env));
-  tables.Set("rowNames", NamesOf(env, kRowNames));
-  tables.Set("rowSizes", RowSizes(env));
-  tables.Set("runBin", HK_BIN_RUN);
-  tables.Set("hugeBin", HK_BIN_HUGE);
-  exports.Set("tables", tables);
+  tables.DefineProperties({
+      Field(env, "statsVersion", HK_STATS_VERSION),
+      Field(env, "binFields", NamesOf(env, kBinFields)),
+      Field(env, "arenaFields", NamesOf(env, kArenaFields)),
+      Field(env, "processFields", NamesOf(env, kProcessFields)),
+      Field(env, "statuses", Statuses(env)),
+      Field(env, "options", Options(env)),
+      Field(env, "optionWarnings", OptionWarnings(env)),
+      Field(env, "counters", CounterLayout(env)),
+      Field(env, "defaultStrides", DefaultStrides(env)),
+      Field(env, "rowNames", NamesOf(env, kRowNames)),
+      Field(env, "rowSizes", RowSizes(env)),
+      Field(env, "runBin", HK_BIN_RUN),
+      Field(env, "hugeBin", HK_BIN_HUGE),
+  });
+  exports.DefineProperty(Field(env, "tables", tables));
 }
 
 } // namespace hakmem

@@ -174,6 +174,16 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
   X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
   X(partial_slabs) X(high_water)
 
+/* Counted by the front, one number for the whole arena: a member of hk_counters_t, and a field of the arena's
+ * statistics. X(field). */
+#define HK_FRONT_STATS(X)                                                                   \
+  X(bytes_pinned)   /* of views that somebody retains */                                    \
+  X(detached_slabs) /* whose ArrayBuffer somebody took away */                              \
+  X(leaked_blocks)  /* whose view was collected without a free */                           \
+  X(double_frees)   /* frees refused; the core adds those that only it could find */        \
+  X(stale_frees)                                                                            \
+  X(foreign_frees)
+
 /* Per arena, beside the bins. bytes_live + bytes_front + bytes_free_in_slab + bytes_free_slabs +
  * bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of it. bytes_metadata: of the mappings
  * beside it that hold what the arena is. `empties`: SuperSlabs without a used slab. Failures: requests
@@ -181,9 +191,8 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_pinned) X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(detached_slabs)      \
-  X(leaked_blocks) X(failures_os) X(failures_limit) X(failures_retried) X(double_frees)     \
-  X(stale_frees) X(foreign_frees)
+  X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
+  X(failures_retried) HK_FRONT_STATS(X)
 
 /* Of the process. now_ns: the monotonic clock when it was read. SuperSlabs, huge mappings included, so far:
  * mapped, put into the cache, adopted from it, unmapped. All that is mapped is bytes_committed of all arenas +
@@ -272,11 +281,10 @@ typedef struct hk_counters_t {
   uint32_t cell_lengths[HK_COUNTER_CELLS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
-  double pinned_bytes;
-  double detached_slabs;
-  double leaked_blocks;
-  double double_frees, stale_frees, foreign_frees; /* refused by the front */
-  uint32_t moves;                                  /* odd: counts are moving */
+#define HK_FRONT_COUNTER(field) double field;
+  HK_FRONT_STATS(HK_FRONT_COUNTER)
+#undef HK_FRONT_COUNTER
+  uint32_t moves; /* odd: counts are moving */
   uint32_t padding;
 } hk_counters_t;
 
