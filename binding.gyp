@@ -25,8 +25,9 @@
         'NODE_ADDON_API_DISABLE_DEPRECATED',
         # Calls in a worker that is being terminated fail without an exception.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-        # An error of node-addon-api has a std::string: what it needs is compiled, not asked of libstdc++.
-        '_GLIBCXX_EXTERN_TEMPLATE=0',
+        # An error of node-addon-api has a std::string. With its checks, GNU's headers compile what it needs and
+        # do not ask libstdc++ for it.
+        '_GLIBCXX_ASSERTIONS',
       ],
       'cflags': ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-fvisibility=hidden'],
       'cflags_c': ['-std=gnu11', '-Wstrict-prototypes'],
