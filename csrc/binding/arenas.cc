@@ -32,29 +32,29 @@ Napi::External<ArenaHandle> GarbageHandle(Napi::Env env, ArenaHandle *arena) {
   return handle;
 }
 
-// Settings of createArena, in this order: 1 + HK_THP_*, 1 + HK_FREE_POLICY_* (0: as the process has it), and
-// bytes to prewarm. Undefined: 0 for all.
+#define HK_COUNT_OPTION(field, name, max, choices, meaning) +1
+constexpr size_t kOptionCount = 0 HK_ARENA_OPTION_LIST(HK_COUNT_OPTION);
+#undef HK_COUNT_OPTION
+
+// The numbers of HK_ARENA_OPTION_LIST in its order, which tables.cc tells JavaScript; undefined: 0 for all. The
+// core knows their bounds.
 bool ReadSettings(Arguments *arguments, size_t i, hk_arena_options_t *options) {
   size_t count = 0;
   if ((*arguments)[i].IsUndefined()) return true;
   const double *given = arguments->Doubles(i, &count);
-  if (!arguments->ok() || count != 3) return false;
-  double settings[3]; // copied before they are checked: another thread may write to what was given
+  if (!arguments->ok() || count != kOptionCount) return false;
+  double settings
+      [kOptionCount]; // copied before they are checked: another thread may write to what was given
   std::memcpy(settings, given, sizeof settings);
-  for (size_t k = 0; k < count; k++) {
-    if (!(settings[k] >= 0 && settings[k] <= static_cast<double>(HK_SIZE_MAX))) return false;
+  for (double setting : settings) {
+    if (!(setting >= 0 && setting <= static_cast<double>(HK_SIZE_MAX))) return false;
   }
-  if (settings[0] > 3 || settings[1] > 3) return false;
-  options->thp = static_cast<uint32_t>(settings[0]);
-  options->policy = static_cast<uint32_t>(settings[1]);
-  options->prewarm_bytes = static_cast<uint64_t>(settings[2]);
+  const double *next = settings;
+#define HK_READ_OPTION(field, name, max, choices, meaning) \
+  options->field = static_cast<uint64_t>(*next++);
+  HK_ARENA_OPTION_LIST(HK_READ_OPTION)
+#undef HK_READ_OPTION
   return true;
-}
-
-// false: neither true nor false, nor undefined, which is false.
-bool ReadScrubs(Napi::Value value, bool *scrubs) {
-  *scrubs = value.IsBoolean() && value.As<Napi::Boolean>().Value();
-  return value.IsBoolean() || value.IsUndefined();
 }
 
 // false: no string of at most HK_ARENA_NAME_MAX bytes without a zero.
@@ -105,23 +105,19 @@ Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core) {
   return result;
 }
 
-// createArena(name, maxBytes, classSizes?, settings?, scrubs?) -> { id, serial, name, counters, handle } | -status.
-// A name is at most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
+// createArena(name, settings?, classSizes?) -> { id, serial, name, counters, handle } | -status. A name is at most
+// HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
 Napi::Value CreateArena(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   Arguments arguments(info);
   char name[HK_ARENA_NAME_MAX + 6];
   uint32_t sizes[HK_BIN_MAX + 1];
   hk_arena_options_t options = {};
-  double max_bytes = arguments.Double(1);
   bool readable = arguments.ok() && ReadName(arguments[0], name) &&
-                  ReadClassSizes(&arguments, 2, sizes, &options) &&
-                  ReadSettings(&arguments, 3, &options) &&
-                  ReadScrubs(arguments[4], &options.scrubs) && max_bytes >= 0 &&
-                  max_bytes <= static_cast<double>(HK_SIZE_MAX);
+                  ReadSettings(&arguments, 1, &options) &&
+                  ReadClassSizes(&arguments, 2, sizes, &options);
   if (!readable) return arguments.Refuse();
   options.name = name[0] != 0 ? name : nullptr;
-  options.max_bytes = static_cast<uint64_t>(max_bytes);
   hk_arena_t *core = nullptr;
   hk_status_t status = hk_arena_create(&options, &core);
   if (status != HK_OK) return Failure(env, status);

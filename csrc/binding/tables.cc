@@ -74,6 +74,34 @@ Napi::Array OptionWarnings(Napi::Env env) {
   return result;
 }
 
+struct ArenaOption {
+  const char *name, *choices, *meaning;
+  uint64_t max;
+};
+
+constexpr ArenaOption kArenaOptions[] = {
+#define HK_ARENA_OPTION_ROW(field, name, max, choices, meaning) {name, choices, meaning, max},
+    HK_ARENA_OPTION_LIST(HK_ARENA_OPTION_ROW)
+#undef HK_ARENA_OPTION_ROW
+};
+
+// [{ name, choices, meaning, max }], in the order of createArena's settings
+Napi::Array ArenaOptions(Napi::Env env) {
+  Napi::Array result = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const ArenaOption &option : kArenaOptions) {
+    Napi::Object row = Napi::Object::New(env);
+    row.DefineProperties({
+        Field(env, "name", option.name),
+        Field(env, "choices", option.choices != nullptr ? option.choices : ""),
+        Field(env, "meaning", option.meaning),
+        Field(env, "max", static_cast<double>(option.max)),
+    });
+    PutElement(result, count++, row);
+  }
+  return result;
+}
+
 #define HK_OFFSET_OF(type, field) static_cast<double>(offsetof(type, field) / sizeof(double))
 
 // { name: offset } of what the front counts for the whole arena.
@@ -141,6 +169,7 @@ void DefineTables(Napi::Object exports) {
       Field(env, "processFields", NamesOf(env, kProcessFields)),
       Field(env, "statuses", Statuses(env)),
       Field(env, "options", Options(env)),
+      Field(env, "arenaOptions", ArenaOptions(env)),
       Field(env, "optionWarnings", OptionWarnings(env)),
       Field(env, "counters", CounterLayout(env)),
       Field(env, "defaultStrides", DefaultStrides(env)),

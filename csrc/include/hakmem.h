@@ -42,21 +42,31 @@ typedef struct hk_arena_t hk_arena_t;
 
 #define HK_ARENA_NAME_MAX 63
 
+/* What an arena can be given as a number: X(field, name in JavaScript, max, choices or NULL, meaning). 0 is the
+ * default of each. An option with choices is 1 + the index of the word; 0: as the process has it. */
+#define HK_ARENA_OPTION_LIST(X)                                                                    \
+  X(max_bytes, "maxBytes", HK_SIZE_MAX, NULL,                                                      \
+    "limit on slabs, runs and huge mappings in use; 0: none")                                      \
+  X(thp, "thp", 1 + HK_THP_NEVER, "auto|always|never", "transparent huge pages")                   \
+  X(policy, "policy", 1 + HK_FREE_POLICY_BATCH, "keep|batch",                                      \
+    "what becomes of the pages of SuperSlabs that are given up")                                   \
+  X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
+    "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
+  X(scrubs, "scrubs", 1, NULL,                                                                     \
+    "1: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so " \
+    "is a slab when those it was given away to let go of it. Single blocks are zeroed by who "     \
+    "frees them")
+
 typedef struct hk_arena_options_t {
   const char *name;            /* copied; up to HK_ARENA_NAME_MAX bytes; NULL: "arena-<id>" */
-  uint64_t max_bytes;          /* limit on slabs, runs and huge mappings in use; 0: none */
   const uint32_t *class_sizes; /* strides as hk_classes_build takes them; NULL: the default table */
   size_t class_count;
-  uint32_t thp;    /* transparent huge pages: 1 + HK_THP_*; 0: as HAKMEM_THP says */
-  uint32_t policy; /* for SuperSlabs given up: 1 + HK_FREE_POLICY_*; 0: HAKMEM_FREE_POLICY */
-  /* true: new blocks may hold what other arenas of this kind wrote, as with malloc, which makes arenas that
-   * come and go cheap. false: memory that another arena has used is zeroed before this one gets it. */
+#define HK_ARENA_OPTION_FIELD(field, name, max, choices, meaning) uint64_t field;
+  HK_ARENA_OPTION_LIST(HK_ARENA_OPTION_FIELD)
+#undef HK_ARENA_OPTION_FIELD
+  /* For C callers. true: new blocks may hold what other arenas of this kind wrote, as with malloc, which makes
+   * arenas that come and go cheap. false: memory that another arena has used is zeroed before this one gets it. */
   bool shares_bytes;
-  /* true: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so is a slab
-   * when those it was given away to let go of it. Single blocks are zeroed by who frees them. */
-  bool scrubs;
-  /* Mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim. */
-  uint64_t prewarm_bytes;
 } hk_arena_options_t;
 
 /* Creates an arena owned by the calling thread. `options` may be NULL. The caller owns `*arena` and
