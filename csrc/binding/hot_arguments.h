@@ -1,6 +1,8 @@
 // Hot arguments: the same for calls that the front makes for each batch of blocks and for each slab.
 //
-// They are plain Node-API, because node-addon-api would be a part of their cost that can be measured.
+// They are plain Node-API: with Napi::CallbackInfo a refill and a flush of one block took 70 to 100 ns more
+// (of 320 to 400; Node 20 and 24), because it zeroes six values, asks for `this` and data, and has the type of each
+// argument told before its value.
 #ifndef HK_BINDING_HOT_ARGUMENTS_H
 #define HK_BINDING_HOT_ARGUMENTS_H
 
