@@ -334,6 +334,40 @@ describe('the entries refuse what would harm memory', () => {
   });
 });
 
+describe('setters on the prototypes of results', () => {
+  const CALLS = [
+    "native.createArena('x')",
+    'native.heapMap()',
+    'native.arenaInfo(arena.serial)',
+    'native.arenaInfos(Float64Array.of(arena.serial))',
+    'native.resetArena(99)',
+    'native.refill(99)',
+  ];
+
+  test.each(['throw new Error("set")', 'throw null', 'for (;;);'])('%s', async (body) => {
+    const script = `
+      const { native } = require('./dist/native.js');
+      const vm = require('node:vm');
+      Object.assign(globalThis, { native, arena: native.createArena('own') });
+      const codes = [];
+      for (const call of ${JSON.stringify(CALLS)}) {
+        for (const [owner, name] of [['Object', 'name'], ['Object', 'code'], ['Error', 'code'], ['Array', '0']]) {
+          const prototype = globalThis[owner].prototype;
+          Object.defineProperty(prototype, name, { configurable: true, set() { ${body} } });
+          try {
+            vm.runInThisContext(call, { timeout: 1000 });
+          } catch (error) {
+            codes.push(error?.code);
+          } finally {
+            delete prototype[name];
+          }
+        }
+      }
+      console.log(JSON.stringify([...new Set(codes), codes.length]));`;
+    expect(await resultOf(script)).toEqual(['ERR_INVALID_ARG_TYPE', 8]);
+  });
+});
+
 describe('loading', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hakmem-load-'));
   afterAll(() => {
