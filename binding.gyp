@@ -2,21 +2,21 @@
   'variables': {
     # node-gyp rebuild --sanitize=address,undefined
     'sanitize%': '',
-    'napi_include': '<!(node tools/napi-include.mjs)',
+    'napi_include': '<!(node tools/build/napi-include.mjs)',
   },
   'targets': [
     {
       'target_name': 'hakmem_arena',
-      'sources': ['<!@(node tools/native-sources.mjs)'],
+      'sources': ['<!@(node tools/build/native-sources.mjs)'],
       'include_dirs': [
         'csrc', 'csrc/include', '<(napi_include)', '<(SHARED_INTERMEDIATE_DIR)',
       ],
       'actions': [
         {
           'action_name': 'identity',
-          'inputs': ['tools/native-identity.cjs', '<!@(node tools/native-identity.cjs)'],
+          'inputs': ['tools/build/native-identity.cjs', '<!@(node tools/build/native-identity.cjs)'],
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/hk_identity.h'],
-          'action': ['node', 'tools/native-identity.cjs', '<@(_outputs)'],
+          'action': ['node', 'tools/build/native-identity.cjs', '<@(_outputs)'],
         },
       ],
       'defines': [

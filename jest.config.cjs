@@ -3,7 +3,7 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  testMatch: ['ts', 'lifecycle', 'adversarial', 'browser'].map(
+  testMatch: ['unit', 'process', 'hostile', 'browser'].map(
     (folder) => `<rootDir>/test/${folder}/**/*.test.ts`,
   ),
   transform: { '\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.test.json' }] },

@@ -13,8 +13,8 @@ import { parseArgs } from 'node:util';
 import type { Case, Figures } from './case';
 import { CASES } from './cases/index';
 import { buildCRivals, type CRivals, playInC } from './in-c';
-import { aboutRun, type CaseRecord, type RunRecord } from './record';
-import { printAbout, printCase, printPlayed } from './report';
+import { aboutRun, type CaseRecord, type RunRecord } from './report/record';
+import { printAbout, printCase, printPlayed } from './report/report';
 
 interface Settings {
   readonly runs: number;

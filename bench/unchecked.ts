@@ -57,7 +57,7 @@ function withoutChecks(source: string): string {
   }
   const missing = CHANGES.find(({ what }) => !found.has(what));
   if (missing)
-    throw new Error(`lib/front.ts has changed: bench/unchecked.ts misses ${missing.what}`);
+    throw new Error(`lib/front/front.ts has changed: bench/unchecked.ts misses ${missing.what}`);
   return result;
 }
 
@@ -72,7 +72,7 @@ export function unchecked(): typeof Package {
     const target = join(dirname(dist), folder);
     if (existsSync(target)) symlinkSync(target, join(COPY, folder), 'junction');
   }
-  const front = join(COPY, 'dist', 'front.js');
+  const front = join(COPY, 'dist', 'front', 'front.js');
   writeFileSync(front, withoutChecks(readFileSync(front, 'utf8')));
   return require(join(COPY, 'dist', 'index.js')) as typeof Package;
 }

@@ -4,7 +4,7 @@
  * Codes are permanent; messages may change.
  */
 import { inspect } from 'node:util';
-import { printable, printableLines } from './printable';
+import { printable, printableLines } from './base/printable';
 
 /**
  * The codes of this package.

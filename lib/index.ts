@@ -5,29 +5,31 @@
  *
  * @module hakmem-arena
  */
-import { installProcessHooks } from './exit-dump';
+import { installProcessHooks } from './stats/exit-dump';
 
-export type { FromValue } from './allocate';
-export { Arena } from './arena';
-export type { Closable } from './closings';
-export type { ScopeTarget } from './endings';
+export type { FromValue } from './arena/allocate';
+export type { Allocator } from './arena/allocator';
+export { Arena } from './arena/arena';
+export type { Custodian } from './arena/custodian';
+export type { Closable } from './streams/closings';
+export type { ScopeTarget } from './streams/endings';
 export type {
   FreeAfterWriteOptions,
   WebWritableLike,
   WebWriterLike,
   WritableLike,
   WriteTarget,
-} from './free-after';
+} from './arena/free-after';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
-export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events';
-export { formatHeapStats } from './format';
-export { heapMap } from './heap-map';
-export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './heap-map';
-export { heapRates } from './rates';
-export type { Activity, ArenaActivity, ClassActivity, HeapRates } from './rates';
-export { Scope } from './scope';
-export { heapStats } from './stats';
+export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';
+export { formatHeapStats } from './stats/format';
+export { heapMap } from './stats/heap-map';
+export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';
+export { heapRates } from './stats/rates';
+export type { Activity, ArenaActivity, ClassActivity, HeapRates } from './stats/rates';
+export { Scope } from './arena/scope';
+export { heapStats } from './stats/stats';
 export type {
   ActivityCounts,
   ArenaStats,
@@ -39,7 +41,7 @@ export type {
   HeapTotals,
   OsStats,
   SuperSlabStats,
-} from './stats-types';
+} from './stats/types';
 export type {
   ArenaBuffer,
   ArenaOptions,
@@ -51,6 +53,6 @@ export type {
   TypedView,
   ViewConstructor,
 } from './types';
-export type { View } from './view';
+export type { View } from './view/view';
 
 installProcessHooks();

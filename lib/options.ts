@@ -3,8 +3,8 @@
  */
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
-import { type NativeArenaOption, native } from './native';
-import { ownOptions } from './own-options';
+import { type NativeArenaOption, native } from './native/native';
+import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
 
 /** What the core keeps of a name, in bytes of UTF-8. */

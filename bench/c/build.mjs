@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { coreSources, filesUnder } from '../../tools/native-sources.mjs';
+import { coreSources, filesUnder } from '../../tools/build/native-sources.mjs';
 
 const CC = process.env.CC || 'cc';
 const FOLDER = '.build/bench-c';

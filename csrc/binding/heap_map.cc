@@ -1,7 +1,7 @@
 // Heap map: every slab of every arena of the process as flat integers, for a picture of memory.
 //
 // Per SuperSlab: index, size in slabs of 64 KB, slab count, then 32 times use, bin, touched, taken,
-// capacity (zeroes beyond the slab count). lib/heap-map.ts reads them.
+// capacity (zeroes beyond the slab count). lib/stats/heap-map.ts reads them.
 #include <cstdlib>
 #include <cstring>
 

@@ -1,8 +1,8 @@
-// Identity: of which version and sources this addon was built. lib/native-identity.ts compares it with
+// Identity: of which version and sources this addon was built. lib/native/identity.ts compares it with
 // the package's before anything else of the addon is used.
 #include "binding/arguments.h"
 
-// Written by the build: tools/native-identity.cjs.
+// Written by the build: tools/build/native-identity.cjs.
 #include <hk_identity.h>
 
 namespace hakmem {

@@ -119,13 +119,13 @@ Napi::Object CounterLayout(Napi::Env env) {
   result.DefineProperties({
       Field(env, "allocs", HK_OFFSET_OF(hk_counters_t, allocs)),
       Field(env, "frees", HK_OFFSET_OF(hk_counters_t, frees)),
-      Field(env, "cellLengths", HK_OFFSET_OF(hk_counters_t, cell_lengths)),
+      Field(env, "cellLengths", HK_OFFSET_OF(hk_counters_t, slot_lengths)),
       Field(env, "liveBytes", HK_OFFSET_OF(hk_counters_t, live_bytes)),
       Field(env, "liveBlockBytes", HK_OFFSET_OF(hk_counters_t, live_block_bytes)),
-      Field(env, "moves", HK_OFFSET_OF(hk_counters_t, moves)),
-      Field(env, "cellBase", HK_OFFSET_OF(hk_tallies_t, by_cell)),
-      Field(env, "binBase", HK_OFFSET_OF(hk_tallies_t, by_bin)),
-      Field(env, "cellCount", HK_COUNTER_CELLS),
+      Field(env, "moves", HK_OFFSET_OF(hk_counters_t, seqlock)),
+      Field(env, "cellBase", HK_OFFSET_OF(hk_front_counts_t, by_slot)),
+      Field(env, "binBase", HK_OFFSET_OF(hk_front_counts_t, by_bin)),
+      Field(env, "cellCount", HK_COUNTER_SLOTS),
       Field(env, "binCount", HK_BIN_COUNT),
       Field(env, "stats", FrontStats(env)),
   });

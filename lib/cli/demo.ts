@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util';
 import { Arena, type View } from '../index';
-import { createMonitor } from '../monitor/http';
+import { createMonitor } from '../monitor';
 import { numberOption } from './usage';
 
 const STEP_MS = 20;

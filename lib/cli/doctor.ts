@@ -8,12 +8,12 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as Index from '../index';
-import type * as Native from '../native';
-import { loaderVariables } from '../native-advice';
-import { findAddon, originOf } from '../native-identity';
+import type * as Native from '../native/native';
+import { loaderVariables } from '../native/advice';
+import { findAddon, originOf } from '../native/identity';
 import { type Finding, good } from './finding';
 import { verifyFindings } from './verify';
-import { printable, printableLines } from '../printable';
+import { printable, printableLines } from '../base/printable';
 
 const ROOT = join(__dirname, '..', '..');
 const load = createRequire(__filename);
@@ -98,7 +98,7 @@ function selfTestFinding(): Finding {
 
 /** Switches of the environment that are set, and those that mean nothing. */
 function optionFindings(): Finding[] {
-  const { native } = load('../native') as typeof Native;
+  const { native } = load('../native/native') as typeof Native;
   const { options, optionWarnings } = native.tables;
   const set = options.filter(({ name }) => process.env[name] !== undefined);
   const wrong = optionWarnings.map((name): Finding => {

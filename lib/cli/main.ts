@@ -4,7 +4,7 @@
  *
  * Commands are loaded when they are called, so that `doctor` works where the addon does not load.
  */
-import { printableLines } from '../printable';
+import { printableLines } from '../base/printable';
 import { UsageError } from './usage';
 
 const HELP = `hakmem-arena: Buffers from explicit memory arenas

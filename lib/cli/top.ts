@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { StatsReply } from '../monitor/http';
-import type { ArenaStats, ClassStats } from '../stats-types';
-import { printable } from '../printable';
+import type { StatsReply } from '../monitor';
+import type { ArenaStats, ClassStats } from '../stats/types';
+import { printable } from '../base/printable';
 import { ask, statsUrl } from './remote';
 import { numberOption } from './usage';
 

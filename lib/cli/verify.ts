@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { replacementOf } from '../native-advice';
+import { replacementOf } from '../native/advice';
 import {
   type Identity,
   type ManifestEntry,
@@ -14,7 +14,7 @@ import {
   parseIdentity,
   prebuiltName,
   sourceHashOf,
-} from '../native-identity';
+} from '../native/identity';
 import { type Finding, good } from './finding';
 
 type Manifest = Readonly<Record<string, ManifestEntry>>;

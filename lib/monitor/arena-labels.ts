@@ -3,7 +3,7 @@
  * says so; a label that is free again goes to the next arena of that name, so that series do not multiply.
  */
 import { toUSVString } from 'node:util';
-import type { ArenaStats } from '../stats-types';
+import type { ArenaStats } from '../stats/types';
 
 /** What all arenas are called whose labels would be too many. */
 const OTHER = 'other';

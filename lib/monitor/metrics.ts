@@ -3,8 +3,8 @@
  * for Prometheus and for OpenTelemetry.
  */
 import { createRequire } from 'node:module';
-import { ownOptions } from '../own-options';
-import type { ArenaStats, ClassStats, HeapTotals } from '../stats-types';
+import { ownOptions } from '../base/own-options';
+import type { ArenaStats, ClassStats, HeapTotals } from '../stats/types';
 
 export type Labels = Readonly<Record<string, string>>;
 

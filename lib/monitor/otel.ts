@@ -13,7 +13,7 @@ import {
   metrics,
 } from '@opentelemetry/api';
 import { invalidArgType } from '../errors';
-import { ownOptions } from '../own-options';
+import { ownOptions } from '../base/own-options';
 import { type Labels, METRICS, type Metric, PACKAGE_VERSION } from './metrics';
 import { type HeapMetricsOptions, keyOf, type Sample, Sampler } from './sampler';
 

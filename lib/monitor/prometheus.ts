@@ -12,7 +12,7 @@ import {
   register,
 } from 'prom-client';
 import { invalidArgType, invalidArgValue } from '../errors';
-import { ownOptions } from '../own-options';
+import { ownOptions } from '../base/own-options';
 import { METRICS, type Metric } from './metrics';
 import { type HeapMetricsOptions, Sampler } from './sampler';
 

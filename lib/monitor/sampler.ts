@@ -5,9 +5,9 @@
  * what ended arenas had counted and never go down.
  */
 import { invalidArgType, outOfRange } from '../errors';
-import { heapStats } from '../stats';
-import type { ArenaStats, HeapStats } from '../stats-types';
-import { ownOptions } from '../own-options';
+import { heapStats } from '../stats/stats';
+import type { ArenaStats, HeapStats } from '../stats/types';
+import { ownOptions } from '../base/own-options';
 import { type ArenaLabel, ArenaLabels } from './arena-labels';
 import { type Labels, METRICS, type Metric } from './metrics';
 

@@ -2,7 +2,7 @@
  * Wire: what the monitor's server and its page say to each other. Types only, so that both sides can
  * import it.
  */
-import type { HeapStats } from '../stats-types';
+import type { HeapStats } from '../stats/types';
 
 /**
  * `GET stats.json`.

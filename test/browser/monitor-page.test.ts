@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { Arena, heapMap, heapStats } from '../../lib/index';
-import { createMonitor, type MonitorServer } from '../../lib/monitor/http';
+import { createMonitor, type MonitorServer } from '../../lib/monitor';
 import { chromiumPath, launch } from './chromium';
 
 const MIB = 1024 * 1024;

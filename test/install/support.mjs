@@ -8,9 +8,9 @@ import { readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { QUIET } from '../../tools/nodes.mjs';
+import { QUIET } from '../../tools/test/nodes.mjs';
 
-export { MAJORS, nodeOf, program } from '../../tools/nodes.mjs';
+export { MAJORS, nodeOf, program } from '../../tools/test/nodes.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TIMEOUT_MS = 300_000;
@@ -24,7 +24,7 @@ export function missing(...programs) {
   return absent.length > 0 && `there is no ${absent.join(' and no ')} here`;
 }
 
-/** The tarball that tools/test-install.mjs has packed. */
+/** The tarball that tools/test/install.mjs has packed. */
 export function tarball() {
   const path = process.env.HAKMEM_TARBALL;
   assert.ok(path, 'run `npm run test:install`');

@@ -1,6 +1,6 @@
 // Examples: the code in comments and pages, as programs.
 //
-// An example may use, without importing it, what the package exports and what test/docs/given.mts
+// An example may use, without importing it, what the package exports and what test/repo/docs/given.mts
 // exports: an arena, an open file, a stream. Port 6464 becomes any free port.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import ts from 'typescript';
 import { symbolsOf, tagsOf } from './api.mjs';
 import { pagesOf, readPage } from './markdown.mjs';
 
-const GIVEN = join('test', 'docs', 'given.mts');
+const GIVEN = join('test', 'repo', 'docs', 'given.mts');
 const LANGUAGES = new Set(['ts', 'js']);
 
 /** Every example of the API's comments: `{ name, language, code }`. */

@@ -1,7 +1,7 @@
 /** Bytes bar: every byte mapped, under exactly one heading. */
 import { html, setNumber, setText, swatch } from './dom.js';
 import { bytes, exact, percent } from './format.js';
-import type { ByteStats } from '../../stats-types.js';
+import type { ByteStats } from '../../stats/types.js';
 
 interface Part {
   readonly key: keyof ByteStats;

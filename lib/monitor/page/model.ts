@@ -1,7 +1,7 @@
 /**
  * Model: what the page shows, worked out from the replies of the server. Pure: knows no document.
  */
-import type { ArenaStats, ClassStats, HeapTotals } from '../../stats-types.js';
+import type { ArenaStats, ClassStats, HeapTotals } from '../../stats/types.js';
 import type { StatsReply } from '../wire.js';
 
 const SLAB_BYTES = 65_536;

@@ -1,0 +1,53 @@
+/**
+ * Parts: what an arena is made of.
+ */
+import { OutOfMemoryError, reasonOf } from '../errors';
+import { noteSuperSlabs } from '../events/events';
+import type { Front } from '../front/front';
+import { makeFront } from '../modes/checked-front';
+import { type NativeArena, native, settingsOf, statusOf } from '../native/native';
+import { type ResolvedOptions, resolveOptions } from '../options';
+import type { ArenaOptions } from '../types';
+
+interface Parts {
+  readonly options: ResolvedOptions;
+  readonly core: NativeArena;
+  readonly front: Front;
+}
+
+function createCore(options: ResolvedOptions): NativeArena {
+  const { name, maxBytes, strides, hasOwnClasses } = options;
+  const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
+  const core = native.createArena(name, settingsOf(options.core), classSizes);
+  noteSuperSlabs();
+  if (typeof core !== 'number') return core;
+  const numbers = { requestedBytes: options.core.prewarm, usedBytes: 0, maxBytes };
+  const status = statusOf(core);
+  throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);
+}
+
+/** Makes a new arena of the core, and its front. Throws as the constructor of `Arena`. */
+function makeParts(options?: ArenaOptions): Parts {
+  const resolved = resolveOptions(options);
+  const core = createCore(resolved);
+  return { options: resolved, core, front: makeFront(core, resolved) };
+}
+
+/** What {@link ArenaBase} has made for the arena that is being constructed. */
+export let parts!: Parts;
+const NO_PARTS = {} as Parts;
+
+/** So that nothing is kept alive here. */
+export function forgetParts(): void {
+  parts = NO_PARTS;
+}
+
+/**
+ * Makes the parts before the fields of an arena are defined. Each field is then written once, by its definition,
+ * and the engine takes it, and the front's fields behind it, for constants.
+ */
+export class ArenaBase {
+  constructor(options?: ArenaOptions) {
+    parts = makeParts(options);
+  }
+}

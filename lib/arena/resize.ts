@@ -1,0 +1,36 @@
+/**
+ * Resize: a live view becomes one of another size, in place or by a copy.
+ */
+import type { Front } from '../front/front';
+import { validateSize } from '../options';
+import type { ScopeHost } from './scope';
+import { Room, ensureStack } from '../base/stack';
+import type { ArenaBuffer } from '../types';
+import { LIVE, type View } from '../view/view';
+import { bytesOf, rangeOf, setBytes } from '../view/kinds';
+
+/** Throws as `Arena.realloc`. The new view belongs to whom the old one did: to a scope, or to nobody. */
+export function resize(host: ScopeHost, view: View, size: number): ArenaBuffer {
+  const { front } = host;
+  if (!front.owns(view)) throw front.refusal(view);
+  validateSize(size);
+  ensureStack(Room.Call);
+  const [begin, end] = rangeOf(view);
+  if (end - begin === size && Buffer.isBuffer(view)) return view as ArenaBuffer;
+  const resized = front.canResize(view, size)
+    ? front.resizeInPlace(view, size)
+    : moved(front, view, size, end - begin);
+  if (front.markOf(resized) !== LIVE) enterScope(host, resized);
+  return resized as ArenaBuffer;
+}
+
+function moved(front: Front, view: View, size: number, oldSize: number): Buffer {
+  const next = front.take(size, front.markOf(view));
+  if (size > 0 && oldSize > 0) setBytes(next, bytesOf(view, Math.min(size, oldSize)));
+  front.takeBack(view);
+  return next;
+}
+
+function enterScope({ scopes }: ScopeHost, view: Buffer): void {
+  for (const scope of scopes) if (scope.adopt(view)) return;
+}

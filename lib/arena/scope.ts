@@ -1,0 +1,259 @@
+/**
+ * Scope: takes views and frees together, at its end, all that are still its own.
+ *
+ * The owner of a view says which scope it belongs to. A view that was freed by hand and handed out again has
+ * another owner, so the end of the scope leaves it alone.
+ */
+import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import type { Allocator } from './allocator';
+import { dispose } from '../base/dispose';
+import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
+import { type ScopeTarget, isThenable, whenOver } from '../streams/endings';
+import type { Front } from '../front/front';
+import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
+import { FIRST_SCOPE_MARK, LIVE, type View } from '../view/view';
+
+/** Lists kept for later scopes, and the length of the longest one kept. */
+const SPARE_LISTS_MAX = 16;
+const SPARE_LENGTH_MAX = 4096;
+
+/**
+ * What an open scope has, and leaves to a later one. Lists are reused because growing a new one makes garbage.
+ * Numbers are reused because they have 31 bits, and a process opens more scopes than that. No view has the number
+ * of an ended scope: its end frees all that have it, retained ones and stand-ins included, and a view that a reset
+ * made stale is never asked for it again.
+ */
+interface Place {
+  readonly mark: number;
+  views: (View | undefined)[];
+}
+
+/** What a scope needs of its arena. */
+export class ScopeHost {
+  readonly front: Front;
+  /** Those that are open; each knows its index. A set would cost more than ten allocations. */
+  readonly scopes: Scope[] = [];
+  /** Of scopes that have ended. */
+  readonly spares: Place[] = [];
+  #lastMark = FIRST_SCOPE_MARK - 1;
+
+  constructor(front: Front) {
+    this.front = front;
+  }
+
+  makePlace(): Place {
+    return { mark: ++this.#lastMark, views: [] };
+  }
+}
+
+/** What a scope still does. */
+const OPEN = 0;
+const ENDING = 1;
+const ENDED = 2;
+
+/**
+ * Views allocated here are freed by {@link Scope.end}, except those passed to {@link Scope.keep}.
+ * Made by `arena.openScope()` and `arena.scope(fn)`.
+ *
+ * @example
+ * const page = arena.scope((scope) => {
+ *   const draft = scope.from('a draft');
+ *   return scope.keep(scope.from(draft.toString().toUpperCase()));
+ * });
+ * arena.free(page);
+ */
+export class Scope implements Allocator, Disposable {
+  readonly #host: ScopeHost;
+  readonly #place: Place;
+  readonly #mark: number;
+  /** The first `#count` of these; what lies behind them is left over from other scopes. */
+  readonly #views: (View | undefined)[];
+  #count = 0;
+  /** Its index among the open scopes. */
+  #at: number;
+  #state = OPEN;
+
+  /** @internal */
+  constructor(host: ScopeHost) {
+    if (!(host instanceof ScopeHost)) throw illegalConstructor();
+    this.#host = host;
+    const place = host.spares.pop() ?? host.makePlace();
+    this.#place = place;
+    this.#mark = place.mark;
+    this.#views = place.views;
+    this.#at = host.scopes.length;
+    host.scopes.push(this);
+  }
+
+  /**
+   * Like `arena.alloc`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.alloc}.
+   * @example
+   * const total = arena.scope((scope) => scope.alloc(64, 1).reduce((a, b) => a + b)); // 64
+   */
+  alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
+    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark)) as ArenaBuffer;
+  }
+
+  /**
+   * Like `arena.allocUnsafe`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.allocUnsafe}.
+   * @example
+   * await arena.scope(async (scope) => {
+   *   const page = scope.allocUnsafe(16384);
+   *   const { bytesRead } = await file.read(page, 0, page.length);
+   *   handle(page.subarray(0, bytesRead));
+   * });
+   */
+  allocUnsafe(size: number, alignment?: number): ArenaBuffer {
+    const front = this.#front();
+    if (alignment === undefined) return this.#own(front.take(size, this.#mark)) as ArenaBuffer;
+    return this.#own(takeUnsafe(front, size, alignment, this.#mark)) as ArenaBuffer;
+  }
+
+  /**
+   * Like `arena.from`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.from}.
+   * @example
+   * arena.scope((scope) => handle(scope.from('48656c6c6f', 'hex')));
+   */
+  from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
+    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark);
+    return this.#own(view) as ArenaBuffer;
+  }
+
+  /**
+   * Like `arena.allocTyped`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.allocTyped}.
+   * @example
+   * const largest = arena.scope((scope) => Math.max(...scope.allocTyped(Int16Array, 256)));
+   */
+  allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
+    return this.#own(takeTyped(this.#front(), ctor, length, this.#mark));
+  }
+
+  /**
+   * Takes a view out of the scope: it stays live after the end and is freed with `arena.free`.
+   *
+   * @returns the same view.
+   * @throws {ERR_INVALID_ARG_TYPE} not a view.
+   * @throws {ERR_INVALID_STATE} after `end()`.
+   * @throws {ERR_HAKMEM_NOT_OWNED} not a live view of this scope.
+   * @example
+   * const kept = arena.scope((scope) => scope.keep(scope.alloc(64)));
+   * arena.free(kept);
+   */
+  keep<V extends View>(view: V): V {
+    if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
+    const front = this.#front();
+    if (!front.owns(view) || front.markOf(view) !== this.#mark) {
+      throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
+    }
+    front.setMark(view, LIVE);
+    return view;
+  }
+
+  /**
+   * Frees every view of the scope. Calling it again does nothing.
+   *
+   * @example
+   * const scope = arena.openScope();
+   * scope.allocUnsafe(1500);
+   * scope.end();
+   */
+  end(): void {
+    if (this.#state === ENDED) return;
+    // What is interrupted goes on with the next call: views that are free are not freed again.
+    this.#state = ENDING;
+    const { front } = this.#host;
+    const views = this.#views;
+    const mark = this.#mark;
+    for (let i = 0; i < this.#count; i++) {
+      front.giveMarked(views[i]!, mark);
+      views[i] = undefined;
+    }
+    this.#leave();
+  }
+
+  /**
+   * The same as {@link Scope.end}, for `using`.
+   *
+   * @example
+   * using scope = arena.openScope();
+   * handle(scope.allocUnsafe(1500));
+   */
+  [dispose](): void {
+    this.end();
+  }
+
+  /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
+  adopt(view: View): boolean {
+    if (this.#host.front.markOf(view) !== this.#mark) return false;
+    this.#own(view);
+    return true;
+  }
+
+  /** Gives up its index, which the last open scope takes, and its place, which a later scope gets. */
+  #leave(): void {
+    const { scopes, spares } = this.#host;
+    const place = this.#place;
+    if (spares.length >= SPARE_LISTS_MAX || place.views.length > SPARE_LENGTH_MAX) place.views = [];
+    this.#state = ENDED;
+    const last = scopes.pop()!;
+    spares.push(place);
+    if (last === this) return;
+    scopes[this.#at] = last;
+    last.#at = this.#at;
+  }
+
+  #front(): Front {
+    if (this.#state !== OPEN) throw invalidState('The scope has ended');
+    return this.#host.front;
+  }
+
+  #own<V extends View>(view: V): V {
+    this.#views[this.#count++] = view;
+    return view;
+  }
+}
+
+/** A scope that also ends when something else does. It is a class of its own so that other scopes pay nothing. */
+export class BoundScope extends Scope {
+  readonly #cancel: () => void;
+
+  /** @internal */
+  constructor(host: ScopeHost, target: ScopeTarget) {
+    super(host);
+    this.#cancel = whenOver(target, () => {
+      super.end();
+    });
+  }
+
+  override end(): void {
+    this.#cancel();
+    super.end();
+  }
+}
+
+/** Calls `fn` with a scope and ends that when `fn` returns or throws, or when its promise settles. */
+export function runIn<R>(scope: Scope, fn: (scope: Scope) => R): R {
+  let result: R;
+  try {
+    result = fn(scope);
+    if (isThenable(result)) {
+      const settled = Promise.resolve(result).finally(() => {
+        scope.end();
+      });
+      return settled as R;
+    }
+  } catch (error) {
+    scope.end();
+    throw error;
+  }
+  scope.end();
+  return result;
+}

@@ -1,0 +1,123 @@
+/**
+ * Slabs: the far side of edge 2 in JavaScript, the ArrayBuffer of each slab of one arena.
+ *
+ * A slab is exposed on first use and keeps its ArrayBuffer until it is retired. Somebody else may
+ * detach it (a transfer, a byte stream); then it is theirs until they let go of it. That is counted, and
+ * warned about once.
+ */
+import { noteSuperSlabs } from '../events/events';
+import { SLAB_BUSY, frontStat, native } from '../native/native';
+import { DETACHED_CHANNEL, report } from '../events/reports';
+import type { DetachedReport } from '../types';
+import { clearBytes, sizeOf } from '../view/kinds';
+
+/** Parts of a slab, as pairs of positions: where each begins and ends. */
+export type Ranges = readonly (readonly [number, number])[];
+
+export const SLAB_BYTES = 64 * 1024;
+
+/** A block reference is slab number x 8192 + block index. */
+export const REF_INDEX_BITS = 13;
+export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
+
+/** UINT32_MAX: see hk_next_retirable. */
+const KEEP_BY_POLICY = 0xffffffff;
+
+const DETACHED_SLABS = frontStat('detached_slabs');
+
+function reportDetached(arena: string, slab: number): void {
+  report(() => ({
+    channel: DETACHED_CHANNEL,
+    message: { arena, slab } satisfies DetachedReport,
+    code: 'HAKMEM_DETACHED_SLAB',
+    place: '',
+    text:
+      'An ArrayBuffer of an arena was detached (transferred, or given to a byte stream); Buffers that ' +
+      'shared its slab have length 0 now. Give away copyOut(view) instead.',
+  }));
+}
+
+export class SlabTable {
+  readonly #arena: number;
+  readonly #name: string;
+  readonly #counters: Float64Array;
+  /** By slab number; undefined: not exposed. It may have been detached. */
+  readonly buffers: (ArrayBuffer | undefined)[] = [];
+
+  constructor(arena: number, name: string, counters: Float64Array) {
+    this.#arena = arena;
+    this.#name = name;
+    this.#counters = counters;
+  }
+
+  /** The ArrayBuffer of a slab in use; undefined: it was given away, or the engine has no memory for one. */
+  bufferOf(slab: number): ArrayBuffer | undefined {
+    const buffer = this.#show(slab);
+    return typeof buffer === 'number' ? undefined : buffer;
+  }
+
+  /** Whether somebody has taken the ArrayBuffer of a slab in use away: no block of it may be used. */
+  isGivenAway(slab: number): boolean {
+    return this.#show(slab) === SLAB_BUSY;
+  }
+
+  /** Forgets a slab's ArrayBuffer, which the native side has detached. */
+  forget(slab: number): void {
+    this.buffers[slab] = undefined;
+  }
+
+  /** Zeroes a slab but for the parts listed. */
+  scrubAround(slab: number, kept: Ranges): void {
+    const buffer = this.buffers[slab];
+    if (buffer === undefined) return;
+    let at = 0;
+    for (const [begin, end] of kept.toSorted(([a], [b]) => a - b)) {
+      if (begin > at) clearBytes(buffer, at, begin);
+      at = Math.max(at, end);
+    }
+    if (at < sizeOf(buffer)) clearBytes(buffer, at);
+  }
+
+  /** Forgets all, when the native side has detached every one. */
+  clear(): void {
+    this.buffers.length = 0;
+  }
+
+  /** Takes surplus empty slabs out of their classes, as the core's retire policy says. */
+  retireSurplus(): void {
+    this.#retire(KEEP_BY_POLICY);
+  }
+
+  /** Takes all empty slabs out of their classes. */
+  retireAll(): void {
+    this.#retire(0);
+  }
+
+  #retire(keep: number): void {
+    let slab: number;
+    noteSuperSlabs();
+    while ((slab = native.nextRetirable(this.#arena, keep)) >= 0) {
+      this.forget(slab);
+      if (native.retire(this.#arena, slab) < 0) return;
+    }
+  }
+
+  /** The ArrayBuffer of a slab, or why there is none. */
+  #show(slab: number): ArrayBuffer | number {
+    const known = this.buffers[slab];
+    if (known !== undefined && sizeOf(known) !== 0) return known;
+    if (known !== undefined) this.#noticeDetached(slab);
+    const buffer = native.expose(this.#arena, slab);
+    if (typeof buffer === 'number') return buffer;
+    while (this.buffers.length <= slab) this.buffers.push(undefined);
+    this.buffers[slab] = buffer;
+    noteSuperSlabs();
+    return buffer;
+  }
+
+  #noticeDetached(slab: number): void {
+    this.forget(slab);
+    this.#counters[DETACHED_SLABS]! += 1;
+    reportDetached(this.#name, slab);
+  }
+}

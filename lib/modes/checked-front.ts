@@ -1,0 +1,312 @@
+/**
+ * Checked front: the front of an arena with a mode that finds mistakes: fresh views, guard, leak detection,
+ * zeroing on free. An arena without any has a plain front and knows nothing of this file.
+ *
+ * An allocation that is checked gets a stand-in: a view of its own in custody, while the block's real view
+ * stays here, live for the front and for statistics, until the stand-in is freed. The stand-in shows the
+ * block, or, guarded, memory of its own; it is never used twice.
+ */
+import { watchClones } from './clones';
+import { Custody, custodyOf } from '../front/custody';
+import { HakmemError } from '../errors';
+import { Front, type Remains } from '../front/front';
+import { Quarantine, type GuardedBlock, discard, reportDoubleFree } from './guard';
+import { type Collectable, LeakDetector, Watched } from './leaks';
+import type { NativeArena } from '../native/native';
+import type { ResolvedOptions } from '../options';
+import { takeTrace, tell } from '../events/reports';
+import { Pace, Samples } from './sampling';
+import { Room, ensureStack } from '../base/stack';
+import type { LiveBlock } from '../types';
+import { HELD, LIVE, type View, stamp } from '../view/view';
+import { type ViewMaker, bufferMaker, bufferOf, clearView, rangeOf } from '../view/kinds';
+
+/** Rate of `leaks: 'sampled'` without a guard to share its samples. */
+const LEAK_SAMPLE_RATE = 1000;
+
+/** Beyond this, memory of its own costs too much to make and to check. */
+const GUARD_SIZE_MAX = 64 * 1024;
+
+/** Alignment of the engine's own memory. */
+const OWN_ALIGNMENT = 8;
+
+interface StandInOptions {
+  readonly isFresh: boolean;
+  readonly guarded: GuardedBlock | undefined;
+  readonly watched: Watched | undefined;
+}
+
+class StandIn extends Custody implements Collectable {
+  readonly guarded: GuardedBlock | undefined;
+  readonly watched: Watched | undefined;
+  readonly #isFresh: boolean;
+  readonly #front: CheckedFront;
+  /** The block's real view. */
+  readonly #real: View;
+
+  constructor(front: CheckedFront, real: View, mark: number, options: StandInOptions) {
+    super(front, front.blockBytes(real), mark);
+    this.#front = front;
+    this.#real = real;
+    this.#isFresh = options.isFresh;
+    this.guarded = options.guarded;
+    this.watched = options.watched;
+  }
+
+  override get slab(): number {
+    return this.guarded === undefined ? this.#front.slabOf(this.#real) : -1;
+  }
+
+  override give(): void {
+    this.#front.giveStandIn(this, this.#real);
+  }
+
+  override refusal(): Error {
+    const code = this.#isFresh ? 'ERR_HAKMEM_STALE_VIEW' : 'ERR_HAKMEM_DOUBLE_FREE';
+    return new HakmemError(code, this.#isFresh ? 'it was freed before' : '');
+  }
+
+  override refuseFree(): Error {
+    if (this.guarded !== undefined) reportDoubleFree(this.guarded);
+    return this.refusal();
+  }
+
+  override set tag(tag: string) {
+    if (this.watched !== undefined) this.watched.tag = tag;
+  }
+
+  override end(): void {
+    super.end();
+    if (this.guarded !== undefined) discard(this.guarded);
+  }
+
+  reclaim(): boolean {
+    if (this.isFreed || !this.isOf(this.#front)) return false;
+    this.give();
+    return true;
+  }
+}
+
+/** Allocations: after so many it is asked again. */
+const NEVER = 0x3fffffff;
+
+export class CheckedFront extends Front {
+  readonly #name: string;
+  readonly #isFresh: boolean;
+  readonly #guards: boolean;
+  readonly #leaks: ResolvedOptions['leaks'];
+  /** Every allocation is looked at; otherwise samples only. */
+  readonly #looksAtAll: boolean;
+  /** None is: there is another reason for this kind of front. */
+  readonly #looksAtNone: boolean;
+  readonly #samples: Samples;
+  readonly #pace: Pace;
+  /**
+   * Allocations until the next one that is looked at; and, of these, until the next sample. Always a small
+   * integer, which is what the engine expects of a field that began as one.
+   */
+  #countdown = 0;
+  #untilSample = 1;
+  /** Of the allocation under way. */
+  #alignment = 1;
+  readonly #quarantine = new Quarantine();
+  readonly #detector: LeakDetector;
+  #stopWatching = (): void => undefined;
+  /** Guarded ones that are live. */
+  readonly #guarded = new Set<StandIn>();
+
+  constructor(core: NativeArena, options: ResolvedOptions) {
+    super(core, options);
+    this.#name = core.name;
+    this.#isFresh = options.views === 'fresh';
+    this.#guards = options.guardRate > 0;
+    this.#leaks = options.leaks;
+    this.#samples = new Samples(this.#guards ? options.guardRate : LEAK_SAMPLE_RATE);
+    this.#pace = new Pace(this.#samples.rate, options.leaks === 'sampled');
+    this.#looksAtAll = this.#isFresh || options.leaks === 'all';
+    this.#looksAtNone = !this.#looksAtAll && !this.#guards && options.leaks === 'off';
+    this.#countdown = this.#nextLook();
+    if (this.#guards) this.#stopWatching = watchClones(core.name, this.slabs);
+    this.#detector = new LeakDetector(core, options.reclaim);
+  }
+
+  // --- Take ---------------------------------------------------------------------------------------
+
+  override take(size: number, mark: number): Buffer {
+    if (--this.#countdown > 0) return super.take(size, mark);
+    this.#askRoom();
+    return this.#look(super.take(size, mark), bufferMaker, mark);
+  }
+
+  override takeAligned(size: number, alignment: number, mark: number): Buffer {
+    this.#askRoom();
+    this.#alignment = alignment;
+    try {
+      const view = super.takeAligned(size, alignment, mark);
+      if (custodyOf(view) !== undefined || --this.#countdown > 0) return view;
+      return this.#look(view, bufferMaker, mark);
+    } finally {
+      this.#alignment = 1;
+    }
+  }
+
+  override takeView<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
+    if (--this.#countdown > 0) return super.takeView(maker, bytes, mark);
+    this.#askRoom();
+    return this.#look(super.takeView(maker, bytes, mark), maker, mark);
+  }
+
+  /** Fresh views are made all the time, and take up less than the question. */
+  #askRoom(): void {
+    if (!this.#isFresh || this.#guards || this.#leaks !== 'off') ensureStack(Room.Call);
+  }
+
+  #look<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
+    try {
+      return this.#check(real, maker, mark);
+    } catch (error) {
+      this.takeBack(real);
+      throw error;
+    }
+  }
+
+  /** The stand-in of a real view, if it is to have one. */
+  #check<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
+    this.#countdown = this.#nextLook();
+    const [begin, end] = rangeOf(real);
+    const size = end - begin;
+    if (size === 0) return real;
+    const isSample = this.#isSample();
+    const guarded = isSample && this.#canGuard(size) ? this.#guard(size) : undefined;
+    const isWatched = this.#leaks === 'all' || (this.#leaks === 'sampled' && isSample);
+    const watched = isWatched ? new Watched(size) : undefined;
+    if (guarded === undefined && watched === undefined && !this.#isFresh) return real;
+    // A scope may know the real view from an earlier use; only the stand-in is the scope's now.
+    this.setMark(real, LIVE);
+    const isFresh = this.#isFresh;
+    const standIn = new StandIn(this, real, mark, { isFresh, guarded, watched });
+    const buffer = guarded?.buffer ?? (bufferOf(real) as ArrayBuffer);
+    const offset = guarded === undefined ? begin : 0;
+    const view = stamp(maker.make(buffer, offset, size / maker.elementBytes), standIn, 0);
+    if (guarded !== undefined) this.#guarded.add(standIn);
+    if (watched !== undefined) this.#detector.watch(view, standIn);
+    return view;
+  }
+
+  #nextLook(): number {
+    if (this.#looksAtNone) return NEVER;
+    return this.#looksAtAll ? 1 : this.#samples.next();
+  }
+
+  #isSample(): boolean {
+    if (!this.#looksAtAll) return true;
+    if (--this.#untilSample > 0) return false;
+    this.#untilSample = this.#samples.next();
+    return true;
+  }
+
+  #canGuard(size: number): boolean {
+    if (!this.#guards || size > GUARD_SIZE_MAX || this.#alignment > OWN_ALIGNMENT) return false;
+    const over = this.#pace.passOver();
+    if (over === 0) return true;
+    this.#quarantine.look();
+    const later = (over - 1) * this.#samples.rate;
+    if (this.#looksAtAll) this.#untilSample += later;
+    else this.#countdown += later;
+    return false;
+  }
+
+  #guard(size: number): GuardedBlock {
+    const buffer = new ArrayBuffer(size);
+    const allocatedAt = takeTrace();
+    return { arena: this.#name, size, buffer, allocatedAt, freedAt: undefined, isLost: false };
+  }
+
+  // --- Give ---------------------------------------------------------------------------------------
+
+  /** A free is where a program that goes on and on hears of what was found. */
+  override give(view: View): void {
+    try {
+      this.takeBack(view);
+    } finally {
+      tell();
+    }
+  }
+
+  override takeBack(view: View): void {
+    super.give(view);
+  }
+
+  /** Takes back what a stand-in stood for. What comes before the free may be repeated, if that is interrupted. */
+  giveStandIn(standIn: StandIn, real: View): void {
+    const { guarded, watched } = standIn;
+    if (watched !== undefined) this.#detector.forget(standIn);
+    if (guarded !== undefined) {
+      ensureStack(Room.Call);
+      guarded.freedAt = takeTrace();
+    }
+    this.takeBack(real);
+    standIn.mark = HELD;
+    if (guarded !== undefined) {
+      this.#guarded.delete(standIn);
+      this.#quarantine.add(guarded);
+    }
+  }
+
+  // --- All at once --------------------------------------------------------------------------------
+
+  /** Also looks at what is in quarantine. */
+  override release(): void {
+    this.#quarantine.end();
+    super.release();
+  }
+
+  protected override clear(remains: Remains): void {
+    if (this.hasEnded) this.#stopWatching();
+    this.#quarantine.end();
+    for (const standIn of this.#guarded) if (standIn.holder === undefined) standIn.end();
+    this.#guarded.clear();
+    this.#detector.clear();
+    super.clear(remains);
+  }
+
+  // --- Watch --------------------------------------------------------------------------------------
+
+  override liveBlocks(): LiveBlock[] {
+    return this.#detector.list();
+  }
+}
+
+/**
+ * The same, which zeroes what is freed. A class of its own, because a front that has another way to give has
+ * a slower one.
+ */
+class ScrubbedFront extends CheckedFront {
+  override takeBack(view: View): void {
+    if (custodyOf(view) === undefined && this.owns(view)) clearView(view);
+    super.takeBack(view);
+  }
+
+  override giveMarked(view: View, mark: number): void {
+    if (this.markOf(view) === mark) this.takeBack(view);
+  }
+
+  /** What else there is, the core zeroes. */
+  protected override clear(remains: Remains): void {
+    for (const [slab, kept] of remains.kept) this.slabs.scrubAround(slab, kept);
+    super.clear(remains);
+  }
+
+  /** A smaller view would leave bytes behind that no free sees. */
+  override canResize(view: View, size: number): boolean {
+    const [begin, end] = rangeOf(view);
+    return size >= end - begin && super.canResize(view, size);
+  }
+}
+
+/** The front for an arena with these options. */
+export function makeFront(core: NativeArena, options: ResolvedOptions): Front {
+  if (options.zero === 'free') return new ScrubbedFront(core, options);
+  const isPlain = options.views === 'recycle' && options.guardRate === 0 && options.leaks === 'off';
+  return isPlain ? new Front(core, options) : new CheckedFront(core, options);
+}

@@ -1,0 +1,46 @@
+/**
+ * Exit dump: prints statistics to stderr when the process ends, if HAKMEM_TINY_HEAP_STATS_DUMP,
+ * HAKMEM_SS_STATS_DUMP or HAKMEM_SS_OS_STATS ask for it; and warns once about switches whose value
+ * means nothing.
+ */
+import { createRequire } from 'node:module';
+import { formatHeapStats } from './format';
+import { native } from '../native/native';
+import { printable } from '../base/printable';
+import { heapStats } from './stats';
+
+const LINES_BY_SWITCH: readonly (readonly [string, (line: string) => boolean])[] = [
+  ['HAKMEM_TINY_HEAP_STATS_DUMP', (line) => line.includes('HEAP_STATS[')],
+  ['HAKMEM_SS_STATS_DUMP', (line) => line.includes('[SS_STATS]')],
+  ['HAKMEM_SS_OS_STATS', (line) => line.includes('[SS_OS_STATS]')],
+];
+
+function isOn(name: string): boolean {
+  return native.tables.options.some((option) => option.name === name && option.value !== 0);
+}
+
+function dump(wanted: readonly ((line: string) => boolean)[]): void {
+  const lines = formatHeapStats(heapStats()).split('\n');
+  for (const line of lines) {
+    if (wanted.some((test) => test(line))) process.stderr.write(`${line}\n`);
+  }
+}
+
+/** Loaded only when there is something to print: most processes never need it. */
+function isMainThread(): boolean {
+  const threads = createRequire(__filename)('node:worker_threads') as { isMainThread: boolean };
+  return threads.isMainThread;
+}
+
+/** Called once when the package is loaded; the main thread speaks for the process. */
+export function installProcessHooks(): void {
+  const { optionWarnings } = native.tables;
+  const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, test]) => test);
+  if ((optionWarnings.length === 0 && wanted.length === 0) || !isMainThread()) return;
+  for (const name of optionWarnings) {
+    const value = printable(process.env[name] ?? '');
+    const message = `${name}=${value} means nothing; the default is used`;
+    process.emitWarning(message, 'Warning', 'HAKMEM_BAD_OPTION');
+  }
+  if (wanted.length > 0) process.once('exit', () => dump(wanted));
+}

@@ -1,0 +1,190 @@
+/**
+ * Statistics: the core's flat numbers as the public structures.
+ */
+import { noteSuperSlabs } from '../events/events';
+import { native } from '../native/native';
+import {
+  type ArenaRecord,
+  DEFAULT_TABLE,
+  type HeapSnapshot,
+  arenaOffset,
+  processOffset,
+  readArena,
+  readHeap,
+} from '../native/snapshot';
+import { mergeClasses, readClasses } from './classes';
+import type {
+  ArenaStats,
+  ByteStats,
+  FailureStats,
+  HeapStats,
+  HeapTotals,
+  OsStats,
+  SuperSlabStats,
+} from './types';
+
+const { statsVersion } = native.tables;
+
+const OS = {
+  map: processOffset('os_map'),
+  mapMetadata: processOffset('os_map_metadata'),
+  mapFailed: processOffset('os_map_failed'),
+  unmap: processOffset('os_unmap'),
+  unmapMetadata: processOffset('os_unmap_metadata'),
+  unmapFailed: processOffset('os_unmap_failed'),
+  purge: processOffset('os_purge'),
+  purgeEnomem: processOffset('os_purge_enomem'),
+  purgeFailed: processOffset('os_purge_failed'),
+  purgeDisabled: processOffset('os_purge_disabled'),
+} as const;
+
+const NOW_NS = processOffset('now_ns');
+const CACHED_SUPERSLABS = processOffset('superslabs_cached');
+const CACHED_BYTES = processOffset('bytes_cached');
+const METADATA_BYTES = processOffset('bytes_metadata');
+
+const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
+const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
+const SUPERSLABS_ADOPTED = arenaOffset('superslabs_adopted');
+const BYTES_LIVE = arenaOffset('bytes_live');
+const BYTES_FRONT = arenaOffset('bytes_front');
+const BYTES_FREE_IN_SLAB = arenaOffset('bytes_free_in_slab');
+const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
+const BYTES_SLACK = arenaOffset('bytes_slack');
+const BYTES_COMMITTED = arenaOffset('bytes_committed');
+const BYTES_PINNED = arenaOffset('bytes_pinned');
+const BYTES_GIVEN_AWAY = arenaOffset('bytes_given_away');
+const BYTES_METADATA = arenaOffset('bytes_metadata');
+const BYTES_USED = arenaOffset('bytes_used');
+const BYTES_MAX = arenaOffset('bytes_max');
+const FAILURES_OS = arenaOffset('failures_os');
+const FAILURES_LIMIT = arenaOffset('failures_limit');
+const FAILURES_RETRIED = arenaOffset('failures_retried');
+const DOUBLE_FREES = arenaOffset('double_frees');
+const STALE_FREES = arenaOffset('stale_frees');
+const FOREIGN_FREES = arenaOffset('foreign_frees');
+const DETACHED_SLABS = arenaOffset('detached_slabs');
+const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
+
+function readOs(v: Float64Array): OsStats {
+  return {
+    map: v[OS.map]!,
+    mapMetadata: v[OS.mapMetadata]!,
+    mapFailed: v[OS.mapFailed]!,
+    unmap: v[OS.unmap]!,
+    unmapMetadata: v[OS.unmapMetadata]!,
+    unmapFailed: v[OS.unmapFailed]!,
+    purge: v[OS.purge]!,
+    purgeEnomem: v[OS.purgeEnomem]!,
+    purgeFailed: v[OS.purgeFailed]!,
+    purgeDisabled: v[OS.purgeDisabled] !== 0,
+  };
+}
+
+function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
+  const committed = v[at + BYTES_COMMITTED]!;
+  const cached = v[CACHED_BYTES]!;
+  return {
+    live: v[at + BYTES_LIVE]!,
+    front: v[at + BYTES_FRONT]!,
+    freeInSlab: v[at + BYTES_FREE_IN_SLAB]!,
+    freeSlabs: v[at + BYTES_FREE_SLABS]!,
+    slack: v[at + BYTES_SLACK]!,
+    committed,
+    cached,
+    metadata,
+    mapped: committed + cached + metadata,
+    pinned: v[at + BYTES_PINNED]!,
+    givenAway: v[at + BYTES_GIVEN_AWAY]!,
+    used: v[at + BYTES_USED]!,
+  };
+}
+
+function readSuperSlabs(v: Float64Array, at: number): SuperSlabStats {
+  return {
+    live: v[at + SUPERSLABS_LIVE]!,
+    cached: v[CACHED_SUPERSLABS]!,
+    empties: v[at + SUPERSLABS_EMPTIES]!,
+    adopted: v[at + SUPERSLABS_ADOPTED]!,
+  };
+}
+
+function readFailures(v: Float64Array, at: number): FailureStats {
+  return {
+    os: v[at + FAILURES_OS]!,
+    limit: v[at + FAILURES_LIMIT]!,
+    retried: v[at + FAILURES_RETRIED]!,
+    doubleFrees: v[at + DOUBLE_FREES]!,
+    staleFrees: v[at + STALE_FREES]!,
+    foreignFrees: v[at + FOREIGN_FREES]!,
+  };
+}
+
+function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaStats {
+  const at = record.fieldsAt;
+  return {
+    version: statsVersion,
+    id: record.identity.serial,
+    name: record.identity.name,
+    maxBytes: v[at + BYTES_MAX]!,
+    classes: readClasses(v, record, record.identity.table),
+    superslabs: readSuperSlabs(v, at),
+    os,
+    bytes: readBytes(v, at, v[at + BYTES_METADATA]!),
+    failures: readFailures(v, at),
+    detachedSlabs: v[at + DETACHED_SLABS]!,
+    leakedBlocks: v[at + LEAKED_BLOCKS]!,
+  };
+}
+
+function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
+  const { values, arenas, totals } = snapshot;
+  const at = totals.fieldsAt;
+  const allDefault = arenas.every(({ identity }) => identity.table === DEFAULT_TABLE);
+  return {
+    classes: allDefault ? readClasses(values, totals, DEFAULT_TABLE) : mergeClasses(snapshot),
+    superslabs: readSuperSlabs(values, at),
+    os,
+    bytes: readBytes(values, at, values[METADATA_BYTES]!),
+    failures: readFailures(values, at),
+    detachedSlabs: values[at + DETACHED_SLABS]!,
+    leakedBlocks: values[at + LEAKED_BLOCKS]!,
+  };
+}
+
+// --- Entries --------------------------------------------------------------------------------------
+
+/** Statistics of one arena of this environment. */
+export function arenaStats(id: number): ArenaStats {
+  const { values, arenas } = readArena(id);
+  return readRecord(values, arenas[0]!, readOs(values));
+}
+
+/** Bytes in use by an arena: what `maxBytes` limits. */
+export function usedBytesOf(id: number): number {
+  const { values, arenas } = readArena(id);
+  return values[arenas[0]!.fieldsAt + BYTES_USED]!;
+}
+
+/**
+ * Statistics of every arena of the process, in all threads, read without stopping any of them: each
+ * number was true a moment ago, and sums are exact while the arenas are quiet. Counts of allocations
+ * and frees never go down from one reading to the next.
+ *
+ * {@link heapRates} tells what happened between two readings.
+ *
+ * @example
+ * const { live, committed } = heapStats().totals.bytes;
+ */
+export function heapStats(): HeapStats {
+  const snapshot = readHeap();
+  noteSuperSlabs();
+  const { values } = snapshot;
+  const os = readOs(values);
+  return {
+    version: statsVersion,
+    atMs: values[NOW_NS]! / 1e6,
+    arenas: snapshot.arenas.map((record) => readRecord(values, record, os)),
+    totals: readTotals(snapshot, os),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * Endings: when a stream, a response, a signal or a promise is over.
+ */
+import {
+  type Cancel,
+  type Closable,
+  type Listener,
+  isClosable,
+  nothing,
+  wait,
+  whenClosed,
+} from './closings';
+import { invalidArgType } from '../errors';
+import { isHttp2Stream, whenHttp2Over } from './http2-endings';
+import { closersOf } from './sinks';
+
+/**
+ * What {@link Arena.scopeUntil} can wait for: a request, response, socket or other emitter of 'close', an
+ * AbortSignal, a promise, or a reply of Fastify.
+ *
+ * @example
+ * const targets: ScopeTarget[] = [socket, AbortSignal.timeout(1000), Promise.resolve()];
+ */
+export type ScopeTarget =
+  | Closable
+  | AbortSignal
+  | PromiseLike<unknown>
+  | {
+      /** The message of `node:http` behind a reply or request of a framework. */
+      readonly raw: Closable;
+    };
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const isObject = typeof value === 'object' || typeof value === 'function';
+  return isObject && typeof (value as { then?: unknown } | null)?.then === 'function';
+}
+
+export function validateThenable(promise: unknown): asserts promise is PromiseLike<unknown> {
+  if (!isThenable(promise)) throw invalidArgType('promise', 'an instance of Promise', promise);
+}
+
+/** Counts a promise's rejection as handled. */
+export function ignore(promise: PromiseLike<unknown>): void {
+  Promise.resolve(promise).then(nothing, nothing);
+}
+
+/** Throws `ERR_INVALID_ARG_TYPE` for what cannot be waited for. */
+export function validateTarget(target: unknown): asserts target is ScopeTarget {
+  if (target instanceof AbortSignal || isClosable(target)) return;
+  if (isClosable((target as { raw?: unknown } | null | undefined)?.raw) || isThenable(target))
+    return;
+  const expected = 'a stream, response, socket, AbortSignal or promise';
+  throw invalidArgType('target', expected, target);
+}
+
+/** Calls `listener` once when `target` is over, whichever of its ends comes first. */
+export function whenOver(target: ScopeTarget, listener: Listener): Cancel {
+  const cancels: Cancel[] = [];
+  const cancel = (): void => {
+    for (const each of cancels.splice(0)) each();
+  };
+  const over = once(() => {
+    cancel();
+    listener();
+  });
+  for (const subscribe of endingsOf(target)) cancels.push(subscribe(over));
+  return cancel;
+}
+
+function once(listener: Listener): Listener {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    listener();
+  };
+}
+
+/** The ways in which a target may end. */
+function endingsOf(target: ScopeTarget): ((over: Listener) => Cancel)[] {
+  if (target instanceof AbortSignal) return [(over) => whenAborted(target, over)];
+  if (isClosable(target)) return endingsOfEmitter(target);
+  if ('raw' in target && isClosable(target.raw)) return endingsOfEmitter(target.raw);
+  return [(over) => whenSettled(target as PromiseLike<unknown>, over)];
+}
+
+function endingsOfEmitter(emitter: Closable): ((over: Listener) => Cancel)[] {
+  const { stream = emitter } = emitter as { stream?: unknown };
+  if (isHttp2Stream(stream)) return [(over) => whenHttp2Over(stream, over)];
+  return closersOf(emitter).map((it) => (over) => whenClosed(it, over));
+}
+
+function whenAborted(signal: AbortSignal, listener: Listener): Cancel {
+  if (signal.aborted) {
+    listener();
+    return nothing;
+  }
+  return wait(signal, listener, (over) => {
+    signal.addEventListener('abort', over, { once: true });
+  });
+}
+
+function whenSettled(promise: PromiseLike<unknown>, listener: Listener): Cancel {
+  return wait(promise, listener, (over) => {
+    // A thenable of the program may throw, or call back at once.
+    Promise.resolve(promise).then(over, over);
+  });
+}

@@ -1,0 +1,173 @@
+import { describe, expect, test } from '@jest/globals';
+import { Arena } from '../../../lib/index';
+import { native } from '../../../lib/native/native';
+import { expectCode } from '../support/codes';
+import { checkSums, rowOf, totalsOf } from '../support/sums';
+import { blockOf, powerEdges } from '../support/views';
+
+const MIB = 1024 * 1024;
+const SLAB_BYTES = 64 * 1024;
+const STRIDES = native.tables.defaultStrides;
+
+/** Bytes of the block that a request must get: a stride, whole slabs, or at least whole slabs. */
+function blockBytesFor(size: number, strides = STRIDES): number {
+  return strides.find((stride) => size <= stride) ?? Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
+}
+
+describe('the class of a size', () => {
+  test.each(powerEdges(22))('%i bytes get a block that holds them, in the right row', (size) => {
+    const arena = new Arena();
+    const view = arena.allocUnsafe(size);
+    expect(view.length).toBe(size);
+    const usable = arena.usableSize(view);
+    // A huge mapping that is used again may be an eighth larger.
+    const most = size > 2 * MIB ? (blockBytesFor(size) * 9) / 8 : blockBytesFor(size);
+    expect(usable).toBeGreaterThanOrEqual(blockBytesFor(size));
+    expect(usable).toBeLessThanOrEqual(most);
+
+    const stats = checkSums(arena.stats());
+    const used = stats.classes.filter((row) => row.allocs > 0);
+    expect(used).toEqual([stats.classes.find((row) => size <= row.maxSize)]);
+    expect(used[0]).toMatchObject({ allocs: 1, live: 1, liveBytes: size });
+
+    blockOf(view, usable).fill(0xa5);
+    arena.free(view);
+    expect(totalsOf(arena.stats())).toMatchObject({ frees: 1, live: 0, liveBytes: 0 });
+    arena.destroy();
+  });
+
+  test.each(STRIDES)('a block of %i bytes ends exactly there', (stride) => {
+    const arena = new Arena();
+    const full = arena.allocUnsafe(stride);
+    const beyond = arena.allocUnsafe(stride + 1);
+    expect(full.length).toBe(stride);
+    expect(arena.usableSize(full)).toBe(stride);
+    expect(arena.usableSize(beyond)).toBe(blockBytesFor(stride + 1));
+    expect(arena.usableSize(beyond)).toBeGreaterThan(stride);
+
+    full.fill(0x11);
+    beyond.fill(0x22);
+    expect(full.every((byte) => byte === 0x11)).toBe(true);
+    checkSums(arena.stats());
+    arena.destroy();
+  });
+
+  test('wastes at most an eighth of a block between 128 B and 8 KB', () => {
+    const arena = new Arena();
+    for (let size = 129; size <= 8192; size++) {
+      const view = arena.allocUnsafe(size);
+      const block = arena.usableSize(view);
+      if (block - size > block / 8) throw new Error(`${size} bytes waste too much of ${block}`);
+      arena.free(view);
+    }
+    arena.destroy();
+  });
+
+  test('every length up to 8 KB is served at that length', () => {
+    const arena = new Arena();
+    for (let size = 1; size <= 8192; size++) {
+      const view = arena.allocUnsafe(size);
+      if (view.length !== size) throw new Error(`${view.length} bytes instead of ${size}`);
+      if (arena.usableSize(view) !== blockBytesFor(size)) throw new Error(`wrong block: ${size}`);
+    }
+    expect(totalsOf(arena.stats())).toMatchObject({ live: 8192, liveBytes: (8192 * 8193) / 2 });
+    arena.destroy();
+  });
+
+  test('a run that was given back serves a smaller run without its tail being lost', () => {
+    const arena = new Arena();
+    for (const size of [2 * MIB, MIB, 512 * 1024, 65537, 2 * MIB]) {
+      arena.free(arena.allocUnsafe(size));
+      arena.trim();
+      expect(checkSums(arena.stats()).bytes.used).toBe(0);
+    }
+    arena.destroy();
+  });
+});
+
+describe('size 0', () => {
+  test('is a valid empty Buffer that can be freed once', () => {
+    const arena = new Arena();
+    const before = arena.stats();
+    for (const view of [arena.allocUnsafe(0), arena.alloc(0), arena.from('')]) {
+      expect(view).toStrictEqual(Buffer.alloc(0));
+      expect(arena.owns(view)).toBe(true);
+      expect(arena.usableSize(view)).toBe(0);
+      arena.free(view);
+      expect(arena.owns(view)).toBe(false);
+      expectCode(() => arena.free(view), 'ERR_HAKMEM_DOUBLE_FREE');
+    }
+    const { failures } = before; // the three frees that were refused are counted, and nothing else
+    expect(arena.stats()).toEqual({ ...before, failures: { ...failures, doubleFrees: 3 } });
+    arena.destroy();
+  });
+
+  test('two of them are two views', () => {
+    const arena = new Arena();
+    const [a, b] = [arena.alloc(0), arena.alloc(0)];
+    arena.free(a);
+    expect(arena.owns(b)).toBe(true);
+    arena.free(b);
+    arena.destroy();
+  });
+
+  test('is stale after a reset', () => {
+    const arena = new Arena();
+    const view = arena.alloc(0);
+    arena.reset();
+    expect(arena.owns(view)).toBe(false);
+    expectCode(() => arena.free(view), 'ERR_HAKMEM_STALE_VIEW');
+    arena.destroy();
+  });
+});
+
+describe('own size classes', () => {
+  const TABLES = [
+    [8],
+    [65536],
+    [16, 32, 64],
+    [48, 112, 1040],
+    [8, 16, 1024, 4096],
+    [1008, 65520, 65536],
+    Array.from({ length: 63 }, (_, i) => (i + 1) * 16),
+  ];
+
+  test.each(TABLES.map((sizes) => ({ sizes })))('$sizes serve every size', ({ sizes }) => {
+    const arena = new Arena({ sizeClasses: sizes });
+    const strides = sizes.at(-1) === SLAB_BYTES ? sizes : [...sizes, SLAB_BYTES];
+    const edges = strides.flatMap((stride) => [stride - 1, stride, stride + 1]);
+    const views = [...edges, 1, 3000, 100_000].map((size) => arena.alloc(size, size & 0xff));
+    for (const view of views) {
+      expect(arena.usableSize(view)).toBe(blockBytesFor(view.length, strides));
+      blockOf(view, arena.usableSize(view)).fill(view.length & 0xff, view.length);
+    }
+    for (const view of views) {
+      expect(view.every((byte) => byte === (view.length & 0xff))).toBe(true);
+    }
+    checkSums(arena.stats());
+    for (const view of views) arena.free(view);
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.trim();
+    expect(checkSums(arena.stats()).bytes.used).toBe(0);
+    arena.destroy();
+  });
+
+  test('appear in statistics as bins of the row they fall into', () => {
+    const arena = new Arena({ sizeClasses: [48, 1040] });
+    arena.allocUnsafe(20);
+    arena.allocUnsafe(49);
+    const stats = arena.stats();
+    expect(rowOf(stats, 'C3').bins.map((bin) => bin.blockSize)).toEqual([48]);
+    expect(rowOf(stats, 'M0').bins.map((bin) => bin.blockSize)).toEqual([1040]);
+    arena.destroy();
+  });
+
+  test('an arena with its own does not change the next one', () => {
+    const own = new Arena({ sizeClasses: [4096] });
+    const usual = new Arena();
+    expect(own.usableSize(own.allocUnsafe(100))).toBe(4096);
+    expect(usual.usableSize(usual.allocUnsafe(100))).toBe(112);
+    own.destroy();
+    usual.destroy();
+  });
+});

@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Arena } from '../../../lib/index';
+import { createMonitor, type MonitorServer } from '../../../lib/monitor';
+import { type ChildOptions, type ChildResult, PACKAGE_ROOT, run } from '../support/child';
+
+const MAIN = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js');
+
+function cli(args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
+  return run(process.execPath, [...(options.nodeArguments ?? []), MAIN, ...args], options);
+}
+
+let server: MonitorServer | undefined;
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+});
+
+describe('npx hakmem-arena', () => {
+  test.each([[[]], [['--help']], [['top', '--help']]])('%j prints the help', async (args) => {
+    const { exitCode, stdout } = await cli(args);
+    expect(exitCode).toBe(0);
+    for (const command of ['demo', 'bench', 'top', 'doctor']) expect(stdout).toContain(command);
+  });
+
+  test('--version prints that of the package', async () => {
+    const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect((await cli(['--version'])).stdout).toBe(`${version}\n`);
+  });
+
+  test.each([
+    [['nothing'], 'nothing'],
+    [['constructor'], 'constructor'],
+    [['doctor', '--fast'], '--fast'],
+    [['doctor', 'now'], 'now'],
+    [['demo', '--port', 'x'], '--port'],
+    [['demo', '--port', '65536'], '--port'],
+    [['top', '--url', 'here'], '--url'],
+    [['top', '--interval', '0'], '--interval'],
+    [['bench', '--case', 'none', '--rival', 'arena'], '--case'],
+  ])('%j is a usage error that names it', async (args, named) => {
+    const { exitCode, stderr } = await cli(args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(named);
+  });
+});
+
+describe('doctor', () => {
+  test('names the binary and finds nothing wrong here', async () => {
+    const { exitCode, stdout } = await cli(['doctor']);
+    expect(stdout).toContain('hakmem_arena.node');
+    expect(stdout).toContain('allocates, frees and gives back');
+    expect(exitCode).toBe(stdout.includes('BAD') ? 1 : 0);
+  });
+
+  test('points at a switch that means nothing', async () => {
+    const { exitCode, stdout } = await cli(['doctor'], { env: { HAKMEM_THP: 'sometimes' } });
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/BAD +HAKMEM_THP +sometimes/);
+  });
+
+  test('says why where the addon cannot be loaded', async () => {
+    const { exitCode, stdout } = await cli(['doctor'], { nodeArguments: ['--no-addons'] });
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/BAD +self test/);
+    expect(stdout).toContain('--allow-addons');
+  });
+});
+
+describe('top', () => {
+  test('prints plain lines of every arena where there is no terminal', async () => {
+    const arena = new Arena({ name: 'watched' });
+    for (let i = 0; i < 25; i++) arena.allocUnsafe(1000);
+    server = await createMonitor({ title: 'a service' }).listen({ port: 0 });
+    const args = ['top', '--url', server.url, '--count', '2', '--interval', '0.1'];
+    const { exitCode, stdout } = await cli(args);
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain('\u001b');
+    expect(stdout.match(/^a service: process/gm)?.length).toBe(2);
+    expect(stdout).toMatch(/^watched +- +\S+ +25 +24\.4 KB +2\.0 MB +1$/m);
+    expect(stdout).toMatch(/^watched +0 /m);
+    arena.destroy();
+  });
+
+  test('ends with a word when nobody answers', async () => {
+    const { exitCode, stderr } = await cli(['top', '--url', 'http://127.0.0.1:1/', '--count', '1']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('no answer from http://127.0.0.1:1/stats.json');
+  });
+});
+
+describe('demo', () => {
+  test('serves the monitor, and ends by itself when told for how long', async () => {
+    const { exitCode, stdout } = await cli(['demo', '--port', '0', '--seconds', '0.5']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:\d+\//);
+  });
+});
+
+describe('bench', () => {
+  test('measures one case in a process of its own', async () => {
+    const args = ['bench', '--case', 'always 256 B', '--rival', 'arena', '--rounds', '1'];
+    const { exitCode, stdout } = await cli(args);
+    expect(exitCode).toBe(0);
+    expect(Number(stdout)).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from '@jest/globals';
+import { runScript } from '../support/child';
+
+const USE = `
+  const { Arena } = require('hakmem-arena');
+  const arena = new Arena();
+  arena.allocUnsafe(1000);`;
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+describe('at exit', () => {
+  test('nothing is printed unless asked for', async () => {
+    const { exitCode, stdout, stderr } = await runScript(USE);
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  test('HAKMEM_TINY_HEAP_STATS_DUMP prints the classes', async () => {
+    const env = { HAKMEM_TINY_HEAP_STATS_DUMP: '1' };
+    const { exitCode, stdout, stderr } = await runScript(USE, { env });
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe('');
+    const lines = linesOf(stderr);
+    expect(lines.length).toBe(16);
+    expect(lines.every((line) => line.startsWith('HEAP_STATS['))).toBe(true);
+    expect(lines[7]).toMatch(/^HEAP_STATS\[7\] fast=0 slow=1 /);
+  });
+
+  test('HAKMEM_SS_STATS_DUMP prints the SuperSlabs', async () => {
+    const { stderr } = await runScript(USE, { env: { HAKMEM_SS_STATS_DUMP: '1' } });
+    expect(linesOf(stderr)).toEqual([expect.stringMatching(/^\[SS_STATS\] live=1 /)]);
+  });
+
+  test('HAKMEM_SS_OS_STATS prints the calls to the system', async () => {
+    const { stderr } = await runScript(USE, { env: { HAKMEM_SS_OS_STATS: '1' } });
+    expect(linesOf(stderr)).toEqual([expect.stringMatching(/^\[SS_OS_STATS\] alloc=[1-9]\d* /)]);
+  });
+
+  test('all three print all', async () => {
+    const env = {
+      HAKMEM_TINY_HEAP_STATS_DUMP: '1',
+      HAKMEM_SS_STATS_DUMP: '1',
+      HAKMEM_SS_OS_STATS: '1',
+    };
+    expect(linesOf((await runScript(USE, { env })).stderr).length).toBe(18);
+  });
+
+  test('0 and nothing are off', async () => {
+    const env = { HAKMEM_TINY_HEAP_STATS_DUMP: '0', HAKMEM_SS_OS_STATS: '' };
+    expect((await runScript(USE, { env })).stderr).toBe('');
+  });
+
+  test('process.exit and an uncaught exception print as well', async () => {
+    const env = { HAKMEM_SS_OS_STATS: '1' };
+    const exited = await runScript(`${USE} process.exit(3);`, { env });
+    expect(exited.exitCode).toBe(3);
+    expect(exited.stderr).toContain('[SS_OS_STATS]');
+    const thrown = await runScript(`${USE} throw new Error('mine');`, { env });
+    expect(thrown.exitCode).toBe(1);
+    expect(thrown.stderr).toContain('mine');
+    expect(thrown.stderr).toContain('[SS_OS_STATS]');
+  });
+
+  test('a worker prints nothing of its own', async () => {
+    const script = `
+      const { Worker } = require('node:worker_threads');
+      ${USE}
+      new Worker(\`${USE}\`, { eval: true });`;
+    const { stderr } = await runScript(script, { env: { HAKMEM_SS_STATS_DUMP: '1' } });
+    expect(linesOf(stderr).length).toBe(1);
+  });
+});
+
+describe('a switch whose value means nothing', () => {
+  const warningsIn = (stderr: string): string[] =>
+    linesOf(stderr).filter((line) => line.includes('HAKMEM_BAD_OPTION'));
+
+  test('is one warning that names it, in the main thread alone', async () => {
+    const script = `
+      const { Worker } = require('node:worker_threads');
+      ${USE}
+      require('hakmem-arena');
+      new Worker(\`${USE}\`, { eval: true });`;
+    const { exitCode, stderr } = await runScript(script, { env: { HAKMEM_SS_OS_STATS: 'yes' } });
+    expect(exitCode).toBe(0);
+    expect(warningsIn(stderr)).toEqual([expect.stringContaining('HAKMEM_SS_OS_STATS=yes')]);
+    expect(stderr).not.toContain('[SS_OS_STATS]');
+  });
+
+  test('is one warning each', async () => {
+    const env = {
+      HAKMEM_FREE_POLICY: 'sometimes',
+      HAKMEM_SUPERSLAB_TTL_SEC: '-5',
+      HAKMEM_SUPERSLAB_MAX_CACHED: '1e3',
+      HAKMEM_SS_STATS_DUMP: '2',
+    };
+    const { stderr } = await runScript(USE, { env });
+    const warnings = warningsIn(stderr);
+    expect(warnings.length).toBe(4);
+    for (const name of Object.keys(env)) {
+      expect(warnings.filter((line) => line.includes(name)).length).toBe(1);
+    }
+  });
+
+  test('a variable of nobody is no concern', async () => {
+    expect((await runScript(USE, { env: { HAKMEM_UNKNOWN: 'x' } })).stderr).toBe('');
+  });
+});

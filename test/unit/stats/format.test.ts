@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { Arena, formatHeapStats, heapStats } from '../../../lib/index';
+import { resultOf } from '../support/child';
+import { expectCode } from '../support/codes';
+import { randomMixed } from '../support/random-mixed';
+
+const ROW = /^HEAP_STATS\[(?:[0-7]|M[0-5]|run|huge)\] fast=\d+ slow=\d+( \w+=\d+)*$/;
+const SUPERSLABS = /^\[SS_STATS\] live=\d+ empty=\d+( \w+=\d+)*$/;
+const OS =
+  /^\[SS_OS_STATS\] alloc=\d+ free=\d+ madvise=\d+ madvise_enomem=\d+ madvise_other=\d+ madvise_disabled=[01]$/;
+
+describe('formatHeapStats', () => {
+  test('of an arena: a line per class, and one each for SuperSlabs and the system', () => {
+    const arena = new Arena();
+    arena.allocUnsafe(100);
+    const lines = formatHeapStats(arena.stats()).split('\n');
+    expect(lines.filter((line) => ROW.test(line)).length).toBe(16);
+    expect(lines.filter((line) => SUPERSLABS.test(line)).length).toBe(1);
+    expect(lines.filter((line) => OS.test(line)).length).toBe(1);
+    expect(lines.every((line) => line === line.trim() && line !== '')).toBe(true);
+    arena.destroy();
+  });
+
+  test('classes C0..C7 are numbered as they always were', () => {
+    const arena = new Arena();
+    randomMixed(arena, { iterations: 20_000, slots: 64, seed: 1, min: 1024, max: 1024 });
+    const text = formatHeapStats(arena.stats());
+    const [, fast, slow] = /^HEAP_STATS\[7\] fast=(\d+) slow=(\d+) /m.exec(text) ?? [];
+    expect(Number(fast) + Number(slow)).toBe(11016);
+    expect(Number(slow)).toBeLessThan(10);
+    const shown = /^\/\/ (HEAP_STATS\[7\].*)$/m.exec(readFileSync('README.md', 'utf8'))?.[1];
+    expect(text.split('\n')).toContain(shown);
+    expect(text).toMatch(/^HEAP_STATS\[0\] fast=0 slow=0 /m);
+    expect(text).toMatch(/^HEAP_STATS\[M5\] fast=0 slow=0 /m);
+    arena.destroy();
+  });
+
+  test('numbers are those of the structure', () => {
+    const arena = new Arena();
+    for (let i = 0; i < 10; i++) arena.allocUnsafe(3000);
+    const stats = arena.stats();
+    const text = formatHeapStats(stats);
+    expect(text).toContain('HEAP_STATS[M1] fast=9 slow=1 ');
+    expect(text).toContain(`live_bytes=30000`);
+    expect(text).toContain(`[SS_STATS] live=${stats.superslabs.live} `);
+    expect(text).toContain(`[SS_OS_STATS] alloc=${stats.os.map} free=${stats.os.unmap} `);
+    arena.destroy();
+  });
+
+  test('of the heap: each arena behind its name, totals last', async () => {
+    const text = await resultOf<string>(`
+      const { Arena, heapStats, formatHeapStats } = require('hakmem-arena');
+      const [a, b] = [new Arena({ name: 'first' }), new Arena({ name: 'second' })];
+      a.allocUnsafe(1000); b.allocUnsafe(1000); b.allocUnsafe(1000);
+      console.log(JSON.stringify(formatHeapStats(heapStats())));`);
+    const lines = text.split('\n');
+    const rowsOf = (prefix: string): string[] =>
+      lines.filter((line) => line.startsWith(`${prefix}HEAP_STATS[7]`));
+    expect(rowsOf('first: ')[0]).toContain('fast=0 slow=1 ');
+    expect(rowsOf('second: ')[0]).toContain('fast=1 slow=1 ');
+    expect(rowsOf('')[0]).toContain('fast=1 slow=2 ');
+    expect(lines.indexOf(rowsOf('')[0]!)).toBeGreaterThan(lines.indexOf(rowsOf('second: ')[0]!));
+    expect(lines.at(-1)).toMatch(OS);
+  });
+
+  test('of one arena alone has no names; of none, zeroes', async () => {
+    const [one, none] = await resultOf<[string, string]>(`
+      const { Arena, heapStats, formatHeapStats } = require('hakmem-arena');
+      const none = formatHeapStats(heapStats());
+      new Arena().allocUnsafe(1000);
+      console.log(JSON.stringify([formatHeapStats(heapStats()), none]));`);
+    for (const text of [one, none]) {
+      const lines = text.split('\n');
+      expect(lines.filter((line) => ROW.test(line)).length).toBe(16);
+      expect(lines.some((line) => line.includes('arena-'))).toBe(false);
+    }
+    expect(one).toContain('HEAP_STATS[7] fast=0 slow=1 ');
+    expect(none).toContain('HEAP_STATS[7] fast=0 slow=0 ');
+  });
+
+  test('survives statistics that went through JSON', () => {
+    const heap = heapStats();
+    const copy = JSON.parse(JSON.stringify(heap)) as typeof heap;
+    expect(formatHeapStats(copy)).toBe(formatHeapStats(heap));
+  });
+
+  test.each([
+    ['undefined', undefined],
+    ['null', null],
+    ['a number', 5],
+    ['a string', 'stats'],
+    ['an empty object', {}],
+    ['an object with a version alone', { version: 1 }],
+    ['an array', []],
+  ])('refuses %s', (_name, value) => {
+    expectCode(() => formatHeapStats(value as never), 'ERR_INVALID_ARG_TYPE');
+  });
+});

@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Arena, type ArenaMap, heapMap, type SlabMap } from '../../../lib/index';
+
+const MIB = 1024 * 1024;
+let arena: Arena;
+afterEach(() => arena.destroy());
+
+function mapOf(one: Arena): ArenaMap {
+  return heapMap().arenas.find(({ id }) => id === one.id)!;
+}
+
+function slabsOf(one: Arena, use: SlabMap['use']): SlabMap[] {
+  return mapOf(one).superslabs.flatMap(({ slabs }) => slabs.filter((slab) => slab.use === use));
+}
+
+describe('heapMap()', () => {
+  test('names each arena and has nothing to show of a new one', () => {
+    arena = new Arena({ name: 'mapped' });
+    expect(mapOf(arena)).toEqual({ id: arena.id, name: 'mapped', superslabs: [] });
+  });
+
+  test('shows a slab of the class that serves a length, with the blocks taken from it', () => {
+    arena = new Arena();
+    for (let i = 0; i < 40; i++) arena.allocUnsafe(1000);
+    expect(mapOf(arena).superslabs).toMatchObject([{ index: 0, bytes: 2 * MIB }]);
+    expect(mapOf(arena).superslabs[0]!.slabs.length).toBe(32);
+    const [slab, ...others] = slabsOf(arena, 'class');
+    expect(others).toEqual([]);
+    expect(slab).toMatchObject({ className: 'C7', blockSize: 1024, capacity: 64, touched: true });
+    expect(slab!.taken).toBeGreaterThanOrEqual(40);
+    expect(slabsOf(arena, 'free').length).toBe(31);
+    expect(slabsOf(arena, 'free').every(({ touched }) => !touched)).toBe(true);
+  });
+
+  test('agrees with the statistics, class by class', () => {
+    arena = new Arena();
+    const views = Array.from({ length: 5000 }, (_, i) => arena.allocUnsafe(1 + ((i * 37) % 9000)));
+    for (const view of views.slice(0, 3000)) arena.free(view);
+    const slabs = slabsOf(arena, 'class');
+    for (const row of arena.stats().classes) {
+      const own = slabs.filter(({ className }) => className === row.name);
+      expect(own.length).toBe(row.slabs);
+      const taken = own.reduce((sum, slab) => sum + slab.taken, 0);
+      expect(taken).toBe(row.live + row.frontBlocks);
+    }
+  });
+
+  test('shows runs and huge mappings, and forgets them when they are freed', () => {
+    arena = new Arena();
+    const run = arena.allocUnsafe(300_000);
+    const huge = arena.allocUnsafe(5 * MIB);
+    expect(slabsOf(arena, 'large').map(({ className }) => className)).toEqual(['run', 'huge']);
+    expect(slabsOf(arena, 'tail').length).toBe(4);
+    expect(mapOf(arena).superslabs.map(({ slabs }) => slabs.length)).toEqual([32, 1]);
+    expect(mapOf(arena).superslabs[1]!.bytes).toBeGreaterThanOrEqual(5 * MIB);
+    arena.free(run);
+    arena.free(huge);
+    arena.trim();
+    expect(slabsOf(arena, 'large')).toEqual([]);
+  });
+
+  test('uses the class sizes of an arena that brought its own', () => {
+    arena = new Arena({ sizeClasses: [48, 1520] });
+    arena.allocUnsafe(1000);
+    expect(slabsOf(arena, 'class')).toMatchObject([{ className: 'M0', blockSize: 1520 }]);
+  });
+
+  test('has no arena that is destroyed', () => {
+    arena = new Arena();
+    arena.destroy();
+    expect(mapOf(arena)).toBeUndefined();
+  });
+});

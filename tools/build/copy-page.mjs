@@ -1,0 +1,11 @@
+// Copies what needs no compiling of the monitor's page to dist/.
+
+import { cpSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+for (const name of ['index.html', 'theme.css', 'page.css', 'parts.css']) {
+  cpSync(join(ROOT, 'lib/monitor/page', name), join(ROOT, 'dist/monitor/page', name));
+}

@@ -1,0 +1,165 @@
+// Proves that the architecture is what it says it is:
+//
+//   - C includes point down the order of c-order.mjs, TypeScript imports down the table below, never up,
+//     and in no circle (that calls in C do as well is proved by symbols.mjs);
+//   - what depends on the operating system stands in csrc/os/ and nowhere else;
+//   - every file has a place in the tables.
+//
+// Prints `file:line: what is wrong` and exits with 1, or one line when all is well.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { filesUnder, isProgram } from '../build/native-sources.mjs';
+import { C_ROOMS, mayUse, placeProblem } from './c-order.mjs';
+import { circles } from './circles.mjs';
+
+/** Rooms that do not see all that is below them. `include` holds the public header, for anyone. */
+const C_MAY_ONLY_INCLUDE = { binding: ['binding', 'include'], include: ['include', 'base'] };
+
+/** Headers from elsewhere that only the binding may see. */
+const NODE_HEADERS = /^(napi|node_api|js_native_api|node|uv|v8)[\w-]*\.h$/;
+
+/**
+ * Folders and files of lib/, highest row first, without extension; `name/` is a folder. A file may import those
+ * of its own row and of the rows further down.
+ */
+const TS_LAYERS = [
+  ['cli/'],
+  ['index'],
+  ['arena/'],
+  ['modes/'],
+  ['monitor/', 'front/'],
+  ['stats/'],
+  ['events/', 'options'],
+  ['native/', 'view/', 'streams/'],
+  ['errors', 'types'],
+  ['base/'],
+];
+
+/** Packages that lib/ may import, beside `node:` modules. The optional peers are for monitor/ only. */
+const TS_PACKAGES = ['node-gyp-build', 'prom-client', '@opentelemetry/api'];
+
+const OS_MACRO =
+  /\b(_WIN32|_WIN64|__MINGW\w*|__CYGWIN__|__linux__|__gnu_linux__|__ANDROID__|__APPLE__|__MACH__|__FreeBSD__|__unix__)\b/;
+
+/** Violations of the tree at `root`, each a line of text, and how many files were looked at. */
+export function checkLayers(root) {
+  const c = checkC(root);
+  const lib = checkTypeScript(root);
+  return { violations: [...c.violations, ...lib.violations], files: c.files + lib.files };
+}
+
+function checkC(root) {
+  const files = listed('csrc', root).filter((file) => /\.(c|cc|h)$/.test(file));
+  const known = new Set(files);
+  const edges = [];
+  const violations = [];
+
+  for (const file of files) {
+    const layer = file.split('/')[1];
+    if (placeProblem(file) !== undefined) {
+      violations.push(`${file}:1: ${placeProblem(file)}`);
+      continue;
+    }
+    const lines = withoutComments(readFileSync(join(root, file), 'utf8')).split('\n');
+
+    lines.forEach((text, index) => {
+      const report = (problem) => violations.push(`${file}:${index + 1}: ${problem}`);
+
+      if (layer !== 'os' && /^\s*#\s*(if|elif)/.test(text) && OS_MACRO.test(text)) {
+        report(`${OS_MACRO.exec(text)[0]} outside csrc/os/`);
+      }
+      const include = /^\s*#\s*include\s*(["<])([^">]+)[">]/.exec(text);
+      if (!include) return;
+      const [, quote, name] = include;
+      const target = [`csrc/${name}`, `csrc/include/${name}`].find((path) => known.has(path));
+
+      if (target !== undefined) {
+        if (!mayInclude(file, target)) report(`${layer} must not include ${name}`);
+        edges.push({ from: file, to: target, line: index + 1 });
+      } else if (NODE_HEADERS.test(name)) {
+        if (layer !== 'binding') report(`only binding knows Node, not ${layer}: ${name}`);
+      } else if (quote === '"') {
+        report(`no such file relative to csrc/: ${name}`);
+      }
+    });
+  }
+  return { violations: [...violations, ...circles(edges)], files: files.length };
+}
+
+function mayInclude(from, to) {
+  const [room, other] = [from, to].map((file) => file.split('/')[1]);
+  const only = C_MAY_ONLY_INCLUDE[room];
+  if (only !== undefined) return only.includes(other);
+  return other === 'include' || mayUse(from, to);
+}
+
+function checkTypeScript(root) {
+  const files = listed('lib', root).filter((file) => file.endsWith('.ts'));
+  const known = new Set(files);
+  const edges = [];
+  const violations = [];
+
+  for (const file of files) {
+    const row = tsRow(file);
+    if (row === -1) {
+      violations.push(`${file}:1: not in TS_LAYERS of tools/check/layers.mjs: give it a place`);
+      continue;
+    }
+    const source = readFileSync(join(root, file), 'utf8');
+
+    for (const { fileName: name, pos } of ts.preProcessFile(source, true, true).importedFiles) {
+      const line = source.slice(0, pos).split('\n').length;
+      const report = (problem) => violations.push(`${file}:${line}: ${problem}`);
+
+      if (!name.startsWith('.')) {
+        if (!name.startsWith('node:') && !TS_PACKAGES.includes(name)) {
+          report(`lib/ imports only node: modules and ${TS_PACKAGES.join(', ')}, not ${name}`);
+        }
+        continue;
+      }
+      const path = posix.join(posix.dirname(file), name).replace(/\.js$/, '');
+      const target = [`${path}.ts`, `${path}/index.ts`].find((candidate) => known.has(candidate));
+      if (target === undefined) {
+        report(`no such file in lib/: ${name}`);
+        continue;
+      }
+      if (tsRow(target) < row && tsRow(target) !== -1) {
+        report(`${target} stands above ${file}: imports point down only`);
+      }
+      edges.push({ from: file, to: target, line });
+    }
+  }
+  return { violations: [...violations, ...circles(edges)], files: files.length };
+}
+
+/** Row of a file in TS_LAYERS, or -1. */
+function tsRow(file) {
+  const name = file.slice('lib/'.length, -'.ts'.length);
+  return TS_LAYERS.findIndex((row) =>
+    row.some((entry) => (entry.endsWith('/') ? name.startsWith(entry) : name === entry)),
+  );
+}
+
+/** C text with comments blanked out, line for line. */
+function withoutComments(text) {
+  const tokens = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+  return text.replace(tokens, (token) => (token[0] === '/' ? token.replace(/[^\n]/g, ' ') : token));
+}
+
+function listed(folder, root) {
+  return existsSync(join(root, folder)) ? filesUnder(folder, root) : [];
+}
+
+if (isProgram(import.meta.url)) {
+  const { violations, files } = checkLayers(
+    dirname(dirname(dirname(fileURLToPath(import.meta.url)))),
+  );
+  for (const violation of violations) console.error(violation);
+  if (violations.length > 0) process.exit(1);
+  console.log(`csrc: ${C_ROOMS.map((row) => row.join(', ')).join(' > ')}`);
+  console.log(`lib:  ${TS_LAYERS.map((row) => row.join(' | ')).join(' > ')}`);
+  console.log(`layers: ${files} files, all includes and imports point down, in no circle`);
+}
