@@ -27,7 +27,7 @@ import * as views from '../view/view';
 import type { View } from '../view/view';
 
 /** Here it is a constant to the engine; where it comes from it would be loaded at every use. */
-const { LIVE } = views;
+const { ARENA } = views;
 
 /** What the base class has made for the arena that is being constructed; nothing is kept alive here. */
 let parts!: Parts;
@@ -114,12 +114,12 @@ export class Arena extends ArenaBase implements Disposable {
    * const dashes = arena.alloc(80, '-');
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
-    const view = takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
+    const view = takeFilled(this.#front, size, fill, encoding, ARENA) as ArenaBuffer;
     if (!isWaiting()) return view;
     tell();
     if (this.#front.owns(view)) return view;
     // A subscriber has reset the arena.
-    return takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
+    return takeFilled(this.#front, size, fill, encoding, ARENA) as ArenaBuffer;
   }
 
   /**
@@ -137,8 +137,8 @@ export class Arena extends ArenaBase implements Disposable {
    * const page = arena.allocUnsafe(4096, 4096); // for O_DIRECT, say
    */
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
-    if (alignment === undefined) return this.#front.take(size, LIVE) as ArenaBuffer;
-    return takeUnsafe(this.#front, size, alignment, LIVE) as ArenaBuffer;
+    if (alignment === undefined) return this.#front.alloc(size, ARENA) as ArenaBuffer;
+    return takeUnsafe(this.#front, size, alignment, ARENA) as ArenaBuffer;
   }
 
   /**
@@ -155,7 +155,7 @@ export class Arena extends ArenaBase implements Disposable {
    * const reply = arena.from('HTTP/1.1 204 No Content\r\n\r\n', 'latin1');
    */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
-    return takeCopy(this.#front, value, encodingOrOffset, length, LIVE) as ArenaBuffer;
+    return takeCopy(this.#front, value, encodingOrOffset, length, ARENA) as ArenaBuffer;
   }
 
   /**
@@ -171,7 +171,7 @@ export class Arena extends ArenaBase implements Disposable {
    * const samples = arena.allocTyped(Float32Array, 1024); // 4096 bytes
    */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
-    return takeTyped(this.#front, ctor, length, LIVE);
+    return takeTyped(this.#front, ctor, length, ARENA);
   }
 
   // --- Free ---------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ export class Arena extends ArenaBase implements Disposable {
    * arena.free(frame);
    */
   free(view: View): void {
-    this.#front.give(view);
+    this.#front.free(view);
   }
 
   /**
@@ -405,7 +405,7 @@ export class Arena extends ArenaBase implements Disposable {
     this.#assertAlive();
     const { id } = this.#core;
     const before = native.returnedBytes(id);
-    this.#front.release();
+    this.#front.flushAll();
     native.trimArena(id);
     noteSuperSlabs();
     const bytes = native.returnedBytes(id) - before;

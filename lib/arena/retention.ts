@@ -11,10 +11,11 @@
  */
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError, invalidState } from '../errors';
-import type { Front, Remains } from '../front/front';
+import type { Front } from '../front/front';
+import type { Remains } from '../front/slow-path';
 import { type NativeArena, native } from '../native/native';
 import { ensureWholeStack } from '../base/stack';
-import { HELD, type Home, type View, homeOf, rehome } from '../view/view';
+import { NO_OWNER, type Home, type View, homeOf, rehome } from '../view/view';
 import { clearView, rangeOf } from '../view/kinds';
 
 const PINNED_BYTES = native.tables.counters.pinnedBytes;
@@ -33,7 +34,7 @@ class Retention extends Custody {
   readonly #ownership: Ownership;
 
   constructor(ownership: Ownership, front: Front, view: View) {
-    super(front, front.blockBytes(view), front.markOf(view));
+    super(front, front.blockBytes(view), front.ownerOf(view));
     const custody = custodyOf(view);
     this.#ownership = ownership;
     this.before = homeOf(view)!;
@@ -42,8 +43,8 @@ class Retention extends Custody {
   }
 
   /** The owner's free waits for the last release. */
-  override give(): void {
-    this.mark = HELD;
+  override free(): void {
+    this.owner = NO_OWNER;
   }
 
   override set tag(tag: string) {
@@ -98,7 +99,7 @@ export class Ownership {
 
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
   giveUp(view: View): void {
-    custodyOf(view)!.mark = HELD;
+    custodyOf(view)!.owner = NO_OWNER;
   }
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
@@ -129,7 +130,7 @@ export class Ownership {
     rehome(view, before);
     try {
       if (isFreed) front.takeBack(view);
-      else front.setMark(view, retention.mark);
+      else front.setOwner(view, retention.owner);
     } catch (error) {
       rehome(view, retention);
       throw error;

@@ -1,7 +1,7 @@
 /**
  * Scope: takes views and frees together, at its end, all that are still its own.
  *
- * A view knows its scope by its mark. A view freed by hand and handed out again has another mark, so
+ * A view knows its owner by number. A view freed by hand and handed out again has another owner, so
  * the end of the scope leaves it alone.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
@@ -10,7 +10,7 @@ import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '.
 import { type ScopeTarget, isThenable, whenOver } from '../streams/endings';
 import type { Front } from '../front/front';
 import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
-import { FIRST_SCOPE_MARK, LIVE, type View } from '../view/view';
+import { FIRST_SCOPE, ARENA, type View } from '../view/view';
 
 /** Lists kept for scopes to come, and the longest. */
 const SPARE_LISTS_MAX = 16;
@@ -18,12 +18,12 @@ const SPARE_LENGTH_MAX = 4096;
 
 /**
  * What a scope has while it is open, and leaves to another: a list that grows is garbage again and again, and
- * marks are numbers of 31 bits, of which there are enough for those that are open but not for all that ever
- * were. No view has the mark of a scope that has ended: its end frees all that have it, retained ones and
- * stand-ins included, and what a reset made stale is never asked for its mark again.
+ * an owner is a number of 31 bits, of which there are enough for those that are open but not for all that ever
+ * were. No view belongs to a scope that has ended: its end frees all that do, retained ones and
+ * stand-ins included, and what a reset made stale is never asked for its owner again.
  */
 interface Place {
-  readonly mark: number;
+  readonly owner: number;
   views: (View | undefined)[];
 }
 
@@ -34,14 +34,14 @@ export class ScopeHost {
   readonly scopes: Scope[] = [];
   /** Of scopes that have ended. */
   readonly spares: Place[] = [];
-  #lastMark = FIRST_SCOPE_MARK - 1;
+  #lastOwner = FIRST_SCOPE - 1;
 
   constructor(front: Front) {
     this.front = front;
   }
 
   makePlace(): Place {
-    return { mark: ++this.#lastMark, views: [] };
+    return { owner: ++this.#lastOwner, views: [] };
   }
 }
 
@@ -64,7 +64,7 @@ const ENDED = 2;
 export class Scope implements Disposable {
   readonly #host: ScopeHost;
   readonly #place: Place;
-  readonly #mark: number;
+  readonly #owner: number;
   /** The first `#count` of these; what lies behind them is left over from other scopes. */
   readonly #views: (View | undefined)[];
   #count = 0;
@@ -78,7 +78,7 @@ export class Scope implements Disposable {
     this.#host = host;
     const place = host.spares.pop() ?? host.makePlace();
     this.#place = place;
-    this.#mark = place.mark;
+    this.#owner = place.owner;
     this.#views = place.views;
     this.#at = host.scopes.length;
     host.scopes.push(this);
@@ -92,7 +92,7 @@ export class Scope implements Disposable {
    * const total = arena.scope((scope) => scope.alloc(64, 1).reduce((a, b) => a + b)); // 64
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
-    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark)) as ArenaBuffer;
+    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#owner)) as ArenaBuffer;
   }
 
   /**
@@ -108,8 +108,8 @@ export class Scope implements Disposable {
    */
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
     const front = this.#front();
-    if (alignment === undefined) return this.#own(front.take(size, this.#mark)) as ArenaBuffer;
-    return this.#own(takeUnsafe(front, size, alignment, this.#mark)) as ArenaBuffer;
+    if (alignment === undefined) return this.#own(front.alloc(size, this.#owner)) as ArenaBuffer;
+    return this.#own(takeUnsafe(front, size, alignment, this.#owner)) as ArenaBuffer;
   }
 
   /**
@@ -120,7 +120,7 @@ export class Scope implements Disposable {
    * arena.scope((scope) => handle(scope.from('48656c6c6f', 'hex')));
    */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
-    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark);
+    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#owner);
     return this.#own(view) as ArenaBuffer;
   }
 
@@ -132,7 +132,7 @@ export class Scope implements Disposable {
    * const largest = arena.scope((scope) => Math.max(...scope.allocTyped(Int16Array, 256)));
    */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
-    return this.#own(takeTyped(this.#front(), ctor, length, this.#mark));
+    return this.#own(takeTyped(this.#front(), ctor, length, this.#owner));
   }
 
   /**
@@ -149,10 +149,10 @@ export class Scope implements Disposable {
   keep<V extends View>(view: V): V {
     if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
     const front = this.#front();
-    if (!front.owns(view) || front.markOf(view) !== this.#mark) {
+    if (!front.owns(view) || front.ownerOf(view) !== this.#owner) {
       throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
     }
-    front.setMark(view, LIVE);
+    front.setOwner(view, ARENA);
     return view;
   }
 
@@ -170,9 +170,9 @@ export class Scope implements Disposable {
     this.#state = ENDING;
     const { front } = this.#host;
     const views = this.#views;
-    const mark = this.#mark;
+    const owner = this.#owner;
     for (let i = 0; i < this.#count; i++) {
-      front.giveMarked(views[i]!, mark);
+      front.freeOwned(views[i]!, owner);
       views[i] = undefined;
     }
     this.#leave();
@@ -191,7 +191,7 @@ export class Scope implements Disposable {
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
   adopt(view: View): boolean {
-    if (this.#host.front.markOf(view) !== this.#mark) return false;
+    if (this.#host.front.ownerOf(view) !== this.#owner) return false;
     this.#own(view);
     return true;
   }

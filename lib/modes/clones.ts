@@ -21,7 +21,8 @@ import {
   tell,
   textOf,
 } from '../events/reports';
-import { SLAB_BYTES, type SlabTable } from '../front/slabs';
+import { SLAB_BYTES } from '../front/geometry';
+import type { SlabTable } from '../front/slabs';
 import type { CloneReport } from '../types';
 import { type View, homeOf } from '../view/view';
 import { bufferOf, rangeOf, sizeOf } from '../view/kinds';

@@ -39,7 +39,7 @@ const SPARSE_INTERVAL_MS = 5;
 const BURST = 8;
 const PASSED_MAX = 79;
 
-export class Pace {
+export class TokenBucket {
   readonly #isSparse: boolean;
   readonly #asksEach: boolean;
   /** Samples that may be guarded now; it grows with time. */

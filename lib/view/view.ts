@@ -29,12 +29,12 @@ export interface Home {
 }
 
 /**
- * Marks of live views. HELD: its owner has freed it, somebody else has retained it. Scopes use numbers
- * from {@link FIRST_SCOPE_MARK} on.
+ * Whose a live view is: the arena's own, or that of a scope, from {@link FIRST_SCOPE} on. NO_OWNER: its owner has
+ * freed it, and somebody else may still retain it.
  */
-export const HELD = 0;
-export const LIVE = 1;
-export const FIRST_SCOPE_MARK = 2;
+export const NO_OWNER = 0;
+export const ARENA = 1;
+export const FIRST_SCOPE = 2;
 
 /** Core's own Buffer class: `new FastBuffer(buffer, offset, length)` is the cheapest way to a Buffer. */
 export const FastBuffer = (
