@@ -48,8 +48,7 @@ export class FreshPath extends SlowPath {
 
   /** A live Buffer of `size` bytes (1 .. 64 KB) whose bucket has none, or none that is whole. */
   protected allocFresh(size: number, bucket: number, owner: number): Buffer {
-    const { stacks, table } = this;
-    const { ints } = this.records;
+    const { ints, stacks, table } = this;
     const index = this.classFor(size);
     const id = table.unused;
     const stack = index << STACK_BITS;
@@ -86,8 +85,7 @@ export class FreshPath extends SlowPath {
 
   /** Takes back a live Buffer that never was in a bucket, or whose bucket is full; or any other live view. */
   protected freeFresh(id: number, view: View): void {
-    const { counts, refs, stacks, table } = this;
-    const { ints } = this.records;
+    const { counts, ints, refs, stacks, table } = this;
     const info = ints[id + INFO]!;
     const bucket = ints[id + TARGET_BUCKET]!;
     if ((info & OTHER_THAN_BUFFER) !== 0 || bucket === 0) {

@@ -23,7 +23,7 @@ import * as viewTable from './view-table';
 import type { NativeArena } from '../native/native';
 import { validateSize } from '../options';
 import type { LiveBlock } from '../types';
-import { NO_OWNER, type View, idOf } from '../view/view';
+import { NO_OWNER, type View, bytesOfStamped, idOf } from '../view/view';
 import { type ViewMaker, bufferMaker, isGone } from '../view/kinds';
 
 const { HEAD, FULL_AT, RECORD_BITS, bucketOfBuffers, bucketOf } = buckets;
@@ -46,20 +46,16 @@ export class Front extends FreshPath {
     if (typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > CLASS_SIZE_MAX) {
       return this.allocSlow(size, owner);
     }
-    const { ints } = this.records;
+    const { ints } = this;
     const bucket = bucketOfBuffers(size);
     const at = bucket << RECORD_BITS;
     const id = ints[at + HEAD]!;
     if (id === 0) return this.allocFresh(size, bucket, owner);
     const view = this.views[id >> VIEW_SHIFT] as Buffer;
-    // Its slab was detached, or another length owns the bucket. Or the length is what a program has put on the
-    // view, and may have changed anything meanwhile.
-    if (view.length !== size || this.records.ints[at + HEAD] !== id) {
-      return this.allocFresh(size, bucket, owner);
-    }
-    const links = this.records.ints;
-    links[at + HEAD] = links[id]!;
-    links[id] = -owner;
+    // Its slab was detached, or another length owns the bucket.
+    if (bytesOfStamped(view) !== size) return this.allocFresh(size, bucket, owner);
+    ints[at + HEAD] = ints[id]!;
+    ints[id] = -owner;
     this.counts[bucket]!++;
     return view;
   }
@@ -67,7 +63,7 @@ export class Front extends FreshPath {
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   free(view: View): void {
     const id = idOf(view, this.table.home);
-    if (this.records.ints[id]! >= 0) this.freeOther(view);
+    if (this.ints[id]! >= 0) this.freeOther(view);
     else this.freeLive(id, view);
   }
 
@@ -79,12 +75,12 @@ export class Front extends FreshPath {
   /** Takes a view back if it is live and has this owner, and leaves it alone if not. */
   freeOwned(view: View, owner: number): void {
     const id = idOf(view, this.table.home);
-    if (this.records.ints[id] === -owner) this.freeLive(id, view);
+    if (this.ints[id] === -owner) this.freeLive(id, view);
     else if (id === 0 && this.ownerOf(view) === owner) this.freeOther(view);
   }
 
   private freeLive(id: number, view: View): void {
-    const { ints } = this.records;
+    const { ints } = this;
     const bucket = ints[id + BUCKET]!;
     const at = bucket << RECORD_BITS;
     const frees = this.counts[bucket + FREES]!;
@@ -116,11 +112,11 @@ export class Front extends FreshPath {
   allocView<V extends View>(maker: ViewMaker<V>, bytes: number, owner: number): V {
     const bucket = bytes > 0 && bytes <= CLASS_SIZE_MAX ? bucketOf(maker.kind, bytes) : 0;
     const at = bucket << RECORD_BITS;
-    const id = this.records.ints[at + HEAD]!;
+    const id = this.ints[at + HEAD]!;
     if (id !== 0 && this.buckets.isOwnedBy(bucket, maker.kind, bytes)) {
       const view = this.views[id >> VIEW_SHIFT] as V;
-      if (maker.isWhole(view, bytes) && this.records.ints[at + HEAD] === id) {
-        const links = this.records.ints;
+      if (maker.isWhole(view, bytes) && this.ints[at + HEAD] === id) {
+        const links = this.ints;
         links[at + HEAD] = links[id]!;
         links[id] = -owner;
         this.counts[bucket]!++;

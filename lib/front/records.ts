@@ -6,7 +6,7 @@
  * view, no room.
  */
 export class Records {
-  /** Replaced when it grows, which only {@link Records.take} does. Hot code asks for it after every call. */
+  /** Replaced by a longer one when there is no room: see {@link Records.enlarged}. */
   declare ints: Int32Array;
   declare private readonly reserved: number;
   declare private end: number;
@@ -17,14 +17,20 @@ export class Records {
     this.ints = new Int32Array(2 * reserved);
   }
 
-  /** Takes `count` zeroed integers, a multiple of eight; returns the position of the first, never 0. */
+  hasRoom(count: number): boolean {
+    return this.end + count <= this.ints.length;
+  }
+
+  /** The same integers in an array of twice the length, which is the caller's to put in the place of `ints`. */
+  enlarged(): Int32Array {
+    const ints = new Int32Array(2 * this.ints.length);
+    ints.set(this.ints);
+    return ints;
+  }
+
+  /** Takes `count` zeroed integers, a multiple of eight, for which there is room; returns the position of the first. */
   take(count: number): number {
     const at = this.end;
-    if (at + count > this.ints.length) {
-      const ints = new Int32Array(2 * this.ints.length);
-      ints.set(this.ints);
-      this.ints = ints;
-    }
     this.end = at + count;
     return at;
   }

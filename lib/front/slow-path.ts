@@ -6,8 +6,8 @@
  *   free:  the bucket has room, or its class gives it some -> into the bucket; else drop the view, keep the block
  *
  * Owns:      the tables of one front, and whether it has ended.
- * Called by: the fresh path and the front, which are made on top of it.
- * Calls:     the tables. No table knows of another but through what it was given when it was made.
+ * Called by: the fresh path and the front, which extend it.
+ * Calls:     the tables.
  */
 import { type FrontIdentity, custodyOf } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
@@ -19,7 +19,7 @@ import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
 import { FrontCounters } from './counters';
-import { COUNTED, Kind, ViewTable, infoOf } from './view-table';
+import { BATCH_INTEGERS, COUNTED, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../native/native';
 import { validateSize } from '../options';
 import { type Ranges, SlabTable } from './slabs';
@@ -53,6 +53,8 @@ export class SlowPath implements FrontIdentity {
   declare readonly arena: number;
   declare readonly slabs: SlabTable;
   declare protected readonly counters: FrontCounters;
+  /** All integers of the tables below: those of `records`, one step closer. */
+  declare protected ints: Int32Array;
   declare protected readonly records: Records;
   declare protected readonly table: ViewTable;
   declare protected readonly buckets: BucketTable;
@@ -76,6 +78,7 @@ export class SlowPath implements FrontIdentity {
     this.slabs = new SlabTable(core.id, core.name, new Float64Array(core.counters));
     this.counters = new FrontCounters(core.counters);
     this.records = new Records(TABLE_INTEGERS);
+    this.ints = this.records.ints;
     this.table = new ViewTable(this.records, core);
     this.buckets = new BucketTable(this.records, this.counters);
     this.blocks = new FreeBlocks(core.id, strides, this.slabs);
@@ -99,7 +102,9 @@ export class SlowPath implements FrontIdentity {
   protected allocViewSlow<V extends View>(maker: ViewMaker<V>, bytes: number, owner: number): V {
     ensureStack(Room.Step);
     if (this.isEnding || this.hasEnded) this.assertOpen();
-    if (bytes === 0) return this.emptyView(maker, owner);
+    if (bytes === 0) {
+      return this.enter(maker.make(emptyBuffer, 0, 0), infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner);
+    }
     if (bytes > CLASS_SIZE_MAX) return this.allocLarge(maker, bytes, owner);
     const classIndex = this.classFor(bytes);
     const bucket = bucketOf(maker.kind, bytes);
@@ -170,7 +175,7 @@ export class SlowPath implements FrontIdentity {
     if (isCounted) this.buckets.countFresh(bucket);
     else this.counters.countAlloc(classIndex, bytes);
     const info = infoOf(Kind.Class, maker.kind, classIndex) | (isCounted ? COUNTED : 0);
-    return this.stamped(view, this.table.add(info, ref, bytes, bucket, owner));
+    return this.enter(view, info, ref, bytes, bucket, owner);
   }
 
   /** The same on a run or huge mapping. */
@@ -186,12 +191,7 @@ export class SlowPath implements FrontIdentity {
       throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     this.large.countAlloc(ref, bytes);
-    return this.stamped(view, this.table.add(infoOf(Kind.Large, 0, 0), ref, 0, 0, owner));
-  }
-
-  private emptyView<V extends View>(maker: ViewMaker<V>, owner: number): V {
-    const view = maker.make(emptyBuffer, 0, 0);
-    return this.stamped(view, this.table.add(infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner));
+    return this.enter(view, infoOf(Kind.Large, 0, 0), ref, 0, 0, owner);
   }
 
   /** undefined: the engine has no memory to expose the slab. */
@@ -206,8 +206,19 @@ export class SlowPath implements FrontIdentity {
     return maker.make(buffer, offset, bytes / maker.elementBytes);
   }
 
-  private stamped<V extends View>(view: V, id: number): V {
-    return stamp(view, this.table.home, id);
+  /** Stamps a new view with a number of its own. */
+  private enter<V extends View>(view: V, ...record: Parameters<ViewTable['add']>): V {
+    if (this.table.unused === 0) this.addNumbers();
+    return stamp(view, this.table.home, this.table.add(...record));
+  }
+
+  private addNumbers(): void {
+    if (!this.records.hasRoom(BATCH_INTEGERS)) {
+      const ints = this.records.enlarged();
+      // One step: whoever wrote to the old array afterwards would spoil the tables.
+      this.ints = this.records.ints = ints;
+    }
+    this.table.addNumbers();
   }
 
   // --- Free ---------------------------------------------------------------------------------------
@@ -375,19 +386,13 @@ export class SlowPath implements FrontIdentity {
     if (this.hasEnded) throw this.refusal(undefined);
   }
 
-  // --- Classes ------------------------------------------------------------------------------------
-
   /** The smallest class that holds `bytes` (1 .. 64 KB). */
   protected classFor(bytes: number): number {
     return this.classBySize[classStepOf(bytes)]!;
   }
 
   private classAt(index: number): SizeClass {
-    return (this.classes[index] ??= this.makeClass(index));
-  }
-
-  private makeClass(index: number): SizeClass {
-    const { buckets, blocks, table: views } = this;
-    return new SizeClass(index, this.strides[index]!, { buckets, views, blocks });
+    const { buckets, blocks, classes, strides, table: views } = this;
+    return (classes[index] ??= new SizeClass(index, strides[index]!, { buckets, views, blocks }));
   }
 }

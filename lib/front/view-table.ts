@@ -58,8 +58,8 @@ export function infoOf(kind: Kind, viewKind: number, classIndex: number): number
   return (classIndex << CLASS_SHIFT) | (viewKind << VIEW_KIND_SHIFT) | kind;
 }
 
-/** Numbers taken from the records at a time. */
-const BATCH = 64;
+/** Integers of the numbers that are made at a time. */
+export const BATCH_INTEGERS = 64 * RECORD;
 
 /** Stands where no view is, so that the array holds views only. */
 const NO_VIEW: View = new FastBuffer(new ArrayBuffer(0), 0, 0);
@@ -81,9 +81,17 @@ export class ViewTable {
     this.home = { core };
   }
 
-  /** A number for a new live view. `bucket` is where it may be kept, or 0. */
+  /** Makes a batch of numbers, for which the records have room. */
+  addNumbers(): void {
+    const first = this.records.take(BATCH_INTEGERS);
+    const end = first + BATCH_INTEGERS;
+    while (this.views.length < end >> VIEW_SHIFT) this.views.push(NO_VIEW);
+    for (let id = first; id + RECORD < end; id += RECORD) this.records.ints[id] = id + RECORD;
+    this.unused = first;
+  }
+
+  /** A number for a new live view; there is one. `bucket` is where it may be kept, or 0. */
   add(info: number, ref: number, bytes: number, bucket: number, owner: number): number {
-    if (this.unused === 0) this.addNumbers();
     const id = this.unused;
     const { ints } = this.records;
     this.unused = ints[id]!;
@@ -175,13 +183,5 @@ export class ViewTable {
   /** The bucket that a view may be kept in, or 0. */
   targetOf(id: number): number {
     return this.records.ints[id + TARGET_BUCKET]!;
-  }
-
-  private addNumbers(): void {
-    const first = this.records.take(RECORD * BATCH);
-    const end = first + RECORD * BATCH;
-    while (this.views.length < end >> VIEW_SHIFT) this.views.push(NO_VIEW);
-    for (let id = first; id + RECORD < end; id += RECORD) this.records.ints[id] = id + RECORD;
-    this.unused = first;
   }
 }
