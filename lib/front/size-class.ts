@@ -57,17 +57,15 @@ export class SizeClass {
     this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
   }
 
-  /** Makes room in a bucket of this class by raising its cap. false: the budget does not allow it. */
+  /** Makes room in a bucket of this class by raising its cap. false: the class refuses it, now or for a while. */
   makeRoom(bucket: number): boolean {
     const { buckets, blocks } = this.#tables;
     if (buckets.roomOf(bucket) > 0) return true;
+    if (blocks.isRefused(this.#index)) return false;
+    if (this.#left <= 0) this.#takeBack();
     if (this.#left <= 0) {
-      if (blocks.isRefused(this.#index)) return false;
-      this.#takeBack();
-      if (this.#left <= 0) {
-        blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
-        return false;
-      }
+      blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
+      return false;
     }
     this.#lend(bucket);
     return true;
