@@ -32,7 +32,7 @@ const { CLASS_SIZE_MAX, REF_INDEX_BITS } = geometry;
 const { BUCKET, Kind, VIEW_SHIFT } = viewTable;
 
 export class Front extends FreshPath {
-  declare private readonly views: readonly View[];
+  declare protected readonly views: readonly View[];
 
   constructor(core: NativeArena, options: FrontOptions) {
     super(core, options);

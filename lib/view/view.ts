@@ -7,11 +7,11 @@
  * `subarray` results carry no stamp.
  *
  *   home   where the view belongs: its front since that was reset last; or a custody (see there)
- *   id     its number in the front's table of views, where everything else about it is; 0 once the front
+ *   id     its number in the front's table of views, which has everything else about it; 0 once the front
  *          has dropped the view
  *
- * Whether a view is live is not in the stamp but in that table, which is made of integers: writing an
- * object into an object costs the engine a write barrier, writing an integer costs nothing.
+ * Whether a view is live stands in that table, which is made of integers, and not in the stamp: V8 pays a write
+ * barrier for an object written into an object, and nothing for an integer.
  */
 
 /**
@@ -87,7 +87,8 @@ class Stamp extends Returner {
   }
 
   static bytesOf(view: View): number {
-    // By this read V8 knows what kind of object it is. Then it inlines the getter, which it would call else.
+    // This read tells V8 what kind of object it is; so V8 inlines the getter instead of calling it.
+    // eslint-disable-next-line @typescript-eslint/no-meaningless-void-operator -- the read is what matters
     void (view as unknown as Stamp).#id;
     return byteLengthOf(view);
   }
@@ -103,7 +104,7 @@ export function stamp<V extends View>(view: V, home: Home, id: number): V {
   return view;
 }
 
-// Functions that are exported by declaration are constants to the engine; `export const` is not.
+// Exported by declaration: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
 
 /** The number of a view at its home, or 0 for anything that is not at home there. */
 export function idOf(value: unknown, home: Home): number {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { ReadableStream, type UnderlyingByteSource } from 'node:stream/web';
 import fc from 'fast-check';
 import { makeParts } from '../../../lib/arena/create';
 import { bucketOfBuffers } from '../../../lib/front/buckets';
