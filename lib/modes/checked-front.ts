@@ -1,10 +1,10 @@
 /**
  * Checked front: the front of an arena with a mode that finds mistakes: fresh views, guard, leak detection,
- * zeroing on free. An arena without any has a plain front and knows nothing of this file.
+ * zeroing on free. An arena without such a mode has a plain front and none of this code.
  *
- * An allocation that is checked gets a stand-in: a view of its own in custody, while the block's real view
- * stays here, live for the front and for statistics, until the stand-in is freed. The stand-in shows the
- * block, or, guarded, memory of its own; it is never used twice.
+ * An allocation that is checked gets a stand-in: a view of its own, in custody. The block's real view stays
+ * here, live for the front and for statistics, until the stand-in is freed. A stand-in shows the block or, if it
+ * is guarded, memory of its own; it is never used twice.
  */
 import { watchClones } from './clones';
 import { Custody, custodyOf } from '../front/custody';
@@ -16,16 +16,16 @@ import { type Collectable, LeakDetector, Watched } from './leaks';
 import type { NativeArena } from '../native/native';
 import type { ResolvedOptions } from '../options';
 import { takeTrace, tell } from '../events/reports';
-import { TokenBucket, Samples } from './sampling';
+import { Samples, TokenBucket } from './sampling';
 import { Room, ensureStack } from '../base/stack';
 import type { LiveBlock } from '../types';
-import { NO_OWNER, ARENA, type View, stamp } from '../view/view';
+import { ARENA, NO_OWNER, type View, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker, bufferOf, clearView, rangeOf } from '../view/kinds';
 
-/** Rate of `leaks: 'sampled'` without a guard to share its samples. */
+/** Rate of `leaks: 'sampled'` where there is no guard whose samples it could share. */
 const LEAK_SAMPLE_RATE = 1000;
 
-/** Beyond this, memory of its own costs too much to make and to check. */
+/** Above this size, memory of its own costs too much to make and to check. */
 const GUARD_SIZE_MAX = 64 * 1024;
 
 /** Alignment of the engine's own memory. */
@@ -88,7 +88,7 @@ class StandIn extends Custody implements Collectable {
   }
 }
 
-/** Allocations: after so many it is asked again. */
+/** Allocations until the next look, where there is never one; it is asked again after so many. */
 const NEVER = 0x3fffffff;
 
 export class CheckedFront extends Front {
@@ -96,24 +96,25 @@ export class CheckedFront extends Front {
   readonly #isFresh: boolean;
   readonly #guards: boolean;
   readonly #leaks: ResolvedOptions['leaks'];
-  /** Every allocation is looked at; otherwise samples only. */
+  /** true: every allocation is looked at; false: samples only. */
   readonly #looksAtAll: boolean;
-  /** None is: there is another reason for this kind of front. */
+  /** true: no allocation is looked at; the arena has this kind of front for another reason. */
   readonly #looksAtNone: boolean;
   readonly #samples: Samples;
   readonly #tokens: TokenBucket;
   /**
-   * Allocations until the next one that is looked at; and, of these, until the next sample. Always a small
-   * integer, which is what the engine expects of a field that began as one.
+   * Allocations until the next one that is looked at. It is always a small integer: V8 compiles for what a field
+   * began as.
    */
   #countdown = 0;
+  /** Allocations that are looked at until the next sample. */
   #untilSample = 1;
-  /** Of the allocation under way. */
+  /** Alignment of the allocation under way. */
   #alignment = 1;
   readonly #quarantine = new Quarantine();
   readonly #detector: LeakDetector;
   #stopWatching = (): void => undefined;
-  /** Guarded ones that are live. */
+  /** Guarded stand-ins that are live. */
   readonly #guarded = new Set<StandIn>();
 
   constructor(core: NativeArena, options: ResolvedOptions) {
@@ -157,7 +158,7 @@ export class CheckedFront extends Front {
     return this.#look(super.allocView(maker, bytes, owner), maker, owner);
   }
 
-  /** Fresh views are made all the time, and take up less than the question. */
+  /** Asks for room on the stack, unless there are only fresh views: those take less room than the question. */
   #askRoom(): void {
     if (!this.#isFresh || this.#guards || this.#leaks !== 'off') ensureStack(Room.Call);
   }
@@ -225,7 +226,7 @@ export class CheckedFront extends Front {
 
   // --- Free ---------------------------------------------------------------------------------------
 
-  /** A free is where a program that goes on and on hears of what was found. */
+  /** Also tells what was found: a program that never returns to its event loop hears of it here. */
   override free(view: View): void {
     try {
       this.takeBack(view);
@@ -238,7 +239,7 @@ export class CheckedFront extends Front {
     super.free(view);
   }
 
-  /** Takes back what a stand-in stood for. What comes before the free may be repeated, if that is interrupted. */
+  /** Takes back what a stand-in stood for. The steps before the free are repeated if the free was interrupted. */
   freeStandIn(standIn: StandIn, real: View): void {
     const { guarded, watched } = standIn;
     if (watched !== undefined) this.#detector.forget(standIn);
@@ -256,7 +257,7 @@ export class CheckedFront extends Front {
 
   // --- All at once --------------------------------------------------------------------------------
 
-  /** Also looks at what is in quarantine. */
+  /** Looks at what is in quarantine, too. */
   override flushAll(): void {
     this.#quarantine.end();
     super.flushAll();
@@ -278,10 +279,7 @@ export class CheckedFront extends Front {
   }
 }
 
-/**
- * The same, which zeroes what is freed. A class of its own, because a front that has another way to give has
- * a slower one.
- */
+/** The same, which zeroes what is freed. It is a class of its own so that the others keep the faster way to free. */
 class ScrubbedFront extends CheckedFront {
   override takeBack(view: View): void {
     if (custodyOf(view) === undefined && this.owns(view)) clearView(view);
@@ -292,13 +290,13 @@ class ScrubbedFront extends CheckedFront {
     if (this.ownerOf(view) === owner) this.takeBack(view);
   }
 
-  /** What else there is, the core zeroes. */
+  /** Zeroes slabs that stay attached; the core zeroes all others. */
   protected override clear(remains: Remains): void {
     for (const [slab, kept] of remains.kept) this.slabs.scrubAround(slab, kept);
     super.clear(remains);
   }
 
-  /** A smaller view would leave bytes behind that no free sees. */
+  /** Refuses to shrink: a smaller view would leave bytes behind that no free zeroes. */
   override canResize(view: View, size: number): boolean {
     const [begin, end] = rangeOf(view);
     return size >= end - begin && super.canResize(view, size);
