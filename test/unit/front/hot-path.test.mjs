@@ -40,7 +40,8 @@ describe('the hot path', () => {
         `Inlining .*SharedFunctionInfo ${name}>\\} into .*SharedFunctionInfo play>`,
         'g',
       );
-      assert.equal(compilations.at(-1).match(inlined)?.length, count, name);
+      const found = compilations.at(-1).match(inlined)?.length ?? 0;
+      assert.ok(found >= count, `${name} was inlined ${found} times`);
     }
   });
 });
