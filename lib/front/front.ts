@@ -23,7 +23,7 @@ import * as viewTable from './view-table';
 import type { NativeArena } from '../native/native';
 import { validateSize } from '../options';
 import type { LiveBlock } from '../types';
-import { NO_OWNER, type View, bytesOfStamped, idOf } from '../view/view';
+import { NO_OWNER, type View, idOf } from '../view/view';
 import { type ViewMaker, bufferMaker, isGone } from '../view/kinds';
 
 const { HEAD, FULL_AT, RECORD_BITS, bucketOfBuffers, bucketOf } = buckets;
@@ -52,10 +52,14 @@ export class Front extends FreshPath {
     const id = ints[at + HEAD]!;
     if (id === 0) return this.allocFresh(size, bucket, owner);
     const view = this.views[id >> VIEW_SHIFT] as Buffer;
-    // Its slab was detached, or another length owns the bucket.
-    if (bytesOfStamped(view) !== size) return this.allocFresh(size, bucket, owner);
-    ints[at + HEAD] = ints[id]!;
-    ints[id] = -owner;
+    // Its slab was detached, or another length owns the bucket. Or the length is a getter that a program has put on
+    // the view: it may say anything, and have changed anything meanwhile.
+    if (view.length !== size || this.ints[at + HEAD] !== id) {
+      return this.allocFresh(size, bucket, owner);
+    }
+    const links = this.ints;
+    links[at + HEAD] = links[id]!;
+    links[id] = -owner;
     this.counts[bucket]!++;
     return view;
   }

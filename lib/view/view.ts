@@ -47,13 +47,6 @@ export const FastBuffer = (
 // eslint-disable-next-line @typescript-eslint/unbound-method -- it has no use for `this`
 const { isView } = ArrayBuffer;
 
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-
-/** What a typed array says of itself, whatever properties somebody has put on it. */
-const byteLengthOf = Function.prototype.call.bind(
-  Reflect.getOwnPropertyDescriptor(typedArray, 'byteLength')!.get!,
-) as (view: View) => number;
-
 class Returner {
   constructor(view: object) {
     return view;
@@ -86,13 +79,6 @@ class Stamp extends Returner {
     (view as unknown as Stamp).#home = home;
   }
 
-  static bytesOf(view: View): number {
-    // This read tells V8 what kind of object it is; so V8 inlines the getter instead of calling it.
-    // eslint-disable-next-line @typescript-eslint/no-meaningless-void-operator -- the read is what matters
-    void (view as unknown as Stamp).#id;
-    return byteLengthOf(view);
-  }
-
   static forgetId(view: View): void {
     (view as unknown as Stamp).#id = 0;
   }
@@ -114,11 +100,6 @@ export function idOf(value: unknown, home: Home): number {
 /** The view's home, or undefined for anything without a stamp. */
 export function homeOf(value: unknown): Home | undefined {
   return Stamp.homeOf(value);
-}
-
-/** Bytes of a stamped typed array, 0 of a detached one. Runs no code of the program. */
-export function bytesOfStamped(view: View): number {
-  return Stamp.bytesOf(view);
 }
 
 /** Moves a view to another home. */
