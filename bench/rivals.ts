@@ -1,7 +1,7 @@
 // Rivals: ways to get memory and to give it back, by name.
 
 import { Arena, type ArenaOptions } from 'hakmem-arena';
-import { unchecked } from './unchecked';
+import { UncheckedArena } from './unchecked';
 
 /** Buffers, typed arrays: all that a case does with memory is to write and read the first element. */
 export type Touchable = Buffer | Uint8Array | Float64Array;
@@ -27,13 +27,9 @@ const collected = (alloc: Rival['alloc']): Maker => {
   return () => ({ alloc, free: forget });
 };
 
-function arenaRival(
-  alloc: (arena: Arena) => Rival['alloc'],
-  options: ArenaOptions = {},
-  make = Arena,
-): Maker {
+function arenaRival(alloc: (arena: Arena) => Rival['alloc'], options: ArenaOptions = {}): Maker {
   return () => {
-    const arena = new make({ name: 'bench', ...options });
+    const arena = new Arena({ name: 'bench', ...options });
     return { alloc: alloc(arena), free: (view: Buffer) => arena.free(view) };
   };
 }
@@ -44,6 +40,14 @@ const unsafe = (arena: Arena): Rival['alloc'] => {
 
 /** With modes that find mistakes. */
 const checkedRival = (options: ArenaOptions): Maker => arenaRival(unsafe, options);
+
+function uncheckedRival(): Rival {
+  const arena = new UncheckedArena();
+  return {
+    alloc: (length) => arena.allocUnsafe(length),
+    free: (view: Buffer) => arena.free(view),
+  };
+}
 
 async function thingRival({ bytes }: Needs): Promise<Rival> {
   const { MemPool } = await import('@thi.ng/malloc');
@@ -78,7 +82,7 @@ function noRoom(): never {
 
 const MAKERS = {
   arena: arenaRival(unsafe),
-  'arena, unchecked': (needs: Needs) => arenaRival(unsafe, {}, unchecked().Arena)(needs),
+  'arena, unchecked': uncheckedRival,
   'arena, guard 1/1000': checkedRival({ guard: { sampleRate: 1000 } }),
   'arena, guard 1/100': checkedRival({ guard: { sampleRate: 100 } }),
   'arena, guard 1/1': checkedRival({ guard: { sampleRate: 1 } }),

@@ -1,78 +1,89 @@
-// Unchecked: a copy of the package without its counters and checks, to measure what they cost. It is
-// made of the compiled package line by line, and refuses to be made when it does not find them.
+// Unchecked: a front without counters and checks, to measure what they cost. It is made of the package's own front
+// and tables: what differs stands here, and whatever else happens is the same. It must not be given what an arena
+// would refuse, and its statistics mean nothing.
 
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type * as Package from 'hakmem-arena';
+import type * as Create from '../dist/arena/create';
+import type * as Buckets from '../dist/front/buckets';
+import type * as FrontModule from '../dist/front/front';
+import type * as ViewTable from '../dist/front/view-table';
+import type * as ViewModule from '../dist/view/view';
 
-const COPY = join(__dirname, '..', 'unchecked');
-
-/** In the compiled front: what is taken out of its hot functions, and what remains. */
-const CHANGES: readonly { readonly what: string; readonly from: RegExp; readonly to: string }[] = [
-  { what: 'counters of allocations', from: /^\s*this\.counts\[bin\]\+\+;$/gm, to: '' },
-  {
-    what: 'counters of frees',
-    from: /^\s*this\.counts\[bin \+ FREES\] = frees \+ 1;$/gm,
-    to: '',
-  },
-  // Without counters nobody knows how full a bin is: every view goes into its bin.
-  {
-    what: 'the room of bins',
-    from: /this\.counts\[bin\] - frees <= ints\[at \+ FLOOR\]/g,
-    to: 'bin === 0',
-  },
-  {
-    what: 'the end of views',
-    from: /this\.blocks\.giveFresh\(id, view\)/g,
-    to: 'this.giveSlow(id, view)',
-  },
-  {
-    what: 'the budget of bins',
-    from: /this\.classAt\(index\)\.makeRoom\(table\.binOf\(id\)\)/g,
-    to: 'true',
-  },
-  {
-    what: 'refusals of what is foreign or free already',
-    from: /if \(this\.ints\[id\] >= 0\)\s*this\.giveOther\(view\);\s*else\s*(this\.giveLive\(id, view\);)/g,
-    to: '$1',
-  },
-  { what: 'the look for detached views', from: /view\.length !== size/g, to: 'false' },
-];
-
-function withoutChecks(source: string): string {
-  const found = new Set<string>();
-  let result = source;
-  for (const { what, from, to } of CHANGES) {
-    if (result.search(from) >= 0) found.add(what);
-    result = result.replace(from, to);
-  }
-  const missing = CHANGES.find(({ what }) => !found.has(what));
-  if (missing)
-    throw new Error(`lib/front/front.ts has changed: bench/unchecked.ts misses ${missing.what}`);
-  return result;
+/** A module of the package that it does not export. */
+function inside(name: string): unknown {
+  const require = createRequire(__filename);
+  return require(join(dirname(require.resolve('hakmem-arena')), name));
 }
 
-/** The package without counters and checks; its statistics mean nothing. */
-export function unchecked(): typeof Package {
-  const require = createRequire(__filename);
-  const dist = dirname(require.resolve('hakmem-arena'));
-  rmSync(COPY, { recursive: true, force: true });
-  mkdirSync(COPY, { recursive: true });
-  cpSync(dist, join(COPY, 'dist'), { recursive: true });
-  for (const folder of ['build', 'prebuilds']) {
-    const target = join(dirname(dist), folder);
-    if (existsSync(target)) symlinkSync(target, join(COPY, folder), 'junction');
+const { makeParts } = inside('arena/create') as typeof Create;
+const { HEAD, RECORD_BITS, bucketOfBuffers } = inside('front/buckets') as typeof Buckets;
+const { Front } = inside('front/front') as typeof FrontModule;
+const { BUCKET, VIEW_SHIFT } = inside('front/view-table') as typeof ViewTable;
+const { ARENA, idOf } = inside('view/view') as typeof ViewModule;
+
+const SIZE_MAX = 64 * 1024;
+
+class UncheckedFront extends Front {
+  /** Without a counter, and without a look whether the view has that length. */
+  override alloc(size: number, owner: number): Buffer {
+    if (typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > SIZE_MAX) {
+      return super.alloc(size, owner);
+    }
+    const { ints } = this;
+    const bucket = bucketOfBuffers(size);
+    const at = bucket << RECORD_BITS;
+    const id = ints[at + HEAD]!;
+    if (id === 0) return this.allocFresh(size, bucket, owner);
+    const view = this.views[id >> VIEW_SHIFT] as Buffer;
+    ints[at + HEAD] = ints[id]!;
+    ints[id] = -owner;
+    return view;
   }
-  const front = join(COPY, 'dist', 'front', 'front.js');
-  writeFileSync(front, withoutChecks(readFileSync(front, 'utf8')));
-  return require(join(COPY, 'dist', 'index.js')) as typeof Package;
+
+  /** Without counters, a look whether the view is live, and one whether its bucket is full. */
+  override free(view: Buffer): void {
+    const { ints } = this;
+    const id = idOf(view, this.table.home);
+    const bucket = ints[id + BUCKET]!;
+    if (bucket === 0) {
+      this.#freeFirst(id, view);
+    } else {
+      const at = bucket << RECORD_BITS;
+      ints[id] = ints[at + HEAD]!;
+      ints[at + HEAD] = id;
+    }
+  }
+
+  /** Without counters nobody knows how full a bucket is: every view goes into its own that may have one. */
+  #freeFirst(id: number, view: Buffer): void {
+    const { buckets, ints, table } = this;
+    const bucket = table.targetOf(id);
+    if (!buckets.claim(bucket, table.viewKindOf(id), table.bytesOf(id))) {
+      super.free(view);
+      return;
+    }
+    table.keep(id, view);
+    ints[id] = ints[(bucket << RECORD_BITS) + HEAD]!;
+    ints[(bucket << RECORD_BITS) + HEAD] = id;
+  }
+}
+
+/** What an arena does before its front does the work. */
+export class UncheckedArena {
+  readonly #front: InstanceType<typeof UncheckedFront>;
+
+  constructor() {
+    const { core, options } = makeParts({ name: 'bench' });
+    this.#front = new UncheckedFront(core, options);
+  }
+
+  allocUnsafe(size: number, alignment?: number): Buffer {
+    if (alignment === undefined) return this.#front.alloc(size, ARENA);
+    return this.#front.allocAligned(size, alignment, ARENA);
+  }
+
+  free(view: Buffer): void {
+    this.#front.free(view);
+  }
 }

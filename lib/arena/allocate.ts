@@ -44,9 +44,9 @@ const { fill, write } = Buffer.prototype as unknown as {
 const fillBuffer = Function.prototype.call.bind(fill) as (...args: unknown[]) => Buffer;
 const writeText = Function.prototype.call.bind(write) as (...args: unknown[]) => number;
 
-export function takeUnsafe(front: Front, size: number, alignment: number, mark: number): Buffer {
+export function takeUnsafe(front: Front, size: number, alignment: number, owner: number): Buffer {
   validateAlignment(alignment);
-  return front.takeAligned(size, alignment, mark);
+  return front.allocAligned(size, alignment, owner);
 }
 
 export function takeFilled(
@@ -54,20 +54,20 @@ export function takeFilled(
   size: number,
   fill: Fill | undefined,
   encoding: BufferEncoding | undefined,
-  mark: number,
+  owner: number,
 ): Buffer {
   if (fill === undefined || fill === 0) {
-    const view = front.take(size, mark);
+    const view = front.alloc(size, owner);
     if (!front.isZero(size)) clearBuffer(view);
     return view;
   }
   validateSize(size);
-  if (size === 0) return front.take(size, mark);
+  if (size === 0) return front.alloc(size, owner);
   // An ordinary Buffer of one byte tries the arguments first: what it refuses leaves the arena untouched, and
   // an object's valueOf runs before the view exists.
   const byte = Buffer.alloc(1, fill, encoding)[0]!;
   const pattern = typeof fill === 'string' || ArrayBuffer.isView(fill) ? fill : byte;
-  const view = front.take(size, mark);
+  const view = front.alloc(size, owner);
   try {
     return fillBuffer(view, pattern, 0, size, encoding);
   } catch (error) {
@@ -86,10 +86,10 @@ export function takeCopy(
   value: FromValue,
   encodingOrOffset: string | number | undefined,
   length: number | undefined,
-  mark: number,
+  owner: number,
 ): Buffer {
   if (typeof value === 'string' && isPlainEncoding(encodingOrOffset)) {
-    const view = front.take(Buffer.byteLength(value, encodingOrOffset), mark);
+    const view = front.alloc(Buffer.byteLength(value, encodingOrOffset), owner);
     try {
       writeText(view, value, encodingOrOffset);
     } catch (error) {
@@ -101,7 +101,7 @@ export function takeCopy(
   // Node decides what the arguments mean, and throws its own errors, before anything is allocated here.
   const source = types.isUint8Array(value) ? value : bufferFrom(value, encodingOrOffset, length);
   const bytes = lengthOf(source);
-  const view = front.take(bytes, mark);
+  const view = front.alloc(bytes, owner);
   try {
     if (bytes > 0) setBytes(view, source);
   } catch (error) {
@@ -116,12 +116,12 @@ export function takeTyped<C extends ViewConstructor>(
   front: Front,
   constructor: C,
   length: number,
-  mark: number,
+  owner: number,
 ): TypedView<C> {
   const maker = viewMakerFor(constructor);
   validateLength(length, maker.elementBytes);
   const bytes = length * maker.elementBytes;
-  const view: View = front.takeView(maker, bytes, mark);
+  const view: View = front.allocView(maker, bytes, owner);
   if (!front.isZero(bytes)) maker.clear(view);
   return view as TypedView<C>;
 }

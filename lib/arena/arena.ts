@@ -29,7 +29,7 @@ import * as views from '../view/view';
 import type { View } from '../view/view';
 
 /** Re-bound, so that the engine takes it for a constant (docs/ARCHITECTURE.md, "What V8 asks of hot code"). */
-const { LIVE } = views;
+const { ARENA } = views;
 
 /**
  * Memory that you allocate from and free yourself, without the garbage collector.
@@ -85,25 +85,25 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
   // --- Allocate -----------------------------------------------------------------------------------
 
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
-    const view = takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
+    const view = takeFilled(this.#front, size, fill, encoding, ARENA) as ArenaBuffer;
     if (!isWaiting()) return view;
     tell();
     if (this.#front.owns(view)) return view;
     // A subscriber has reset the arena.
-    return takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
+    return takeFilled(this.#front, size, fill, encoding, ARENA) as ArenaBuffer;
   }
 
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
-    if (alignment === undefined) return this.#front.take(size, LIVE) as ArenaBuffer;
-    return takeUnsafe(this.#front, size, alignment, LIVE) as ArenaBuffer;
+    if (alignment === undefined) return this.#front.alloc(size, ARENA) as ArenaBuffer;
+    return takeUnsafe(this.#front, size, alignment, ARENA) as ArenaBuffer;
   }
 
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
-    return takeCopy(this.#front, value, encodingOrOffset, length, LIVE) as ArenaBuffer;
+    return takeCopy(this.#front, value, encodingOrOffset, length, ARENA) as ArenaBuffer;
   }
 
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
-    return takeTyped(this.#front, ctor, length, LIVE);
+    return takeTyped(this.#front, ctor, length, ARENA);
   }
 
   // --- Free ---------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
    * arena.free(frame);
    */
   free(view: View): void {
-    this.#front.give(view);
+    this.#front.free(view);
   }
 
   /**
@@ -255,7 +255,7 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
     this.#assertAlive();
     const { id } = this.#core;
     const before = native.returnedBytes(id);
-    this.#front.release();
+    this.#front.flushAll();
     native.trimArena(id);
     noteSuperSlabs();
     const bytes = native.returnedBytes(id) - before;

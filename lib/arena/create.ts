@@ -27,7 +27,7 @@ function createCore(options: ResolvedOptions): NativeArena {
 }
 
 /** Makes a new arena of the core, and its front. Throws as the constructor of `Arena`. */
-function makeParts(options?: ArenaOptions): Parts {
+export function makeParts(options?: ArenaOptions): Parts {
   const resolved = resolveOptions(options);
   const core = createCore(resolved);
   return { options: resolved, core, front: makeFront(core, resolved) };

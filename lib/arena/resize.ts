@@ -6,7 +6,7 @@ import { validateSize } from '../options';
 import type { ScopeHost } from './scope';
 import { Room, ensureStack } from '../base/stack';
 import type { ArenaBuffer } from '../types';
-import { LIVE, type View } from '../view/view';
+import { ARENA, type View } from '../view/view';
 import { bytesOf, rangeOf, setBytes } from '../view/kinds';
 
 /** Throws as `Arena.realloc`. The new view belongs to whom the old one did: to a scope, or to nobody. */
@@ -20,17 +20,17 @@ export function resize(host: ScopeHost, view: View, size: number): ArenaBuffer {
   const resized = front.canResize(view, size)
     ? front.resizeInPlace(view, size)
     : moved(front, view, size, end - begin);
-  if (front.markOf(resized) !== LIVE) enterScope(host, resized);
+  if (front.ownerOf(resized) !== ARENA) enterScope(host, resized);
   return resized as ArenaBuffer;
 }
 
 function moved(front: Front, view: View, size: number, oldSize: number): Buffer {
-  const next = front.take(size, front.markOf(view));
+  const next = front.alloc(size, front.ownerOf(view));
   if (size > 0 && oldSize > 0) setBytes(next, bytesOf(view, Math.min(size, oldSize)));
   front.takeBack(view);
   return next;
 }
 
-function enterScope({ scopes }: ScopeHost, view: Buffer): void {
-  for (const scope of scopes) if (scope.adopt(view)) return;
+function enterScope({ scopes, openCount }: ScopeHost, view: Buffer): void {
+  for (let i = 0; i < openCount; i++) if (scopes[i]!.adopt(view)) return;
 }

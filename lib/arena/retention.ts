@@ -11,11 +11,12 @@
  */
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError, invalidState } from '../errors';
-import type { Front, Remains } from '../front/front';
+import type { Front } from '../front/front';
+import type { Remains } from '../front/slow-path';
 import { type NativeArena, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';
-import { HELD, type Home, type View, homeOf, rehome } from '../view/view';
+import { NO_OWNER, type Home, type View, homeOf, rehome } from '../view/view';
 import { clearView, rangeOf } from '../view/kinds';
 
 const PINNED_BYTES = frontStat('bytes_pinned');
@@ -34,7 +35,7 @@ class Retention extends Custody {
   readonly #retentions: Retentions;
 
   constructor(retentions: Retentions, front: Front, view: View) {
-    super(front, front.blockBytes(view), front.markOf(view));
+    super(front, front.blockBytes(view), front.ownerOf(view));
     const custody = custodyOf(view);
     this.#retentions = retentions;
     this.before = homeOf(view)!;
@@ -43,8 +44,8 @@ class Retention extends Custody {
   }
 
   /** The owner's free waits for the last release. */
-  override give(): void {
-    this.mark = HELD;
+  override free(): void {
+    this.owner = NO_OWNER;
   }
 
   override set tag(tag: string) {
@@ -107,7 +108,7 @@ export class Retentions {
 
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
   giveUp(view: View): void {
-    custodyOf(view)!.mark = HELD;
+    custodyOf(view)!.owner = NO_OWNER;
   }
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
@@ -151,7 +152,7 @@ export class Retentions {
     try {
       rehome(view, before);
       if (isFreed) front.takeBack(view);
-      else front.setMark(view, retention.mark);
+      else front.setOwner(view, retention.owner);
     } catch (error) {
       this.#begin(retention, view);
       throw error;

@@ -11,7 +11,7 @@ import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '.
 import { type ScopeTarget, isThenable, whenOver } from '../streams/endings';
 import type { Front } from '../front/front';
 import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
-import { FIRST_SCOPE_MARK, LIVE, type View } from '../view/view';
+import { FIRST_SCOPE, ARENA, type View } from '../view/view';
 
 /** Lists kept for later scopes, and the length of the longest one kept. */
 const SPARE_LISTS_MAX = 16;
@@ -24,25 +24,27 @@ const SPARE_LENGTH_MAX = 4096;
  * made stale is never asked for it again.
  */
 interface Place {
-  readonly mark: number;
+  readonly owner: number;
   views: (View | undefined)[];
 }
 
 /** What a scope needs of its arena. */
 export class ScopeHost {
   readonly front: Front;
-  /** Those that are open; each knows its index. A set would cost more than ten allocations. */
-  readonly scopes: Scope[] = [];
-  /** Of scopes that have ended. */
+  /** The first `openCount` of these are open; each knows its index. A set would cost more than ten allocations. */
+  readonly scopes: (Scope | undefined)[] = [];
+  openCount = 0;
+  /** The first `spareCount` of these are left over from scopes that have ended. */
   readonly spares: Place[] = [];
-  #lastMark = FIRST_SCOPE_MARK - 1;
+  spareCount = 0;
+  #lastOwner = FIRST_SCOPE - 1;
 
   constructor(front: Front) {
     this.front = front;
   }
 
   makePlace(): Place {
-    return { mark: ++this.#lastMark, views: [] };
+    return { owner: ++this.#lastOwner, views: [] };
   }
 }
 
@@ -65,7 +67,7 @@ const ENDED = 2;
 export class Scope implements Allocator, Disposable {
   readonly #host: ScopeHost;
   readonly #place: Place;
-  readonly #mark: number;
+  readonly #owner: number;
   /** The first `#count` of these; what lies behind them is left over from other scopes. */
   readonly #views: (View | undefined)[];
   #count = 0;
@@ -77,12 +79,12 @@ export class Scope implements Allocator, Disposable {
   constructor(host: ScopeHost) {
     if (!(host instanceof ScopeHost)) throw illegalConstructor();
     this.#host = host;
-    const place = host.spares.pop() ?? host.makePlace();
+    const place = host.spareCount > 0 ? host.spares[--host.spareCount]! : host.makePlace();
     this.#place = place;
-    this.#mark = place.mark;
+    this.#owner = place.owner;
     this.#views = place.views;
-    this.#at = host.scopes.length;
-    host.scopes.push(this);
+    this.#at = host.openCount;
+    host.scopes[host.openCount++] = this;
   }
 
   /**
@@ -93,7 +95,7 @@ export class Scope implements Allocator, Disposable {
    * const total = arena.scope((scope) => scope.alloc(64, 1).reduce((a, b) => a + b)); // 64
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
-    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#mark)) as ArenaBuffer;
+    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#owner)) as ArenaBuffer;
   }
 
   /**
@@ -109,8 +111,8 @@ export class Scope implements Allocator, Disposable {
    */
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
     const front = this.#front();
-    if (alignment === undefined) return this.#own(front.take(size, this.#mark)) as ArenaBuffer;
-    return this.#own(takeUnsafe(front, size, alignment, this.#mark)) as ArenaBuffer;
+    if (alignment === undefined) return this.#own(front.alloc(size, this.#owner)) as ArenaBuffer;
+    return this.#own(takeUnsafe(front, size, alignment, this.#owner)) as ArenaBuffer;
   }
 
   /**
@@ -121,7 +123,7 @@ export class Scope implements Allocator, Disposable {
    * arena.scope((scope) => handle(scope.from('48656c6c6f', 'hex')));
    */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
-    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#mark);
+    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#owner);
     return this.#own(view) as ArenaBuffer;
   }
 
@@ -133,7 +135,7 @@ export class Scope implements Allocator, Disposable {
    * const largest = arena.scope((scope) => Math.max(...scope.allocTyped(Int16Array, 256)));
    */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
-    return this.#own(takeTyped(this.#front(), ctor, length, this.#mark));
+    return this.#own(takeTyped(this.#front(), ctor, length, this.#owner));
   }
 
   /**
@@ -150,10 +152,10 @@ export class Scope implements Allocator, Disposable {
   keep<V extends View>(view: V): V {
     if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
     const front = this.#front();
-    if (!front.owns(view) || front.markOf(view) !== this.#mark) {
+    if (!front.owns(view) || front.ownerOf(view) !== this.#owner) {
       throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
     }
-    front.setMark(view, LIVE);
+    front.setOwner(view, ARENA);
     return view;
   }
 
@@ -171,9 +173,9 @@ export class Scope implements Allocator, Disposable {
     this.#state = ENDING;
     const { front } = this.#host;
     const views = this.#views;
-    const mark = this.#mark;
+    const owner = this.#owner;
     for (let i = 0; i < this.#count; i++) {
-      front.giveMarked(views[i]!, mark);
+      front.freeOwned(views[i]!, owner);
       views[i] = undefined;
     }
     this.#leave();
@@ -192,22 +194,29 @@ export class Scope implements Allocator, Disposable {
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
   adopt(view: View): boolean {
-    if (this.#host.front.markOf(view) !== this.#mark) return false;
+    if (this.#host.front.ownerOf(view) !== this.#owner) return false;
     this.#own(view);
     return true;
   }
 
-  /** Gives up its index, which the last open scope takes, and its place, which a later scope gets. */
+  /**
+   * Gives up its index, which the last open scope takes, and its place, which a later scope gets. There is no call
+   * in it, not even of `pop` or `push`, so that nothing can interrupt it.
+   */
   #leave(): void {
-    const { scopes, spares } = this.#host;
+    const host = this.#host;
+    const { scopes, spares } = host;
     const place = this.#place;
-    if (spares.length >= SPARE_LISTS_MAX || place.views.length > SPARE_LENGTH_MAX) place.views = [];
-    this.#state = ENDED;
-    const last = scopes.pop()!;
-    spares.push(place);
-    if (last === this) return;
+    if (host.spareCount >= SPARE_LISTS_MAX || place.views.length > SPARE_LENGTH_MAX)
+      place.views = [];
+    const end = host.openCount - 1;
+    const last = scopes[end]!;
     scopes[this.#at] = last;
     last.#at = this.#at;
+    scopes[end] = undefined;
+    host.openCount = end;
+    spares[host.spareCount++] = place;
+    this.#state = ENDED;
   }
 
   #front(): Front {

@@ -1,77 +1,77 @@
 /**
- * Bins: the free views of one exact length and one kind, each bin a record of four integers.
+ * Buckets: the free views of one exact length and one kind, each bucket a record of four integers.
  *
- *   bin 1 .. 1024     Buffers of so many bytes
+ *   bucket 1 .. 1024  Buffers of so many bytes
  *   1025 .. 2048      longer Buffers: a length has one of these by its hash, and owns it while it repeats
  *   2049 .. 2560      typed arrays and DataViews, likewise
  *
- * The number of a bin is also the index of its counters, and the counters tell how full it is: a view that
- * is given back either goes into its bin or was the last that fits, so the views in a bin and the live ones
- * that it counts add up to the same number until something unusual happens. Hence one number, the floor, is
- * all that has to be kept: there is room as long as more views than that are live.
+ * The number of a bucket is also the index of its counters, and the counters tell how full it is. A view that is
+ * freed goes into its bucket; so the views in a bucket and the live views that it counts add up to the same
+ * number, until something unusual happens. Hence one number is enough to know that a bucket is full: how many
+ * views are live then.
  *
- *   ints[at + HEAD]   at = bin x 4; number of the first free view, or 0
- *   ints[at + FLOOR]  live views - floor = room: how many views the bin may still take
- *   ints[at + CAP]    most views in the bin; lent by the size class, so that the caps of a class never add
- *                     up to more than its budget
- *   ints[at + KEY]    length and kind that own the bin; or, negative, a candidate and how often it came in a
- *                     row (bins 1 .. 1024: always 0)
+ *   ints[at + HEAD]     at = bucket x 4; number of the first free view, or 0
+ *   ints[at + FULL_AT]  the bucket is full when so many of its views are live; it has room while more are
+ *   ints[at + CAP]      most views in the bucket. The size class lends it, so that the caps of a class never add
+ *                       up to more than its budget
+ *   ints[at + KEY]      length and kind that own the bucket; or, negative, a candidate and how often it came in
+ *                       a row (buckets 1 .. 1024: always 0)
  *
- * The operations that are not here, take and give of the front, change HEAD and the counters only; and
- * FreeBlocks counts fresh views.
+ * Invariant: live views - FULL_AT = room, and CAP - room = views in the bucket.
+ *
+ * `alloc` and `free` of the front, and the fresh path, change HEAD, FULL_AT and the counters themselves.
  */
-import type { Space } from './records';
-import { EXACT_LENGTH_MAX, FREES, type Tallies, lentCells } from './counters';
+import type { Records } from './records';
+import { EXACT_LENGTH_MAX, FREES, type FrontCounters, slotCount } from './counters';
 
 const HEAD = 0;
-const FLOOR = 1;
+const FULL_AT = 1;
 const CAP = 2;
 const KEY = 3;
 const RECORD_BITS = 2;
 
 const EXACT_BITS = 10;
-/** Lengths up to this one have bins of their own. */
+/** Lengths up to this one have buckets of their own. */
 const EXACT = 1 << EXACT_BITS;
-const LONG_BINS = 1024;
+const LONG_BUCKETS = 1024;
 const TYPED_BITS = 9;
-const FIRST_TYPED = EXACT + 1 + LONG_BINS;
-const BIN_COUNT = FIRST_TYPED + (1 << TYPED_BITS);
-if (EXACT_LENGTH_MAX !== EXACT || lentCells !== BIN_COUNT - EXACT - 1) {
-  throw new Error('the counters of the native addon do not fit the bins of the front');
+const FIRST_TYPED = EXACT + 1 + LONG_BUCKETS;
+const BUCKET_COUNT = FIRST_TYPED + (1 << TYPED_BITS);
+if (EXACT_LENGTH_MAX !== EXACT || slotCount !== BUCKET_COUNT - EXACT - 1) {
+  throw new Error('the counters of the native addon do not fit the buckets of the front');
 }
 
 /** Integers of all records. */
-const TABLE_INTEGERS = BIN_COUNT << RECORD_BITS;
+const TABLE_INTEGERS = BUCKET_COUNT << RECORD_BITS;
 
-/** Chosen so that lengths services often use, and all multiples of 1 KB, have bins of their own. */
+/** Chosen so that lengths services often use, and all multiples of 1 KB, have buckets of their own. */
 const LONG_SPREAD = 613;
 const TYPED_SPREAD = 0x9e3779b1;
-/** The key of a bin is length << KIND_BITS | kind; Buffers are kind 0. */
+/** The key of a bucket is length << KIND_BITS | kind; Buffers are kind 0. */
 const KIND_BITS = 4;
 
 /**
- * A candidate owns the bin when it was given back so many times with no other length of the bin between.
- * Lengths that never come back must not get bins: they would push out those that do.
+ * A candidate owns the bucket when it was freed so many times with no other length of the bucket between.
+ * Lengths that never come back must not get buckets: they would push out those that do.
  */
 const TIMES_TO_OWN = 4;
 const TIMES_SHIFT = 22;
 const KEY_MASK = (1 << TIMES_SHIFT) - 1;
 
-// Exported by name, the constants of this file are constants to its own code; declared with `export` they
-// would be loaded and checked wherever they are used.
-export { CAP, EXACT, FLOOR, HEAD, KEY, KIND_BITS, RECORD_BITS, TABLE_INTEGERS };
+// Exported by name: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
+export { CAP, EXACT, FULL_AT, HEAD, KEY, KIND_BITS, RECORD_BITS, TABLE_INTEGERS };
 
-/** The bin of Buffers of a length; without a branch, which would be mispredicted. */
-export function binOfBuffers(bytes: number): number {
+/** The bucket of Buffers of a length; without a branch, which would be mispredicted. */
+export function bucketOfBuffers(bytes: number): number {
   const last = bytes - 1;
   const isLong = (EXACT - bytes) >>> 31;
   const spread = last ^ Math.imul(last >>> EXACT_BITS, LONG_SPREAD);
   return (spread & (EXACT - 1)) + 1 + (isLong << EXACT_BITS);
 }
 
-/** The bin of views of a kind and length. */
-export function binOf(kind: number, bytes: number): number {
-  if (kind === 0) return binOfBuffers(bytes);
+/** The bucket of views of a kind and length. */
+export function bucketOf(kind: number, bytes: number): number {
+  if (kind === 0) return bucketOfBuffers(bytes);
   return FIRST_TYPED + (Math.imul(keyOf(kind, bytes), TYPED_SPREAD) >>> (32 - TYPED_BITS));
 }
 
@@ -79,9 +79,9 @@ function keyOf(kind: number, bytes: number): number {
   return (bytes << KIND_BITS) | kind;
 }
 
-/** Whether a length may own a long bin, which it does not yet; else its claim is noted. */
-export function isClaimed(ints: Int32Array, bin: number, key: number): boolean {
-  const at = (bin << RECORD_BITS) + KEY;
+/** Notes a claim to a long bucket. true: `key`, which does not own it yet, may do so now. */
+export function noteClaim(ints: Int32Array, bucket: number, key: number): boolean {
+  const at = (bucket << RECORD_BITS) + KEY;
   const known = ints[at]!;
   if (known > 0) return false;
   const times = (-known & KEY_MASK) === key ? (-known >> TIMES_SHIFT) + 1 : 1;
@@ -89,121 +89,125 @@ export function isClaimed(ints: Int32Array, bin: number, key: number): boolean {
   return times >= TIMES_TO_OWN;
 }
 
-export class BinTable {
-  readonly #space: Space;
-  readonly #tallies: Tallies;
+export class BucketTable {
+  readonly #records: Records;
+  readonly #counters: FrontCounters;
   readonly #counts: Float64Array;
 
-  constructor(space: Space, tallies: Tallies) {
-    this.#space = space;
-    this.#tallies = tallies;
-    this.#counts = tallies.counts;
+  constructor(records: Records, counters: FrontCounters) {
+    this.#records = records;
+    this.#counters = counters;
+    this.#counts = counters.counts;
   }
 
-  /** Whether a bin serves exactly these views, and counts them. */
-  isOwn(bin: number, kind: number, bytes: number): boolean {
-    return bin <= EXACT ? bin !== 0 : this.#get(bin, KEY) === keyOf(kind, bytes);
+  /** Whether a bucket serves exactly these views, and counts them. */
+  isOwnedBy(bucket: number, kind: number, bytes: number): boolean {
+    return bucket <= EXACT ? bucket !== 0 : this.#get(bucket, KEY) === keyOf(kind, bytes);
   }
 
   /**
-   * Asks for a bin on behalf of a view that is given back. true: the bin serves its length, now at the
-   * latest. Views that are live when it begins to were counted by class.
+   * Asks for a bucket on behalf of a view that is freed. true: the bucket serves its length, now at the
+   * latest. Views that are live at that moment were counted by class, and still are.
    */
-  claim(bin: number, kind: number, bytes: number): boolean {
-    if (this.isOwn(bin, kind, bytes)) return true;
-    if (bin <= EXACT || !isClaimed(this.#space.ints, bin, keyOf(kind, bytes))) return false;
-    this.#set(bin, KEY, keyOf(kind, bytes));
-    this.#tallies.lendCell(bin, bytes);
+  claim(bucket: number, kind: number, bytes: number): boolean {
+    if (this.isOwnedBy(bucket, kind, bytes)) return true;
+    if (bucket <= EXACT || !noteClaim(this.#records.ints, bucket, keyOf(kind, bytes))) return false;
+    this.#set(bucket, KEY, keyOf(kind, bytes));
+    this.#counters.lendSlot(bucket, bytes);
     return true;
   }
 
-  /** A bin without a cap and without live views becomes nobody's. */
-  disownIfUnused(bin: number, classIndex: number): void {
+  /** Takes a long bucket from its length if it has no cap and no live views. */
+  disownIfUnused(bucket: number, classIndex: number): void {
     if (
-      bin <= EXACT ||
-      this.#get(bin, KEY) <= 0 ||
-      this.capOf(bin) !== 0 ||
-      this.#liveOf(bin) !== 0
+      bucket <= EXACT ||
+      this.#get(bucket, KEY) <= 0 ||
+      this.capOf(bucket) !== 0 ||
+      this.#liveOf(bucket) !== 0
     )
       return;
-    this.#set(bin, KEY, 0);
-    this.#set(bin, FLOOR, 0);
-    this.#tallies.takeBackCell(bin, classIndex);
+    this.#set(bucket, KEY, 0);
+    this.#set(bucket, FULL_AT, 0);
+    this.#counters.takeBackSlot(bucket, classIndex);
   }
 
-  /** Counts a new view of a bin's length. */
-  countFresh(bin: number): void {
-    this.#counts[bin]!++;
-    this.#add(bin, FLOOR, 1);
+  /** Counts a new view of a bucket's length. */
+  countFresh(bucket: number): void {
+    this.#counts[bucket]!++;
+    this.#add(bucket, FULL_AT, 1);
   }
 
-  /** Counts the end of a view of a bin's length. */
-  countDropped(bin: number): void {
-    this.#counts[bin + FREES]!++;
-    this.#add(bin, FLOOR, -1);
+  /** Counts the end of a view of a bucket's length. */
+  countDropped(bucket: number): void {
+    this.#counts[bucket + FREES]!++;
+    this.#add(bucket, FULL_AT, -1);
   }
 
-  /** Takes a live view in; the bin has room. */
-  keep(bin: number, id: number): void {
-    this.#link(bin, id);
-    this.#counts[bin + FREES]!++;
+  /** Puts a live view in, which the bucket counts; it has room. */
+  put(bucket: number, id: number): void {
+    this.#link(bucket, id);
+    this.#counts[bucket + FREES]!++;
   }
 
-  /** Takes in a view whose life was counted by class; the bin has room. */
-  adopt(bin: number, id: number): void {
-    this.#link(bin, id);
-    this.#add(bin, FLOOR, 1);
+  /** Puts in a view whose life was counted by class; the bucket has room. */
+  putUncounted(bucket: number, id: number): void {
+    this.#link(bucket, id);
+    this.#add(bucket, FULL_AT, 1);
   }
 
-  /** Takes the first view out, not to be handed out; the bin has one. */
-  pop(bin: number): number {
-    const id = this.#get(bin, HEAD);
-    this.#set(bin, HEAD, this.#space.ints[id]!);
-    this.#add(bin, FLOOR, -1);
+  /** Takes the first view out, to be dropped; the bucket has one. */
+  take(bucket: number): number {
+    const id = this.#get(bucket, HEAD);
+    this.#set(bucket, HEAD, this.#records.ints[id]!);
+    this.#add(bucket, FULL_AT, -1);
     return id;
   }
 
-  roomOf(bin: number): number {
-    return this.#liveOf(bin) - this.#get(bin, FLOOR);
+  roomOf(bucket: number): number {
+    return this.#liveOf(bucket) - this.#get(bucket, FULL_AT);
   }
 
-  /** Allocations that a bin has counted. */
-  allocsOf(bin: number): number {
-    return this.#counts[bin]!;
+  /** Allocations that a bucket has counted. */
+  allocsOf(bucket: number): number {
+    return this.#counts[bucket]!;
   }
 
-  capOf(bin: number): number {
-    return this.#get(bin, CAP);
+  capOf(bucket: number): number {
+    return this.#get(bucket, CAP);
   }
 
-  /** Views in a bin. */
-  countOf(bin: number): number {
-    return this.capOf(bin) - this.roomOf(bin);
+  isEmpty(bucket: number): boolean {
+    return this.#get(bucket, HEAD) === 0;
   }
 
-  addCap(bin: number, more: number): void {
-    this.#add(bin, CAP, more);
-    this.#add(bin, FLOOR, -more);
+  /** Views in a bucket. */
+  countOf(bucket: number): number {
+    return this.capOf(bucket) - this.roomOf(bucket);
   }
 
-  #liveOf(bin: number): number {
-    return this.#counts[bin]! - this.#counts[bin + FREES]!;
+  addCap(bucket: number, more: number): void {
+    this.#add(bucket, CAP, more);
+    this.#add(bucket, FULL_AT, -more);
   }
 
-  #link(bin: number, id: number): void {
-    this.#space.ints[id] = this.#get(bin, HEAD);
-    this.#set(bin, HEAD, id);
+  #liveOf(bucket: number): number {
+    return this.#counts[bucket]! - this.#counts[bucket + FREES]!;
   }
 
-  #get(bin: number, field: number): number {
-    return this.#space.ints[(bin << RECORD_BITS) + field]!;
+  #link(bucket: number, id: number): void {
+    this.#records.ints[id] = this.#get(bucket, HEAD);
+    this.#set(bucket, HEAD, id);
   }
 
-  #set(bin: number, field: number, value: number): void {
-    this.#space.ints[(bin << RECORD_BITS) + field] = value;
+  #get(bucket: number, field: number): number {
+    return this.#records.ints[(bucket << RECORD_BITS) + field]!;
   }
 
-  #add(bin: number, field: number, more: number): void {
-    this.#space.ints[(bin << RECORD_BITS) + field]! += more;
+  #set(bucket: number, field: number, value: number): void {
+    this.#records.ints[(bucket << RECORD_BITS) + field] = value;
+  }
+
+  #add(bucket: number, field: number, more: number): void {
+    this.#records.ints[(bucket << RECORD_BITS) + field]! += more;
   }
 }

@@ -1,15 +1,15 @@
 /**
- * Custody: the home of a view that the hot path must leave alone, because freeing it means more than
- * putting it back: it is retained, guarded, watched, or not to be recycled.
+ * Custody: the home of a view that the hot path must leave alone, because its free means more than to
+ * recycle it: the view is retained, guarded, watched, or not to be used again.
  *
- * The front asks of every view that is freed whether it is at home there. A view in custody is not, so
- * the question that is asked anyway leads to the custody, and all other views pay nothing.
+ * The front asks of every view that is freed whether it is at home there. A view in custody is not: the
+ * question that is asked anyway leads to the custody, and all other views pay nothing.
  */
 import type { NativeArena } from '../native/native';
-import { HELD, type Home, type View, homeOf } from '../view/view';
+import { NO_OWNER, type Home, type View, homeOf } from '../view/view';
 
-/** What a custody needs of its front. */
-export interface Keeper {
+/** Which front a view belongs to, and since which reset. */
+export interface FrontIdentity {
   /** The same for all fronts of an arena. */
   readonly core: NativeArena;
   /** Another object after each reset. */
@@ -21,30 +21,25 @@ export abstract class Custody implements Home {
   readonly epoch: object;
   /** Bytes of the block behind the view. */
   readonly bytes: number;
-  /** LIVE, a scope's mark, or HELD once its owner has freed it. */
-  mark: number;
-  /** Another custody, which holds the view before this one. */
+  /** Whose the view is; NO_OWNER once its owner has freed it. */
+  owner: number;
+  /** A custody put on top of this one. */
   holder: Custody | undefined = undefined;
 
-  constructor(keeper: Keeper, bytes: number, mark: number) {
-    this.core = keeper.core;
-    this.epoch = keeper.epoch;
+  constructor(front: FrontIdentity, bytes: number, owner: number) {
+    this.core = front.core;
+    this.epoch = front.epoch;
     this.bytes = bytes;
-    this.mark = mark;
+    this.owner = owner;
   }
 
-  /** To the front, no custody is a bin of its own. */
-  get owner(): object {
-    return this;
-  }
-
-  /** What a free by the owner means. */
-  abstract give(view: View): void;
+  /** Does what a free by the owner means. */
+  abstract free(view: View): void;
 
   /** Why a second free is refused. */
   abstract refusal(): Error;
 
-  /** The same when it is a free that is refused. */
+  /** The same, and reports it. */
   refuseFree(): Error {
     return this.refusal();
   }
@@ -55,9 +50,9 @@ export abstract class Custody implements Home {
   /** The slab that the view lies in, or -1. */
   abstract get slab(): number;
 
-  /** Lets go of memory that is not the arena's, after a reset. */
+  /** Ends the custody after a reset, and lets go of memory that is not the arena's. */
   end(): void {
-    this.mark = HELD;
+    this.owner = NO_OWNER;
   }
 
   /** The view is garbage: nobody can release or free it any more. */
@@ -65,12 +60,12 @@ export abstract class Custody implements Home {
     this.holder?.collected();
   }
 
-  isOf(keeper: Keeper): boolean {
-    return this.epoch === keeper.epoch;
+  isOf(front: FrontIdentity): boolean {
+    return this.epoch === front.epoch;
   }
 
   get isFreed(): boolean {
-    return this.mark === HELD;
+    return this.owner === NO_OWNER;
   }
 }
 

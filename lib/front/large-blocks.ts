@@ -1,21 +1,20 @@
 /**
- * Large: blocks beyond 64 KB, each a run of slabs or a mapping, with an ArrayBuffer of its own.
+ * Large blocks: those beyond 64 KB. Each is a run of slabs or a mapping, with an ArrayBuffer of its own.
  *
- * A few freed blocks are kept, oldest out first, so that a service that needs 1 MB again and again
- * pays for a view and no system call.
+ * Owns:      the bytes of live ones; a few freed ones, so that a service that needs 1 MB again and again pays for
+ *            a view and no system call. The oldest goes first.
+ * Called by: the slow path, and the front when it is asked.
  */
 import { noteSuperSlabs } from '../events/events';
-import type { Tallies } from './counters';
+import type { FrontCounters } from './counters';
 import { exchangeOf, native } from '../native/native';
-import { REF_INDEX_BITS, SLAB_BYTES, type SlabTable } from './slabs';
+import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from './geometry';
+import type { SlabTable } from './slabs';
 import { sizeOf } from '../view/kinds';
 
 /** Free blocks kept, and their bytes: the working set of a few large requests. */
 const KEEP_BLOCKS = 16;
 const KEEP_BYTES = 16 * 1024 * 1024;
-
-/** Largest request served by a run; the core decides the same way. */
-const RUN_SIZE_MAX = 2 * 1024 * 1024;
 
 interface KeptBlock {
   readonly ref: number;
@@ -30,7 +29,7 @@ interface LiveBytes {
 export class LargeBlocks {
   readonly #arena: number;
   readonly #slabs: SlabTable;
-  readonly #tallies: Tallies;
+  readonly #counters: FrontCounters;
   /** Oldest first. */
   readonly #kept: KeptBlock[] = [];
   /** Those that are live, by block. */
@@ -39,14 +38,14 @@ export class LargeBlocks {
   /** Whether the block taken last reads as zero, because nobody has had its memory before. */
   isZero = false;
 
-  constructor(arena: number, slabs: SlabTable, tallies: Tallies) {
+  constructor(arena: number, slabs: SlabTable, counters: FrontCounters) {
     this.#arena = arena;
     this.#slabs = slabs;
-    this.#tallies = tallies;
+    this.#counters = counters;
   }
 
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
-  takeBlock(size: number): number {
+  take(size: number): number {
     const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
     const at = this.#kept.findLastIndex(
       ({ ref, bytes }) => bytes === wanted && !this.#slabs.isGivenAway(ref >>> REF_INDEX_BITS),
@@ -58,21 +57,22 @@ export class LargeBlocks {
     return block!.ref;
   }
 
-  /** Takes a block of `bytes` bytes back; old ones go to the core when too much is kept. */
-  giveBlock(ref: number, bytes: number): void {
+  /** Keeps a freed block of `bytes` bytes; old ones go to the core when too much is kept. */
+  put(ref: number, bytes: number): void {
     this.#kept.push({ ref, bytes });
     this.#keptBytes += bytes;
-    while (this.#kept.length > KEEP_BLOCKS || this.#keptBytes > KEEP_BYTES) this.#releaseOldest();
+    while (this.#kept.length > KEEP_BLOCKS || this.#keptBytes > KEEP_BYTES) this.#flushOldest();
   }
 
-  /** Forgets all blocks, which the core takes back by itself. */
+  /** Forgets all blocks; the core has taken them back. */
   clear(): void {
     this.#kept.length = this.#keptBytes = 0;
     this.#live.clear();
   }
 
-  releaseAll(): void {
-    while (this.#kept.length > 0) this.#releaseOldest();
+  /** Gives all kept blocks to the core. */
+  flushAll(): void {
+    while (this.#kept.length > 0) this.#flushOldest();
   }
 
   /** Bytes of a live block. */
@@ -80,13 +80,13 @@ export class LargeBlocks {
     return this.#live.get(ref)?.block ?? 0;
   }
 
-  /** Counts a block that becomes live for `bytes` requested. It has a view already. */
+  /** Counts a block that becomes live for `bytes` requested. Its slab is exposed already. */
   countAlloc(ref: number, bytes: number): void {
     const block = sizeOf(this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)!);
     const classIndex = classFor(block);
     this.#live.set(ref, { requested: bytes, block });
-    this.#tallies.countAlloc(classIndex, bytes);
-    this.#tallies.addLiveBlockBytes(classIndex, block);
+    this.#counters.countAlloc(classIndex, bytes);
+    this.#counters.addLiveBlockBytes(classIndex, block);
   }
 
   /** Counts the end of a live block; returns its bytes. */
@@ -94,8 +94,8 @@ export class LargeBlocks {
     const { requested, block } = this.#live.get(ref)!;
     const classIndex = classFor(block);
     this.#live.delete(ref);
-    this.#tallies.countFree(classIndex, requested);
-    this.#tallies.addLiveBlockBytes(classIndex, -block);
+    this.#counters.countFree(classIndex, requested);
+    this.#counters.addLiveBlockBytes(classIndex, -block);
     return block;
   }
 
@@ -106,21 +106,21 @@ export class LargeBlocks {
     return ref;
   }
 
-  #releaseOldest(): void {
+  #flushOldest(): void {
     const { ref, bytes } = this.#kept.shift()!;
     this.#keptBytes -= bytes;
-    this.release(ref);
+    this.drop(ref);
   }
 
   /** Gives a block to the core. */
-  release(ref: number): void {
+  drop(ref: number): void {
     this.#slabs.forget(ref >>> REF_INDEX_BITS);
     native.largeFree(this.#arena, ref);
     noteSuperSlabs();
   }
 }
 
-/** The pseudo bin of a block: that of runs, or of mappings of their own. */
+/** The class that statistics count a block in: that of runs, or of huge mappings. */
 function classFor(blockBytes: number): number {
   const { runBin, hugeBin } = native.tables;
   return blockBytes <= RUN_SIZE_MAX ? runBin : hugeBin;

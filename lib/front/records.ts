@@ -1,45 +1,43 @@
 /**
- * Space: one array for all integers of a front, so that the hot path has one array to check and load.
+ * Records: all integers of a front in one array, so that the hot path loads and checks one array.
  *
- * The records of the bins come first, at positions known beforehand; the links of views follow, as many as
- * there are. The first record stays zero for ever and stands for whatever does not exist: no bin, no view,
- * no room.
+ * The records of the buckets come first, at positions known beforehand. The records of views follow, as many
+ * as there are. The first record stays zero for ever and stands for whatever does not exist: no bucket, no
+ * view, no room.
  */
-
-/** Whose hot path has the array one step closer. Both change in one go: whoever used an old one would spoil it. */
-export interface SpaceOwner {
-  ints: Int32Array;
-}
-
-export class Space {
-  /** Replaced when it grows, which only {@link Space.take} does. */
+export class Records {
+  /** Replaced by a longer one when there is no room: see {@link Records.enlarged}. */
   declare ints: Int32Array;
-  readonly #owner: SpaceOwner;
-  readonly #reserved: number;
-  #end: number;
+  declare private readonly reserved: number;
+  declare private end: number;
 
-  /** With room for `reserved` integers, a multiple of eight, at the beginning. */
-  constructor(owner: SpaceOwner, reserved: number) {
-    this.#owner = owner;
-    this.#reserved = this.#end = reserved;
-    owner.ints = this.ints = new Int32Array(2 * reserved);
+  /** The first `reserved` integers, a multiple of eight, are never taken. */
+  constructor(reserved: number) {
+    this.reserved = this.end = reserved;
+    this.ints = new Int32Array(2 * reserved);
   }
 
-  /** Takes `count` zeroed integers, a multiple of eight; returns the position of the first, another one. */
+  hasRoom(count: number): boolean {
+    return this.end + count <= this.ints.length;
+  }
+
+  /** The same integers in an array of twice the length, which is the caller's to put in the place of `ints`. */
+  enlarged(): Int32Array {
+    const ints = new Int32Array(2 * this.ints.length);
+    ints.set(this.ints);
+    return ints;
+  }
+
+  /** Takes `count` zeroed integers, a multiple of eight, for which there is room; returns the position of the first. */
   take(count: number): number {
-    const at = this.#end;
-    if (at + count > this.ints.length) {
-      const ints = new Int32Array(2 * this.ints.length);
-      ints.set(this.ints);
-      this.#owner.ints = this.ints = ints;
-    }
-    this.#end = at + count;
+    const at = this.end;
+    this.end = at + count;
     return at;
   }
 
-  /** Takes everything back. */
+  /** Takes everything back and zeroes it. */
   clear(): void {
     this.ints.fill(0);
-    this.#end = this.#reserved;
+    this.end = this.reserved;
   }
 }

@@ -1,16 +1,18 @@
 /**
- * Size class of the front: the budget that its bins share.
+ * Size class of the front: the budget that its buckets share.
  *
- * Owns:       caps lent to bins.
- * Called by:  the front, when a bin is full or has to go.
- * Invariants: caps of the bins <= budget; so, with the free blocks, the front holds a bounded number of
- *             blocks of a class, whatever lengths it sees.
+ * Owns:      caps lent to buckets.
+ * Called by: the slow path, when a bucket is full or has to go.
+ * Invariant: the caps of the buckets add up to at most the budget. So, with the free blocks, the front holds a
+ *            bounded number of blocks of a class, whatever lengths it sees.
  */
-import type { BinTable } from './buckets';
-import { type BlockHost, type FreeBlocks, blocksIn } from './free-blocks';
+import type { BucketTable } from './buckets';
+import { type FreeBlocks, blocksIn } from './free-blocks';
+import { CLASS_SIZE_MAX } from './geometry';
+import type { ViewTable } from './view-table';
 
 /**
- * Bytes of views that the bins of a class may keep: at least the first figure, near a share of a
+ * Bytes of views that the buckets of a class may keep: at least the first figure, near a share of a
  * level-2 cache; beyond it a quarter of what the class has out of the core, so that a busy class does
  * not go back and forth; at most the second.
  */
@@ -21,65 +23,62 @@ const BUDGET_BLOCKS_MAX = 2048;
 const BUDGET_SHARE = 1 / 4;
 
 /**
- * How often a class without budget refuses room, and once more for each loan, before it looks which caps are
- * not in demand. Of those it takes half of the surplus, not all: lengths that take turns then share.
+ * How often a class without budget refuses room before it looks which caps are not in demand; each loan adds one
+ * time. Of those caps it takes half of the surplus, not all: so lengths that take turns share.
  */
 const REFUSALS_MIN = 32;
 
-/** What a class needs of its front. */
-export interface ClassHost extends BlockHost {
-  readonly bins: BinTable;
+/** The tables that all classes of a front share. */
+interface Tables {
+  readonly buckets: BucketTable;
+  readonly views: ViewTable;
   readonly blocks: FreeBlocks;
-  /** Ends a view that has just been taken out of its bin; returns its block. */
-  dropKept(id: number): number;
 }
 
-/** A bin that has a cap of this class. */
+/** A bucket that has a cap of this class. */
 interface Loan {
-  readonly bin: number;
+  readonly bucket: number;
   /** Allocations when the class last looked. */
   seenAllocs: number;
 }
 
 export class SizeClass {
   readonly #index: number;
-  readonly #host: ClassHost;
+  readonly #tables: Tables;
   readonly #budgetMin: number;
   readonly #budgetMax: number;
   #lent = 0;
   readonly #loans: Loan[] = [];
 
-  constructor(index: number, stride: number, host: ClassHost) {
+  constructor(index: number, stride: number, tables: Tables) {
     this.#index = index;
-    this.#host = host;
+    this.#tables = tables;
     this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
     this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
   }
 
-  /** Makes room in a bin of this class by raising its cap. false: the budget does not allow it. */
-  makeRoom(bin: number): boolean {
-    const { bins, blocks } = this.#host;
-    if (bins.roomOf(bin) > 0) return true;
+  /** Makes room in a bucket of this class by raising its cap. false: the class refuses it, now or for a while. */
+  makeRoom(bucket: number): boolean {
+    const { buckets, blocks } = this.#tables;
+    if (buckets.roomOf(bucket) > 0) return true;
+    if (blocks.isRefused(this.#index)) return false;
+    if (this.#left <= 0) this.#takeBack();
     if (this.#left <= 0) {
-      if (blocks.isRefused(this.#index)) return false;
-      this.#takeBack();
-      if (this.#left <= 0) {
-        blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
-        return false;
-      }
+      blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
+      return false;
     }
-    this.#lend(bin);
+    this.#lend(bucket);
     return true;
   }
 
   /** Drops all views; their blocks are free. */
-  releaseAll(): void {
+  dropAll(): void {
     for (const loan of this.#loans) this.#shrink(loan, 0);
     this.#loans.length = 0;
   }
 
   get #budget(): number {
-    const share = Math.floor(this.#host.blocks.ownedOf(this.#index) * BUDGET_SHARE);
+    const share = Math.floor(this.#tables.blocks.ownedOf(this.#index) * BUDGET_SHARE);
     return Math.min(Math.max(share, this.#budgetMin), this.#budgetMax);
   }
 
@@ -87,38 +86,62 @@ export class SizeClass {
     return this.#budget - this.#lent;
   }
 
-  #lend(bin: number): void {
-    const { bins } = this.#host;
-    const cap = bins.capOf(bin);
-    if (cap === 0) this.#loans.push({ bin, seenAllocs: bins.allocsOf(bin) });
+  #lend(bucket: number): void {
+    const { buckets } = this.#tables;
+    const cap = buckets.capOf(bucket);
+    if (cap === 0) this.#loans.push({ bucket, seenAllocs: buckets.allocsOf(bucket) });
     const more = Math.min(Math.max(cap, 1), this.#left);
     this.#lent += more;
-    bins.addCap(bin, more);
+    buckets.addCap(bucket, more);
   }
 
-  #shrink({ bin }: Loan, cap: number): void {
-    const { bins, blocks } = this.#host;
-    for (let surplus = bins.countOf(bin) - cap; surplus > 0; surplus--) {
-      blocks.give(this.#index, this.#host.dropKept(bins.pop(bin)));
+  #shrink({ bucket }: Loan, cap: number): void {
+    const { buckets, views, blocks } = this.#tables;
+    for (let surplus = buckets.countOf(bucket) - cap; surplus > 0; surplus--) {
+      blocks.put(this.#index, views.removeKept(buckets.take(bucket)));
     }
-    const less = bins.capOf(bin) - cap;
+    const less = buckets.capOf(bucket) - cap;
     this.#lent -= less;
-    bins.addCap(bin, -less);
-    bins.disownIfUnused(bin, this.#index);
+    buckets.addCap(bucket, -less);
+    buckets.disownIfUnused(bucket, this.#index);
   }
 
-  /** Takes from the caps that exceeded what was allocated from their bins since the last time. */
+  /** Takes from the caps that exceed what was allocated from their buckets since the last time. */
   #takeBack(): void {
-    const { bins } = this.#host;
+    const { buckets } = this.#tables;
     let kept = 0;
     for (const loan of this.#loans) {
-      const allocs = bins.allocsOf(loan.bin);
+      const allocs = buckets.allocsOf(loan.bucket);
       const demand = allocs - loan.seenAllocs;
       loan.seenAllocs = allocs;
-      const cap = bins.capOf(loan.bin);
+      const cap = buckets.capOf(loan.bucket);
       if (demand < cap) this.#shrink(loan, (demand + cap) >> 1);
-      if (bins.capOf(loan.bin) > 0) this.#loans[kept++] = loan;
+      if (buckets.capOf(loan.bucket) > 0) this.#loans[kept++] = loan;
     }
     this.#loans.length = kept;
   }
+}
+
+const CLASS_STEP_BITS = 3;
+
+/** Place in the table of {@link classesBySize} of requests of `bytes` bytes. */
+export function classStepOf(bytes: number): number {
+  return (bytes + 7) >>> CLASS_STEP_BITS;
+}
+
+const lookups = new WeakMap<readonly number[], Uint8Array>();
+
+/** The smallest class that holds a request, by {@link classStepOf}; made once for each list of strides. */
+export function classesBySize(strides: readonly number[]): Uint8Array {
+  let lookup = lookups.get(strides);
+  if (lookup === undefined) {
+    lookup = new Uint8Array((CLASS_SIZE_MAX >> CLASS_STEP_BITS) + 1);
+    let index = 0;
+    for (let i = 0; i < lookup.length; i++) {
+      if (i << CLASS_STEP_BITS > strides[index]!) index++;
+      lookup[i] = index;
+    }
+    lookups.set(strides, lookup);
+  }
+  return lookup;
 }

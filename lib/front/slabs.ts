@@ -1,5 +1,5 @@
 /**
- * Slabs: the far side of edge 2 in JavaScript, the ArrayBuffer of each slab of one arena.
+ * Slabs: the ArrayBuffer of each slab of one arena.
  *
  * A slab is exposed on first use and keeps its ArrayBuffer until it is retired. Somebody else may
  * detach it (a transfer, a byte stream); then it is theirs until they let go of it. That is counted, and
@@ -13,12 +13,6 @@ import { clearBytes, sizeOf } from '../view/kinds';
 
 /** Parts of a slab, as pairs of positions: where each begins and ends. */
 export type Ranges = readonly (readonly [number, number])[];
-
-export const SLAB_BYTES = 64 * 1024;
-
-/** A block reference is slab number x 8192 + block index. */
-export const REF_INDEX_BITS = 13;
-export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
 
 /** UINT32_MAX: see hk_next_retirable. */
 const KEEP_BY_POLICY = 0xffffffff;
@@ -50,13 +44,13 @@ export class SlabTable {
     this.#counters = counters;
   }
 
-  /** The ArrayBuffer of a slab in use; undefined: it was given away, or the engine has no memory for one. */
+  /** The ArrayBuffer of a slab in use. undefined: it was given away, or the engine has no memory for one. */
   bufferOf(slab: number): ArrayBuffer | undefined {
     const buffer = this.#show(slab);
     return typeof buffer === 'number' ? undefined : buffer;
   }
 
-  /** Whether somebody has taken the ArrayBuffer of a slab in use away: no block of it may be used. */
+  /** Whether somebody has taken away the ArrayBuffer of a slab in use: no block of it may be used. */
   isGivenAway(slab: number): boolean {
     return this.#show(slab) === SLAB_BUSY;
   }
@@ -78,7 +72,7 @@ export class SlabTable {
     if (at < sizeOf(buffer)) clearBytes(buffer, at);
   }
 
-  /** Forgets all, when the native side has detached every one. */
+  /** Forgets all ArrayBuffers; the native side has detached them. */
   clear(): void {
     this.buffers.length = 0;
   }

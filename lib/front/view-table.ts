@@ -1,22 +1,22 @@
 /**
- * View table: every view of one front by number, live ones and free ones.
+ * View table: every view of one front by number.
  *
- * Owns:      a record of integers for each view; and the views that were in a bin once, because only those
- *            are ever looked for.
- * Called by: the front, its bins and its size classes.
+ * Owns:      a record of integers for each view; the views that were in a bucket once, because only those
+ *            are ever looked for; the home that is stamped on every view.
+ * Called by: the front, its fresh path and its slow path, and its size classes.
  *
- * The number of a view is the position of its record in the front's space, a multiple of eight:
+ * The number of a view is the position of its record, a multiple of eight:
  *
- *   ints[id]          live: the negated mark, LIVE's or a scope's. Free: the next free view of its bin, or 0
- *                     at the end. Number not in use: the next such number
- *   ints[id + BIN]    its bin, once it was in it; 0 until then
- *   ints[id + REF]    its block
- *   ints[id + BYTES]  as requested, on a block of a class
- *   ints[id + INFO]   the class of its block, and what it is: see infoOf
- *   ints[id + HOPE]   the bin it may be kept in, or 0
+ *   ints[id]                  live: its owner, negated. Free: the next free view of its bucket, or 0 at the
+ *                             end. Number not in use: the next such number, or 0
+ *   ints[id + BUCKET]         the bucket it was in; 0 until it was in one
+ *   ints[id + REF]            its block
+ *   ints[id + BYTES]          bytes requested, on a block of a class
+ *   ints[id + INFO]           the class of its block, and what it is: see infoOf
+ *   ints[id + TARGET_BUCKET]  the bucket it may be kept in, or 0
  */
-import type { Space } from './records';
-import { FastBuffer, type View, forgetId } from '../view/view';
+import type { Records } from './records';
+import { NO_OWNER, FastBuffer, type Home, type View, forgetId } from '../view/view';
 
 /** What a view is made of. */
 export const Kind = {
@@ -30,111 +30,138 @@ export const Kind = {
 
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-const BIN = 1;
+const BUCKET = 1;
 const REF = 2;
 const BYTES = 3;
 const INFO = 4;
-const HOPE = 5;
+const TARGET_BUCKET = 5;
 
 /** views[id >> VIEW_SHIFT] is the view of a number. */
 const VIEW_SHIFT = 3;
 const RECORD = 1 << VIEW_SHIFT;
 
 const KIND_MASK = 3;
-/** Its bin counts it, not its class. */
+/** Its bucket counts it, not its class. */
 const COUNTED = 4;
 const VIEW_KIND_SHIFT = 3;
 const VIEW_KIND_MASK = 15;
 const CLASS_SHIFT = 7;
-/** Zero of what a view is: a Buffer on a block of a class. */
+/** These bits are zero in the info of a Buffer on a block of a class. */
 const OTHER_THAN_BUFFER = ((1 << CLASS_SHIFT) - 1) & ~COUNTED;
 
-// See front-bins.ts for why they are not exported where they are declared.
-export { BIN, BYTES, CLASS_SHIFT, COUNTED, HOPE, INFO, OTHER_THAN_BUFFER, REF, VIEW_SHIFT };
+// Exported by name: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
+export { BUCKET, BYTES, CLASS_SHIFT, COUNTED, INFO, OTHER_THAN_BUFFER, REF, TARGET_BUCKET };
+export { VIEW_SHIFT };
 
 /** What a view is. `viewKind` is that of its maker. */
 export function infoOf(kind: Kind, viewKind: number, classIndex: number): number {
   return (classIndex << CLASS_SHIFT) | (viewKind << VIEW_KIND_SHIFT) | kind;
 }
 
-/** Numbers taken from the space at a time. */
-const BATCH = 64;
+/** Integers of the numbers that are made at a time. */
+export const BATCH_INTEGERS = 64 * RECORD;
 
 /** Stands where no view is, so that the array holds views only. */
 const NO_VIEW: View = new FastBuffer(new ArrayBuffer(0), 0, 0);
 
 export class ViewTable {
-  /** By number >> VIEW_SHIFT. Never replaced, so hot code may keep it. */
+  /** By number >> VIEW_SHIFT. Never replaced, so that hot code may keep it. */
   readonly views: View[] = [];
-  readonly #space: Space;
+  /**
+   * Home of the views since the last {@link ViewTable.clear}. A view with another home is stale. It keeps the
+   * arena of the core alive as long as the views live.
+   */
+  declare home: Home;
   /** The first number not in use; 0: there is none. */
   unused = 0;
+  declare private readonly records: Records;
 
-  constructor(space: Space) {
-    this.#space = space;
+  constructor(records: Records, core: object) {
+    this.records = records;
+    this.home = { core };
   }
 
-  /** A number for a new live view; `bin` is where it may be kept, or 0. */
-  add(info: number, ref: number, bytes: number, bin: number, mark: number): number {
-    if (this.unused === 0) this.#addNumbers();
+  /** Makes a batch of numbers, for which the records have room. */
+  addNumbers(): void {
+    const first = this.records.take(BATCH_INTEGERS);
+    const end = first + BATCH_INTEGERS;
+    while (this.views.length < end >> VIEW_SHIFT) this.views.push(NO_VIEW);
+    for (let id = first; id + RECORD < end; id += RECORD) this.records.ints[id] = id + RECORD;
+    this.unused = first;
+  }
+
+  /** A number for a new live view; there is one. `bucket` is where it may be kept, or 0. */
+  add(info: number, ref: number, bytes: number, bucket: number, owner: number): number {
     const id = this.unused;
-    const { ints } = this.#space;
+    const { ints } = this.records;
     this.unused = ints[id]!;
-    ints[id] = -mark;
+    ints[id] = -owner;
     ints[id + REF] = ref;
     ints[id + BYTES] = bytes;
     ints[id + INFO] = info;
-    ints[id + HOPE] = bin;
+    ints[id + TARGET_BUCKET] = bucket;
     return id;
   }
 
-  /** Enters a view that goes into its bin for the first time, and is counted there from now on. */
+  /** Enters a view that goes into its bucket for the first time, and is counted there from now on. */
   keep(id: number, view: View): void {
-    const { ints } = this.#space;
-    ints[id + BIN] = ints[id + HOPE]!;
+    const { ints } = this.records;
+    ints[id + BUCKET] = ints[id + TARGET_BUCKET]!;
     ints[id + INFO]! |= COUNTED;
     this.views[id >> VIEW_SHIFT] = view;
   }
 
-  /** Forgets a view; returns its block. */
+  /** Ends a view; returns its block, which is the caller's. */
   remove(id: number, view: View): number {
-    const { ints } = this.#space;
+    const { ints } = this.records;
     forgetId(view);
-    if (ints[id + BIN] !== 0) this.views[id >> VIEW_SHIFT] = NO_VIEW;
+    if (ints[id + BUCKET] !== 0) this.views[id >> VIEW_SHIFT] = NO_VIEW;
     ints[id] = this.unused;
-    ints[id + BIN] = 0;
+    ints[id + BUCKET] = 0;
     this.unused = id;
     return ints[id + REF]!;
   }
 
-  /** Forgets all views, and their numbers. */
+  /** The same for a view that has just been taken out of its bucket. */
+  removeKept(id: number): number {
+    return this.remove(id, this.views[id >> VIEW_SHIFT]!);
+  }
+
+  /** From here on no view is live and none is free: every way leads to the slow path. One step. */
+  invalidate(): void {
+    this.unused = 0;
+    this.records.ints.fill(0);
+  }
+
+  /** Forgets all views and their numbers. All views are stale then. */
   clear(): void {
     this.views.length = 0;
     this.unused = 0;
+    this.home = { core: this.home.core };
   }
 
-  /** The mark of a live view, or 0. */
-  markOf(id: number): number {
-    const link = this.#space.ints[id]!;
-    return link < 0 ? -link : 0;
+  /** The owner of a live view; NO_OWNER of any other. */
+  ownerOf(id: number): number {
+    const link = this.records.ints[id]!;
+    return link < 0 ? -link : NO_OWNER;
   }
 
-  /** Number 0 is nobody's, and stays not live. */
-  setMark(id: number, mark: number): void {
-    if (id !== 0) this.#space.ints[id] = -mark;
+  /** Number 0 is no view, and stays not live. */
+  setOwner(id: number, owner: number): void {
+    if (id !== 0) this.records.ints[id] = -owner;
   }
 
   refOf(id: number): number {
-    return this.#space.ints[id + REF]!;
+    return this.records.ints[id + REF]!;
   }
 
-  /** Requested bytes of a view on a block of a class. */
+  /** Bytes requested of a view on a block of a class. */
   bytesOf(id: number): number {
-    return this.#space.ints[id + BYTES]!;
+    return this.records.ints[id + BYTES]!;
   }
 
   infoOf(id: number): number {
-    return this.#space.ints[id + INFO]!;
+    return this.records.ints[id + INFO]!;
   }
 
   classOf(id: number): number {
@@ -153,15 +180,8 @@ export class ViewTable {
     return (this.infoOf(id) & COUNTED) !== 0;
   }
 
-  binOf(id: number): number {
-    return this.#space.ints[id + HOPE]!;
-  }
-
-  #addNumbers(): void {
-    const first = this.#space.take(RECORD * BATCH);
-    const end = first + RECORD * BATCH;
-    while (this.views.length < end >> VIEW_SHIFT) this.views.push(NO_VIEW);
-    for (let id = first; id + RECORD < end; id += RECORD) this.#space.ints[id] = id + RECORD;
-    this.unused = first;
+  /** The bucket that a view may be kept in, or 0. */
+  targetOf(id: number): number {
+    return this.records.ints[id + TARGET_BUCKET]!;
   }
 }

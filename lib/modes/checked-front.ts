@@ -1,30 +1,31 @@
 /**
  * Checked front: the front of an arena with a mode that finds mistakes: fresh views, guard, leak detection,
- * zeroing on free. An arena without any has a plain front and knows nothing of this file.
+ * zeroing on free. An arena without such a mode has a plain front and none of this code.
  *
- * An allocation that is checked gets a stand-in: a view of its own in custody, while the block's real view
- * stays here, live for the front and for statistics, until the stand-in is freed. The stand-in shows the
- * block, or, guarded, memory of its own; it is never used twice.
+ * An allocation that is checked gets a stand-in: a view of its own, in custody. The block's real view stays
+ * here, live for the front and for statistics, until the stand-in is freed. A stand-in shows the block or, if it
+ * is guarded, memory of its own; it is never used twice.
  */
 import { watchClones } from './clones';
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError } from '../errors';
-import { Front, type Remains } from '../front/front';
+import { Front } from '../front/front';
+import type { Remains } from '../front/slow-path';
 import { Quarantine, type GuardedBlock, discard, reportDoubleFree } from './guard';
 import { type Collectable, LeakDetector, Watched } from './leaks';
 import type { NativeArena } from '../native/native';
 import type { ResolvedOptions } from '../options';
 import { takeTrace, tell } from '../events/reports';
-import { Pace, Samples } from './sampling';
+import { Samples, TokenBucket } from './sampling';
 import { Room, ensureStack } from '../base/stack';
 import type { LiveBlock } from '../types';
-import { HELD, LIVE, type View, stamp } from '../view/view';
+import { ARENA, NO_OWNER, type View, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker, bufferOf, clearView, rangeOf } from '../view/kinds';
 
-/** Rate of `leaks: 'sampled'` without a guard to share its samples. */
+/** Rate of `leaks: 'sampled'` where there is no guard whose samples it could share. */
 const LEAK_SAMPLE_RATE = 1000;
 
-/** Beyond this, memory of its own costs too much to make and to check. */
+/** Above this size, memory of its own costs too much to make and to check. */
 const GUARD_SIZE_MAX = 64 * 1024;
 
 /** Alignment of the engine's own memory. */
@@ -44,8 +45,8 @@ class StandIn extends Custody implements Collectable {
   /** The block's real view. */
   readonly #real: View;
 
-  constructor(front: CheckedFront, real: View, mark: number, options: StandInOptions) {
-    super(front, front.blockBytes(real), mark);
+  constructor(front: CheckedFront, real: View, owner: number, options: StandInOptions) {
+    super(front, front.blockBytes(real), owner);
     this.#front = front;
     this.#real = real;
     this.#isFresh = options.isFresh;
@@ -57,8 +58,8 @@ class StandIn extends Custody implements Collectable {
     return this.guarded === undefined ? this.#front.slabOf(this.#real) : -1;
   }
 
-  override give(): void {
-    this.#front.giveStandIn(this, this.#real);
+  override free(): void {
+    this.#front.freeStandIn(this, this.#real);
   }
 
   override refusal(): Error {
@@ -82,12 +83,12 @@ class StandIn extends Custody implements Collectable {
 
   reclaim(): boolean {
     if (this.isFreed || !this.isOf(this.#front)) return false;
-    this.give();
+    this.free();
     return true;
   }
 }
 
-/** Allocations: after so many it is asked again. */
+/** Allocations until the next look, where there is never one; it is asked again after so many. */
 const NEVER = 0x3fffffff;
 
 export class CheckedFront extends Front {
@@ -95,24 +96,25 @@ export class CheckedFront extends Front {
   readonly #isFresh: boolean;
   readonly #guards: boolean;
   readonly #leaks: ResolvedOptions['leaks'];
-  /** Every allocation is looked at; otherwise samples only. */
+  /** true: every allocation is looked at; false: samples only. */
   readonly #looksAtAll: boolean;
-  /** None is: there is another reason for this kind of front. */
+  /** true: no allocation is looked at; the arena has this kind of front for another reason. */
   readonly #looksAtNone: boolean;
   readonly #samples: Samples;
-  readonly #pace: Pace;
+  readonly #tokens: TokenBucket;
   /**
-   * Allocations until the next one that is looked at; and, of these, until the next sample. Always a small
-   * integer, which is what the engine expects of a field that began as one.
+   * Allocations until the next one that is looked at. It is always a small integer: V8 compiles for what a field
+   * began as.
    */
   #countdown = 0;
+  /** Allocations that are looked at until the next sample. */
   #untilSample = 1;
-  /** Of the allocation under way. */
+  /** Alignment of the allocation under way. */
   #alignment = 1;
   readonly #quarantine = new Quarantine();
   readonly #detector: LeakDetector;
   #stopWatching = (): void => undefined;
-  /** Guarded ones that are live. */
+  /** Guarded stand-ins that are live. */
   readonly #guarded = new Set<StandIn>();
 
   constructor(core: NativeArena, options: ResolvedOptions) {
@@ -122,7 +124,7 @@ export class CheckedFront extends Front {
     this.#guards = options.guardRate > 0;
     this.#leaks = options.leaks;
     this.#samples = new Samples(this.#guards ? options.guardRate : LEAK_SAMPLE_RATE);
-    this.#pace = new Pace(this.#samples.rate, options.leaks === 'sampled');
+    this.#tokens = new TokenBucket(this.#samples.rate, options.leaks === 'sampled');
     this.#looksAtAll = this.#isFresh || options.leaks === 'all';
     this.#looksAtNone = !this.#looksAtAll && !this.#guards && options.leaks === 'off';
     this.#countdown = this.#nextLook();
@@ -130,40 +132,40 @@ export class CheckedFront extends Front {
     this.#detector = new LeakDetector(core, options.reclaim);
   }
 
-  // --- Take ---------------------------------------------------------------------------------------
+  // --- Allocate ---------------------------------------------------------------------------------------
 
-  override take(size: number, mark: number): Buffer {
-    if (--this.#countdown > 0) return super.take(size, mark);
+  override alloc(size: number, owner: number): Buffer {
+    if (--this.#countdown > 0) return super.alloc(size, owner);
     this.#askRoom();
-    return this.#look(super.take(size, mark), bufferMaker, mark);
+    return this.#look(super.alloc(size, owner), bufferMaker, owner);
   }
 
-  override takeAligned(size: number, alignment: number, mark: number): Buffer {
+  override allocAligned(size: number, alignment: number, owner: number): Buffer {
     this.#askRoom();
     this.#alignment = alignment;
     try {
-      const view = super.takeAligned(size, alignment, mark);
+      const view = super.allocAligned(size, alignment, owner);
       if (custodyOf(view) !== undefined || --this.#countdown > 0) return view;
-      return this.#look(view, bufferMaker, mark);
+      return this.#look(view, bufferMaker, owner);
     } finally {
       this.#alignment = 1;
     }
   }
 
-  override takeView<V extends View>(maker: ViewMaker<V>, bytes: number, mark: number): V {
-    if (--this.#countdown > 0) return super.takeView(maker, bytes, mark);
+  override allocView<V extends View>(maker: ViewMaker<V>, bytes: number, owner: number): V {
+    if (--this.#countdown > 0) return super.allocView(maker, bytes, owner);
     this.#askRoom();
-    return this.#look(super.takeView(maker, bytes, mark), maker, mark);
+    return this.#look(super.allocView(maker, bytes, owner), maker, owner);
   }
 
-  /** Fresh views are made all the time, and take up less than the question. */
+  /** Asks for room on the stack, unless there are only fresh views: those take less room than the question. */
   #askRoom(): void {
     if (!this.#isFresh || this.#guards || this.#leaks !== 'off') ensureStack(Room.Call);
   }
 
-  #look<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
+  #look<V extends View>(real: V, maker: ViewMaker<V>, owner: number): V {
     try {
-      return this.#check(real, maker, mark);
+      return this.#check(real, maker, owner);
     } catch (error) {
       this.takeBack(real);
       throw error;
@@ -171,7 +173,7 @@ export class CheckedFront extends Front {
   }
 
   /** The stand-in of a real view, if it is to have one. */
-  #check<V extends View>(real: V, maker: ViewMaker<V>, mark: number): V {
+  #check<V extends View>(real: V, maker: ViewMaker<V>, owner: number): V {
     this.#countdown = this.#nextLook();
     const [begin, end] = rangeOf(real);
     const size = end - begin;
@@ -182,9 +184,9 @@ export class CheckedFront extends Front {
     const watched = isWatched ? new Watched(size) : undefined;
     if (guarded === undefined && watched === undefined && !this.#isFresh) return real;
     // A scope may know the real view from an earlier use; only the stand-in is the scope's now.
-    this.setMark(real, LIVE);
+    this.setOwner(real, ARENA);
     const isFresh = this.#isFresh;
-    const standIn = new StandIn(this, real, mark, { isFresh, guarded, watched });
+    const standIn = new StandIn(this, real, owner, { isFresh, guarded, watched });
     const buffer = guarded?.buffer ?? (bufferOf(real) as ArrayBuffer);
     const offset = guarded === undefined ? begin : 0;
     const view = stamp(maker.make(buffer, offset, size / maker.elementBytes), standIn, 0);
@@ -207,7 +209,7 @@ export class CheckedFront extends Front {
 
   #canGuard(size: number): boolean {
     if (!this.#guards || size > GUARD_SIZE_MAX || this.#alignment > OWN_ALIGNMENT) return false;
-    const over = this.#pace.passOver();
+    const over = this.#tokens.passOver();
     if (over === 0) return true;
     this.#quarantine.look();
     const later = (over - 1) * this.#samples.rate;
@@ -222,10 +224,10 @@ export class CheckedFront extends Front {
     return { arena: this.#name, size, buffer, allocatedAt, freedAt: undefined, isLost: false };
   }
 
-  // --- Give ---------------------------------------------------------------------------------------
+  // --- Free ---------------------------------------------------------------------------------------
 
-  /** A free is where a program that goes on and on hears of what was found. */
-  override give(view: View): void {
+  /** Also tells what was found: a program that never returns to its event loop hears of it here. */
+  override free(view: View): void {
     try {
       this.takeBack(view);
     } finally {
@@ -234,11 +236,11 @@ export class CheckedFront extends Front {
   }
 
   override takeBack(view: View): void {
-    super.give(view);
+    super.free(view);
   }
 
-  /** Takes back what a stand-in stood for. What comes before the free may be repeated, if that is interrupted. */
-  giveStandIn(standIn: StandIn, real: View): void {
+  /** Takes back what a stand-in stood for. The steps before the free are repeated if the free was interrupted. */
+  freeStandIn(standIn: StandIn, real: View): void {
     const { guarded, watched } = standIn;
     if (watched !== undefined) this.#detector.forget(standIn);
     if (guarded !== undefined) {
@@ -246,7 +248,7 @@ export class CheckedFront extends Front {
       guarded.freedAt = takeTrace();
     }
     this.takeBack(real);
-    standIn.mark = HELD;
+    standIn.owner = NO_OWNER;
     if (guarded !== undefined) {
       this.#guarded.delete(standIn);
       this.#quarantine.add(guarded);
@@ -255,10 +257,10 @@ export class CheckedFront extends Front {
 
   // --- All at once --------------------------------------------------------------------------------
 
-  /** Also looks at what is in quarantine. */
-  override release(): void {
+  /** Looks at what is in quarantine, too. */
+  override flushAll(): void {
     this.#quarantine.end();
-    super.release();
+    super.flushAll();
   }
 
   protected override clear(remains: Remains): void {
@@ -277,27 +279,24 @@ export class CheckedFront extends Front {
   }
 }
 
-/**
- * The same, which zeroes what is freed. A class of its own, because a front that has another way to give has
- * a slower one.
- */
+/** The same, which zeroes what is freed. It is a class of its own so that the others keep the faster way to free. */
 class ScrubbedFront extends CheckedFront {
   override takeBack(view: View): void {
     if (custodyOf(view) === undefined && this.owns(view)) clearView(view);
     super.takeBack(view);
   }
 
-  override giveMarked(view: View, mark: number): void {
-    if (this.markOf(view) === mark) this.takeBack(view);
+  override freeOwned(view: View, owner: number): void {
+    if (this.ownerOf(view) === owner) this.takeBack(view);
   }
 
-  /** What else there is, the core zeroes. */
+  /** Zeroes slabs that stay attached; the core zeroes all others. */
   protected override clear(remains: Remains): void {
     for (const [slab, kept] of remains.kept) this.slabs.scrubAround(slab, kept);
     super.clear(remains);
   }
 
-  /** A smaller view would leave bytes behind that no free sees. */
+  /** Refuses to shrink: a smaller view would leave bytes behind that no free zeroes. */
   override canResize(view: View, size: number): boolean {
     const [begin, end] = rangeOf(view);
     return size >= end - begin && super.canResize(view, size);

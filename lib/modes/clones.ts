@@ -1,13 +1,13 @@
 /**
- * Clones: finds Buffers of arenas in what a program clones or posts to another thread. The engine copies the whole
- * ArrayBuffer of a view then: of a Buffer of 24 bytes the 64 KB of its slab, other requests' bytes included.
+ * Clones: finds Buffers of arenas in what a program clones or posts to another thread. The engine then copies the
+ * whole ArrayBuffer of a view: for a Buffer of 24 bytes the 64 KB of its slab, other requests' bytes included.
  *
  * Owns:      the functions of the platform that clone, of this thread, while an arena with a guard exists in it:
  *            each is replaced by one that looks first, and put back when the last such arena has ended.
  * Called by: the front of such an arena.
  *
- * What is looked at is what the engine is about to read: own data properties of plain objects, arrays, maps and
- * sets, so deep and so many. Getters are left alone, because they would run twice.
+ * It looks at what the engine is about to read: own data properties of plain objects, arrays, maps and sets, down to
+ * DEPTH_MAX and up to VALUES_MAX values. It leaves getters alone, because they would run twice.
  */
 import { types } from 'node:util';
 import { MessagePort } from 'node:worker_threads';
@@ -21,7 +21,8 @@ import {
   tell,
   textOf,
 } from '../events/reports';
-import { SLAB_BYTES, type SlabTable } from '../front/slabs';
+import { SLAB_BYTES } from '../front/geometry';
+import type { SlabTable } from '../front/slabs';
 import type { CloneReport } from '../types';
 import { type View, homeOf } from '../view/view';
 import { bufferOf, rangeOf, sizeOf } from '../view/kinds';
@@ -30,15 +31,15 @@ const DEPTH_MAX = 8;
 const VALUES_MAX = 10_000;
 
 /**
- * A slab with room for another block beside one of this size. What is longer has its memory to itself, and takes
- * nobody's bytes along.
+ * The largest block that may have another one beside it in its slab. A longer one has the slab to itself, and a clone
+ * takes nobody's bytes along.
  */
 const SHARING_SIZE_MAX = SLAB_BYTES / 2;
 
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 type Owner = Record<string, AnyFunction | undefined>;
 
-/** Those that others use inside: workers, their data and broadcast channels go through a port. */
+/** Workers, their data and broadcast channels go through a port. */
 const CLONING: readonly (readonly [object, string])[] = [
   [globalThis, 'structuredClone'],
   [MessagePort.prototype, 'postMessage'],
@@ -88,7 +89,7 @@ function replaceAll(): void {
   }
 }
 
-/** What somebody else has replaced meanwhile stays as it is; ours inside it looks at nothing any more. */
+/** A function that somebody else has replaced meanwhile stays as it is; ours inside it looks at nothing any more. */
 function putBackAll(): void {
   for (const { owner, name, before, by } of replaced) {
     const descriptor = Object.getOwnPropertyDescriptor(owner, name);
@@ -144,7 +145,7 @@ function reportClone(arena: string, value: View | ArrayBuffer, trace: Trace): vo
 }
 
 class Search {
-  /** By slab, what led to it. */
+  /** What led to each slab. */
   readonly found = new Map<ArrayBufferLike, View | ArrayBuffer>();
   readonly #seen = new Set<object>();
 
@@ -194,7 +195,7 @@ function sizeOfView(view: View): number {
   return end - begin;
 }
 
-/** Whose slab it is: a view of any arena says so, a part of one only with a guard in its arena; '': nobody's. */
+/** The arena whose slab it is; '': nobody's. A `subarray` is known only if its arena has a guard. */
 function nameOf(value: View | ArrayBuffer, buffer: ArrayBufferLike): string {
   const core = homeOf(value)?.core as { readonly name: string } | undefined;
   if (core !== undefined) return core.name;

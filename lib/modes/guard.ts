@@ -1,14 +1,14 @@
 /**
  * Guard: memory of its own for sampled allocations, and the quarantine it goes through when freed.
  *
- * A block in quarantine is full of a pattern and still attached, because a write through a detached view
- * is lost without a trace: a late write, of JavaScript or of an operation under way, changes the pattern.
- * It is looked at twice: when the next one comes or a sample is passed over, so that the report is near the
- * deed, and when it leaves. Nobody else ever gets this memory, so it need not be detached then either: the
- * first detach in a process makes all code that touches typed arrays slower (measured: 10 % of random_mixed).
+ * A block in quarantine is full of a pattern, which a late write changes, of JavaScript or of an operation under way.
+ * The block stays attached, because a write through a detached view is lost without a trace. It is looked at twice:
+ * when the next one comes or a sample is passed over, so that the report is near the deed, and when it leaves. It is
+ * not detached then either. Nobody else ever gets its memory, and the first detach in a process makes all code that
+ * touches typed arrays slower (measured: 10 % of random_mixed).
  *
  * The program may take the memory away at any time, by a transfer or a byte stream, live or freed. That is a
- * finding, too; there is nothing to look at any more then.
+ * finding, too, and the last one of the block.
  */
 import { native } from '../native/native';
 import { printable } from '../base/printable';
@@ -16,7 +16,7 @@ import { GUARD_CHANNEL, placeOf, report, textOf, type Trace } from '../events/re
 import type { GuardReport } from '../types';
 import { clearBytes, sizeOf } from '../view/kinds';
 
-/** What freed memory is full of: odd, not zero, not text. */
+/** Freed memory is full of this byte: odd, not zero, not text. */
 const PATTERN_BYTE = 0xdb;
 
 const QUARANTINE_BLOCKS = 64;
@@ -27,7 +27,7 @@ export interface GuardedBlock {
   readonly buffer: ArrayBuffer;
   readonly allocatedAt: Trace;
   freedAt: Trace | undefined;
-  /** Its memory is gone: discarded, or somebody else has it, and that was told. */
+  /** Its memory is gone: it was discarded, or somebody else has it and that was reported. */
   isLost: boolean;
 }
 
@@ -35,7 +35,7 @@ let pattern = Buffer.alloc(4096, PATTERN_BYTE);
 
 export class Quarantine {
   readonly #blocks: GuardedBlock[] = [];
-  /** The youngest, until it is looked at. */
+  /** The youngest block, until it is looked at. */
   #unseen: GuardedBlock | undefined;
 
   /** Takes a block that was freed just now. */
@@ -66,12 +66,12 @@ export class Quarantine {
   }
 }
 
-/** Says that a block was freed again. */
+/** Reports that a block was freed again. */
 export function reportDoubleFree(block: GuardedBlock): void {
   tell(block, 'double-free');
 }
 
-/** Makes the view of a block that is live stale, and leaves nothing behind: its arena is reset or destroyed. */
+/** Ends a live block whose arena is reset or destroyed: its view becomes stale, and its bytes are zeroed. */
 export function discard(block: GuardedBlock): void {
   if (isTaken(block)) {
     lose(block, 'transfer');
@@ -86,7 +86,7 @@ function isTaken(block: GuardedBlock): boolean {
   return sizeOf(block.buffer) === 0;
 }
 
-/** Says once that somebody else has the memory. */
+/** Reports once that somebody else has the memory. */
 function lose(block: GuardedBlock, kind: GuardReport['kind']): void {
   if (!block.isLost) tell(block, kind);
   block.isLost = true;

@@ -1,9 +1,10 @@
 /**
- * Leaks: the list of watched allocations, and what to say when the garbage collector takes the view of
- * one that was not freed.
+ * Leaks: the list of watched allocations, and the report when the garbage collector takes the view of one that was
+ * not freed.
  *
- * The stack of each becomes text soon: an unread stack keeps the functions in it alive, and through them
- * perhaps the view itself. Not at once, because that may run code of the program (see reports.ts).
+ * The stack of each becomes text soon, because an unread stack keeps the functions in it alive, and through them
+ * perhaps the view itself. It does not become text at once, because that may run code of the program (see
+ * reports.ts).
  */
 import { type NativeArena, frontStat } from '../native/native';
 import { printable } from '../base/printable';
@@ -23,7 +24,7 @@ import type { LeakReport, LiveBlock } from '../types';
 export class Watched {
   readonly size: number;
   readonly #since = performance.now();
-  /** Until it is text. */
+  /** The stack until it is text. */
   #trace: Trace | undefined;
   #stack = '';
   tag: string | undefined = undefined;
@@ -41,7 +42,7 @@ export class Watched {
     return this.#stack;
   }
 
-  /** Nobody will ask for its stack. */
+  /** Forgets the stack, which nobody will ask for. */
   forget(): void {
     this.#trace = undefined;
   }
@@ -52,10 +53,10 @@ export class Watched {
   }
 }
 
-/** What is told of the end of its view. */
+/** What the detector tells when a view is garbage. */
 export interface Collectable {
   readonly watched: Watched | undefined;
-  /** Nobody has the view any more, who could release or free it. */
+  /** The view is garbage: nobody can release or free it any more. */
   collected(): void;
   /** Gives its block back. false: it is known to be free. */
   reclaim(): boolean;
@@ -90,7 +91,7 @@ export class LeakDetector {
     this.#registry.unregister(block);
   }
 
-  /** All live ones, oldest first. */
+  /** All live allocations that are watched, oldest first. */
   list(): LiveBlock[] {
     return [...this.#live].map((watched) => watched.describe());
   }

@@ -13,8 +13,8 @@ export class Samples {
   }
 
   /**
-   * Allocations until the next sample. It is somewhere in its interval, so that a program whose pattern has a
-   * period of its own does not keep its faulty place out of sight. The same in every run (xorshift32).
+   * Allocations until the next sample. Its place in the interval is random, so that a program whose pattern has a
+   * period of its own does not keep its faulty place out of sight; and the same in every run (xorshift32).
    */
   next(): number {
     const { rate } = this;
@@ -30,41 +30,42 @@ export class Samples {
 
 /**
  * A guarded allocation costs 10 us, most of it for its two stacks, and 40 us where it is rare and finds none of
- * its code in the caches. Where one in so many or fewer is asked for, there is one in so many milliseconds on
- * the average, so that a hot loop does not feel them; after a quiet time so many come at once. The other samples
- * are passed over, but not more than so many in a row.
+ * its code in the caches. A hot loop must not feel that: where one allocation in SPARSE_RATE or fewer is a sample,
+ * a token bucket lets one be guarded every 5 ms on the average, and 8 at once after a quiet time. The other samples
+ * are passed over, but not more than 79 in a row.
  */
 const SPARSE_RATE = 100;
-const SPARSE_INTERVAL_MS = 5;
-const BURST = 8;
+const TOKEN_INTERVAL_MS = 5;
+const TOKENS_MAX = 8;
 const PASSED_MAX = 79;
 
-export class Pace {
+/** Says which samples are guarded. */
+export class TokenBucket {
   readonly #isSparse: boolean;
   readonly #asksEach: boolean;
-  /** Samples that may be guarded now; it grows with time. */
-  #allowed = BURST;
-  /** Milliseconds of performance.now(). */
+  /** Samples that may be guarded now. */
+  #tokens = TOKENS_MAX;
+  /** By performance.now(), in milliseconds. */
   #askedAt = 0;
   #passed = 0;
 
-  /** `asksEach`: samples serve others too, so that none can be left out. */
+  /** `asksEach`: every sample is asked for, because others use it too. */
   constructor(rate: number, asksEach: boolean) {
     this.#isSparse = rate >= SPARSE_RATE;
     this.#asksEach = asksEach;
   }
 
   /**
-   * For a sample: how many, this one first, are passed over; 0: it is guarded. Code that is seldom run is
-   * slow when it is (2 us for this question and what leads to it), so each answer is longer than the last.
+   * How many samples, the one at hand first, are passed over; 0: it is guarded. Code that seldom runs is slow when it
+   * does (2 us for this question and what leads to it), so each answer is longer than the last.
    */
   passOver(): number {
     if (!this.#isSparse) return 0;
     const now = performance.now();
-    this.#allowed = Math.min(BURST, this.#allowed + (now - this.#askedAt) / SPARSE_INTERVAL_MS);
+    this.#tokens = Math.min(TOKENS_MAX, this.#tokens + (now - this.#askedAt) / TOKEN_INTERVAL_MS);
     this.#askedAt = now;
-    if (this.#allowed >= 1 || this.#passed >= PASSED_MAX) {
-      this.#allowed = Math.max(0, this.#allowed - 1);
+    if (this.#tokens >= 1 || this.#passed >= PASSED_MAX) {
+      this.#tokens = Math.max(0, this.#tokens - 1);
       this.#passed = 0;
       return 0;
     }

@@ -1,5 +1,5 @@
 /**
- * View makers: one per kind of view an arena can hand out, so that views are binned per kind.
+ * View makers: one per kind of view an arena can hand out, so that each kind has buckets of its own.
  */
 import { invalidArgType } from '../errors';
 import type { ViewConstructor } from '../types';
@@ -18,15 +18,15 @@ export interface ViewMaker<V extends View = View> {
   readonly clear: (view: View) => void;
 }
 
-/** The fill that all typed arrays have in common: that of Buffer checks its arguments first. */
+/** The fill of typed arrays. That of Buffer would check its arguments first. */
 const fillElements = Function.prototype.call.bind(
   // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
   Uint8Array.prototype.fill,
 ) as (view: View, value: number | bigint) => View;
 
 /**
- * What typed arrays and DataViews say of themselves, whatever properties somebody has put on them. Views
- * of users are only ever measured with these.
+ * The engine's own getters say what a view is, whatever properties somebody has put on it. Views of users are only
+ * ever measured with these.
  */
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 
@@ -74,13 +74,13 @@ export function isGone(view: View): boolean {
   return lengthOfArrayBuffer(bufferOf(view)) === 0;
 }
 
-/** The bytes of any view, or the first `length` of them, not copied. Throws for a DataView whose bytes are gone. */
+/** A view of the bytes of any view, or of the first `length`. Throws for a DataView whose bytes are gone. */
 export function bytesOf(view: View, length?: number): Uint8Array {
   const { buffer, offset, bytes } = tagOf(view) === undefined ? ofDataView : ofTypedArray;
   return new Uint8Array(buffer(view), offset(view), length ?? bytes(view));
 }
 
-/** Where in its ArrayBuffer a view begins and ends. Throws as {@link bytesOf}. */
+/** Where a view begins and ends in its ArrayBuffer. Throws as {@link bytesOf}. */
 export function rangeOf(view: View): readonly [number, number] {
   const { offset, bytes } = tagOf(view) === undefined ? ofDataView : ofTypedArray;
   const begin = offset(view);
@@ -110,12 +110,12 @@ export function clearBuffer(buffer: View): void {
   fillElements(buffer, 0);
 }
 
-/** Zeroes an ArrayBuffer, or a part of it, unless it was detached. */
+/** Zeroes an ArrayBuffer, or a part of it, unless it is detached. */
 export function clearBytes(buffer: ArrayBuffer, begin = 0, end = sizeOf(buffer)): void {
   if (sizeOf(buffer) !== 0) fillElements(new Uint8Array(buffer, begin, end - begin), 0);
 }
 
-/** Zeroes any view, unless it was detached. */
+/** Zeroes any view, unless it is detached. */
 export function clearView(view: View): void {
   if (!isGone(view)) fillElements(bytesOf(view), 0);
 }

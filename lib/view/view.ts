@@ -7,11 +7,11 @@
  * `subarray` results carry no stamp.
  *
  *   home   where the view belongs: its front since that was reset last; or a custody (see there)
- *   id     its number in the front's table of views, where everything else about it is; 0 once the front
+ *   id     its number in the front's table of views, which has everything else about it; 0 once the front
  *          has dropped the view
  *
- * Whether a view is live is not in the stamp but in that table, which is made of integers: writing an
- * object into an object costs the engine a write barrier, writing an integer costs nothing.
+ * Whether a view is live stands in that table, which is made of integers, and not in the stamp: V8 pays a write
+ * barrier for an object written into an object, and nothing for an integer.
  */
 
 /**
@@ -29,12 +29,12 @@ export interface Home {
 }
 
 /**
- * Marks of live views. HELD: its owner has freed it, somebody else has retained it. Scopes use numbers
- * from {@link FIRST_SCOPE_MARK} on.
+ * Whose a live view is: the arena's own, or that of a scope, from {@link FIRST_SCOPE} on. NO_OWNER: its owner has
+ * freed it, and somebody else may still retain it.
  */
-export const HELD = 0;
-export const LIVE = 1;
-export const FIRST_SCOPE_MARK = 2;
+export const NO_OWNER = 0;
+export const ARENA = 1;
+export const FIRST_SCOPE = 2;
 
 /** Core's own Buffer class: `new FastBuffer(buffer, offset, length)` is the cheapest way to a Buffer. */
 export const FastBuffer = (
@@ -90,7 +90,7 @@ export function stamp<V extends View>(view: V, home: Home, id: number): V {
   return view;
 }
 
-// Functions that are exported by declaration are constants to the engine; `export const` is not.
+// Exported by declaration: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
 
 /** The number of a view at its home, or 0 for anything that is not at home there. */
 export function idOf(value: unknown, home: Home): number {

@@ -51,6 +51,19 @@ describe.each(MODES.map((mode) => [JSON.stringify(mode), mode] as const))('%s', 
     expectSound(arena);
   });
 
+  test('the end of one scope among many', () => {
+    const arena = make(mode);
+    for (let round = 0; round < 20; round++) {
+      const scopes = Array.from({ length: 8 }, () => arena.openScope());
+      const views = scopes.map((scope) => scope.alloc(100));
+      for (const at of [3, 0, 6]) atTheEndOfTheStack(() => scopes[at]!.end());
+      // A view that is resized enters the scope that the old one was of.
+      for (const at of [1, 2, 4, 5, 7]) expect(arena.realloc(views[at]!, 300)).toHaveLength(300);
+      for (const scope of scopes) scope.end();
+      expect(totalsOf(checkSums(arena.stats()) as never)).toMatchObject({ live: 0, liveBytes: 0 });
+    }
+  });
+
   test('reset', () => {
     const arena = make(mode);
     for (let round = 0; round < 2; round++) {

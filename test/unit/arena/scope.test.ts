@@ -483,11 +483,11 @@ test('scopes without number never share a view', () => {
   arena.destroy();
 });
 
-test('a mark serves again when its scope has ended, so that marks never run out', () => {
+test('the number of a scope serves again when it has ended, so that numbers never run out', () => {
   const arena = new Arena();
-  const marks = new Set<number>();
-  const take = jest.spyOn(Front.prototype, 'take').mockImplementation((size, mark) => {
-    marks.add(mark);
+  const owners = new Set<number>();
+  const alloc = jest.spyOn(Front.prototype, 'alloc').mockImplementation((size, owner) => {
+    owners.add(owner);
     return Buffer.alloc(size);
   });
   for (let round = 0; round < 100; round++) {
@@ -495,8 +495,8 @@ test('a mark serves again when its scope has ended, so that marks never run out'
     for (const scope of scopes) for (let i = 0; i < 30; i++) scope.allocUnsafe(1);
     for (const scope of scopes) scope.end();
   }
-  take.mockRestore();
-  expect([...marks].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 2));
+  alloc.mockRestore();
+  expect([...owners].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 2));
   arena.destroy();
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { binOfBuffers } from '../../../lib/front/buckets';
+import { bucketOfBuffers } from '../../../lib/front/buckets';
 import { Arena, type View } from '../../../lib/index';
 import { codeOf } from '../support/codes';
 import { LiveRanges } from '../support/live-ranges';
@@ -237,7 +237,7 @@ describe('recycling', () => {
   test('a long length whose room went to others leaves its bin to the next one that needs it', () => {
     const [first, other] = [4096, 4000];
     let next = 6000;
-    while (binOfBuffers(next) !== binOfBuffers(first)) next++;
+    while (bucketOfBuffers(next) !== bucketOfBuffers(first)) next++;
     const arena = new Arena();
     const known = new Set<View>();
     for (let round = 0; round < 5; round++) recycled(arena, known, 20, first);

@@ -33,11 +33,15 @@ describe('the hot path', () => {
   it('is inlined into its callers', () => {
     const { warmUp } = told('--trace-turbo-inlining', '--trace-opt');
     const compilations = warmUp.split(/compiling method .*<JSFunction play/);
-    for (const name of ['allocUnsafe', 'take', 'free', 'give', 'giveLive']) {
+    // The arena's `free` calls the front's.
+    const calls = { allocUnsafe: 1, alloc: 1, free: 2, freeLive: 1 };
+    for (const [name, count] of Object.entries(calls)) {
       const inlined = new RegExp(
         `Inlining .*SharedFunctionInfo ${name}>\\} into .*SharedFunctionInfo play>`,
+        'g',
       );
-      assert.match(compilations.at(-1), inlined);
+      const found = compilations.at(-1).match(inlined)?.length ?? 0;
+      assert.ok(found >= count, `${name} was inlined ${found} times`);
     }
   });
 });
