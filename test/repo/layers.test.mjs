@@ -12,9 +12,9 @@ const CLEAN = {
   'csrc/os/os.h': '#include "base/config.h"\n#ifdef _WIN32\n#endif\n',
   'csrc/arena/heap.c': '#include "super/slab.h"\n#include "hakmem.h"\n',
   'csrc/binding/addon.cc': '#include <napi.h>\n#include "hakmem.h"\n',
-  'lib/index.ts': "export { Arena } from '../tools/arena.js';\n",
+  'lib/index.ts': "export { Arena } from './arena/arena.js';\n",
   'lib/arena/arena.ts':
-    "import { Slabs } from '../tools/slabs';\nimport type { Row } from '../tools/types';\n",
+    "import { Slabs } from '../front/slabs';\nimport type { Row } from '../types';\n",
   'lib/front/slabs.ts': "import load from 'node-gyp-build';\nimport fs from 'node:fs';\n",
   'lib/types.ts': '',
 };
@@ -84,16 +84,16 @@ rejects(
 rejects(
   'an import that points up, even of a type',
   'lib/types.ts',
-  "// first\nexport type { Slabs } from '../tools/slabs';\n",
-  /^lib\/types\.ts:2: lib\/slabs\.ts stands above/,
+  "// first\nexport type { Slabs } from './front/slabs';\n",
+  /^lib\/types\.ts:2: lib\/front\/slabs\.ts stands above/,
 );
 rejects('a library file without a place', 'lib/helpers.ts', '', /not in TS_LAYERS/);
 rejects('a package that is no dependency', 'lib/view/view.ts', "import 'lodash';\n", /not lodash/);
 
 test('files of one row that import each other', () => {
   const violations = violationsWith({
-    'lib/errors.ts': "import type { Row } from '../tools/types';\n",
-    'lib/types.ts': "import type { Code } from '../tools/errors';\n",
+    'lib/errors.ts': "import type { Row } from './types';\n",
+    'lib/types.ts': "import type { Code } from './errors';\n",
   });
   assert.equal(violations.length, 1);
   assert.match(violations[0], /circle: lib\/types\.ts -> lib\/errors\.ts -> lib\/types\.ts/);
