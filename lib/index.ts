@@ -8,7 +8,9 @@
 import { installProcessHooks } from './stats/exit-dump';
 
 export type { FromValue } from './arena/allocate';
+export type { Allocator } from './arena/allocator';
 export { Arena } from './arena/arena';
+export type { Custodian } from './arena/custodian';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
 export type {

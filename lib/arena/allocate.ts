@@ -1,7 +1,7 @@
 /**
  * Allocate: the ways to get a view that need more than a block: zeroed, filled, copied, typed.
  *
- * Shared by arenas and scopes, which differ only in the mark they put on a view.
+ * Shared by arenas and scopes, which differ only in the owner that they write.
  */
 import { types } from 'node:util';
 import type { Front } from '../front/front';
@@ -35,7 +35,7 @@ type Fill = string | Uint8Array | number;
 
 const bufferFrom = Buffer.from.bind(Buffer) as (...args: unknown[]) => Buffer;
 
-// Core's own methods, whatever somebody has put on a Buffer that is used again.
+// Node's own methods. A program may have put others on a Buffer that is recycled.
 type Method<R> = (this: Buffer, ...args: never[]) => R;
 const { fill, write } = Buffer.prototype as unknown as {
   readonly fill: Method<Buffer>;
@@ -63,8 +63,8 @@ export function takeFilled(
   }
   validateSize(size);
   if (size === 0) return front.take(size, mark);
-  // A byte of core's own tries the arguments first: what it refuses leaves the arena untouched, and what
-  // an object says its value is, it says before the view is there.
+  // An ordinary Buffer of one byte tries the arguments first: what it refuses leaves the arena untouched, and
+  // an object's valueOf runs before the view exists.
   const byte = Buffer.alloc(1, fill, encoding)[0]!;
   const pattern = typeof fill === 'string' || ArrayBuffer.isView(fill) ? fill : byte;
   const view = front.take(size, mark);
@@ -76,7 +76,7 @@ export function takeFilled(
   }
 }
 
-/** For a view that nobody has seen. */
+/** Frees a view that nobody has seen. */
 function giveUp(front: Front, view: View): void {
   if (front.owns(view)) front.takeBack(view);
 }
@@ -98,14 +98,14 @@ export function takeCopy(
     }
     return view;
   }
-  // Core decides what the arguments mean, and throws its own errors, before anything is taken here.
+  // Node decides what the arguments mean, and throws its own errors, before anything is allocated here.
   const source = types.isUint8Array(value) ? value : bufferFrom(value, encodingOrOffset, length);
   const bytes = lengthOf(source);
   const view = front.take(bytes, mark);
   try {
     if (bytes > 0) setBytes(view, source);
   } catch (error) {
-    // Shared memory that another thread lets grow may be too long by now.
+    // The source may be shared memory that another thread has grown meanwhile.
     giveUp(front, view);
     throw error;
   }

@@ -1,22 +1,24 @@
 /**
  * Arena: the public face of one arena. Checks arguments' meaning; the front does the work.
  */
+import type { Allocator } from './allocator';
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
-import { type Parts, makeParts } from './create';
+import { ArenaBase, forgetParts, parts } from './create';
 import { copyOut } from './copy-out';
+import type { Custodian } from './custodian';
 import { dispose } from '../base/dispose';
 import { HakmemError, invalidArgType } from '../errors';
 import { noteSuperSlabs } from '../events/events';
-import { type ScopeTarget, ignore, validateTarget, validateThenable } from '../streams/endings';
+import { type ScopeTarget, validateTarget } from '../streams/endings';
 import {
   type FreeAfterWriteOptions,
   type WriteTarget,
-  isVouchedFor,
-  startWrite,
+  freeAfter,
+  freeAfterWrite,
 } from './free-after';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
-import { Ownership } from './retention';
+import { Retentions } from './retention';
 import { isWaiting, tell } from '../events/reports';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
@@ -26,22 +28,8 @@ import type { ArenaBuffer, ArenaOptions, LiveBlock, TypedView, ViewConstructor }
 import * as views from '../view/view';
 import type { View } from '../view/view';
 
-/** Here it is a constant to the engine; where it comes from it would be loaded at every use. */
+/** Re-bound, so that the engine takes it for a constant (docs/ARCHITECTURE.md, "What V8 asks of hot code"). */
 const { LIVE } = views;
-
-/** What the base class has made for the arena that is being constructed; nothing is kept alive here. */
-let parts!: Parts;
-const NO_PARTS = {} as Parts;
-
-/**
- * Makes the parts before the fields of an arena are defined, so that each field is written once, by its
- * definition: then the engine takes it for a constant, and through it the front's.
- */
-class ArenaBase {
-  constructor(options?: ArenaOptions) {
-    parts = makeParts(options);
-  }
-}
 
 /**
  * Memory that you allocate from and free yourself, without the garbage collector.
@@ -58,7 +46,7 @@ class ArenaBase {
  *   arena.free(frame);
  * }
  */
-export class Arena extends ArenaBase implements Disposable {
+export class Arena extends ArenaBase implements Allocator, Custodian, Disposable {
   /** Name in statistics. */
   readonly name: string = parts.core.name;
   /** Number of the arena in the process, from 1 on; the same as in statistics. */
@@ -66,7 +54,7 @@ export class Arena extends ArenaBase implements Disposable {
   readonly #core = parts.core;
   readonly #front = parts.front;
   readonly #host = new ScopeHost(parts.front);
-  readonly #ownership = new Ownership(parts.core, parts.options.zero === 'free');
+  readonly #retentions = new Retentions(parts.core, parts.front, parts.options.zero === 'free');
 
   /**
    * Makes an arena for the current thread. It ends with {@link Arena.destroy}, or when it and all its
@@ -81,7 +69,7 @@ export class Arena extends ArenaBase implements Disposable {
    */
   constructor(options?: ArenaOptions) {
     super(options);
-    parts = NO_PARTS;
+    forgetParts();
   }
 
   /**
@@ -96,23 +84,6 @@ export class Arena extends ArenaBase implements Disposable {
 
   // --- Allocate -----------------------------------------------------------------------------------
 
-  /**
-   * A Buffer filled with `fill`, like `Buffer.alloc`.
-   *
-   * @param size - bytes, 0 or more.
-   * @param fill - byte, string or bytes to repeat.
-   * @param encoding - of a string `fill`.
-   * @throws {ERR_INVALID_ARG_TYPE} `size` is not a number, or `encoding` not a string.
-   * @throws {ERR_INVALID_ARG_VALUE} `fill` has no bytes to repeat.
-   * @throws {ERR_UNKNOWN_ENCODING} there is no such `encoding`.
-   * @throws {ERR_OUT_OF_RANGE} `size` is not a whole number that a Buffer can have.
-   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
-   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
-   * @defaultValue `fill` 0, `encoding` 'utf8'
-   * @example
-   * const zeroes = arena.alloc(4096);
-   * const dashes = arena.alloc(80, '-');
-   */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
     const view = takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
     if (!isWaiting()) return view;
@@ -122,54 +93,15 @@ export class Arena extends ArenaBase implements Disposable {
     return takeFilled(this.#front, size, fill, encoding, LIVE) as ArenaBuffer;
   }
 
-  /**
-   * A Buffer with old contents: bytes that this arena, and no other, wrote before.
-   *
-   * @param size - bytes, 0 or more.
-   * @param alignment - of the first byte's address: a power of two, 1 to 4096. Without it, blocks
-   *   are aligned to 16 bytes, or 8 for sizes up to 8.
-   * @throws {ERR_INVALID_ARG_TYPE} `size` or `alignment` is not a number.
-   * @throws {ERR_OUT_OF_RANGE} `size` or `alignment` is out of range.
-   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
-   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
-   * @example
-   * const frame = arena.allocUnsafe(1500);
-   * const page = arena.allocUnsafe(4096, 4096); // for O_DIRECT, say
-   */
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
     if (alignment === undefined) return this.#front.take(size, LIVE) as ArenaBuffer;
     return takeUnsafe(this.#front, size, alignment, LIVE) as ArenaBuffer;
   }
 
-  /**
-   * A Buffer with a copy of `value`, like `Buffer.from`; memory is always copied, also of an
-   * ArrayBuffer.
-   *
-   * @param value - text, bytes, or anything else that `Buffer.from` takes.
-   * @param encodingOrOffset - encoding of a text; offset in bytes into an ArrayBuffer.
-   * @param length - bytes of an ArrayBuffer to copy.
-   * @throws what `Buffer.from` throws for the same arguments.
-   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
-   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
-   * @example
-   * const reply = arena.from('HTTP/1.1 204 No Content\r\n\r\n', 'latin1');
-   */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
     return takeCopy(this.#front, value, encodingOrOffset, length, LIVE) as ArenaBuffer;
   }
 
-  /**
-   * A zeroed typed array or DataView, aligned for its element.
-   *
-   * @param ctor - one of the engine's TypedArray constructors, or DataView.
-   * @param length - elements; bytes for a DataView.
-   * @throws {ERR_INVALID_ARG_TYPE} `ctor` is none of these, or `length` is not a number.
-   * @throws {ERR_OUT_OF_RANGE} `length` is out of range.
-   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
-   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
-   * @example
-   * const samples = arena.allocTyped(Float32Array, 1024); // 4096 bytes
-   */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
     return takeTyped(this.#front, ctor, length, LIVE);
   }
@@ -211,107 +143,25 @@ export class Arena extends ArenaBase implements Disposable {
 
   // --- Hold -----------------------------------------------------------------------------------------
 
-  /**
-   * Holds a view beyond its free: until the last {@link Arena.release} its bytes stay what they are,
-   * also when it is freed, its scope ends, or the arena is reset or destroyed. Everyone who retains
-   * releases, once each.
-   *
-   * @param view - a live view of this arena, or one that is retained already.
-   * @returns the same view.
-   * @throws as {@link Arena.free}.
-   * @example
-   * import fs from 'node:fs';
-   * const page = arena.retain(arena.allocUnsafe(4096));
-   * fs.write(fd, page, () => arena.release(page));
-   * arena.free(page); // waits for the write
-   */
   retain<V extends View>(view: V): V {
-    this.#ownership.retain(this.#front, view);
+    this.#retentions.retain(view);
     return view;
   }
 
-  /**
-   * Takes back one {@link Arena.retain}. A view that has been freed meanwhile is recycled by its last
-   * release; one that has not stays live. Works after a reset and after destroy, too.
-   *
-   * @returns true: that was the last, and the view is gone now.
-   * @throws {ERR_INVALID_STATE} the view is live, but not retained.
-   * @throws as {@link Arena.free} otherwise.
-   * @example
-   * const page = arena.retain(arena.allocUnsafe(4096));
-   * arena.release(page); // false: it is still its owner's
-   */
   release(view: View): boolean {
-    const isGone = this.#ownership.release(this.#front, view);
-    tell();
-    return isGone;
+    return this.#retentions.release(view);
   }
 
-  /**
-   * Frees a view once a promise settles, either way: for the promise of an operation that uses it. The
-   * view counts as freed at once, and is retained until then.
-   *
-   * @param view - a live view of this arena.
-   * @param promise - any promise or thenable.
-   * @returns a promise that settles as `promise` does, after the view is free. Rejects with
-   *   `ERR_INVALID_ARG_TYPE` when `promise` is none, and with what {@link Arena.free} throws.
-   * @example
-   * const page = arena.alloc(4096);
-   * await arena.freeAfter(page, file.write(page));
-   */
-  async freeAfter<T>(view: View, promise: PromiseLike<T>): Promise<T> {
-    validateThenable(promise);
-    try {
-      this.#ownership.hold(this.#front, view);
-    } catch (error) {
-      ignore(promise); // one error is enough: this one
-      throw error;
-    }
-    this.#ownership.giveUp(view);
-    try {
-      return await promise;
-    } finally {
-      this.release(view);
-    }
+  freeAfter<T>(view: View, promise: PromiseLike<T>): Promise<T> {
+    return freeAfter(this.#retentions, view, promise);
   }
 
-  /**
-   * Writes a view to a stream and frees it when nobody reads it any more. The view counts as freed at once;
-   * if the stream refuses it, it stays the caller's.
-   *
-   * Node's own sinks (sockets and TLS, requests and responses of `http`, file streams, `zlib`, ciphers and
-   * hashes) get the view itself, and have let go of it when they call back, or close without. Every other
-   * stream gets a copy, because its callback proves nothing: a PassThrough has passed the chunk on, http2 may
-   * still be sending it. A stream of your own that lets go before it calls back need not be copied for:
-   * `{ zeroCopy: true }`.
-   *
-   * @param writable - a Writable of Node, or a WritableStream of the web that is not locked, or its writer.
-   * @param view - a live Buffer of this arena, or another view that the stream takes.
-   * @returns a promise that fulfils when the view is free and the write succeeded. Rejects with the
-   *   error of the write, with `ERR_INVALID_ARG_TYPE` when `writable` is no stream, and with what
-   *   {@link Arena.free} throws.
-   * @example
-   * await arena.freeAfterWrite(socket, arena.from(`HTTP/1.1 204 No Content\r\n\r\n`));
-   */
-  async freeAfterWrite(
+  freeAfterWrite(
     writable: WriteTarget,
     view: View,
     options?: FreeAfterWriteOptions,
   ): Promise<void> {
-    const isVouched = isVouchedFor(options);
-    this.#ownership.hold(this.#front, view);
-    let isHeld = true;
-    try {
-      const { isCopy, done } = startWrite(writable, view, isVouched);
-      this.#ownership.giveUp(view);
-      if (isCopy) {
-        isHeld = false;
-        this.release(view);
-      }
-      await done;
-    } finally {
-      if (isHeld) this.release(view);
-    }
+    return freeAfterWrite(this.#retentions, writable, view, options);
   }
 
   /**
@@ -387,7 +237,7 @@ export class Arena extends ArenaBase implements Disposable {
    */
   reset(): void {
     this.#assertAlive();
-    this.#front.reset(this.#ownership.remains(this.#front));
+    this.#front.reset(this.#retentions.remains());
     noteSuperSlabs();
     tell();
   }
@@ -427,7 +277,7 @@ export class Arena extends ArenaBase implements Disposable {
     const front = this.#front;
     front.finish();
     if (front.hasEnded) return;
-    front.end(this.#ownership.remains(front));
+    front.end(this.#retentions.remains());
     noteSuperSlabs();
     tell();
   }

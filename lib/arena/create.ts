@@ -9,7 +9,7 @@ import { type NativeArena, native, statusOf } from '../native/native';
 import { type ResolvedOptions, resolveOptions } from '../options';
 import type { ArenaOptions } from '../types';
 
-export interface Parts {
+interface Parts {
   readonly options: ResolvedOptions;
   readonly core: NativeArena;
   readonly front: Front;
@@ -28,8 +28,27 @@ function createCore(options: ResolvedOptions): NativeArena {
 }
 
 /** Makes a new arena of the core, and its front. Throws as the constructor of `Arena`. */
-export function makeParts(options?: ArenaOptions): Parts {
+function makeParts(options?: ArenaOptions): Parts {
   const resolved = resolveOptions(options);
   const core = createCore(resolved);
   return { options: resolved, core, front: makeFront(core, resolved) };
+}
+
+/** What {@link ArenaBase} has made for the arena that is being constructed. */
+export let parts!: Parts;
+const NO_PARTS = {} as Parts;
+
+/** So that nothing is kept alive here. */
+export function forgetParts(): void {
+  parts = NO_PARTS;
+}
+
+/**
+ * Makes the parts before the fields of an arena are defined. Each field is then written once, by its definition,
+ * and the engine takes it, and the front's fields behind it, for constants.
+ */
+export class ArenaBase {
+  constructor(options?: ArenaOptions) {
+    parts = makeParts(options);
+  }
 }

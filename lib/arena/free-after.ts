@@ -7,8 +7,10 @@
 import { type Cancel, type Closable, isClosable, whenClosed } from '../streams/closings';
 import { invalidArgType, invalidArgValue } from '../errors';
 import { type Sink, anySink, sinkOf } from '../streams/sinks';
+import { ignore, validateThenable } from '../streams/endings';
 import type { View } from '../view/view';
 import { copyLike } from '../view/kinds';
+import type { Retentions } from './retention';
 
 /**
  * What {@link Arena.freeAfterWrite} needs of a stream; every Writable of Node has it.
@@ -64,7 +66,7 @@ export interface FreeAfterWriteOptions {
 }
 
 /** A write under way. */
-export interface Write {
+interface Write {
   /** true: the stream has a copy, and the view is free. */
   readonly isCopy: boolean;
   /** Settles with the write, and not before the stream has let go of what it was given. */
@@ -81,7 +83,7 @@ export interface Write {
 export type WriteTarget = WritableLike | WebWritableLike | WebWriterLike;
 
 /** Whether the caller vouches for the stream. */
-export function isVouchedFor(options: unknown): boolean {
+function isVouchedFor(options: unknown): boolean {
   if (options === undefined) return false;
   if (typeof options !== 'object' || options === null) {
     throw invalidArgType('options', 'of type object', options);
@@ -99,7 +101,7 @@ export function isVouchedFor(options: unknown): boolean {
  *
  * @param isVouched - the stream gets the view itself, whatever it is.
  */
-export function startWrite(target: WriteTarget, view: View, isVouched: boolean): Write {
+function startWrite(target: WriteTarget, view: View, isVouched: boolean): Write {
   if (isWeb(target)) {
     return { isCopy: !isVouched, done: writeToWeb(target, isVouched ? view : copyLike(view)) };
   }
@@ -202,4 +204,48 @@ function writeToWeb(target: WebWritableLike | WebWriterLike, chunk: View): Promi
 
 async function settled(write: Promise<unknown>): Promise<void> {
   await write;
+}
+
+/** Frees a view that `promise` uses, once that settles; settles as it does. */
+export async function freeAfter<T>(
+  retentions: Retentions,
+  view: View,
+  promise: PromiseLike<T>,
+): Promise<T> {
+  validateThenable(promise);
+  try {
+    retentions.hold(view);
+  } catch (error) {
+    ignore(promise); // one error is enough: this one
+    throw error;
+  }
+  retentions.giveUp(view);
+  try {
+    return await promise;
+  } finally {
+    retentions.release(view);
+  }
+}
+
+/** Writes a view and frees it; throws as {@link Arena.freeAfterWrite}. */
+export async function freeAfterWrite(
+  retentions: Retentions,
+  writable: WriteTarget,
+  view: View,
+  options: FreeAfterWriteOptions | undefined,
+): Promise<void> {
+  const isVouched = isVouchedFor(options);
+  retentions.hold(view);
+  let isHeld = true;
+  try {
+    const { isCopy, done } = startWrite(writable, view, isVouched);
+    retentions.giveUp(view);
+    if (isCopy) {
+      isHeld = false;
+      retentions.release(view);
+    }
+    await done;
+  } finally {
+    if (isHeld) retentions.release(view);
+  }
 }

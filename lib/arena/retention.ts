@@ -1,5 +1,5 @@
 /**
- * Ownership: views that somebody retains, and slabs that outlive a reset because of it.
+ * Retention: views that somebody retains, and slabs that outlive a reset because of it.
  *
  * Owns:       the retentions of one arena, which of its slabs are pinned, and the count of pinned bytes.
  * Called by:  the arena.
@@ -7,19 +7,20 @@
  *             reset or destroyed meanwhile. A slab that was reset while a view of it was retained serves
  *             nobody until the last of those views is released; then it is detached.
  *
- * What is interrupted, by a full stack or a termination, is done by the next call: each step may be repeated.
+ * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError, invalidState } from '../errors';
 import type { Front, Remains } from '../front/front';
 import { type NativeArena, native } from '../native/native';
+import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';
 import { HELD, type Home, type View, homeOf, rehome } from '../view/view';
 import { clearView, rangeOf } from '../view/kinds';
 
 const PINNED_BYTES = native.tables.counters.pinnedBytes;
 
-/** A view that others than its owner hold, too. */
+/** A view that others hold beside its owner. */
 class Retention extends Custody {
   holders = 1;
   /** The slab that must stay attached, or -1: the view has none. */
@@ -30,15 +31,15 @@ class Retention extends Custody {
   readonly range: readonly [number, number] | undefined;
   /** Its slab stays attached because of it. */
   isPinned = false;
-  readonly #ownership: Ownership;
+  readonly #retentions: Retentions;
 
-  constructor(ownership: Ownership, front: Front, view: View) {
+  constructor(retentions: Retentions, front: Front, view: View) {
     super(front, front.blockBytes(view), front.markOf(view));
     const custody = custodyOf(view);
-    this.#ownership = ownership;
+    this.#retentions = retentions;
     this.before = homeOf(view)!;
     this.slab = custody === undefined ? front.slabOf(view) : custody.slab;
-    this.range = ownership.scrubs && this.slab >= 0 ? rangeOf(view) : undefined;
+    this.range = retentions.scrubs && this.slab >= 0 ? rangeOf(view) : undefined;
   }
 
   /** The owner's free waits for the last release. */
@@ -55,45 +56,53 @@ class Retention extends Custody {
   }
 
   override collected(): void {
-    this.#ownership.end(this);
+    this.#retentions.end(this);
   }
 }
 
-export class Ownership {
+export class Retentions {
   /** Whether bytes are zeroed before they serve somebody else. */
   readonly scrubs: boolean;
   readonly #core: NativeArena;
+  readonly #front: Front;
   readonly #counters: Float64Array;
   readonly #retentions = new Set<Retention>();
   /** Views still retained on each pinned slab. */
   #pinned = new Map<number, number>();
 
-  constructor(core: NativeArena, scrubs: boolean) {
+  constructor(core: NativeArena, front: Front, scrubs: boolean) {
     this.#core = core;
+    this.#front = front;
     this.#counters = new Float64Array(core.counters);
     this.scrubs = scrubs;
   }
 
   /** Adds a holder to a live view of the arena. */
-  retain(front: Front, view: View): void {
+  retain(view: View): void {
+    const front = this.#front;
     const retention = retentionOf(front, view);
     if (retention !== undefined) {
       retention.holders++;
       return;
     }
     if (!front.owns(view)) throw front.refusal(view);
-    const made = new Retention(this, front, view);
-    const { before } = made;
-    rehome(view, made);
-    if (before instanceof Custody) before.holder = made;
-    this.#retentions.add(made);
-    this.#counters[PINNED_BYTES]! += made.bytes;
+    this.#begin(new Retention(this, front, view), view);
   }
 
-  /** Retains what only its owner may give up; see {@link Ownership.giveUp}. */
-  hold(front: Front, view: View): void {
+  /** What comes behind the first line calls no function of JavaScript, so that nothing can interrupt it. */
+  #begin(retention: Retention, view: View): void {
+    rehome(view, retention);
+    const { before } = retention;
+    if (before instanceof Custody) before.holder = retention;
+    this.#retentions.add(retention);
+    this.#counters[PINNED_BYTES]! += retention.bytes;
+  }
+
+  /** Retains a live view of its owner; {@link Retentions.giveUp} follows. */
+  hold(view: View): void {
+    const front = this.#front;
     if (!front.owns(view)) throw front.refusal(view);
-    this.retain(front, view);
+    this.retain(view);
   }
 
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
@@ -102,18 +111,25 @@ export class Ownership {
   }
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
-  release(front: Front, view: View): boolean {
+  release(view: View): boolean {
+    const front = this.#front;
     front.finish();
     const retention = retentionOf(front, view);
     if (retention === undefined) {
       if (!front.owns(view)) throw front.refusal(view);
       throw invalidState('The view is not retained');
     }
+    const isGone = this.#releaseOne(view, retention);
+    tell();
+    return isGone;
+  }
+
+  #releaseOne(view: View, retention: Retention): boolean {
     if (retention.holders > 1) {
       retention.holders--;
       return false;
     }
-    if (retention.isOf(front)) return this.#releaseLast(front, view, retention);
+    if (retention.isOf(this.#front)) return this.#releaseLast(view, retention);
     // The engine may call a function to detach its slab.
     ensureWholeStack();
     if (this.scrubs) clearView(view);
@@ -124,17 +140,22 @@ export class Ownership {
     return true;
   }
 
-  #releaseLast(front: Front, view: View, retention: Retention): boolean {
+  /**
+   * The last step is the one that makes the view another's. Whatever interrupts this before leaves the view
+   * retained, and the next release begins again.
+   */
+  #releaseLast(view: View, retention: Retention): boolean {
+    const front = this.#front;
     const { before, isFreed } = retention;
-    rehome(view, before);
+    this.end(retention);
     try {
+      rehome(view, before);
       if (isFreed) front.takeBack(view);
       else front.setMark(view, retention.mark);
     } catch (error) {
-      rehome(view, retention);
+      this.#begin(retention, view);
       throw error;
     }
-    this.end(retention);
     return isFreed;
   }
 
@@ -155,8 +176,9 @@ export class Ownership {
     native.unpin(this.#core.id, slab);
   }
 
-  /** What stays of `front` when it ends: the slabs that retained views of it lie in. */
-  remains(front: Front): Remains {
+  /** What stays of the front when it is reset or destroyed: the slabs that retained views of it lie in. */
+  remains(): Remains {
+    const front = this.#front;
     const pinned = new Map<number, number>();
     const kept = new Map<number, (readonly [number, number])[]>();
     for (const retention of this.#retentions) {

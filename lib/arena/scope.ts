@@ -1,10 +1,11 @@
 /**
  * Scope: takes views and frees together, at its end, all that are still its own.
  *
- * A view knows its scope by its mark. A view freed by hand and handed out again has another mark, so
- * the end of the scope leaves it alone.
+ * The owner of a view says which scope it belongs to. A view that was freed by hand and handed out again has
+ * another owner, so the end of the scope leaves it alone.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import type { Allocator } from './allocator';
 import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
 import { type ScopeTarget, isThenable, whenOver } from '../streams/endings';
@@ -12,15 +13,15 @@ import type { Front } from '../front/front';
 import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
 import { FIRST_SCOPE_MARK, LIVE, type View } from '../view/view';
 
-/** Lists kept for scopes to come, and the longest. */
+/** Lists kept for later scopes, and the length of the longest one kept. */
 const SPARE_LISTS_MAX = 16;
 const SPARE_LENGTH_MAX = 4096;
 
 /**
- * What a scope has while it is open, and leaves to another: a list that grows is garbage again and again, and
- * marks are numbers of 31 bits, of which there are enough for those that are open but not for all that ever
- * were. No view has the mark of a scope that has ended: its end frees all that have it, retained ones and
- * stand-ins included, and what a reset made stale is never asked for its mark again.
+ * What an open scope has, and leaves to a later one. Lists are reused because growing a new one makes garbage.
+ * Numbers are reused because they have 31 bits, and a process opens more scopes than that. No view has the number
+ * of an ended scope: its end frees all that have it, retained ones and stand-ins included, and a view that a reset
+ * made stale is never asked for it again.
  */
 interface Place {
   readonly mark: number;
@@ -61,7 +62,7 @@ const ENDED = 2;
  * });
  * arena.free(page);
  */
-export class Scope implements Disposable {
+export class Scope implements Allocator, Disposable {
   readonly #host: ScopeHost;
   readonly #place: Place;
   readonly #mark: number;
@@ -196,7 +197,7 @@ export class Scope implements Disposable {
     return true;
   }
 
-  /** Gives up its index, which the last one takes, and its place, which another one will have. */
+  /** Gives up its index, which the last open scope takes, and its place, which a later scope gets. */
   #leave(): void {
     const { scopes, spares } = this.#host;
     const place = this.#place;
@@ -220,7 +221,7 @@ export class Scope implements Disposable {
   }
 }
 
-/** A scope that also ends when something else does. A class of its own, so that others pay nothing. */
+/** A scope that also ends when something else does. It is a class of its own so that other scopes pay nothing. */
 export class BoundScope extends Scope {
   readonly #cancel: () => void;
 

@@ -1,9 +1,9 @@
 /**
- * Own options: what somebody asked for stands in the object that he gave. What its prototypes say is not
- * read: a program in which somebody could write to Object.prototype would else have its options set by him.
+ * Own options: reads the own properties of an options object and never inherited ones. Otherwise whoever can
+ * write to Object.prototype would set the options of the whole program.
  */
 
-/** Makes objects that inherit nothing, of a shape that V8 keeps fast; those of Object.create(null) are not. */
+/** Constructor of objects that inherit nothing. V8 keeps them fast; objects of Object.create(null) are slow. */
 const Bare = function () {
   // It has nothing of its own either.
 } as unknown as new () => object;

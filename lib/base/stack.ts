@@ -1,13 +1,13 @@
 /**
  * Stack: asks for room on the call stack before work that must not stop halfway.
  *
- * Whoever is called at the very end of the stack may be stopped at any of its own calls, by a RangeError of the
- * engine. What was asked for here is there then.
+ * A function that runs at the end of the stack can fail at any call it makes, with a RangeError of the engine.
+ * Work that must not fail halfway makes sure here that it has room for all its calls.
  */
 
 /**
- * Room in frames of {@link descend}, 110 to 170 bytes each. Whoever calls another that asks needs that one's room,
- * too. A step goes eight frames deep (measured: 2 KB), and to ask for its room costs 200 ns.
+ * Room in frames of {@link descend}, 110 to 170 bytes each. A caller's room includes the room of what it calls.
+ * A step goes eight frames deep (measured: 2 KB); asking for its room costs 200 ns.
  */
 export const Room = {
   /** A free or an allocation. */
@@ -16,7 +16,7 @@ export const Room = {
   Call: 70,
 } as const;
 
-/** What runs for the first time is compiled, and for that the engine wants 40 KB of stack. */
+/** A function is compiled at its first call, and the compiler needs 40 KB of stack. */
 const COLD_ROOM = 400;
 const COLD_CALLS = 1000;
 let coldCalls = COLD_CALLS;
@@ -35,7 +35,7 @@ export function ensureStack(room: number): void {
   }
 }
 
-/** The same for what is seldom done, and does everything. */
+/** The same for rare operations that do a lot of work (reset, destroy, trim). */
 export function ensureWholeStack(): void {
   descend(COLD_ROOM + Room.Call, 1, 2, 3, 4, 5);
 }

@@ -1,6 +1,6 @@
 /**
- * Remote: asks a monitor for its statistics. Whoever answers may be anybody, so nothing is taken for granted:
- * not that it ends, not its size, not that a number is one. Texts stay as they came; who prints them escapes.
+ * Remote: asks a monitor for its statistics. The answer is not trusted: it may never end, be of any size, and
+ * hold anything where a number should be. Texts stay as they came; the caller escapes them when it prints.
  */
 import * as http from 'node:http';
 import * as https from 'node:https';

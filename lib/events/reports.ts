@@ -2,12 +2,11 @@
  * Reports: how the arena says that something is wrong in the program that uses it. Each finding goes to a
  * channel of node:diagnostics_channel; each place in the program is warned about once.
  *
- * Whoever hears of a finding may do anything: reset the arena, destroy it, throw. So may `process.emitWarning` and
- * `Error.prepareStackTrace`, which a program may have replaced. Hence no code but the package's own runs while an
- * operation is under way: what is to be told, or to be put into words, waits. It is told at the end of the call,
- * or of a later one (`alloc`, `trim`, `reset`, `destroy`, `release`, `stats`; in an arena with modes each `free`), so
- * that a program that goes on and on hears of it; and in a microtask at the latest. `allocUnsafe`, and `free` without
- * modes, ask nothing, because a question costs a tenth of what they do.
+ * A subscriber may do anything: reset the arena, destroy it, throw. So may a `process.emitWarning` or an
+ * `Error.prepareStackTrace` that the program has replaced. Therefore no code but the package's own runs during an
+ * operation: findings wait in a queue. The queue is drained at the end of the call or of a later one (`alloc`,
+ * `trim`, `reset`, `destroy`, `release`, `stats`; with modes each `free`), and in a microtask at the latest.
+ * `allocUnsafe`, and `free` without modes, do not look at the queue: that would cost a tenth of their time.
  */
 import { dirname, sep } from 'node:path';
 import { channel } from 'node:diagnostics_channel';
@@ -19,10 +18,10 @@ export const LEAK_CHANNEL = 'hakmem-arena:leak';
 export const DETACHED_CHANNEL = 'hakmem-arena:detached';
 export const CLONE_CHANNEL = 'hakmem-arena:clone';
 
-/** Places remembered: a program that makes up more of them is not warned again. */
+/** Places remembered, at most. A program with more of them is not warned about the others. */
 const PLACES_MAX = 1000;
 
-/** Frames of a stack that make a place. */
+/** Innermost frames of a stack that identify a place. */
 const PLACE_FRAMES = 3;
 
 const warnedPlaces = new Set<string>();
@@ -54,8 +53,8 @@ export function isWaiting(): boolean {
 }
 
 /**
- * Tells what waits. To be called where a public call has done all its work and hands out nothing. What comes
- * up meanwhile waits for the next time: a subscriber that makes findings of its own is not called inside itself.
+ * Drains the queue. Called where a public call has done all its work and hands out nothing. Findings made
+ * meanwhile wait for the next time, so that a subscriber is never called inside itself.
  */
 export function tell(): void {
   if (waiting.length === 0 || telling.length > 0) return;
@@ -72,7 +71,7 @@ export function tell(): void {
   }
 }
 
-/** Microtasks begin with an empty stack: who was telling before has been interrupted. */
+/** A microtask begins with an empty stack, so a `tell` that seems to be under way was interrupted. */
 function tellAll(): void {
   isDue = false;
   waiting.unshift(...telling.slice(1));
@@ -80,7 +79,7 @@ function tellAll(): void {
   tell();
 }
 
-/** A subscriber's error is Node's to deal with; one of a replaced function is nobody's. */
+/** Node deals with errors of subscribers. Errors of replaced functions are dropped. */
 function attempt(task: () => void): void {
   try {
     task();
@@ -124,7 +123,7 @@ export interface Trace {
 /** The folder that all of this package's code runs from. */
 const PACKAGE = dirname(__dirname) + sep;
 
-/** A program may put another in its place. */
+/** The engine's own: a program may replace the global. */
 const OwnError = Error;
 
 /** The stack of whoever called the package; as many frames as Error.stackTraceLimit says. */

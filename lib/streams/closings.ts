@@ -27,10 +27,10 @@ export function isClosable(value: unknown): value is Closable {
   return typeof (value as Partial<Closable> | null | undefined)?.once === 'function';
 }
 
-/** Those who wait, by target. */
+/** Listeners that wait, by target. */
 const waiting = new WeakMap<object, Set<Listener>>();
 
-/** Adds to those who wait for a target; `subscribe` is called for the first. */
+/** Adds a listener that waits for a target; `subscribe` is called for the first one. */
 export function wait(
   target: object,
   listener: Listener,
@@ -41,7 +41,7 @@ export function wait(
     const added = (listeners = new Set());
     waiting.set(target, added);
     subscribe(() => {
-      // A socket may be connected again: who comes then waits for its next end.
+      // A socket may be connected again; later listeners wait for its next end.
       waiting.delete(target);
       for (const each of added) each();
     });

@@ -6,8 +6,8 @@
  * session's socket. A stream of this table hands its bytes to the system, copies them, or has computed with
  * them before it calls back. Every row is proven by a test that overwrites the memory behind its back.
  *
- * A stream counts as one of a row only while the methods on the way of a chunk are those that Node put there:
- * a subclass, or a middleware that has replaced `write`, may send the chunk anywhere.
+ * A stream belongs to a row only while the methods on the way of a chunk are those that Node put there.
+ * A subclass, or a middleware that has replaced `write`, may send the chunk anywhere.
  *
  * The table is made with the first stream: the modules it needs would cost a program without streams 1 MB.
  */

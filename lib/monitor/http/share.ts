@@ -1,8 +1,8 @@
 /**
  * Share: an answer that takes time is computed for all who ask within a while, and only while there is time.
  *
- * Whoever can ask can ask ten thousand times, and the thread that answers has a service to run. So the number
- * of computations does not follow that of requests, and what they cost together is bounded.
+ * A client can ask ten thousand times, and the thread that answers has a service to run. So requests share
+ * computations, and the time of all computations is bounded.
  */
 import { type Answer, textAnswer } from './answer';
 

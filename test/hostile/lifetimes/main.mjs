@@ -136,11 +136,17 @@ function alloc(entry) {
   if (shadow.views.size > VIEWS_MAX) return free(entry);
   const size = pick(SIZES);
   const calls = [
-    () => entry.arena.allocUnsafe(size),
+    () => scrubbed(entry, entry.arena.allocUnsafe(size)),
     () => entry.arena.alloc(size),
     () => entry.arena.alloc(size, 7),
   ];
   own(entry, attempt('alloc', pick(calls)).value);
+}
+
+/** What an arena that zeroes on free hands out has nobody's old bytes. */
+function scrubbed({ kind, name }, view) {
+  if (kind.zero === 'free' && view.some((byte) => byte !== 0)) complain(`${name} shows old bytes`);
+  return view;
 }
 
 /** A view of this arena, but none that a call under way is about. */
@@ -196,6 +202,9 @@ function release() {
   if (holding === undefined) return;
   const result = attemptWith(holding, 'release', () => holding.arena.arena.release(holding.view));
   if (result.overflowed) {
+    // It may have been the last one, and the view somebody else's now.
+    if (holding.holders === 1 && (holding.isFreed || holding.isPinned))
+      shadow.remove(holding.view);
     holding.isUncertain = true;
     return;
   }
@@ -224,7 +233,8 @@ function openScope(entry) {
 function allocInScope(entry) {
   const scope = pick(entry.scopes);
   if (scope === undefined || shadow.views.size > VIEWS_MAX) return;
-  own(entry, attempt('scope.alloc', () => scope.allocUnsafe(pick(SIZES))).value, scope);
+  const call = () => scrubbed(entry, scope.allocUnsafe(pick(SIZES)));
+  own(entry, attempt('scope.alloc', call).value, scope);
 }
 
 function endScope(entry) {
