@@ -10,7 +10,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { filesUnder, isProgram } from '../build/native-sources.mjs';
+import { filesUnder, isProgram } from '../build/recipe.mjs';
 
 /** Folders of csrc/, highest first. A file may include its own folder and those further down. */
 const C_LAYERS = ['binding', 'front', 'arena', 'super', 'os', 'base'];

@@ -9,8 +9,8 @@
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Build, FLAVOURS, inParallel } from '../build/c.mjs';
-import { filesUnder } from '../build/native-sources.mjs';
+import { Build, inParallel } from '../build/c.mjs';
+import { FLAVOURS, filesUnder } from '../build/recipe.mjs';
 
 const RUN_TIMEOUT_MS = 300_000;
 

@@ -12,6 +12,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { FLAVOURS } from '../build/recipe.mjs';
 import { buildAddon } from '../build/special.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -135,7 +136,7 @@ function coverCsrc() {
     return true;
   }
   const tests = run('node', ['tools/test/c.mjs', '--flavour', 'coverage']);
-  const reason = buildAddon(addon, ['-O0', '--coverage', '-DNDEBUG']);
+  const reason = buildAddon(addon, FLAVOURS.coverage);
   if (reason !== undefined) console.log(`csrc/binding: ${reason}`);
   for (const [file, ...args] of reason === undefined ? PLAYS : []) {
     run('node', ['--expose-gc', join('test/hostile', file), ...args], {

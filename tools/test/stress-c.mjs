@@ -10,8 +10,8 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Build, FLAVOURS } from '../build/c.mjs';
-import { filesUnder } from '../build/native-sources.mjs';
+import { Build } from '../build/c.mjs';
+import { FLAVOURS, filesUnder } from '../build/recipe.mjs';
 
 /** What `npm test` runs. A slow machine stops at the seconds and has tested less. */
 const SHORT = {
