@@ -38,9 +38,7 @@ describe('benchmarks', () => {
   });
 
   it('scrapes a worker at work', () => {
-    const scrape = spawnSync(process.execPath, [join(ROOT, 'bench', 'scrape.mjs'), '--quick'], {
-      encoding: 'utf8',
-    });
+    const scrape = bench('--scrape', '--quick');
     assert.equal(scrape.status, 0, scrape.stderr);
     assert.match(scrape.stdout, /scraped ten times a second +\d+\.\d\d\n +change +-?\d/);
   });
@@ -86,7 +84,7 @@ describe('benchmarks', () => {
     const { figuresOf, readRuns, withFigures } = require(join(BENCH, 'report', 'figures.js'));
     for (const [page, figures] of figuresOf(readRuns(join(ROOT, 'bench', 'results')))) {
       const text = readFileSync(join(ROOT, page), 'utf8');
-      assert.equal(text, withFigures(page, text, figures), `${page}: npm run bench:render`);
+      assert.equal(text, withFigures(page, text, figures), `${page}: npm run bench -- --render`);
     }
   });
 

@@ -1,7 +1,7 @@
 // Builds test/c/stress.c with the whole core and runs it.
 //
-//   npm run stress:c -- [--ops N] [--seconds N] [--threads T] [--seed S]
-//                       [--flavour release|asan|tsan|plain]
+//   npm run test:c -- --stress [--ops N] [--seconds N] [--threads T] [--seed S]
+//                              [--flavour release|asan|tsan|plain]
 //
 // A run ends after N operations or N seconds, whichever comes first. With neither, every flavour that
 // works here runs for a few seconds; with either, release runs alone unless another is named. Ends with
