@@ -10,7 +10,7 @@ import { C_STANDARD, C_WARNINGS, FLAVOURS, INCLUDES, WARNINGS } from './recipe.m
 import { coreSources, filesUnder } from './recipe.mjs';
 
 const COMMON = [C_STANDARD, '-pthread', ...INCLUDES.map((folder) => `-I${folder}`), '-Itest/c'];
-export const SANITIZER_ENV = {
+const SANITIZER_ENV = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',
   TSAN_OPTIONS: 'halt_on_error=1',
