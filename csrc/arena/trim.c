@@ -1,75 +1,21 @@
-#include "arena/trim.h"
+/* Trim: the front in C gives its blocks to the core, then the core gives its pages to the OS.
+ *
+ * Owns:      nothing.
+ * Called by: everybody, as hk_arena_trim.
+ * Calls:     front (flush), heap (trim).
+ * Threads:   owner only.
+ */
+#include "heap/trim.h"
 
-#include "arena/remote.h"
-#include "arena/supply.h"
 #include "base/assert.h"
-#include "base/compiler.h"
-#include "os/os.h"
+#include "front/refill.h"
+#include "stats/valid.h"
 
-/* What lies behind the last block goes with it. */
-static size_t end_of(const hk_slab_t *slab, uint32_t stride, uint32_t blocks) {
-  return blocks == slab->capacity ? HK_SLAB_BYTES : (size_t)blocks * stride;
-}
-
-static uint32_t page_mask(size_t from, size_t to, size_t page) {
-  uint32_t below_from = ((uint32_t)1 << from / page) - 1, below_to = ((uint32_t)1 << to / page) - 1;
-  return from < to ? below_to & ~below_from : 0;
-}
-
-static_assert(HK_SLAB_BYTES / 4096 <= 16, "purged_pages has a bit for every page");
-
-/* Bit per page that holds nothing but free blocks, or what lies behind the last. */
-static uint32_t free_pages(const hk_slab_t *slab, uint32_t stride, size_t page) {
-  uint32_t pages = 0, block = 0, end;
-  for (; hk_slab_next_free(slab, &block, &end); block = end) {
-    size_t from = hk_os_round_to_pages((size_t)block * stride);
-    pages |= page_mask(from, end_of(slab, stride, end) & ~(page - 1), page);
-  }
-  return pages;
-}
-
-/* Purges the pages of free blocks, but those that nobody ever had. Returns bytes given back. */
-static size_t trim_slab(hk_slab_t *slab, uint32_t stride) {
-  size_t page = hk_os_page_bytes(), bytes = 0;
-  size_t touched = hk_os_round_to_pages(end_of(slab, stride, slab->touched_blocks));
-  uint32_t todo =
-      free_pages(slab, stride, page) & page_mask(0, touched, page) & ~slab->purged_pages;
-  slab->trimmed = true;
-  while (todo != 0) {
-    uint32_t first = hk_ctz32(todo), count = hk_ctz32(~(todo >> first));
-    uint32_t stretch = page_mask(first * page, (first + count) * page, page);
-    todo &= ~stretch;
-    if (hk_os_purge(hk_arena_slab_address(slab) + first * page, count * page)) {
-      slab->purged_pages |= (uint16_t)stretch;
-      bytes += count * page;
-    } else {
-      slab->trimmed = false;
-    }
-  }
-  if (slab->trimmed && slab->free_count == slab->capacity) slab->touched_blocks = 0;
-  return bytes;
-}
-
-static size_t trim_superslab(const hk_arena_t *arena, hk_superslab_t *superslab) {
-  size_t bytes = 0;
-  for (uint32_t i = 0; i < superslab->slab_count; i++) {
-    hk_slab_t *slab = &superslab->slabs[i];
-    if (slab->state != HK_SLAB_CLASS || slab->trimmed || slab->given) continue;
-    bytes += trim_slab(slab, arena->classes->bins[slab->bin].stride_bytes);
-  }
-  return bytes;
-}
-
-void hk_trim_arena(hk_arena_t *arena) {
-  size_t bytes = 0;
-  hk_remote_drain(arena);
-  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
-    bytes += trim_superslab(arena, s);
-  }
-  for (hk_superslab_t *s = arena->supply.full; s != NULL; s = s->next) {
-    bytes += trim_superslab(arena, s);
-  }
-  hk_cell_add(&arena->returned_bytes, bytes);
-  hk_supply_trim(arena);
+size_t hk_arena_trim(hk_arena_t *arena) {
+  uint64_t before = hk_arena_returned_bytes(arena);
+  /* Slabs of a front in another language may be exposed, so that front retires them itself. */
+  if (arena->front != NULL) hk_front_flush(arena);
+  hk_heap_trim(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
+  return (size_t)(hk_arena_returned_bytes(arena) - before);
 }

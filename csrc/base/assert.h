@@ -1,8 +1,8 @@
 /* Checks.
  *
- * HK_CHECK        always on, O(1): corruption that must not go on. Ends the process with a line.
- * HK_ASSERT       debug builds (HK_DEBUG), O(1).
- * HK_ASSERT_SLOW  debug builds, O(n): whole-structure checks at the edges of a box.
+ * HK_CHECK        always, O(1): ends the process on corruption that must not go on.
+ * HK_ASSERT       in debug builds (HK_DEBUG), O(1).
+ * HK_ASSERT_SLOW  in debug builds, O(n): whole structures, where a box is entered or left.
  */
 #ifndef HK_BASE_ASSERT_H
 #define HK_BASE_ASSERT_H
@@ -11,7 +11,7 @@
 #define HK_DEBUG 0
 #endif
 
-/* Prints one line to stderr and aborts. Does not return. */
+/* Prints one line to stderr and aborts. */
 _Noreturn void hk_assert_fail(const char *condition, const char *file, int line);
 
 #define HK_CHECK(condition) \

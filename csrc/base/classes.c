@@ -3,8 +3,9 @@
 #include "base/assert.h"
 #include "base/once.h"
 
-/* Up to 1 KB: 8 steps a doubling (4 below 128 B, where 16 B is the smallest step). From 1 KB on a
- * stride is 64 KB / k, so that k blocks fill a slab: every 4th, every 2nd, then every k. */
+/* Up to 1 KB there are 8 steps per doubling (below 128 B fewer, because 16 B is the smallest step).
+ * Beyond, a stride is 64 KB / k, so that k blocks fill a slab: every 4th k, every 2nd, then every
+ * one. */
 static const uint32_t default_strides[] = {
     8,    16,   32,   48,   64,   80,   96,    112,   128,   144,   160,   176,  192,
     208,  224,  240,  256,  288,  320,  352,   384,   416,   448,   480,   512,  576,
@@ -49,12 +50,12 @@ static bool strides_are_valid(const uint32_t *strides, size_t count) {
 static hk_class_t class_of_stride(uint32_t stride) {
   uint32_t capacity = (uint32_t)(HK_SLAB_BYTES / stride);
   uint32_t reciprocal = (uint32_t)((((uint64_t)1 << 32) + stride - 1) / stride);
-  /* Nothing over: the stride is a power of two, and no offset is beyond the last block. */
+  /* 0: the stride is a power of two, and no offset lies behind the last block. */
   uint32_t over = stride * reciprocal; /* modulo 2^32 */
   return (hk_class_t){.stride_bytes = stride,
                       .capacity = capacity,
                       .reciprocal = reciprocal,
-                      .begins = over == 0 ? 1 : capacity * over,
+                      .block_limit = over == 0 ? 1 : capacity * over,
                       .row = hk_classes_row_of_size(stride)};
 }
 

@@ -1,10 +1,11 @@
 /* Size classes: which stride serves which size.
  *
- * A *row* (C0..C7, M0..M5, run, huge) is what statistics report. Inside a row, finer *bins* keep
- * internal waste low; a bin is the thing with a stride, slabs and free lists. The table is data: an
- * arena may bring strides of its own.
+ * Owns:      the default table. An arena may have a table of its own.
+ * Called by: everybody.
+ * Threads:   any; a table never changes once it is built.
  *
- * Called by: heap, arena, stats. Threads: a table never changes once built.
+ * A size class is a stride; its slabs and counts in an arena are the bin of the same number.
+ * Statistics report neighbouring bins together as a row (C0..C7, M0..M5, run, huge).
  */
 #ifndef HK_BASE_CLASSES_H
 #define HK_BASE_CLASSES_H
@@ -12,13 +13,13 @@
 #include "base/config.h"
 #include "base/status.h"
 
-#define HK_BIN_MAX 64 /* bins with slabs; their numbers fit a 64-bit mask */
-#define HK_BIN_RUN 64 /* pseudo bin: runs of neighbouring slabs, > 64 KB .. 2 MB */
+#define HK_BIN_MAX 64 /* so that bins fit a 64-bit mask */
+#define HK_BIN_RUN 64 /* pseudo bin: runs of slabs, > 64 KB .. 2 MB */
 #define HK_BIN_HUGE 65 /* pseudo bin: mappings of their own, > 2 MB */
 #define HK_BIN_COUNT 66
 #define HK_BIN_NONE 0xff
 
-/* Rows in reporting order. X(name, largest size in bytes). */
+/* Rows in the order of reports. X(name, largest size in bytes). */
 #define HK_ROW_LIST(X)                                                                        \
   X(C0, 8) X(C1, 16) X(C2, 32) X(C3, 64) X(C4, 128) X(C5, 256) X(C6, 512) X(C7, 1024)         \
   X(M0, 2048) X(M1, 4096) X(M2, 8192) X(M3, 16384) X(M4, 32768) X(M5, 65536)                  \
@@ -33,34 +34,34 @@ enum {
 
 typedef struct hk_class_t {
   uint32_t stride_bytes;
-  uint32_t capacity;   /* blocks in one slab */
-  uint32_t reciprocal; /* ceil(2^32 / stride): offset -> index without a division */
-  uint32_t begins;     /* see hk_classes_is_block */
+  uint32_t capacity;    /* blocks in one slab */
+  uint32_t reciprocal;  /* ceil(2^32 / stride): offset -> index without a division */
+  uint32_t block_limit; /* see hk_classes_is_block */
   uint32_t row;
 } hk_class_t;
 
 typedef struct hk_classes_t {
   uint32_t count;
   hk_class_t bins[HK_BIN_MAX];
-  /* 64 x bin, by (size + 7) / 8. One table for all sizes, because sizes are hard to predict and a branch
-   * on them costs more than a line of this table. */
+  /* 64 x bin, by (size + 7) / 8. One table serves all sizes, because sizes are hard to predict and
+   * a mispredicted branch costs more than a cache line of this table. */
   uint16_t by_size_x64[HK_CLASS_SIZE_MAX / 8 + 1];
 } hk_classes_t;
 
-/* The default table; built on first use, safe from any thread, never freed. */
+/* The default table; built at the first call, which any thread may make, and never freed. */
 const hk_classes_t *hk_classes_default(void);
 
-/* Builds `table` from strictly ascending strides, each 8 or a multiple of 16, at most 64 KB; a
- * last stride below 64 KB is completed by 64 KB so that every size up to 64 KB has a bin.
- * HK_INVALID_ARGUMENT leaves `table` unusable. */
+/* Builds `table` from strictly ascending strides, each 8 or a multiple of 16, at most 64 KB. A
+ * stride of 64 KB is added unless it is the last, so that every size up to 64 KB has a bin.
+ * HK_INVALID_ARGUMENT: the strides are not such, and `table` is unusable. */
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count);
 
-/* Row of a requested size, whatever the table. */
+/* Row of a requested size; the same for every table. */
 uint32_t hk_classes_row_of_size(size_t size_bytes);
 const char *hk_classes_row_name(uint32_t row);
 
-/* Smallest bin whose stride holds `size_bytes` (0..64 KB), times 64: where the bin's record begins in a
- * table of records of one cache line each. */
+/* 64 x the smallest bin whose stride holds `size_bytes` (0..64 KB): the byte offset of the bin's
+ * record in an array of records of one cache line each. */
 static inline size_t hk_classes_bin_x64(const hk_classes_t *table, size_t size_bytes) {
   return table->by_size_x64[(size_bytes + 7) >> 3];
 }
@@ -70,20 +71,20 @@ static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_byt
 }
 
 /* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).
- * Always exists: slabs are 64 KB aligned and the last stride is 64 KB. */
+ * There always is one: slabs are aligned to 64 KB, and the last stride is 64 KB. */
 uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment);
 
-/* Block index of a byte offset inside a slab (offset < 64 KB). */
+/* Index of the block at a byte offset in a slab (< 64 KB). */
 static inline uint32_t hk_classes_index(const hk_class_t *c, uint32_t offset) {
   return (uint32_t)(((uint64_t)offset * c->reciprocal) >> 32);
 }
 
-/* Whether a block begins at a byte offset inside a slab, given `reciprocal` and `begins` of its class. The
- * low half of offset x reciprocal grows by less than 1 / capacity of the reciprocal from block to block,
- * and by the reciprocal with every byte between (Lemire, Kaser and Kurz, "Faster remainder by direct
- * computation", 2019); `begins` is where it is for the block after the last. */
-static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t begins, uint32_t offset) {
-  return offset * reciprocal < begins;
+/* true: a block begins at this byte offset in a slab. The low 32 bits of offset x reciprocal are
+ * the remainder, scaled: from block to block they grow by less than reciprocal / capacity, and by
+ * the reciprocal with every byte in between (Lemire, Kaser and Kurz, "Faster remainder by direct
+ * computation", 2019). `block_limit` is their value for the block after the last. */
+static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t block_limit, uint32_t offset) {
+  return offset * reciprocal < block_limit;
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* What we ask of the compiler beyond C11: branch hints, bit counting, inlining, published fields. */
+/* Compiler: what the core asks of it beyond C11: branch hints, bit counting, inlining, plain
+ * accesses that do not tear. */
 #ifndef HK_BASE_COMPILER_H
 #define HK_BASE_COMPILER_H
 
@@ -8,10 +9,10 @@
 #define HK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define HK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define HK_NOINLINE __attribute__((noinline))
-/* A function of a few instructions, called all the time: in as few cache lines as can be. */
+/* For functions of a few instructions on the hot path: they start at a cache line. */
 #define HK_HOT __attribute__((aligned(64)))
-/* Hides where a pointer comes from, so that the compiler keeps it in one register rather than computing
- * the address of each field anew. */
+/* Hides where a pointer comes from, so that the compiler keeps it in one register instead of
+ * computing the address of each field again. */
 #define HK_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 /* Index of the lowest set bit; `bits` must not be 0. */
@@ -37,7 +38,7 @@ static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__popcnt6
 static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(bits); }
 #endif
 
-/* Whether races are looked for, by whom nothing but an atomic access is excused. */
+/* 1: built for the thread sanitizer, which accepts only atomic accesses. */
 #if defined(__SANITIZE_THREAD__)
 #define HK_THREAD_SANITIZER 1
 #elif defined(__has_feature)
@@ -46,10 +47,11 @@ static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(
 #define HK_THREAD_SANITIZER 0
 #endif
 
-/* A field that one thread writes (HK_PUBLISH; it reads it plainly) and any thread may look at
- * (HK_OBSERVE): plain loads and stores that the compiler neither tears nor invents, and no order. */
-#define HK_PUBLISH(field, value) \
+/* Access a field that one thread writes and any thread may read: plain loads and stores without
+ * order, which the compiler neither tears nor invents. The writer itself may read the field
+ * plainly. */
+#define HK_WRITE_ONCE(field, value) \
   __atomic_store_n(&(field), (__typeof__(field))(value), __ATOMIC_RELAXED)
-#define HK_OBSERVE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define HK_READ_ONCE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
 #endif

@@ -1,6 +1,6 @@
 /* Fixed geometry of the allocator.
  *
- * Owns:      the sizes every other box is built on; nothing here can be tuned at run time.
+ * Owns:      the sizes that every other box is built on; none can be tuned at run time.
  * Called by: everybody.
  */
 #ifndef HK_BASE_CONFIG_H
@@ -14,29 +14,30 @@
 #define HK_KIB ((size_t)1024)
 #define HK_MIB (HK_KIB * HK_KIB)
 
-/* A slab serves one size class at a time; a SuperSlab is the unit asked of the OS. */
+/* A slab serves one size class at a time; SuperSlabs are what the arena takes from the OS. */
 #define HK_SLAB_SHIFT 16
 #define HK_SLAB_BYTES ((size_t)1 << HK_SLAB_SHIFT)
 #define HK_SUPERSLAB_SHIFT 21
 #define HK_SUPERSLAB_BYTES ((size_t)1 << HK_SUPERSLAB_SHIFT)
 #define HK_SUPERSLAB_SLABS 32
 
-/* A block reference is slab number x 8192 + block index: one non-negative 31-bit integer, so that
- * it is a small integer in every JavaScript engine. 8192 = blocks of the smallest class per slab. */
+/* A block reference is slab number x 8192 + block index: a non-negative integer of 31 bits, which
+ * every JavaScript engine stores as a small integer. A slab has 8192 blocks of the smallest
+ * class. */
 #define HK_REF_INDEX_BITS 13
 #define HK_REF_INDEX_MASK (((uint32_t)1 << HK_REF_INDEX_BITS) - 1)
 #define HK_ARENA_SUPERSLABS_MAX 8192
 
-/* Blocks move between front and core in batches no longer than this. */
+/* Most blocks in one batch between a front and the core. */
 #define HK_BATCH_MAX 2048
 
-/* Largest size served by a class, and by a run of neighbouring slabs. */
+/* Largest sizes that a class and a run serve. */
 #define HK_CLASS_SIZE_MAX HK_SLAB_BYTES
 #define HK_RUN_SIZE_MAX HK_SUPERSLAB_BYTES
-/* Beyond this no mapping is attempted: 2^47 bytes is all of a usual user address space. */
+/* Larger requests are refused without asking the OS: 2^47 bytes is a usual user address space. */
 #define HK_SIZE_MAX ((size_t)1 << 47)
 
-/* Lengths up to this one are counted one by one, so the size histogram costs nothing extra. */
+/* Every length up to this one has counters of its own. */
 #define HK_EXACT_LENGTH_MAX 1024
 
 static_assert(HK_SUPERSLAB_BYTES == HK_SLAB_BYTES * HK_SUPERSLAB_SLABS,

@@ -48,7 +48,7 @@ static void set_value(hk_options_t *options, const hk_option_info_t *info, int64
   memcpy((char *)options + info->offset, &value, sizeof value);
 }
 
-/* false: there is a value, and it is bad. */
+/* false: the variable has a bad value. */
 static bool read_option(hk_options_t *options, const hk_option_info_t *info) {
   const char *text = getenv(info->name);
   if (text == NULL || *text == '\0') return true;
@@ -67,7 +67,7 @@ static void set_lean_defaults(hk_options_t *options) {
 static void read_environment(hk_options_t *options) {
   size_t warning_count = 0;
   for (size_t i = 0; i < OPTION_COUNT; i++) set_value(options, &table[i], table[i].default_value);
-  /* The profile comes first in the table: it changes defaults of the others. */
+  /* The profile comes first in the table, because it changes defaults of the others. */
   for (size_t i = 0; i < OPTION_COUNT; i++) {
     if (!read_option(options, &table[i])) warnings[warning_count++] = table[i].name;
     if (i == 0 && options->policy_profile == HK_PROFILE_LEAN) set_lean_defaults(options);

@@ -1,8 +1,9 @@
 /* Process-wide options: one table, read from the environment once.
  *
- * Owns:      names, defaults, ranges and values of every HAKMEM_* switch.
- * Threads:   read once under hk_options_get's first call, constant afterwards.
- * A bad value is the default plus one warning, kept as data: the core never prints.
+ * Owns:      names, defaults, ranges and values of the HAKMEM_* variables.
+ * Called by: everybody.
+ * Threads:   any; the first hk_options_get reads the environment, then the values are constant.
+ * A bad value counts as the default and leaves a warning as data, because the core never prints.
  */
 #ifndef HK_BASE_OPTIONS_H
 #define HK_BASE_OPTIONS_H
@@ -12,32 +13,32 @@
 #include <stdint.h>
 
 /* X(field, environment name, default, min, max, choices or NULL, unit, meaning).
- * An option with choices takes one of the words; its value is the word's index. */
-#define HK_OPTION_LIST(X)                                                                          \
-  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                       \
-    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")                \
-  X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                              \
-    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")      \
-  X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",      \
-    "empty SuperSlabs kept for reuse")                                                             \
-  X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",        \
-    "address space of the SuperSlabs kept for reuse")                                              \
-  X(superslab_ttl_sec, "HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL, "s",                        \
-    "age at which a kept SuperSlab is unmapped; one that was exposed, never before 10 s")           \
-  X(free_policy, "HAKMEM_FREE_POLICY", 1, 0, 1, "keep|batch", "",                                  \
-    "keep: pages stay when a SuperSlab is kept for reuse; batch: they go back to the OS")          \
-  X(thp, "HAKMEM_THP", 0, 0, 2, "auto|always|never", "",                                           \
-    "transparent huge pages for SuperSlabs; auto leaves the system's setting alone")               \
-  X(madvise_strict, "HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL, "",                                 \
-    "1: a purge refused with EINVAL also stops further purging")                                   \
-  X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                             \
-    "1: print the HEAP_STATS lines at exit")                                                       \
-  X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                      \
-    "1: print the SS_STATS line at exit")                                                          \
-  X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                          \
+ * An option with choices takes one of their words, and its value is the index of the word. */
+#define HK_OPTION_LIST(X)                                                                         \
+  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                    \
+    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")             \
+  X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                           \
+    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")   \
+  X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",     \
+    "empty SuperSlabs kept for reuse")                                                            \
+  X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",       \
+    "address space of the SuperSlabs kept for reuse")                                             \
+  X(superslab_ttl_sec, "HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL, "s",                       \
+    "age at which a kept SuperSlab is unmapped; one that was exposed, never before 10 s")         \
+  X(free_policy, "HAKMEM_FREE_POLICY", 1, 0, 1, "keep|batch", "",                                 \
+    "keep: pages stay when a SuperSlab is kept for reuse; batch: they go back to the OS")         \
+  X(thp, "HAKMEM_THP", 0, 0, 2, "auto|always|never", "",                                          \
+    "transparent huge pages for SuperSlabs; auto leaves the system's setting alone")              \
+  X(madvise_strict, "HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL, "",                                \
+    "1: a purge refused with EINVAL also stops further purging")                                  \
+  X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                            \
+    "1: print the HEAP_STATS lines at exit")                                                      \
+  X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                     \
+    "1: print the SS_STATS line at exit")                                                         \
+  X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                         \
     "1: print the SS_OS_STATS line at exit")
 
-/* X(field, default under the profile `lean`). */
+/* X(field, default of the profile `lean`). */
 #define HK_LEAN_LIST(X) \
   X(superslab_max_cached, 16) X(superslab_max_memory_mb, 32) X(superslab_ttl_sec, 10)
 
@@ -51,7 +52,7 @@ typedef struct hk_options_t {
 #undef HK_OPTION_FIELD
 } hk_options_t;
 
-/* One row of the table as data, for documentation checks and `doctor`-style reports. */
+/* One row of the table as data, for reports and for checks of the documentation. */
 typedef struct hk_option_info_t {
   const char *name, *choices, *unit, *meaning;
   int64_t default_value, min, max;
@@ -67,7 +68,7 @@ const hk_option_info_t *hk_options_table(size_t *count);
 /* Parses one value into `*value`. false: bad value, `*value` untouched. */
 bool hk_options_parse(const hk_option_info_t *info, const char *text, int64_t *value);
 
-/* Name of the i-th option whose environment value was bad, NULL past the last. */
+/* Name of the i-th variable whose value was bad; NULL: there are no more. */
 const char *hk_options_warning(size_t i);
 
 #endif

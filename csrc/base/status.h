@@ -1,12 +1,12 @@
-/* Status codes of the core: one X-macro is the only list.
+/* Status codes of the core, in one list.
  *
- * Core functions return a status; they never print and never throw. The binding maps a status to a
- * coded JavaScript error in one place, by name.
+ * Core functions return a status; none prints, none throws. The library maps statuses to coded
+ * errors by name, in one place. /
  */
 #ifndef HK_BASE_STATUS_H
 #define HK_BASE_STATUS_H
 
-/* X(name, value, text). Values are permanent: the front compares them. */
+/* X(name, value, text). Values are permanent. */
 #define HK_STATUS_LIST(X)                                                    \
   X(OK, 0, "no error")                                                       \
   X(OUT_OF_MEMORY_OS, 1, "the operating system has no more memory to give")  \
@@ -25,7 +25,7 @@ typedef enum hk_status_t {
 #undef HK_STATUS_ENUM
 } hk_status_t;
 
-/* Name ("DOUBLE_FREE") and text of a status; static strings, "UNKNOWN" for a foreign value. */
+/* Name ("DOUBLE_FREE") and text of a status, as static strings; "UNKNOWN" for any other value. */
 const char *hk_status_name(hk_status_t status);
 const char *hk_status_text(hk_status_t status);
 

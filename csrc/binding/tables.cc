@@ -85,7 +85,7 @@ napi_value CounterLayout(napi_env env) {
   Put(env, result, js_name, Int32(env, static_cast<int32_t>(offsetof(hk_counters_t, field) / sizeof(double))))
   HK_OFFSET("allocs", allocs);
   HK_OFFSET("frees", frees);
-  HK_OFFSET("cellLengths", cell_lengths);
+  HK_OFFSET("cellLengths", slot_lengths);
   HK_OFFSET("liveBytes", live_bytes);
   HK_OFFSET("liveBlockBytes", live_block_bytes);
   HK_OFFSET("pinnedBytes", pinned_bytes);
@@ -94,11 +94,11 @@ napi_value CounterLayout(napi_env env) {
   HK_OFFSET("doubleFrees", double_frees);
   HK_OFFSET("staleFrees", stale_frees);
   HK_OFFSET("foreignFrees", foreign_frees);
-  HK_OFFSET("moves", moves);
+  HK_OFFSET("moves", seqlock);
 #undef HK_OFFSET
-  Put(env, result, "cellBase", Int32(env, offsetof(hk_tallies_t, by_cell) / sizeof(double)));
-  Put(env, result, "binBase", Int32(env, offsetof(hk_tallies_t, by_bin) / sizeof(double)));
-  Put(env, result, "cellCount", Int32(env, HK_COUNTER_CELLS));
+  Put(env, result, "cellBase", Int32(env, offsetof(hk_front_counts_t, by_slot) / sizeof(double)));
+  Put(env, result, "binBase", Int32(env, offsetof(hk_front_counts_t, by_bin) / sizeof(double)));
+  Put(env, result, "cellCount", Int32(env, HK_COUNTER_SLOTS));
   return result;
 }
 

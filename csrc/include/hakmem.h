@@ -1,13 +1,14 @@
 /* hakmem-arena: the C API.
  *
  * An arena owns memory; one thread owns an arena. Two kinds of callers:
- *   - C programs use hk_alloc and hk_free (last part), with a pointer magazine in front.
+ *   - C programs use hk_alloc and hk_free (last part), with a magazine of free blocks in front.
  *   - A front of another language (the JavaScript binding) keeps its own free blocks and crosses
  *     two edges: blocks (hk_refill, hk_flush, hk_large_*) and slabs (hk_slab_*, hk_retire).
  * One arena has one front: do not mix the two kinds on the same arena.
  *
  * No function prints, none throws. Functions that can fail return a status; on failure nothing has
- * changed unless said otherwise. What takes an arena is for its owner thread, unless said otherwise.
+ * changed unless said otherwise. A function that takes an arena is for the arena's owner thread,
+ * unless said otherwise.
  */
 #ifndef HAKMEM_H
 #define HAKMEM_H
@@ -27,8 +28,9 @@ extern "C" {
 
 typedef struct hk_arena_t hk_arena_t;
 
-/* Functions so short that the detour through a shared library's procedure linkage table would be a tenth of
- * them: callers jump to where the loader found them. Without a shared library it is a plain call. */
+/* For functions so short that a shared library's procedure linkage table would cost a tenth of
+ * them: callers jump straight to the address that the loader found. In a static program it is a
+ * plain call. */
 #if defined(__ELF__) && defined(__has_attribute)
 #if __has_attribute(noplt)
 #define HK_DIRECT __attribute__((noplt))
@@ -38,7 +40,7 @@ typedef struct hk_arena_t hk_arena_t;
 #define HK_DIRECT
 #endif
 
-/* --- Life of an arena -------------------------------------------------------------------------- */
+/* --- Life of an arena ------------------------------------------------------------------------- */
 
 #define HK_ARENA_NAME_MAX 63
 
@@ -49,135 +51,140 @@ typedef struct hk_arena_options_t {
   size_t class_count;
   uint32_t thp;    /* transparent huge pages: 1 + HK_THP_*; 0: as HAKMEM_THP says */
   uint32_t policy; /* for SuperSlabs given up: 1 + HK_FREE_POLICY_*; 0: HAKMEM_FREE_POLICY */
-  /* true: new blocks may hold what other arenas of this kind wrote, as with malloc, which makes arenas that
-   * come and go cheap. false: memory that another arena has used is zeroed before this one gets it. */
+  /* true: new blocks may hold bytes of other arenas that share, as with malloc; arenas that come
+   * and go are cheaper so. false: memory that another arena has used is zeroed before this one gets
+   * it. */
   bool shares_bytes;
-  /* true: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so is a slab
-   * when those it was given away to let go of it. Single blocks are zeroed by who frees them. */
+  /* true: memory is zeroed at once when a reset or the end of the arena frees it, and when those to
+   * whom a slab was given away let go of it. Whoever frees a single block zeroes it himself. */
   bool scrubs;
-  /* Mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim. */
+  /* Bytes mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim. */
   uint64_t prewarm_bytes;
 } hk_arena_options_t;
 
-/* Creates an arena owned by the calling thread. `options` may be NULL. The caller owns `*arena` and
- * ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_OUT_OF_MEMORY_PROCESS, HK_INVALID_ARGUMENT
- * (a name too long, class sizes, a choice that is none, more to prewarm than max_bytes or than an arena can have). */
+/* Creates an arena, owned by the calling thread. `options` may be NULL. The caller owns `*arena`
+ * and ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_OUT_OF_MEMORY_PROCESS,
+ * HK_INVALID_ARGUMENT (the name is too long, the class sizes are bad, a choice does not exist, or
+ * prewarm_bytes is more than max_bytes or than an arena can have). */
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **arena);
 
-/* Gives all memory to the process-wide cache and ends the arena. NULL is ignored. Any thread may
- * destroy an arena whose owner no longer uses it. No slab may be exposed: HK_SLAB_BUSY. */
+/* Ends the arena and gives all its memory to the process-wide cache. NULL is ignored. Any thread
+ * may destroy an arena whose owner no longer uses it. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
-/* The same, as far as it can be done now: HK_SLAB_BUSY when slabs are exposed. Then all blocks are free, all
- * memory but those slabs goes to the cache, and the arena does nothing any more but wait for them to be
- * concealed; call it again after the last one. Until then they belong to whoever sees them. */
+/* Destroys the arena as far as possible now. HK_SLAB_BUSY: slabs are exposed. Then all blocks are
+ * free, all memory but those slabs is in the cache, and the arena only waits for them to be
+ * concealed; call this again after the last one. Until then exposed slabs belong to whoever sees
+ * them. */
 hk_status_t hk_arena_end(hk_arena_t *arena);
 
-/* Says that no operation of the system writes to the arena's memory any more, late ones included: what was
- * exposed needs no quarantine when the arena ends. Owner only. */
+/* Promises that no operation of the system writes to the arena's memory any more, so that what was
+ * exposed needs no quarantine when the arena ends. */
 void hk_arena_settle(hk_arena_t *arena);
 
 /* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
- * arena until hk_slab_set_exposed says that it is not any more. */
+ * arena until it is concealed (hk_slab_set_exposed). */
 void hk_arena_reset(hk_arena_t *arena);
 
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
- * process-wide cache but for SuperSlabs that were exposed until less than 10 s ago, of which the address space
- * stays. Blocks in the magazines of C callers count as free, those of another front do not.
- * Owner only. Returns bytes of pages given back, those of slabs that its way emptied included. */
+ * process-wide cache. Of cached SuperSlabs that were exposed within the last 10 s the address space
+ * stays. Blocks in the magazines of C callers count as free, blocks that another front keeps do
+ * not. Returns bytes of pages given back. */
 size_t hk_arena_trim(hk_arena_t *arena);
 
 uint64_t hk_arena_id(const hk_arena_t *arena);
 const char *hk_arena_name(const hk_arena_t *arena);
 const hk_classes_t *hk_arena_classes(const hk_arena_t *arena);
 
-/* Bytes of pages given back to the OS so far on behalf of the arena, by a trim or on the way. */
+/* Bytes of pages given back to the OS for this arena so far, by trims or on other occasions. */
 uint64_t hk_arena_returned_bytes(const hk_arena_t *arena);
 
 /* Bytes in slabs, runs and huge mappings in use, and the limit on them (0: none). */
 uint64_t hk_arena_used_bytes(const hk_arena_t *arena);
 uint64_t hk_arena_max_bytes(const hk_arena_t *arena);
 
-/* --- Edge 1: blocks ---------------------------------------------------------------------------- */
+/* --- Edge 1: blocks --------------------------------------------------------------------------- */
 
 /* Takes up to `want` (1..2048) free blocks of `bin` and writes their references. The caller owns
- * `*got` >= 1 blocks. HK_OUT_OF_MEMORY_*, HK_INVALID_ARGUMENT. */
+ * the `*got` >= 1 blocks. HK_OUT_OF_MEMORY_*, HK_INVALID_ARGUMENT. */
 hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
                       uint32_t *got);
 
 /* Gives blocks of `bin` back. References that are not blocks of this bin (HK_NOT_OWNED) or are free
- * already (HK_DOUBLE_FREE) are left out and the first such status is returned; all others are taken. */
+ * already (HK_DOUBLE_FREE) are skipped, and the first such status is returned; all others are
+ * taken. */
 hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint32_t count);
 
 /* Allocates a block beyond 64 KB: a run of slabs or a huge mapping. The caller owns the block
  * `*ref`, whose index is 0. HK_OUT_OF_MEMORY_*, HK_INVALID_ARGUMENT (size). */
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref);
 
-/* Frees it; while it is exposed its memory waits (see hk_slab_set_exposed). HK_NOT_OWNED,
- * HK_DOUBLE_FREE. */
+/* Frees such a block. Exposed memory is lost until it is concealed (see hk_slab_set_exposed).
+ * HK_NOT_OWNED, HK_DOUBLE_FREE. */
 hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref);
 
-/* For a front that tries again after it gave blocks back: says that its last but one call above was refused with
- * `refusal`, and whether the last was not. Of the two at most one counts as refused then: failures are those
- * of the front's own callers. */
+/* Reports that the front tried again after it gave blocks back: its last call but one above was
+ * refused with `refusal`, and `cured` says whether the last one succeeded. Failures count requests
+ * of the front's callers, so of the two calls at most one then counts as refused. */
 void hk_note_retry(hk_arena_t *arena, hk_status_t refusal, bool cured);
 
-/* Counts a request that the front itself had to refuse: HK_OUT_OF_MEMORY_OS, or for a limit any other. */
+/* Counts a request that the front itself refused: HK_OUT_OF_MEMORY_OS, or any other status for a
+ * limit. */
 void hk_note_refusal(hk_arena_t *arena, hk_status_t refusal);
 
-/* --- Edge 2: slabs ----------------------------------------------------------------------------- */
+/* --- Edge 2: slabs ---------------------------------------------------------------------------- */
 
 typedef struct hk_slab_info_t {
   void *address;
   size_t bytes; /* 64 KB, or all of a run or huge mapping */
   uint32_t bin;
   bool exposed;
-  bool fresh; /* of a run or huge mapping: it read as zero when it was allocated */
+  bool fresh; /* a run or huge mapping that read as zero when it was allocated */
 } hk_slab_info_t;
 
-/* Describes slab `slab` (= reference >> 13). HK_NOT_OWNED: no such slab in use. */
+/* Describes slab number `slab` (a reference >> 13). HK_NOT_OWNED: there is no such slab in use. */
 hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t *info);
 
-/* Says that the slab's memory becomes visible to a front, or stops being so. A slab that is freed,
- * retired or reset while exposed is lost: used, but of no use, until it is said to be exposed no more.
+/* Exposes a slab, whose memory becomes visible to a front, or conceals it. A slab that is freed,
+ * retired or reset while exposed is lost: it stays in use and serves nobody until it is concealed.
  * HK_NOT_OWNED. */
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 
-/* Says that an exposed slab's memory belongs to somebody else now, who got the ArrayBuffer. Until
- * hk_slab_set_exposed says that it is exposed no more, no block of it is handed out, and those that are out
- * can only be given back. HK_NOT_OWNED: it is not exposed. */
+/* Gives an exposed slab away: somebody else got its ArrayBuffer and owns its memory. Until it is
+ * concealed no block of it is handed out, and those that are out can only be given back.
+ * HK_NOT_OWNED: it is not exposed. */
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
 
-/* Says of every slab that was not given away that it is exposed no more. */
-void hk_slab_conceal_all(hk_arena_t *arena);
-
-/* The next empty slab that the arena would like to take out of its class, or -1. A class keeps
- * `keep` empty slabs; UINT32_MAX: what the retire policy says. */
+/* Number of the next empty slab to retire, if each class keeps `keep` empty slabs; UINT32_MAX: as
+ * many as the retire policy says. -1: there is none. */
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep);
 
-/* true: every block of this slab is free, so hk_retire would take it. */
+/* true: hk_retire would take this slab, because every block of it is free. */
 bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab);
 
-/* Takes an empty slab out of its class. HK_SLAB_BUSY: it has blocks out. */
+/* Retires an empty slab: it leaves its class. HK_SLAB_BUSY: it has blocks out. HK_NOT_OWNED. */
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
-/* --- Statistics -------------------------------------------------------------------------------- */
+/* --- Statistics ------------------------------------------------------------------------------- */
 
-/* Fields named bytes are bytes, now_ns is nanoseconds, all others are counts. For any thread. */
+/* Fields with `bytes` in their name are bytes, now_ns is nanoseconds, all others are counts. For
+ * any thread. */
 
 #define HK_STATS_VERSION 2
 
-/* Per bin. allocs = fast + slow; capacity = live + front_blocks + free_blocks + remote_blocks.
- * X(field). `high_water`: most blocks out of the core at once. */
+/* X(field) of one bin. capacity = live + front_blocks + free_blocks + remote_blocks. `slow`:
+ * allocations that the front could not serve by itself. `high_water`: most blocks out of the core
+ * at once. */
 #define HK_BIN_STATS(X)                                                                     \
   X(allocs) X(slow) X(refills) X(flushes) X(frees_local) X(frees_remote) X(live) X(live_bytes) \
   X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
   X(partial_slabs) X(high_water)
 
-/* Per arena, beside the bins. bytes_live + bytes_front + bytes_free_in_slab + bytes_free_slabs +
- * bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of it. bytes_metadata: of the mappings
- * beside it that hold what the arena is. `empties`: SuperSlabs without a used slab. Failures: requests
- * refused to callers, by the OS, and by a limit; `retried`: those that another try of the front cured. */
+/* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_free_in_slab +
+ * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
+ * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
+ * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
+ * limit; failures_retried: those that a second try of the front cured. */
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
@@ -185,11 +192,12 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
   X(leaked_blocks) X(failures_os) X(failures_limit) X(failures_retried) X(double_frees)     \
   X(stale_frees) X(foreign_frees)
 
-/* Of the process. now_ns: the monotonic clock when it was read. SuperSlabs, huge mappings included, so far:
- * mapped, put into the cache, adopted from it, unmapped. All that is mapped is bytes_committed of all arenas +
- * bytes_cached + bytes_metadata: records of arenas and SuperSlabs, counters, fronts, the address map, and spare
- * mappings for them. os_map and os_unmap are calls for SuperSlabs, the others those for metadata; refused calls
- * are counted together. */
+/* X(field) of the process. now_ns: the monotonic clock at the reading. superslabs_*: SuperSlabs and
+ * huge mappings so far, that were mapped, put into the cache, adopted from it, unmapped. Everything
+ * mapped is bytes_committed of all arenas + bytes_cached + bytes_metadata, which are records of
+ * arenas and SuperSlabs, counters, fronts, the page map, and spare mappings. os_map and os_unmap
+ * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
+ * calls of both kinds are counted together. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
   X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
@@ -211,12 +219,12 @@ typedef struct hk_process_stats_t {
 } hk_process_stats_t;
 #undef HK_STATS_FIELD
 
-/* Reads one arena from any thread without stopping its owner: exact while the owner is quiet. */
+/* Read from any thread, without stopping owners: exact while they are quiet. */
 void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats);
 void hk_process_stats(hk_process_stats_t *stats);
 
-/* Calls `visit` for every arena of the process, oldest first, under the registry lock: `visit` must
- * not create or destroy arenas. Stops when it returns false. */
+/* Calls `visit` for every arena of the process, oldest first, until it returns false. The registry
+ * lock is held: `visit` must not create or destroy arenas. Any thread. */
 void hk_arena_each(bool (*visit)(hk_arena_t *arena, void *context), void *context);
 
 /* What a slab is doing. */
@@ -225,101 +233,104 @@ typedef enum hk_slab_use_t {
   HK_SLAB_USE_CLASS, /* serves one size class */
   HK_SLAB_USE_LARGE, /* first slab of a run, or all of a huge mapping */
   HK_SLAB_USE_TAIL,  /* a further slab of the run before it */
-  HK_SLAB_USE_LOST   /* waits for JavaScript to let go of it */
+  HK_SLAB_USE_LOST   /* waits to be concealed */
 } hk_slab_use_t;
 
 typedef struct hk_mapped_slab_t {
   uint8_t use;       /* hk_slab_use_t */
   uint8_t bin;       /* CLASS, LARGE */
-  bool touched;      /* its pages may take up memory; else never used, or given back to the OS */
-  uint16_t taken;    /* CLASS: blocks out of the core, live or kept by the front */
+  bool touched;      /* false: its pages take up no memory */
+  uint16_t taken;    /* CLASS: blocks out of the core, live or in the front */
   uint16_t capacity; /* CLASS: all its blocks */
 } hk_mapped_slab_t;
 
 typedef struct hk_mapped_superslab_t {
   uint64_t bytes;      /* 2 MB; more: a huge mapping */
-  uint32_t index;      /* in its arena, stable while the arena has it */
+  uint32_t index;      /* in its arena; constant while the arena has it */
   uint32_t slab_count; /* 32, or 1: huge */
   hk_mapped_slab_t slabs[HK_SUPERSLAB_SLABS];
 } hk_mapped_superslab_t;
 
-/* Describes the SuperSlabs of an arena, lowest index first, at most `max` of them. Returns how many
- * there are. From any thread, without stopping the owner: exact while it is quiet; else each number
- * was true a moment ago, though not all of them at the same one. */
+/* Describes up to `max` SuperSlabs of an arena, lowest index first. Returns how many there are. Any
+ * thread, without stopping the owner: exact while it is quiet; otherwise each number was true a
+ * moment ago, but not all of them at the same moment. */
 uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs, uint32_t max);
 
-/* Counters that the front keeps and statistics read: plain doubles, and some integers, in memory of their own, exact to
- * 2^53, written by the owner thread only. A block is counted in one place, by its requested length:
- *   - lengths up to 1024: in the cell of that length;
- *   - a longer length that the front keeps views of: in a cell it has for a while, whose length is
- *     in `cell_lengths` (0: cell not in use);
- *   - all others: by bin, where `live_bytes` is the sum of requested lengths now live.
- * What is counted came from hk_refill, or hk_large_alloc: lengths of a bin without any are not read.
- * Cells and bins share an index space, and `frees` lies behind `allocs` in the same order, so a
- * front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings. Counts that
- * move from a cell to its bin are in both or in neither for a moment: the front adds 1 to `moves`
- * (sequentially consistent) before and after, so that a reader can tell. */
-#define HK_COUNTER_CELLS 1536
+/* Counters that the front writes and statistics read: doubles, exact to 2^53, and some integers, in
+ * memory of their own. The owner thread alone writes. A block is counted once, by its length, which
+ * is the size that was requested:
+ *   - a length up to 1024 has a counter of its own;
+ *   - a longer length may have a slot for a while; slot_lengths says whose it is (0: nobody's);
+ *   - all other lengths count in their bin, where `live_bytes` is the sum of live lengths.
+ * Only lengths of bins with refills are read: blocks come from hk_refill or hk_large_alloc.
+ * Lengths, slots and bins share an index space, and `frees` lies behind `allocs` in the same order,
+ * so a front needs one index for both. `live_block_bytes`: sizes of live runs and huge mappings.
+ *
+ * `seqlock` guards counts that move from a slot to its bin: the front adds 1 to it (sequentially
+ * consistent) before and after, and a reader that meets an odd or a changed value reads again. */
+#define HK_COUNTER_SLOTS 1536
 
-typedef struct hk_tallies_t {
+typedef struct hk_front_counts_t {
   double by_length[HK_EXACT_LENGTH_MAX + 1];
-  double by_cell[HK_COUNTER_CELLS];
+  double by_slot[HK_COUNTER_SLOTS];
   double by_bin[HK_BIN_COUNT];
-} hk_tallies_t;
+} hk_front_counts_t;
 
 typedef struct hk_counters_t {
-  hk_tallies_t allocs, frees;
-  uint32_t cell_lengths[HK_COUNTER_CELLS];
+  hk_front_counts_t allocs, frees;
+  uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
   double pinned_bytes;
   double detached_slabs;
   double leaked_blocks;
   double double_frees, stale_frees, foreign_frees; /* refused by the front */
-  uint32_t moves;                                  /* odd: counts are moving */
+  uint32_t seqlock;                                /* odd: a write is under way */
   uint32_t padding;
 } hk_counters_t;
 
-/* The arena's counters. They outlive the arena while somebody holds them: hk_counters_hold adds a
- * holder, hk_counters_drop ends one. */
+/* The arena's counters. hk_counters_hold adds a holder, hk_counters_drop ends one; the counters
+ * outlive the arena while somebody holds them. Any thread. */
 hk_counters_t *hk_arena_counters(hk_arena_t *arena);
 void hk_counters_hold(hk_counters_t *counters);
 void hk_counters_drop(hk_counters_t *counters);
 
-/* --- Allocation for C callers ------------------------------------------------------------------ */
+/* --- Allocation for C callers ----------------------------------------------------------------- */
 
-/* Allocates `size_bytes` (0 counts as 1), contents undefined. NULL: out of memory or limit. The
- * caller owns the block and frees it with hk_free. Owner thread only. */
+/* Allocates `size_bytes` (0 counts as 1) with undefined contents. The caller owns the block and
+ * frees it with hk_free. NULL: out of memory, or a limit is reached. */
 HK_DIRECT void *hk_alloc(hk_arena_t *arena, size_t size_bytes);
 
-/* The same for an array of `count` elements of `size_bytes`, all zero. NULL also when the product is more
- * than a size_t holds. Memory that the OS has just given is not written again. */
+/* Allocates a zeroed array of `count` elements of `size_bytes`. Memory that comes fresh from the OS
+ * is not written again. NULL: as for hk_alloc, or the product overflows. */
 void *hk_alloc_zeroed(hk_arena_t *arena, size_t count, size_t size_bytes);
 
-/* The same at a multiple of `alignment`: a power of two up to 2 MB (HK_SUPERSLAB_BYTES); NULL for any
- * other. Without it blocks are aligned to 16 bytes, those of up to 8 to 8. Beyond 64 KB of alignment a
- * block has a mapping of its own, with more than 2 MB of address space. */
+/* Allocates at a multiple of `alignment`, a power of two up to 2 MB (HK_SUPERSLAB_BYTES). hk_alloc
+ * aligns to 16 bytes, and blocks of up to 8 bytes to 8. With an alignment beyond 64 KB the block is
+ * a huge mapping, which takes more than 2 MB of address space. NULL: as for hk_alloc, or a bad
+ * alignment. */
 void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment);
 
-/* Changes the size of a live block to `size_bytes` (0 counts as 1). Contents are kept up to the smaller
- * size; what is new is undefined, and no alignment beyond that of hk_alloc is kept. The caller owns the
- * block returned, which may be the same one (beyond 64 KB whenever there is room behind it); else the old
- * one is freed. NULL: as for hk_alloc, or the
- * block is not ours, and the old block is as it was. A NULL block is an allocation. Blocks of another
- * arena move into this one. */
+/* Resizes a live block to `size_bytes` (0 counts as 1); NULL as `block` allocates. Contents are
+ * kept up to the smaller size, the rest is undefined, and only the alignment of hk_alloc is kept.
+ * The caller owns the block returned; it is the same one, or the old one is freed. A block beyond
+ * 64 KB stays where it is when there is room behind it; a block of another arena moves into this
+ * one. NULL: as for hk_alloc, or the block is not ours; the old block is as it was. */
 void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes);
 
-/* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a block
- * of another arena is handed to its owner. NULL blocks are ignored. HK_NOT_OWNED: no block of ours, or
- * one whose memory has left its arena since. HK_DOUBLE_FREE is exact for a block that was freed remotely.
- * Of a local one it is told when the block is the last that was freed; else the core finds it out when
- * the magazine is flushed and counts it in `double_frees`. Debug builds know every block in the core. */
+/* Frees a block of any arena. `arena` is the caller's own, or NULL for a thread without one; a
+ * block of another arena is handed to its owner. NULL blocks are ignored. HK_NOT_OWNED: it is no
+ * block of ours, or its memory has left its arena since.
+ *
+ * HK_DOUBLE_FREE is exact for blocks freed by other threads. A local double free is detected at
+ * once only if the block was the last one freed; otherwise a flush of the magazine finds it and
+ * counts it in `double_frees`. Debug builds detect it for every block that is back in the core. */
 HK_DIRECT hk_status_t hk_free(hk_arena_t *arena, void *block);
 
-/* Bytes usable in a live block; 0: not ours. */
+/* Usable bytes of a live block; 0: it is not ours. Any thread. */
 size_t hk_usable_size(const void *block);
 
-/* true: the address lies in memory of this arena. */
+/* true: the address lies in memory of this arena. Any thread. */
 bool hk_owns(const hk_arena_t *arena, const void *address);
 
 #ifdef __cplusplus

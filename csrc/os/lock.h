@@ -1,7 +1,8 @@
-/* Mutexes with ranks: a thread may only take a lock of a higher rank than those it holds.
+/* Lock: mutexes with ranks. A thread may only take a lock of a higher rank than those it holds.
  *
- * Threads: the point of the file. The rule is asserted in debug builds. Every lock is on a slow
- * path: an allocation that finds something in the front or in its arena takes none.
+ * Called by: os and every room above.
+ * Threads:   any. Debug builds assert the order of ranks. Every lock is on a slow path: an
+ *            allocation that the front or the arena can serve takes none.
  */
 #ifndef HK_OS_LOCK_H
 #define HK_OS_LOCK_H
@@ -17,12 +18,12 @@ typedef pthread_mutex_t hk_os_mutex_t;
 #define HK_OS_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
 #endif
 
-/* In the order in which they may be taken. */
+/* In the order in which locks may be taken. */
 typedef enum hk_lock_rank_t {
   HK_LOCK_RANK_REGISTRY = 1, /* list of arenas: create, destroy, process statistics */
   HK_LOCK_RANK_TABLE,        /* which SuperSlabs an arena has */
   HK_LOCK_RANK_CACHE,        /* SuperSlabs between owners */
-  HK_LOCK_RANK_MAP,          /* growth of the address map */
+  HK_LOCK_RANK_PAGEMAP,      /* growth of the page map */
   HK_LOCK_RANK_SPARE         /* mappings of metadata kept for reuse */
 } hk_lock_rank_t;
 

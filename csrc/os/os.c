@@ -1,5 +1,7 @@
 #include "os/os.h"
 
+#include <stdatomic.h>
+
 #include "base/assert.h"
 #include "base/options.h"
 

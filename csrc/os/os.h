@@ -1,20 +1,18 @@
-/* The operating system: the only box that knows which one it is.
+/* OS: address space, clock and threads, for every room above.
  *
- * Owns:      address space primitives, the purge guard, counts of system calls, mutexes.
- * Called by: super (SuperSlabs, huge mappings, metadata), arena (its own struct).
- * Calls:     os_unix.c or os_windows.c, one of which implements the hk_os_prim_* contract below.
- * Threads:   every function may be called from any thread; counters are atomic, relaxed.
+ * Owns:      counts of system calls; whether the process still purges.
+ * Called by: every room above os.
+ * Calls:     os_unix.c or os_windows.c, by the contract os_prims.h.
+ * Threads:   any; counts are atomic, relaxed.
  */
 #ifndef HK_OS_OS_H
 #define HK_OS_OS_H
 
-#include <stdatomic.h>
+#include "os/os_prims.h"
 
-#include "base/config.h"
-
-/* X(field): system calls made and refused since the process started; map and unmap of SuperSlabs and huge
- * mappings, those of metadata apart. metadata_bytes: mapped now for metadata, or kept by an OS that refused
- * to unmap it, whatever it was for. */
+/* X(field): system calls made and refused since the process started. `map` and `unmap` are of
+ * SuperSlabs and huge mappings, those of metadata are apart. metadata_bytes: mapped now for
+ * metadata, and whatever the OS refused to unmap. */
 #define HK_OS_STATS(X)                                                                      \
   X(map) X(map_failed) X(unmap) X(unmap_failed) X(purge) X(purge_enomem) X(purge_failed)    \
   X(map_metadata) X(unmap_metadata) X(metadata_bytes)
@@ -26,28 +24,27 @@ typedef struct hk_os_stats_t {
   bool purge_disabled;
 } hk_os_stats_t;
 
-/* Maps `bytes` (a multiple of the page size) of zeroed, readable and writable memory at a multiple
- * of `alignment` (a power of two). Pages cost nothing until touched. NULL: the OS refuses. The
- * caller owns the mapping and gives it back with hk_os_unmap. */
+/* Maps `bytes` (whole pages) of zeroed, readable and writable memory at a multiple of `alignment`
+ * (a power of two). Pages cost nothing until they are touched. The caller owns the mapping and ends
+ * it with hk_os_unmap. NULL: the OS refused. */
 void *hk_os_map(size_t bytes, size_t alignment);
 
-/* Gives back a whole mapping. false: the OS refused, and it stays mapped for ever. */
+/* Unmaps a whole mapping. false: the OS refused, and it stays mapped for ever. */
 bool hk_os_unmap(void *address, size_t bytes);
 
-/* The same for metadata, wherever it is, which is counted apart. */
+/* Map and unmap for metadata, which is counted apart. */
 void *hk_os_map_metadata(size_t bytes);
 bool hk_os_unmap_metadata(void *address, size_t bytes);
 
 /* Gives the pages of a range back; the range stays mapped and reads as zero. false: nothing
- * changed, contents are as they were. After an ENOMEM (or, with HAKMEM_SS_MADVISE_STRICT, an
- * EINVAL) purging is disabled for the process: the count of mappings is exhausted and asking again
- * can only make it worse. */
+ * changed, not even contents. An ENOMEM (with HAKMEM_SS_MADVISE_STRICT any refusal) disables
+ * purging for the process: the OS has no more mappings to give, and each try could split one. */
 bool hk_os_purge(void *address, size_t bytes);
 
-/* Asks for huge pages on a 2 MB aligned range, or for none. Advice only. */
+/* Advises huge pages for a range aligned to 2 MB, or small pages. */
 void hk_os_advise_huge(void *address, size_t bytes, bool want);
 
-/* Monotonic clock. */
+/* The monotonic clock. */
 uint64_t hk_os_now_ns(void);
 
 /* The calling thread, as a number that no other running thread has; never 0. */
@@ -59,23 +56,6 @@ size_t hk_os_page_bytes(void);
 size_t hk_os_round_to_pages(size_t bytes);
 
 void hk_os_stats(hk_os_stats_t *stats);
-
-/* --- The contract of a platform file ---------------------------------------------------------- */
-
-typedef enum hk_os_result_t { HK_OS_DONE, HK_OS_NO_MEMORY, HK_OS_REFUSED } hk_os_result_t;
-
-/* The primitives as a table, so that a test can put a failing OS in their place. */
-typedef struct hk_os_prims_t {
-  void *(*map)(size_t bytes, size_t alignment); /* NULL: refused */
-  hk_os_result_t (*unmap)(void *address, size_t bytes);
-  hk_os_result_t (*purge)(void *address, size_t bytes); /* DONE: reads as zero afterwards */
-  hk_os_result_t (*advise_huge)(void *address, size_t bytes, bool want);
-  uint64_t (*now_ns)(void);
-} hk_os_prims_t;
-
-extern const hk_os_prims_t hk_os_native;
-size_t hk_os_prim_page_bytes(void);
-uintptr_t hk_os_prim_thread_id(void);
 
 /* Replaces the primitives (NULL: the native ones) and re-enables purging. Only while no other
  * thread uses the allocator; for tests. */

@@ -1,4 +1,4 @@
-/* The OS contract (os/os.h) on Linux, macOS and the BSDs: mmap, madvise, munmap. */
+/* The contract os_prims.h on Linux, macOS and the BSDs: mmap, madvise, munmap. */
 #ifndef _WIN32
 #define _DEFAULT_SOURCE
 #define _DARWIN_C_SOURCE
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "os/os.h"
+#include "os/os_prims.h"
 
 #ifndef MAP_ANONYMOUS
 #define MAP_ANONYMOUS MAP_ANON
@@ -28,9 +28,9 @@ static bool is_aligned(const void *address, size_t alignment) {
   return ((uintptr_t)address & (alignment - 1)) == 0;
 }
 
-/* Maps more than asked and cuts off what lies outside the aligned part. */
+/* Maps more than is asked for, and unmaps what lies outside the aligned part. */
 static void *map_and_cut(size_t bytes, size_t alignment) {
-  size_t padded = bytes + alignment - hk_os_page_bytes();
+  size_t padded = bytes + alignment - hk_os_prim_page_bytes();
   if (padded < bytes) return NULL;
   char *start = map_anywhere(padded);
   if (start == NULL) return NULL;
@@ -42,8 +42,8 @@ static void *map_and_cut(size_t bytes, size_t alignment) {
 }
 
 static void *unix_map(size_t bytes, size_t alignment) {
-  if (alignment <= hk_os_page_bytes()) return map_anywhere(bytes);
-  /* Mappings of one size are usually handed out side by side, so the plain call is often aligned. */
+  if (alignment <= hk_os_prim_page_bytes()) return map_anywhere(bytes);
+  /* The OS usually lays mappings of one size side by side, so a plain one is often aligned. */
   void *address = map_anywhere(bytes);
   if (address == NULL || is_aligned(address, alignment)) return address;
   (void)munmap(address, bytes);
@@ -63,7 +63,7 @@ static hk_os_result_t unix_purge(void *address, size_t bytes) {
 #ifdef __linux__
   return result_of(madvise(address, bytes, MADV_DONTNEED));
 #else
-  /* MADV_DONTNEED keeps contents elsewhere; mapping afresh is what gives zeroes. */
+  /* Only Linux zeroes pages at MADV_DONTNEED; elsewhere a new mapping does. */
   void *fresh =
       mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   return fresh == address ? HK_OS_DONE : HK_OS_NO_MEMORY;

@@ -1,16 +1,17 @@
-/* The OS contract (os/os.h) on Windows: VirtualAlloc and VirtualFree. */
+/* The contract os_prims.h on Windows: VirtualAlloc and VirtualFree. */
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
 #include <string.h>
 #include <windows.h>
 
-#include "os/os.h"
+#include "os/os_prims.h"
 
-/* Between finding room and taking it another thread may be faster. */
+/* Another thread may take the room between finding it and mapping it. */
 enum { ALIGNED_MAP_TRIES = 64 };
 
-/* Committed at once: the pages count against the commit limit, but no memory is used until touched. */
+/* Commits at once: pages count against the commit limit, but use no memory until they are
+ * touched. */
 static void *commit_at(void *address, size_t bytes) {
   return VirtualAlloc(address, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
@@ -19,8 +20,8 @@ static bool is_aligned(const void *address, size_t alignment) {
   return ((uintptr_t)address & (alignment - 1)) == 0;
 }
 
-/* A part of a reservation cannot be given back: finds room for an aligned mapping by reserving more,
- * gives that back whole, and maps what was aligned in it. */
+/* Reserves more than is asked for, releases all of it, and maps the aligned part of where it was:
+ * Windows cannot release a part of a reservation. */
 static void *map_where_aligned(size_t bytes, size_t alignment) {
   size_t padded = bytes + alignment;
   if (padded < bytes) return NULL;
@@ -47,9 +48,9 @@ static hk_os_result_t windows_unmap(void *address, size_t bytes) {
   return VirtualFree(address, 0, MEM_RELEASE) ? HK_OS_DONE : HK_OS_REFUSED;
 }
 
-/* Not by decommitting: committing again may be refused, and then a live range faults. Reset pages are
- * dropped instead of written to the page file; zeroed first, they read as zero whether or not they
- * were. Unlocking what is not locked takes them out of the working set, and says so by failing. */
+/* Does not decommit, because committing again may be refused, and then a live range faults. Reset
+ * pages may be dropped instead of written to the page file; zeroed first, they read as zero in
+ * either case. Unlocking pages that are not locked fails, but takes them out of the working set. */
 static hk_os_result_t windows_purge(void *address, size_t bytes) {
   memset(address, 0, bytes);
   if (VirtualAlloc(address, bytes, MEM_RESET, PAGE_READWRITE) == NULL) return HK_OS_REFUSED;
@@ -57,7 +58,7 @@ static hk_os_result_t windows_purge(void *address, size_t bytes) {
   return HK_OS_DONE;
 }
 
-/* Large pages need a privilege and are fixed in memory: not for a library to ask for. */
+/* Large pages need a privilege and stay in memory, so a library should not ask for them. */
 static hk_os_result_t windows_advise_huge(void *address, size_t bytes, bool want) {
   (void)address, (void)bytes, (void)want;
   return HK_OS_REFUSED;

@@ -8,7 +8,7 @@ typedef struct spare_t {
   size_t bytes;
 } spare_t;
 
-/* All fields: the lock. */
+/* All fields under the lock. */
 static struct {
   hk_lock_t lock;
   spare_t spares[HK_SPARE_MAX];
@@ -28,7 +28,7 @@ static void *take(size_t bytes) {
   return address;
 }
 
-void *hk_spare_map(size_t bytes, bool *fresh) {
+void *hk_spare_take(size_t bytes, bool *fresh) {
   void *address = take(bytes);
   *fresh = address == NULL;
   return address != NULL ? address : hk_os_map_metadata(bytes);
@@ -46,7 +46,7 @@ static bool keep(void *address, size_t bytes) {
   return done;
 }
 
-void hk_spare_give(void *address, size_t bytes) {
+void hk_spare_put(void *address, size_t bytes) {
   if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes))
     (void)hk_os_unmap_metadata(address, bytes);
 }

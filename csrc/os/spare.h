@@ -1,7 +1,8 @@
-/* Spare: a few mappings of metadata, kept for the next one who needs as much.
+/* Spare: a few mappings of metadata, kept for the next arena.
  *
- * Owns:      mappings given to it; at most HK_SPARE_MAX of them, each of up to HK_SPARE_BYTES_MAX bytes.
- * Called by: arena (its record, counters and front), which come and go with every arena.
+ * Owns:      at most HK_SPARE_MAX mappings of at most HK_SPARE_BYTES_MAX bytes each.
+ * Called by: arena (record), counters, refill (stacks): mappings that come and go with an arena.
+ * Calls:     os, lock.
  * Threads:   any; one lock, never held across a system call.
  */
 #ifndef HK_OS_SPARE_H
@@ -12,17 +13,18 @@
 #define HK_SPARE_MAX 8
 #define HK_SPARE_BYTES_MAX (512 * HK_KIB)
 
-/* Maps `bytes` (whole pages), or finds a spare mapping of just as many. `*fresh`: it comes from the OS and
- * is zero; else it is as it was given. The caller owns it. NULL: the OS refused. */
-void *hk_spare_map(size_t bytes, bool *fresh);
+/* Takes a spare mapping of exactly `bytes` (whole pages), or else maps one. `*fresh`: it comes from
+ * the OS and is zero; otherwise it is as it was put. The caller owns it. NULL: the OS refused. */
+void *hk_spare_take(size_t bytes, bool *fresh);
 
-/* Gives a mapping away: kept as it is, or unmapped. An OS that refuses to costs address space. */
-void hk_spare_give(void *address, size_t bytes);
+/* Keeps a mapping as it is, or unmaps it. If the OS refuses to unmap it, its address space is
+ * lost. */
+void hk_spare_put(void *address, size_t bytes);
 
-/* Most mappings kept from here on, up to HK_SPARE_MAX, which is what it is at first. For tests. */
+/* Sets how many mappings are kept from now on; at first HK_SPARE_MAX. For tests. */
 void hk_spare_limit(uint32_t count);
 
-/* Unmaps all that is kept. Returns bytes. */
+/* Unmaps every spare mapping. Returns their bytes. */
 size_t hk_spare_trim(void);
 
 #endif

@@ -7,20 +7,20 @@
 #include "os/lock.h"
 #include "os/os.h"
 
-/* 4 MB: a small arena has a slab in most classes, which is more than one SuperSlab. */
-#define WAITING_MAX 2
+/* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
+#define DEFERRED_MAX 2
 
-/* All fields: the lock. `head` is the most recently cached. */
+/* All fields under the lock. `head` is the most recently cached. */
 static struct {
   hk_lock_t lock;
   hk_superslab_t *head, *tail;
-  hk_superslab_t *waiting[WAITING_MAX]; /* those of them whose purge is put off, youngest first */
+  hk_superslab_t *deferred[DEFERRED_MAX]; /* those whose purge is deferred, youngest first */
   hk_cache_stats_t stats;
 } cache = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_CACHE)};
 
 static void unlink_entry(hk_superslab_t *superslab) {
-  for (int i = 0; i < WAITING_MAX; i++) {
-    if (cache.waiting[i] == superslab) cache.waiting[i] = NULL;
+  for (int i = 0; i < DEFERRED_MAX; i++) {
+    if (cache.deferred[i] == superslab) cache.deferred[i] = NULL;
   }
   *(superslab->prev != NULL ? &superslab->prev->next : &cache.head) = superslab->next;
   *(superslab->next != NULL ? &superslab->next->prev : &cache.tail) = superslab->prev;
@@ -29,7 +29,7 @@ static void unlink_entry(hk_superslab_t *superslab) {
   cache.stats.cached_bytes -= superslab->bytes;
 }
 
-/* Puts it where its age says, which is at the head but for one whose purge was put off. */
+/* Inserts by age: at the head, unless its purge was deferred. */
 static void insert_entry(hk_superslab_t *superslab) {
   hk_superslab_t *younger = NULL, *next = cache.head;
   while (next != NULL && next->cached_at_ns > superslab->cached_at_ns) {
@@ -63,29 +63,28 @@ static bool fits_well(const hk_superslab_t *superslab, const hk_cache_request_t 
   return fits(superslab, request) && superslab->bytes - request->bytes <= request->bytes / 8;
 }
 
-/* Whether the request comes from where late writes would come from as well. */
+/* true: the request comes from where late writes to it would come from, too. */
 static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
-  return superslab->last_arena_id == request->arena_id ||
-         superslab->released_by == hk_os_thread_id();
+  return superslab->last_arena_id == request->arena_id || superslab->cached_by == hk_os_thread_id();
 }
 
-typedef struct waiting_t {
-  uint64_t count, bytes; /* in quarantine */
-} waiting_t;
+typedef struct quarantine_t {
+  uint64_t count, bytes;
+} quarantine_t;
 
-static bool is_beyond(const waiting_t *waiting, uint64_t times) {
-  return waiting->count > times * HK_QUARANTINE_COUNT_MAX ||
-         waiting->bytes > times * HK_QUARANTINE_BYTES_MAX;
+static bool is_beyond(const quarantine_t *quarantine, uint64_t times) {
+  return quarantine->count > times * HK_QUARANTINE_COUNT_MAX ||
+         quarantine->bytes > times * HK_QUARANTINE_BYTES_MAX;
 }
 
-/* The youngest that may be had at once. NULL: none; `*waiting` then says how many wait. */
-static hk_superslab_t *find_free(const hk_cache_request_t *request, waiting_t *waiting) {
+/* The youngest that fits and may be used at once. NULL: none; `*quarantine` is what waits then. */
+static hk_superslab_t *find_free(const hk_cache_request_t *request, quarantine_t *quarantine) {
   uint64_t now_ns = hk_os_now_ns();
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
     bool waits = is_quarantined(s, now_ns);
     if (fits_well(s, request) && (!waits || is_own(s, request))) return s;
-    waiting->count += waits ? 1 : 0;
-    waiting->bytes += waits ? s->bytes : 0;
+    quarantine->count += waits ? 1 : 0;
+    quarantine->bytes += waits ? s->bytes : 0;
   }
   return NULL;
 }
@@ -100,13 +99,13 @@ static hk_superslab_t *find_oldest(const hk_cache_request_t *request,
 
 hk_superslab_t *hk_cache_take(const hk_cache_request_t *request) {
   hk_lock_acquire(&cache.lock);
-  waiting_t waiting = {0};
-  hk_superslab_t *found = find_free(request, &waiting);
-  if (found == NULL && (is_beyond(&waiting, 1) || request->urgent)) {
+  quarantine_t quarantine = {0};
+  hk_superslab_t *found = find_free(request, &quarantine);
+  if (found == NULL && (is_beyond(&quarantine, 1) || request->urgent)) {
     found = find_oldest(request, fits_well);
   }
-  /* A mapping of another size is worth its waste only when address space would grow without end. */
-  if (found == NULL && (is_beyond(&waiting, HK_QUARANTINE_CRAMMED) || request->urgent)) {
+  /* A much larger mapping is worth its waste only where address space would grow without end. */
+  if (found == NULL && (is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
     found = find_oldest(request, fits);
   }
   if (found != NULL) {
@@ -117,22 +116,23 @@ hk_superslab_t *hk_cache_take(const hk_cache_request_t *request) {
   return found;
 }
 
-/* Lets `superslab` wait, and takes off the list what has waited long enough. NULL: nothing has. */
-static hk_superslab_t *let_wait(hk_superslab_t *superslab) {
+/* Defers the purge of `superslab`. Returns the one deferred longest, taken off the list, if it has
+ * waited long enough, else NULL. */
+static hk_superslab_t *defer_purge(hk_superslab_t *superslab) {
   hk_lock_acquire(&cache.lock);
-  hk_superslab_t *before = cache.waiting[WAITING_MAX - 1];
+  hk_superslab_t *before = cache.deferred[DEFERRED_MAX - 1];
   if (before != NULL) unlink_entry(before);
-  for (int i = WAITING_MAX - 1; i > 0; i--) cache.waiting[i] = cache.waiting[i - 1];
+  for (int i = DEFERRED_MAX - 1; i > 0; i--) cache.deferred[i] = cache.deferred[i - 1];
   insert_entry(superslab);
-  cache.waiting[0] = superslab;
+  cache.deferred[0] = superslab;
   hk_lock_release(&cache.lock);
   return before;
 }
 
 static void set_quarantine(hk_superslab_t *superslab, uint64_t now_ns) {
-  bool waits = superslab->seen && !superslab->settled;
+  bool waits = superslab->was_exposed && !superslab->settled;
   superslab->quarantined_until_ns = waits ? now_ns + HK_QUARANTINE_NS : 0;
-  superslab->released_by = hk_os_thread_id();
+  superslab->cached_by = hk_os_thread_id();
 }
 
 static void put_entry(hk_superslab_t *superslab) {
@@ -153,7 +153,7 @@ size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait) {
   uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
   set_quarantine(superslab, now_ns);
   if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
-    superslab = let_wait(superslab);
+    superslab = defer_purge(superslab);
   }
   size_t purged = purge && superslab != NULL ? hk_superslab_purge(superslab) : 0;
   if (superslab != NULL) put_entry(superslab);
@@ -165,20 +165,21 @@ static bool is_aged(const hk_superslab_t *superslab, uint64_t now_ns) {
   return superslab->cached_at_ns + ttl_ns <= now_ns;
 }
 
-/* The oldest entry that may go now, taken off the list; NULL: none. */
+/* Takes the oldest entry that may be unmapped off the list. NULL: none. */
 static hk_superslab_t *take_expired(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;
   bool over = is_over_limits(cache.stats.cached, cache.stats.cached_bytes);
   while (oldest != NULL && is_quarantined(oldest, now_ns)) oldest = oldest->prev;
-  /* Entries are ordered by age: past the first young one, only the limits can ask for more. */
+  /* Entries are ordered by age, so if the oldest is young only the limits can ask for it. */
   if (oldest != NULL && !over && !is_aged(oldest, now_ns)) oldest = NULL;
   if (oldest != NULL) unlink_entry(oldest);
   hk_lock_release(&cache.lock);
   return oldest;
 }
 
-/* One in quarantine that is old enough to give its pages back, taken off the list; NULL: none. */
+/* Takes an entry in quarantine off the list that is old enough to give its pages back. NULL:
+ * none. */
 static hk_superslab_t *take_touched(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;
@@ -209,14 +210,14 @@ size_t hk_cache_expire(uint64_t now_ns) {
   return bytes;
 }
 
-/* Takes the whole list off the cache, oldest last. */
+/* Takes every entry, the youngest first. */
 static hk_superslab_t *take_all(void) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *all = cache.head;
   for (hk_superslab_t *s = all; s != NULL; s = s->next) cache.stats.cached_bytes -= s->bytes;
   cache.stats.cached = 0;
   cache.head = cache.tail = NULL;
-  memset(cache.waiting, 0, sizeof cache.waiting);
+  memset(cache.deferred, 0, sizeof cache.deferred);
   hk_lock_release(&cache.lock);
   return all;
 }

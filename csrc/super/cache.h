@@ -1,62 +1,67 @@
 /* Cache: empty SuperSlabs of the whole process, between owners.
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
- * Called by: arena (supply, destroy, trim).
- * Calls:     superslab, os.
+ * Called by: supply, stats.
+ * Calls:     superslab, os, lock.
  * Threads:   any; one lock, never held across a system call.
  *
- * Quarantine (I6): memory that JavaScript has seen may still be written to by an operation of the system that
- * is under way, a read or crypto.randomFill. For HK_QUARANTINE_NS after it came here a `seen` SuperSlab is
- * not unmapped, whatever TTL and limits say (its pages go when they say so, and it costs address space
- * alone), and serves nobody but its last arena and the thread that put it here: arenas that come and go in one thread use the same one again and again. Beyond
- * HK_QUARANTINE_COUNT_MAX or HK_QUARANTINE_BYTES_MAX in quarantine, and when the OS refuses to map, the one
- * that has been there longest serves anybody.
- * Not so when the world that saw it has ended: Node waits for its operations first.
+ * Quarantine (I6): an operation of the system that is under way, such as a read or a
+ * crypto.randomFill, may still write to memory that JavaScript has seen. So a SuperSlab that was
+ * exposed is in quarantine for HK_QUARANTINE_NS after it came here.
+ *   - It is not unmapped, whatever age and limits say; only its pages go back when they say so.
+ *   - It serves only the arena that had it last and the thread that put it here, so that arenas
+ *     that come and go in one thread reuse it. Beyond HK_QUARANTINE_COUNT_MAX or
+ *     HK_QUARANTINE_BYTES_MAX, and when the OS refuses to map, the oldest serves anybody.
+ *   - There is no quarantine once those who saw it have ended: Node waits for their operations.
  */
 #ifndef HK_SUPER_CACHE_H
 #define HK_SUPER_CACHE_H
 
 #include "super/superslab.h"
 
-/* Longer than an operation of the system on memory usually takes; no setting shortens it. */
+/* Longer than an operation of the system on memory usually takes. No setting shortens it. */
 #define HK_QUARANTINE_NS ((uint64_t)10 * 1000000000)
 
-/* What the cache keeps by default, so that quarantine alone never makes a process larger than it. A SuperSlab
- * takes two of the mappings that a process may have, 65,530 on Linux: these are less than a hundredth. */
+/* The default limits of the cache, so that quarantine alone never makes a process larger than they
+ * do. A SuperSlab takes two mappings of the 65,530 that a process may have on Linux: 256 of them
+ * take less than a hundredth. */
 #define HK_QUARANTINE_COUNT_MAX 256
 #define HK_QUARANTINE_BYTES_MAX ((uint64_t)512 * HK_MIB)
-/* So many times that: mappings much larger than what is asked for are used as well. */
+/* Beyond so many times those limits, a mapping much larger than the request serves it, too. */
 #define HK_QUARANTINE_CRAMMED 16
 
 typedef struct hk_cache_stats_t {
   uint64_t cached;       /* SuperSlabs here now */
   uint64_t cached_bytes; /* their address space */
-  uint64_t put;          /* came here so far */
-  uint64_t adopted;      /* handed out again so far */
+  uint64_t put;          /* put here so far */
+  uint64_t adopted;      /* taken again so far */
 } hk_cache_stats_t;
 
 typedef struct hk_cache_request_t {
   size_t bytes;
-  uint64_t bytes_max; /* a huge one may be larger than `bytes`, but never than this */
+  uint64_t bytes_max; /* a huge one may be larger than `bytes`, but not than this */
   uint64_t arena_id;
-  bool urgent; /* the OS has refused to map one: quarantine is no reason to refuse */
+  bool urgent; /* the OS refused to map one: even quarantine is no reason to refuse */
 } hk_cache_request_t;
 
-/* Takes a SuperSlab, most recently cached first; NULL when there is none. A huge one is up to an eighth larger
- * than asked for, or more out of an overfull quarantine. The caller owns it; slots are unused, contents are
- * those of arena `last_arena_id` where dirty, and anything where seen. */
+/* Takes a SuperSlab, the most recently cached first. A huge one is at most an eighth larger than
+ * asked for, unless it comes out of an overfull quarantine. The caller owns it. Its slots are
+ * unused; dirty ones hold bytes of arena `last_arena_id`, and if it was exposed any slot may hold
+ * anything. NULL: the cache has none that fits. */
 hk_superslab_t *hk_cache_take(const hk_cache_request_t *request);
 
-/* Gives an unused SuperSlab to the cache, which owns it from here on. `policy`: HK_FREE_POLICY_KEEP, or
- * BATCH to give its pages back; with `may_wait` those of the last two SuperSlabs given wait for the next,
- * because arenas that come and go would fault them in again each time. Returns bytes of pages given back. */
+/* Puts an unused SuperSlab into the cache, which owns it from then on. `policy`:
+ * HK_FREE_POLICY_KEEP, or BATCH to give its pages back. With `may_wait` the last two SuperSlabs put
+ * keep their pages until others follow, because arenas that come and go would fault them in each
+ * time. Returns bytes of pages given back. */
 size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait);
 
-/* Unmaps what limits and age say. `now_ns`: hk_os_now_ns(). Returns bytes of pages given back. */
+/* Unmaps SuperSlabs beyond the limits of count, bytes and age. `now_ns`: hk_os_now_ns(). Returns
+ * bytes of pages given back. */
 size_t hk_cache_expire(uint64_t now_ns);
 
-/* Gives back whatever may go now: unmaps what is not in quarantine, purges the rest. Returns bytes of
- * pages given back. */
+/* Unmaps every SuperSlab that is not in quarantine and purges the others. Returns bytes of pages
+ * given back. */
 size_t hk_cache_trim(void);
 
 void hk_cache_stats(hk_cache_stats_t *stats);

@@ -13,13 +13,13 @@ static uint64_t word_mask(uint32_t capacity, uint32_t word) {
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool) {
   HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed);
   slab->capacity = (uint16_t)c->capacity;
-  HK_PUBLISH(slab->free_count, c->capacity);
+  HK_WRITE_ONCE(slab->free_count, c->capacity);
   slab->low_word = 0;
   slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
   slab->trimmed = false;
   slab->purged_pages = 0;
-  HK_PUBLISH(slab->bin, bin);
-  HK_PUBLISH(slab->state, HK_SLAB_CLASS);
+  HK_WRITE_ONCE(slab->bin, bin);
+  HK_WRITE_ONCE(slab->state, HK_SLAB_CLASS);
   slab->list = HK_SLAB_LIST_NONE;
   slab->span_slabs = 1;
   uint32_t words = hk_slab_words(slab);
@@ -30,12 +30,12 @@ void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *
 void hk_slab_unbind(hk_slab_t *slab) {
   HK_ASSERT(slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity);
   HK_ASSERT(hk_slab_is_quiet(slab));
-  HK_PUBLISH(slab->state, HK_SLAB_UNUSED);
+  HK_WRITE_ONCE(slab->state, HK_SLAB_UNUSED);
   slab->list = HK_SLAB_LIST_NONE;
 }
 
-/* Blocks up to `last` have left the core. */
-static void mark_taken(hk_slab_t *slab, uint32_t last) {
+/* Blocks up to index `last` have left the core. */
+static void note_taken(hk_slab_t *slab, uint32_t last) {
   slab->trimmed = false;
   slab->purged_pages = 0;
   if (last >= slab->touched_blocks) slab->touched_blocks = (uint16_t)(last + 1);
@@ -56,8 +56,8 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
     if (bits != 0) break;
   }
   slab->low_word = (uint16_t)w;
-  HK_PUBLISH(slab->free_count, slab->free_count - taken);
-  if (taken > 0) mark_taken(slab, refs[taken - 1] - base_ref);
+  HK_WRITE_ONCE(slab->free_count, slab->free_count - taken);
+  if (taken > 0) note_taken(slab, refs[taken - 1] - base_ref);
   return taken;
 }
 
@@ -70,7 +70,7 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
   uint64_t bit = (uint64_t)1 << (index & 63);
   if (HK_UNLIKELY((slab->free_bits[word] & bit) != 0)) return false;
   slab->free_bits[word] |= bit;
-  HK_PUBLISH(slab->free_count, slab->free_count + 1);
+  HK_WRITE_ONCE(slab->free_count, slab->free_count + 1);
   slab->trimmed = false;
   lower_hint(slab, word);
   return true;
@@ -111,14 +111,14 @@ uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates) {
     slab->free_bits[w] |= fresh;
     lower_hint(slab, w);
   }
-  HK_PUBLISH(slab->free_count, slab->free_count + gained);
+  HK_WRITE_ONCE(slab->free_count, slab->free_count + gained);
   slab->trimmed = false;
   *duplicates += collected - gained;
   HK_ASSERT_SLOW(hk_slab_is_valid(slab));
   return gained;
 }
 
-/* Index of the first block at or behind `from` whose free bit is `wanted`; the capacity: none. */
+/* Index of the first block at or behind `from` whose free bit is `wanted`, else the capacity. */
 static uint32_t find_bit(const hk_slab_t *slab, uint32_t from, bool wanted) {
   while (from < slab->capacity) {
     uint64_t bits = slab->free_bits[from >> 6];

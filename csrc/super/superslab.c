@@ -6,7 +6,7 @@
 #include "base/compiler.h"
 #include "base/options.h"
 #include "os/os.h"
-#include "super/map.h"
+#include "super/pagemap.h"
 
 static size_t metadata_bytes(size_t bytes) {
   bool huge = bytes > HK_SUPERSLAB_BYTES;
@@ -44,7 +44,7 @@ hk_superslab_t *hk_superslab_map(size_t bytes) {
   superslab->bytes = bytes;
   superslab->slab_count = bytes > HK_SUPERSLAB_BYTES ? 1 : HK_SUPERSLAB_SLABS;
   if (superslab->base != NULL) {
-    if (hk_map_insert(superslab)) {
+    if (hk_pagemap_insert(superslab->base, bytes, superslab)) {
       init_slabs(superslab);
       atomic_fetch_add_explicit(&mapped_count, 1, memory_order_relaxed);
       return superslab;
@@ -66,13 +66,13 @@ void hk_superslab_touch(hk_superslab_t *superslab) {
   for (size_t at = 0; at < superslab->bytes; at += hk_os_page_bytes()) {
     *(volatile char *)(superslab->base + at) = 0;
   }
-  HK_PUBLISH(superslab->dirty_slots, hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0);
+  HK_WRITE_ONCE(superslab->dirty_slots, hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0);
 }
 
 bool hk_superslab_unmap(hk_superslab_t *superslab) {
   HK_ASSERT(superslab->used_slots == 0);
   size_t bytes = superslab->bytes;
-  hk_map_remove(superslab);
+  hk_pagemap_remove(superslab->base, bytes);
   atomic_fetch_add_explicit(&unmapped_count, 1, memory_order_relaxed);
   bool done = hk_os_unmap(superslab->base, bytes);
   return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
@@ -80,7 +80,7 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
 
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
   HK_ASSERT(slabs >= 1 && slabs <= HK_SUPERSLAB_SLABS);
-  /* After the loop bit i is set when bits i .. i + slabs - 1 were free. */
+  /* After the loop bit i is set if slots i .. i + slabs - 1 are unused. */
   uint32_t starts = ~superslab->used_slots;
   for (uint32_t width = slabs; width > 1;) {
     uint32_t shift = width / 2;
@@ -104,7 +104,7 @@ void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count) 
   uint32_t mask = slot_mask(slot, count);
   HK_ASSERT((superslab->used_slots & mask) == 0);
   superslab->used_slots |= mask;
-  HK_PUBLISH(superslab->dirty_slots, superslab->dirty_slots | mask);
+  HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | mask);
 }
 
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
@@ -114,7 +114,7 @@ void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count
 }
 
 void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot) {
-  HK_PUBLISH(superslab->dirty_slots, superslab->dirty_slots & ~slot_mask(slot, 1));
+  HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots & ~slot_mask(slot, 1));
 }
 
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
@@ -122,7 +122,7 @@ bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint3
 }
 
 static void clear_remote(hk_slab_t *slab) {
-  /* Remote bits are set only in slabs that are queued. */
+  /* Only queued slabs have remote bits. */
   if (atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0) return;
   for (uint32_t w = 0; w < hk_slab_words(slab); w++) {
     atomic_store_explicit(&slab->remote_bits[w], 0, memory_order_relaxed);
@@ -132,7 +132,7 @@ static void clear_remote(hk_slab_t *slab) {
 
 static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
   clear_remote(slab);
-  HK_PUBLISH(slab->state, state);
+  HK_WRITE_ONCE(slab->state, state);
   slab->list = HK_SLAB_LIST_NONE;
 }
 
@@ -154,12 +154,13 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
   return hk_popcount32(lost_slots) * HK_SLAB_BYTES;
 }
 
-/* Calls `apply` on each stretch of dirty unused slots; those it accepts are clean afterwards. */
+/* Calls `apply` on each stretch of dirty unused slots; where it returns true they become clean.
+ * Returns the bytes of those. */
 static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_t)) {
   if (hk_superslab_is_huge(superslab)) {
     if (superslab->dirty_slots == 0 || superslab->used_slots != 0) return 0;
     if (!apply(superslab->base, superslab->bytes)) return 0;
-    HK_PUBLISH(superslab->dirty_slots, 0);
+    HK_WRITE_ONCE(superslab->dirty_slots, 0);
     return superslab->bytes;
   }
   size_t cleaned = 0;
@@ -172,7 +173,7 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
     uint32_t mask = slot_mask(slot, count);
     todo &= ~mask;
     if (!apply(hk_superslab_address(superslab, slot), count * HK_SLAB_BYTES)) continue;
-    HK_PUBLISH(superslab->dirty_slots, superslab->dirty_slots & ~mask);
+    HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots & ~mask);
     cleaned += count * HK_SLAB_BYTES;
   }
   return cleaned;
@@ -192,7 +193,7 @@ bool hk_superslab_zero(void *address, size_t bytes) {
 
 void hk_superslab_wipe(hk_superslab_t *superslab) {
   uint32_t all = hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0;
-  if (superslab->seen) HK_PUBLISH(superslab->dirty_slots, all);
+  if (superslab->was_exposed) HK_WRITE_ONCE(superslab->dirty_slots, all);
   (void)clean_dirty(superslab, hk_superslab_zero);
 }
 

@@ -33,7 +33,7 @@ HK_TEST(choices_that_are_none_are_refused_and_leave_nothing_behind) {
   fake_os_end();
 }
 
-/* --- Transparent huge pages ---------------------------------------------------------------------- */
+/* --- Transparent huge pages ------------------------------------------------------------------- */
 
 HK_TEST(huge_pages_are_advised_as_the_arena_says_or_else_the_process) {
   static const int64_t choices[] = {HK_THP_AUTO, HK_THP_ALWAYS, HK_THP_NEVER};
@@ -70,7 +70,7 @@ HK_TEST(a_superslab_from_the_cache_is_advised_anew_only_for_another_wish) {
   fake_os_end();
 }
 
-/* --- Policy ------------------------------------------------------------------------------------- */
+/* --- Policy ----------------------------------------------------------------------------------- */
 
 HK_TEST(an_arena_keeps_or_gives_pages_back_as_it_says_or_else_the_process) {
   for (uint32_t own = 0; own <= 1 + HK_FREE_POLICY_BATCH; own++) {
@@ -91,7 +91,7 @@ HK_TEST(an_arena_keeps_or_gives_pages_back_as_it_says_or_else_the_process) {
   }
 }
 
-/* --- Prewarm ------------------------------------------------------------------------------------ */
+/* --- Prewarm ---------------------------------------------------------------------------------- */
 
 HK_TEST(what_was_prewarmed_is_there_before_it_is_asked_for) {
   fake_os_begin();
@@ -142,7 +142,7 @@ HK_TEST(an_os_that_refuses_to_prewarm_leaves_nothing_behind) {
   }
 }
 
-/* --- The limit of the process ------------------------------------------------------------------- */
+/* --- The limit of the process ----------------------------------------------------------------- */
 
 HK_TEST(all_arenas_together_hold_no_more_than_the_process_may) {
   hk_test_empty_cache();
@@ -196,7 +196,7 @@ HK_TEST(a_larger_mapping_from_the_cache_does_not_break_the_limit_of_the_process)
   hk_test_options()->max_memory_mb = 0;
 }
 
-/* --- Profile ------------------------------------------------------------------------------------ */
+/* --- Profile ---------------------------------------------------------------------------------- */
 
 HK_TEST(the_lean_profile_keeps_fewer_empty_slabs) {
   uint64_t kept[2];

@@ -1,8 +1,8 @@
-#include "arena/arena.h"
+#include "supply/record.h"
 
 #include "support.h"
 
-/* --- Names and options --------------------------------------------------------------------------- */
+/* --- Names and options ------------------------------------------------------------------------ */
 
 HK_TEST(an_arena_without_a_name_is_named_by_its_id) {
   hk_arena_t *a = NULL, *b = NULL;
@@ -66,7 +66,7 @@ HK_TEST(bad_class_sizes_leave_nothing_behind) {
 
 HK_TEST(destroying_nothing_is_allowed) { EXPECT_EQ(hk_arena_destroy(NULL), HK_OK); }
 
-/* --- Registry ------------------------------------------------------------------------------------- */
+/* --- Registry --------------------------------------------------------------------------------- */
 
 typedef struct visits_t {
   hk_arena_t *seen[8];
@@ -100,7 +100,7 @@ HK_TEST(every_living_arena_is_visited_oldest_first) {
   EXPECT_EQ(none.count, 0);
 }
 
-/* --- Reset and trim ------------------------------------------------------------------------------- */
+/* --- Reset and trim --------------------------------------------------------------------------- */
 
 /* Takes something of every kind; returns the first reference of the 1 KB class. */
 static uint32_t use_everything(hk_arena_t *arena) {
@@ -177,7 +177,7 @@ HK_TEST(a_trim_unmaps_what_is_too_old_in_the_cache) {
   for (uint32_t i = 0; i < hk_test_stats(arena).superslabs_live; i++) {
     EXPECT_EQ(hk_slab_set_exposed(arena, i * HK_SUPERSLAB_SLABS, true), HK_OK);
   }
-  hk_slab_conceal_all(arena);
+  hk_test_conceal_all(arena);
   hk_arena_reset(arena);
   (void)hk_arena_trim(arena);
   hk_process_stats(&process);
@@ -191,7 +191,7 @@ HK_TEST(a_trim_unmaps_what_is_too_old_in_the_cache) {
   fake_os_end();
 }
 
-/* --- Limits --------------------------------------------------------------------------------------- */
+/* --- Limits ----------------------------------------------------------------------------------- */
 
 HK_TEST(a_limit_of_n_slabs_gives_n_slabs_for_any_n) {
   for (uint64_t n = 1; n <= 70; n++) {
@@ -217,86 +217,6 @@ HK_TEST(a_limit_below_one_slab_gives_nothing_and_a_code) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- An OS that refuses (I7) ------------------------------------------------------------------------ */
-
-static hk_status_t refill_one(hk_arena_t *arena, size_t size) {
-  uint32_t ref, got;
-  return hk_refill(arena, hk_test_bin(size), &ref, 1, &got);
-}
-
-static hk_status_t take_large(hk_arena_t *arena, size_t size) {
-  uint32_t ref;
-  return hk_large_alloc(arena, size, &ref);
-}
-
-/* Operations that between them map everything an arena ever maps. */
-static hk_status_t do_step(hk_arena_t *arena, int step) {
-  switch (step) {
-    case 0:
-      return refill_one(arena, 64);
-    case 1:
-      return take_large(arena, HK_MIB);
-    case 2:
-      return take_large(arena, 2 * HK_MIB);
-    case 3:
-      return take_large(arena, 3 * HK_MIB);
-    case 4:
-      return take_large(arena, HK_MIB + HK_SLAB_BYTES);
-    default:
-      return hk_alloc(arena, 16) != NULL ? HK_OK : HK_OUT_OF_MEMORY_OS;
-  }
-}
-
-static bool same_but_failures(const hk_arena_stats_t *before, const hk_arena_stats_t *after) {
-  hk_arena_stats_t a = *before, b = *after;
-  a.failures_os = b.failures_os = a.failures_retried = b.failures_retried = 0;
-  return memcmp(&a, &b, sizeof a) == 0;
-}
-
-/* Runs all steps while the OS refuses map number `allowed` + 1 and everything after it until the
- * step has failed. Returns how many steps failed. */
-static int run_with_refusal(uint64_t allowed) {
-  int refusals = 0;
-  fake_os_begin();
-  fake_os.maps_allowed = allowed;
-  hk_arena_t *arena = NULL;
-  if (hk_arena_create(NULL, &arena) != HK_OK) {
-    refusals++;
-    EXPECT(arena == NULL);
-    EXPECT_EQ(fake_os.mapped_bytes, 0);
-    fake_os.maps_allowed = UINT64_MAX;
-    EXPECT_EQ(hk_arena_create(NULL, &arena), HK_OK);
-  }
-  for (int step = 0; step < 6; step++) {
-    hk_arena_stats_t before = hk_test_stats(arena);
-    size_t mapped = fake_os.mapped_bytes;
-    hk_status_t status = do_step(arena, step);
-    if (status == HK_OK) continue;
-    refusals++;
-    hk_arena_stats_t after = hk_test_stats(arena);
-    EXPECT_EQ(status, HK_OUT_OF_MEMORY_OS);
-    EXPECT_EQ(fake_os.mapped_bytes, mapped);
-    EXPECT(same_but_failures(&before, &after));
-    EXPECT(hk_arena_is_valid(arena));
-    fake_os.maps_allowed = UINT64_MAX;
-    EXPECT_EQ(do_step(arena, step), HK_OK);
-  }
-  EXPECT(hk_arena_is_valid(arena));
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  hk_test_empty_cache();
-  EXPECT_EQ(fake_os.mapped_bytes, 0);
-  fake_os_end();
-  return refusals;
-}
-
-HK_TEST(an_os_that_refuses_the_nth_map_leaves_the_arena_as_it_was_for_every_n) {
-  hk_test_prepare_map();
-  uint64_t n = 0;
-  while (n < 100 && run_with_refusal(n) == 1) n++;
-  /* Arena, counters, four mappings with their metadata, the front. */
-  EXPECT_EQ(n, 11);
-}
-
 HK_TEST(destroying_an_arena_survives_an_os_that_refuses_to_unmap) {
   fake_os_begin();
   hk_arena_t *arena = hk_test_arena(0);
@@ -311,11 +231,11 @@ HK_TEST(destroying_an_arena_survives_an_os_that_refuses_to_unmap) {
   fake_os_end();
 }
 
-/* --- Many arenas, many SuperSlabs ------------------------------------------------------------------- */
+/* --- Many arenas, many SuperSlabs ------------------------------------------------------------- */
 
 HK_TEST(ten_thousand_arenas_one_after_another_map_no_more_than_one) {
-  fake_os_begin();
   hk_test_prepare_map();
+  fake_os_begin();
   size_t most = 0;
   for (uint64_t i = 0; i < 10000; i++) {
     hk_arena_t *arena = hk_test_arena(0);
@@ -331,56 +251,7 @@ HK_TEST(ten_thousand_arenas_one_after_another_map_no_more_than_one) {
   fake_os_end();
 }
 
-/* Huge mappings at made-up addresses: nothing touches them, so a full table costs no memory. */
-static uintptr_t next_address;
-
-static void *made_up_map(size_t bytes, size_t alignment) {
-  if (alignment < HK_SUPERSLAB_BYTES) return hk_os_native.map(bytes, alignment);
-  uintptr_t address = next_address;
-  next_address += (bytes + alignment - 1) & ~(alignment - 1);
-  return (void *)address;
-}
-
-static hk_os_result_t made_up_unmap(void *address, size_t bytes) {
-  return bytes >= HK_SUPERSLAB_BYTES ? HK_OS_DONE : hk_os_native.unmap(address, bytes);
-}
-
-static hk_os_result_t made_up_purge(void *address, size_t bytes) {
-  (void)address, (void)bytes;
-  return HK_OS_DONE;
-}
-
-HK_TEST(a_full_address_table_gives_a_code_and_a_free_index_is_used_again) {
-  static const hk_os_prims_t prims = {.map = made_up_map,
-                                      .unmap = made_up_unmap,
-                                      .purge = made_up_purge,
-                                      .advise_huge = fake_os_advise_huge,
-                                      .now_ns = fake_os_now_ns};
-  hk_test_empty_cache();
-  next_address = (uintptr_t)1 << 44;
-  hk_os_replace(&prims);
-  hk_arena_t *arena = hk_test_arena(0);
-  uint32_t ref = 0, last = 0, other;
-  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
-    if (hk_large_alloc(arena, 3 * HK_MIB, &ref) != HK_OK) EXPECT(!"table full too early");
-    if (ref != i << 18) EXPECT_EQ(ref, i << 18);
-    if (i == 4000) last = ref;
-  }
-  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &other), HK_OUT_OF_MEMORY_TABLE);
-  EXPECT_EQ(hk_large_alloc(arena, HK_MIB, &other), HK_OUT_OF_MEMORY_TABLE);
-  EXPECT_EQ(refill_one(arena, 64), HK_OUT_OF_MEMORY_TABLE);
-  EXPECT(hk_alloc(arena, 3 * HK_MIB) == NULL);
-  EXPECT(hk_arena_is_valid(arena));
-  EXPECT(ref <= INT32_MAX);
-  EXPECT_EQ(hk_large_free(arena, last), HK_OK);
-  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &other), HK_OK);
-  EXPECT_EQ(other, last);
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  hk_test_empty_cache();
-  hk_os_replace(NULL);
-}
-
-/* --- Counters and silence --------------------------------------------------------------------------- */
+/* --- Counters and silence --------------------------------------------------------------------- */
 
 HK_TEST(counters_outlive_the_arena_while_somebody_holds_them) {
   fake_os_begin();
@@ -443,9 +314,7 @@ HK_TEST_MAIN(an_arena_without_a_name_is_named_by_its_id,
              a_trim_gives_back_what_is_free_and_nothing_that_is_used,
              a_trim_unmaps_what_is_too_old_in_the_cache, a_limit_of_n_slabs_gives_n_slabs_for_any_n,
              a_limit_below_one_slab_gives_nothing_and_a_code,
-             an_os_that_refuses_the_nth_map_leaves_the_arena_as_it_was_for_every_n,
              destroying_an_arena_survives_an_os_that_refuses_to_unmap,
              ten_thousand_arenas_one_after_another_map_no_more_than_one,
-             a_full_address_table_gives_a_code_and_a_free_index_is_used_again,
              counters_outlive_the_arena_while_somebody_holds_them,
              nothing_is_printed_whatever_goes_wrong)

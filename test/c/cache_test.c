@@ -1,28 +1,6 @@
 #include "super/cache.h"
 
-#include "hakmem.h"
-#include "support.h"
-
-#define SECOND_NS ((uint64_t)1000000000)
-
-/* Every test starts with an empty cache, a fake OS and these limits. */
-static hk_options_t *begin(int64_t max_cached, int64_t ttl_sec, int64_t policy) {
-  fake_os_begin();
-  hk_options_t *options = hk_test_options();
-  options->superslab_max_cached = max_cached;
-  options->superslab_max_memory_mb = 512;
-  options->superslab_ttl_sec = ttl_sec;
-  options->free_policy = policy;
-  return options;
-}
-
-static void end(void) { fake_os_end(); }
-
-static uint64_t cached(void) {
-  hk_cache_stats_t stats;
-  hk_cache_stats(&stats);
-  return stats.cached;
-}
+#include "cache_limits.h"
 
 static uint64_t cached_bytes(void) {
   hk_cache_stats_t stats;
@@ -43,7 +21,7 @@ static hk_superslab_t *mapped(size_t bytes) {
 
 static hk_superslab_t *put_new(size_t bytes, bool seen) {
   hk_superslab_t *superslab = mapped(bytes);
-  superslab->seen = seen;
+  superslab->was_exposed = seen;
   (void)hk_cache_put(superslab, hk_options_get()->free_policy, false);
   return superslab;
 }
@@ -162,7 +140,7 @@ HK_TEST(seen_memory_beyond_the_limits_costs_address_space_alone) {
   begin(1, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *within = put_new(HK_SUPERSLAB_BYTES, true);
   hk_superslab_t *beyond = mapped(HK_SUPERSLAB_BYTES);
-  beyond->seen = true;
+  beyond->was_exposed = true;
   EXPECT_EQ(hk_cache_put(beyond, hk_options_get()->free_policy, false), HK_SLAB_BYTES);
   EXPECT_EQ(within->base[0], 0x3c);
   EXPECT_EQ(beyond->base[0], 0);
@@ -221,7 +199,7 @@ static hk_superslab_t *take_for(uint64_t arena_id, size_t bytes, bool urgent) {
 static hk_superslab_t *put_seen_by(uint64_t arena_id, size_t bytes, bool here) {
   hk_superslab_t *superslab = put_new(bytes, true);
   superslab->last_arena_id = arena_id;
-  if (!here) superslab->released_by = hk_os_thread_id() + 1;
+  if (!here) superslab->cached_by = hk_os_thread_id() + 1;
   return superslab;
 }
 
@@ -257,7 +235,7 @@ HK_TEST(memory_in_quarantine_serves_others_when_it_is_old_enough_or_the_os_has_n
 HK_TEST(memory_of_a_world_that_has_ended_needs_no_quarantine) {
   begin(0, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
-  superslab->seen = superslab->settled = true;
+  superslab->was_exposed = superslab->settled = true;
   (void)hk_cache_put(superslab, HK_FREE_POLICY_KEEP, false);
   EXPECT_EQ(cached(), 0);
   end();
@@ -336,108 +314,22 @@ HK_TEST(an_os_that_refuses_to_unmap_does_not_stop_expiry) {
   end();
 }
 
-/* --- Between arenas ---------------------------------------------------------------------------- */
-
-static const size_t secret_sizes[] = {8, 100, 1024, 5000, 65536, 200000, 2 * HK_MIB, 3 * HK_MIB};
-#define SECRET_COUNT (sizeof secret_sizes / sizeof secret_sizes[0])
-
-static hk_arena_t *new_arena(void) {
-  hk_arena_t *arena = NULL;
-  EXPECT_EQ(hk_arena_create(NULL, &arena), HK_OK);
-  return arena;
-}
-
-/* An arena writes secrets of every size and ends; the next one must find none of them. */
-static void pass_secrets_on(int64_t policy, hk_os_result_t purge_result) {
-  begin(256, 60, policy);
-  fake_os.purge_result = purge_result;
-  hk_arena_t *arena = new_arena();
-  for (size_t i = 0; i < SECRET_COUNT; i++) {
-    for (int n = 0; n < 20; n++) {
-      void *block = hk_alloc(arena, secret_sizes[i]);
-      memset(block, 0x5e, secret_sizes[i]);
-    }
-  }
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  EXPECT(cached() > 10);
-  uint64_t maps = fake_os.maps;
-  arena = new_arena();
-  uint64_t maps_of_the_arena_itself = fake_os.maps - maps;
-  for (size_t i = 0; i < SECRET_COUNT; i++) {
-    for (int n = 0; n < 20; n++) {
-      const void *block = hk_alloc(arena, secret_sizes[i]);
-      if (!hk_is_zero(block, hk_usable_size(block))) EXPECT(!"bytes of the other arena");
-    }
-  }
-  /* The memory was indeed the same: only the new front was mapped. */
-  EXPECT_EQ(fake_os.maps - maps, maps_of_the_arena_itself + 1);
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  end();
-}
-
-HK_TEST(bytes_of_one_arena_never_reach_another) {
-  pass_secrets_on(HK_FREE_POLICY_KEEP, HK_OS_DONE);
-  pass_secrets_on(HK_FREE_POLICY_BATCH, HK_OS_DONE);
-}
-
-HK_TEST(bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge) {
-  pass_secrets_on(HK_FREE_POLICY_KEEP, HK_OS_REFUSED);
-  pass_secrets_on(HK_FREE_POLICY_BATCH, HK_OS_NO_MEMORY);
-}
-
-HK_TEST(a_slab_that_was_ever_exposed_puts_its_superslab_in_quarantine) {
-  for (int exposed = 0; exposed <= 1; exposed++) {
-    begin(0, 60, HK_FREE_POLICY_BATCH);
-    hk_arena_t *arena = new_arena();
-    uint32_t ref, got;
-    EXPECT_EQ(hk_refill(arena, hk_test_bin(64), &ref, 1, &got), HK_OK);
-    if (exposed) {
-      EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
-      EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
-    }
-    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-    EXPECT_EQ(fake_os.slab_bytes, exposed ? HK_SUPERSLAB_BYTES : 0);
-    fake_os.now_ns += 60 * SECOND_NS;
-    hk_cache_expire(hk_os_now_ns());
-    EXPECT_EQ(fake_os.slab_bytes, 0);
-    end();
-  }
-}
-
-HK_TEST(a_late_write_never_shows_in_the_next_arena) {
-  begin(256, 60, HK_FREE_POLICY_BATCH);
-  hk_arena_t *arena = new_arena();
-  uint32_t ref, got;
-  EXPECT_EQ(hk_refill(arena, hk_test_bin(65536), &ref, 1, &got), HK_OK);
-  char *address = hk_test_address(arena, ref);
-  EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
-  EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  memset(address, 0x77, HK_SLAB_BYTES);
-  arena = new_arena();
-  EXPECT_EQ(hk_refill(arena, hk_test_bin(65536), &ref, 1, &got), HK_OK);
-  EXPECT_EQ(hk_test_address(arena, ref), address);
-  EXPECT(hk_is_zero(address, HK_SLAB_BYTES));
-  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  end();
-}
-
-HK_TEST_MAIN(
-    an_empty_cache_has_nothing_to_give, the_most_recently_cached_superslab_comes_back_first,
-    beyond_the_limit_on_their_number_the_oldest_go, beyond_the_limit_on_their_bytes_the_oldest_go,
-    limits_of_zero_keep_nothing, a_superslab_is_unmapped_when_it_is_as_old_as_the_ttl,
-    time_spent_in_use_does_not_count_as_age, seen_memory_outlives_the_limits_and_ends_with_the_ttl,
-    seen_memory_beyond_the_limits_costs_address_space_alone,
-    no_setting_unmaps_seen_memory_within_ten_seconds,
-    an_os_that_refuses_to_purge_keeps_nothing_else_from_expiry,
-    memory_in_quarantine_serves_its_own_arena_and_its_own_thread,
-    memory_in_quarantine_serves_others_when_it_is_old_enough_or_the_os_has_no_more,
-    memory_of_a_world_that_has_ended_needs_no_quarantine,
-    quarantine_is_bounded_and_then_the_oldest_serves_anybody,
-    a_late_write_never_shows_in_the_next_arena, unseen_memory_goes_before_seen_memory_that_is_older,
-    the_policy_batch_gives_pages_back_and_keep_does_not,
-    a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own,
-    superslabs_and_huge_mappings_never_stand_in_for_each_other,
-    an_os_that_refuses_to_unmap_does_not_stop_expiry, bytes_of_one_arena_never_reach_another,
-    bytes_of_one_arena_never_reach_another_where_the_os_refuses_to_purge,
-    a_slab_that_was_ever_exposed_puts_its_superslab_in_quarantine)
+HK_TEST_MAIN(an_empty_cache_has_nothing_to_give,
+             the_most_recently_cached_superslab_comes_back_first,
+             beyond_the_limit_on_their_number_the_oldest_go,
+             beyond_the_limit_on_their_bytes_the_oldest_go, limits_of_zero_keep_nothing,
+             a_superslab_is_unmapped_when_it_is_as_old_as_the_ttl,
+             time_spent_in_use_does_not_count_as_age,
+             seen_memory_outlives_the_limits_and_ends_with_the_ttl,
+             seen_memory_beyond_the_limits_costs_address_space_alone,
+             unseen_memory_goes_before_seen_memory_that_is_older,
+             no_setting_unmaps_seen_memory_within_ten_seconds,
+             an_os_that_refuses_to_purge_keeps_nothing_else_from_expiry,
+             memory_in_quarantine_serves_its_own_arena_and_its_own_thread,
+             memory_in_quarantine_serves_others_when_it_is_old_enough_or_the_os_has_no_more,
+             memory_of_a_world_that_has_ended_needs_no_quarantine,
+             quarantine_is_bounded_and_then_the_oldest_serves_anybody,
+             the_policy_batch_gives_pages_back_and_keep_does_not,
+             a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own,
+             superslabs_and_huge_mappings_never_stand_in_for_each_other,
+             an_os_that_refuses_to_unmap_does_not_stop_expiry)

@@ -1,7 +1,7 @@
 /* Blocks of stress and fuzzing: what is written into one, and whether it is still there.
  *
- * Every byte of a block up to 512 B carries a pattern. Of a longer one its head, its tail and a place
- * in between that depends on the key; one in WHOLE_ONE_IN is written and read whole.
+ * Every byte of a block up to 512 B carries a pattern. Of a longer one its head, its tail and a
+ * place in between that depends on the key; one in WHOLE_ONE_IN is written and read whole. /
  */
 #ifndef HK_TEST_CHECKED_BLOCK_H
 #define HK_TEST_CHECKED_BLOCK_H

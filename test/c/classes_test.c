@@ -90,7 +90,7 @@ HK_TEST(a_block_begins_at_every_multiple_of_its_stride_and_nowhere_else) {
     const hk_class_t *c = &table.bins[0];
     for (uint32_t offset = 0; offset < HK_SLAB_BYTES; offset += stride < 1024 ? 8 : 1) {
       bool begins = offset % stride == 0 && offset / stride < c->capacity;
-      if (hk_classes_is_block(c->reciprocal, c->begins, offset) != begins) wrong++;
+      if (hk_classes_is_block(c->reciprocal, c->block_limit, offset) != begins) wrong++;
     }
   }
   EXPECT_EQ(wrong, 0);

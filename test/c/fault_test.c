@@ -1,7 +1,7 @@
 /* Lives of arenas on an OS that refuses one call, for every call that there is.
  *
- * A life is a list of steps. Each either succeeds or fails with a code and changes nothing (I7); tried
- * again it succeeds, and in the end everything is as if nothing had been refused.
+ * A life is a list of steps. Each either succeeds or fails with a code and changes nothing (I7);
+ * tried again it succeeds, and in the end everything is as if nothing had been refused. /
  */
 #include "support.h"
 
@@ -42,7 +42,7 @@ static void soil(char *block, size_t bytes) {
   memset(block, 0xa5, bytes);
 }
 
-/* --- Steps of a front of another language ---------------------------------------------------------- */
+/* --- Steps of a front of another language ----------------------------------------------------- */
 
 static void trace(life_t *life, uint32_t ref) {
   life->trace = hk_pattern_word(life->trace ^ ref, 0);
@@ -85,7 +85,7 @@ static hk_status_t expose_first(life_t *life) {
 }
 
 static hk_status_t conceal(life_t *life) {
-  hk_slab_conceal_all(life->arena);
+  hk_test_conceal_all(life->arena);
   return HK_OK;
 }
 
@@ -111,7 +111,7 @@ static const step_t edge_life[] = {
     trim,        take_superslab, take_huge,    destroy,  create,      refill_first,   take_run,
     take_run,    take_huge,      give_all,     trim,     take_larger, refill_small,   trim};
 
-/* --- Steps of a program in C ------------------------------------------------------------------------- */
+/* --- Steps of a program in C ------------------------------------------------------------------ */
 
 static hk_status_t alloc(life_t *life, size_t size, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
@@ -141,7 +141,7 @@ static const step_t front_life[] = {create,     alloc_small, alloc_mid,   alloc_
                                     free_all,   trim,        destroy,     create,    alloc_huge,
                                     alloc_run,  alloc_small, alloc_run,   free_all,  alloc_mid};
 
-/* --- A life, with something refused ------------------------------------------------------------------ */
+/* --- A life, with something refused ----------------------------------------------------------- */
 
 typedef struct script_t {
   const step_t *steps;
@@ -240,9 +240,10 @@ static void expect_same_end(const script_t *script, const end_t *end, const end_
   EXPECT_EQ(end->trace, expected->trace);
 }
 
-/* --- The n-th map --------------------------------------------------------------------------------- */
+/* --- The n-th map ----------------------------------------------------------------------------- */
 
-/* Refuses map n, and with `for_long` all after it until a step has failed. false: there is no map n. */
+/* Refuses map n, and with `for_long` all after it until a step has failed. false: there is no map
+ * n. */
 static bool refuse_map(const script_t *script, uint64_t n, bool for_long) {
   end_t end, expected = undisturbed(script);
   hk_os_stats_t before, after;
@@ -277,7 +278,7 @@ HK_TEST(maps_refused_from_the_nth_on_cost_one_call_for_every_n) {
   }
 }
 
-/* --- The n-th unmap -------------------------------------------------------------------------------- */
+/* --- The n-th unmap --------------------------------------------------------------------------- */
 
 /* false: there is no unmap n. */
 static bool refuse_unmap(const script_t *script, uint64_t n) {
@@ -313,7 +314,7 @@ HK_TEST(the_nth_unmap_refused_costs_address_space_alone_for_every_n) {
   }
 }
 
-/* --- The n-th purge --------------------------------------------------------------------------------- */
+/* --- The n-th purge --------------------------------------------------------------------------- */
 
 /* Purge n is refused; how many purges were asked for in all. */
 static uint64_t refuse_purge(const script_t *script, uint64_t n, hk_os_result_t result,
@@ -376,7 +377,7 @@ HK_TEST(a_purge_refused_otherwise_is_one_purge_less) {
   }
 }
 
-/* --- Advice ------------------------------------------------------------------------------------------- */
+/* --- Advice ----------------------------------------------------------------------------------- */
 
 HK_TEST(advice_that_the_os_does_not_take_changes_nothing) {
   static const hk_os_result_t results[] = {HK_OS_NO_MEMORY, HK_OS_REFUSED};

@@ -44,7 +44,7 @@ static inline void edges_check(const edges_t *e) {
   for (uint32_t i = 0; i < e->count; i++) FUZZ_MUST(block_holds(&e->blocks[i]));
 }
 
-/* --- Blocks in, blocks out ------------------------------------------------------------------------ */
+/* --- Blocks in, blocks out -------------------------------------------------------------------- */
 
 static inline int32_t edges_find(const edges_t *e, uint32_t ref) {
   for (uint32_t i = 0; i < e->count; i++) {
@@ -159,7 +159,7 @@ static inline void edges_flush(edges_t *e) {
   FUZZ_MUST(hk_flush(e->arena, bin, refs, count) == first_bad);
 }
 
-/* --- Slabs ----------------------------------------------------------------------------------------- */
+/* --- Slabs ------------------------------------------------------------------------------------ */
 
 static inline void edges_expose(edges_t *e) {
   if (e->count == 0) return;
@@ -191,7 +191,7 @@ static inline void edges_give_away(edges_t *e) {
 }
 
 static inline void edges_conceal_all(edges_t *e) {
-  hk_slab_conceal_all(e->arena);
+  hk_test_conceal_all(e->arena);
   for (uint32_t slab = 0; slab < EDGES_SLABS; slab++) {
     if (!e->exposed[slab] || e->given[slab]) continue;
     e->exposed[slab] = false;
@@ -227,7 +227,7 @@ static inline void edges_retire_any(edges_t *e) {
   if (retirable) edges_leave(e, slab, 1);
 }
 
-/* --- A sequence -------------------------------------------------------------------------------------- */
+/* --- A sequence ------------------------------------------------------------------------------- */
 
 static inline void edges_reset(edges_t *e) {
   hk_arena_reset(e->arena);
@@ -290,7 +290,7 @@ static inline void edges_play(const uint8_t *bytes, size_t count) {
   if (e.arena != NULL) {
     edges_check(&e);
     edges_take_back_all(&e);
-    hk_slab_conceal_all(e.arena);
+    hk_test_conceal_all(e.arena);
     FUZZ_MUST(hk_arena_destroy(e.arena) == HK_OK);
   }
   fuzz_check_nothing_left();

@@ -1,7 +1,8 @@
-/* Sequences of operations on arenas, read from bytes, beside a model that says what must come of them.
+/* Sequences of operations on arenas, read from bytes, beside a model that says what must come of
+ * them.
  *
- * Three arenas that differ, blocks of all kinds in slots, an OS that refuses when told to. What does not
- * agree with the model ends the process, for a fuzzer to see.
+ * Three arenas that differ, blocks of all kinds in slots, an OS that refuses when told to. What
+ * does not agree with the model ends the process, for a fuzzer to see. /
  */
 #ifndef HK_TEST_FUZZ_MODEL_H
 #define HK_TEST_FUZZ_MODEL_H
@@ -19,7 +20,7 @@ static inline void fuzz_mismatch(const char *what, const char *file, int line) {
   abort();
 }
 
-/* --- Input --------------------------------------------------------------------------------------- */
+/* --- Input ------------------------------------------------------------------------------------ */
 
 typedef struct fuzz_input_t {
   const uint8_t *at, *end;
@@ -51,7 +52,7 @@ static inline size_t fuzz_size(fuzz_input_t *in) {
   }
 }
 
-/* --- The model ----------------------------------------------------------------------------------- */
+/* --- The model -------------------------------------------------------------------------------- */
 
 typedef struct fuzz_arena_t {
   hk_arena_t *arena; /* NULL: creation was refused, or not asked for yet */
@@ -118,7 +119,7 @@ static inline void fuzz_check_apart(const fuzz_t *f, const block_t *block) {
   }
 }
 
-/* --- Arenas -------------------------------------------------------------------------------------- */
+/* --- Arenas ----------------------------------------------------------------------------------- */
 
 /* The first is ordinary, the second has a limit, the third classes of its own. */
 static inline void fuzz_open(fuzz_t *f, fuzz_arena_t *home) {
@@ -156,7 +157,7 @@ static inline void fuzz_close(fuzz_t *f, fuzz_arena_t *home) {
   home->arena = NULL;
 }
 
-/* --- Blocks -------------------------------------------------------------------------------------- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 static inline bool fuzz_may_refuse(const fuzz_arena_t *home) {
   return hk_arena_max_bytes(home->arena) != 0 || fake_os.maps_allowed == 0;
@@ -164,7 +165,7 @@ static inline bool fuzz_may_refuse(const fuzz_arena_t *home) {
 
 /* Bin of a live block, as the core sees it. */
 static inline uint32_t fuzz_bin_at(hk_arena_t *arena, const void *block) {
-  const hk_superslab_t *superslab = hk_map_find(block);
+  const hk_superslab_t *superslab = hk_pagemap_find(block);
   size_t slot = (size_t)((const char *)block - superslab->base) / HK_SLAB_BYTES;
   hk_slab_info_t info;
   uint32_t number = superslab->index * HK_SUPERSLAB_SLABS + (uint32_t)slot;
@@ -299,7 +300,7 @@ static inline void fuzz_free_foreign(fuzz_t *f) {
   FUZZ_MUST(hk_realloc(f->arenas[0].arena, &address, 10) == NULL);
 }
 
-/* --- The OS -------------------------------------------------------------------------------------- */
+/* --- The OS ----------------------------------------------------------------------------------- */
 
 static inline void fuzz_change_os(fuzz_t *f) {
   static const hk_os_result_t results[] = {HK_OS_DONE, HK_OS_NO_MEMORY, HK_OS_REFUSED};
@@ -309,7 +310,7 @@ static inline void fuzz_change_os(fuzz_t *f) {
   fake_os.now_ns += (uint64_t)(what / 16) * 1000000000;
 }
 
-/* --- A sequence ---------------------------------------------------------------------------------- */
+/* --- A sequence ------------------------------------------------------------------------------- */
 
 static inline void fuzz_with_arena(fuzz_t *f, uint32_t what) {
   fuzz_arena_t *home = fuzz_pick_arena(f);
@@ -370,7 +371,7 @@ static inline void fuzz_step(fuzz_t *f) {
 static inline void fuzz_check_nothing_left(void) {
   hk_test_empty_cache();
   FUZZ_MUST(fake_os.slab_bytes == 0);
-  FUZZ_MUST(fake_os.mapped_bytes % (HK_MAP_LEAF_SIZE * sizeof(hk_map_entry_t)) == 0);
+  FUZZ_MUST(fake_os.mapped_bytes % (HK_PAGEMAP_LEAF_SIZE * sizeof(hk_pagemap_entry_t)) == 0);
 }
 
 /* Plays a sequence from beginning to end, on an OS that is as it was before. */

@@ -1,8 +1,9 @@
-/* What passes from thread to thread beside blocks: arenas whose thread has ended, and SuperSlabs. */
-#include "arena/remote.h"
+/* What passes from thread to thread beside blocks: arenas whose thread has ended, and
+ * SuperSlabs. */
+#include "heap/remote.h"
 #include "threads.h"
 
-/* --- Blocks freed while nobody owns the arena, or its owner looks --------------------------------- */
+/* --- Blocks freed while nobody owns the arena, or its owner looks ----------------------------- */
 
 static bool adds_up(const hk_arena_stats_t *s, uint32_t bin) {
   const hk_bin_stats_t *b = &s->bins[bin];
@@ -39,7 +40,7 @@ HK_TEST(counts_add_up_at_every_moment_of_a_remote_free) {
   free_and_add_up(3 << 20, HK_BIN_HUGE);
 }
 
-/* --- An arena whose thread is gone ------------------------------------------------------------------ */
+/* --- An arena whose thread is gone ------------------------------------------------------------ */
 
 #define LIFETIMES 20
 #define LEFT_BLOCKS 200
@@ -100,7 +101,7 @@ HK_TEST(an_arena_lives_on_from_thread_to_thread) {
   EXPECT_EQ(hk_arena_destroy(estate.arena), HK_OK);
 }
 
-/* --- SuperSlabs that go through the cache ------------------------------------------------------------- */
+/* --- SuperSlabs that go through the cache ----------------------------------------------------- */
 
 #define PASSED_SUPERSLABS 4
 

@@ -1,4 +1,4 @@
-#include "arena/large.h"
+#include "heap/run.h"
 
 #include "support.h"
 

@@ -7,7 +7,7 @@
 
 static hk_lock_t low = HK_LOCK_INIT(HK_LOCK_RANK_REGISTRY);
 static hk_lock_t middle = HK_LOCK_INIT(HK_LOCK_RANK_CACHE);
-static hk_lock_t high = HK_LOCK_INIT(HK_LOCK_RANK_MAP);
+static hk_lock_t high = HK_LOCK_INIT(HK_LOCK_RANK_PAGEMAP);
 
 #define THREADS 4
 #define ROUNDS 20000

@@ -1,5 +1,5 @@
-/* The benchmark random_mixed as a test: it is deterministic, so its allocations per row are known to
- * the unit, whatever the arena has been through before. */
+/* The benchmark random_mixed as a test: it is deterministic, so its allocations per row are known
+ * to the unit, whatever the arena has been through before. */
 #ifndef HK_TEST_RANDOM_MIXED_H
 #define HK_TEST_RANDOM_MIXED_H
 

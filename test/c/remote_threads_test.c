@@ -1,4 +1,4 @@
-#include "arena/remote.h"
+#include "heap/remote.h"
 #include "threads.h"
 
 #define FREERS 2
@@ -147,7 +147,7 @@ HK_TEST(strangers_free_runs_and_huge_blocks_of_an_arena_at_its_limit) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Exactly one free of a block succeeds -------------------------------------------------------------- */
+/* --- Exactly one free of a block succeeds ----------------------------------------------------- */
 
 #define RACERS 4
 #define RACED_BLOCKS 3000
@@ -197,7 +197,7 @@ HK_TEST(of_many_threads_that_free_a_block_exactly_one_succeeds) {
   }
 }
 
-/* --- A ring of owners, each freeing its neighbour's blocks ----------------------------------------------- */
+/* --- A ring of owners, each freeing its neighbour's blocks ------------------------------------ */
 
 #define OWNERS 3
 #define PASSED_BLOCKS 20000
@@ -254,7 +254,7 @@ HK_TEST(owners_that_free_each_others_blocks_end_with_nothing_live) {
   }
 }
 
-/* --- A slab must not go while a thread that freed its last block is not done with it ---------------------- */
+/* --- A slab must not go while a thread that freed its last block is not done with it ---------- */
 
 /* Two threads free the two blocks of a slab; the moment it is empty its owner retires it and its
  * SuperSlab is unmapped. A record that is touched after that is a crash. */
@@ -281,7 +281,7 @@ HK_TEST(a_slab_emptied_by_strangers_is_unmapped_only_when_they_are_done) {
   options->superslab_ttl_sec = ttl_sec;
 }
 
-/* --- A free that arrives while the owner collects --------------------------------------------------------- */
+/* --- A free that arrives while the owner collects --------------------------------------------- */
 
 #define PAIR_SLABS 1000
 
@@ -300,7 +300,8 @@ static void *free_pairs(void *context) {
 }
 
 /* The first block of a slab puts it on the owner's queue; the second finds it there, or just taken
- * off. Forgotten between the two, it would stay away for ever: nothing else is freed in its slab. */
+ * off. Forgotten between the two, it would stay away for ever: nothing else is freed in its
+ * slab. */
 HK_TEST(a_free_that_meets_a_collection_is_not_forgotten) {
   static pairs_t pairs;
   uint32_t bin = hk_test_bin(32768), got;

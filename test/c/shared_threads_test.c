@@ -3,7 +3,7 @@
 
 #define THREADS 4
 
-/* --- First use ---------------------------------------------------------------------------------------- */
+/* --- First use -------------------------------------------------------------------------------- */
 
 typedef struct first_use_t {
   hk_gate_t *gate;
@@ -39,7 +39,7 @@ HK_TEST(whoever_comes_first_finds_everything_ready) {
   }
 }
 
-/* --- Lives of arenas, side by side -------------------------------------------------------------------- */
+/* --- Lives of arenas, side by side ------------------------------------------------------------ */
 
 typedef struct life_t {
   hk_gate_t *gate;
@@ -81,7 +81,7 @@ HK_TEST(arenas_of_many_threads_share_one_cache) {
   EXPECT_EQ(stats.bytes_cached, 0);
 }
 
-/* --- Statistics from the side --------------------------------------------------------------------------- */
+/* --- Statistics from the side ----------------------------------------------------------------- */
 
 typedef struct reader_t {
   atomic_bool stop;
@@ -137,7 +137,7 @@ HK_TEST(statistics_are_read_while_owners_allocate_reset_and_end) {
   EXPECT_EQ(pthread_join(thread, NULL), 0);
 }
 
-/* --- Ends of owners --------------------------------------------------------------------------------------- */
+/* --- Ends of owners --------------------------------------------------------------------------- */
 
 static void *create_and_use(void *context) {
   hk_arena_t **arena = context;

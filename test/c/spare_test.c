@@ -11,16 +11,16 @@ static void begin(void) {
 HK_TEST(a_mapping_given_away_serves_the_next_of_its_size) {
   bool fresh;
   begin();
-  char *first = hk_spare_map(8192, &fresh);
+  char *first = hk_spare_take(8192, &fresh);
   EXPECT(fresh && hk_is_zero(first, 8192));
   first[5] = 7;
-  hk_spare_give(first, 8192);
-  char *other = hk_spare_map(4096, &fresh);
+  hk_spare_put(first, 8192);
+  char *other = hk_spare_take(4096, &fresh);
   EXPECT(fresh && other != first);
-  char *again = hk_spare_map(8192, &fresh);
+  char *again = hk_spare_take(8192, &fresh);
   EXPECT(!fresh && again == first && again[5] == 7);
-  hk_spare_give(again, 8192);
-  hk_spare_give(other, 4096);
+  hk_spare_put(again, 8192);
+  hk_spare_put(other, 4096);
   EXPECT_EQ(fake_os.unmaps, 0);
   EXPECT_EQ(hk_spare_trim(), 12288);
   EXPECT_EQ(fake_os.mapped_bytes, 0);
@@ -31,13 +31,13 @@ HK_TEST(what_does_not_fit_any_more_is_unmapped) {
   bool fresh;
   void *mappings[HK_SPARE_MAX + 3];
   begin();
-  for (int i = 0; i < HK_SPARE_MAX + 3; i++) mappings[i] = hk_spare_map(4096, &fresh);
-  for (int i = 0; i < HK_SPARE_MAX + 3; i++) hk_spare_give(mappings[i], 4096);
+  for (int i = 0; i < HK_SPARE_MAX + 3; i++) mappings[i] = hk_spare_take(4096, &fresh);
+  for (int i = 0; i < HK_SPARE_MAX + 3; i++) hk_spare_put(mappings[i], 4096);
   EXPECT_EQ(fake_os.unmaps, 3);
   EXPECT_EQ(fake_os.mapped_bytes, HK_SPARE_MAX * 4096);
-  void *large = hk_spare_map(HK_SPARE_BYTES_MAX + 4096, &fresh);
+  void *large = hk_spare_take(HK_SPARE_BYTES_MAX + 4096, &fresh);
   (void)hk_spare_trim();
-  hk_spare_give(large, HK_SPARE_BYTES_MAX + 4096);
+  hk_spare_put(large, HK_SPARE_BYTES_MAX + 4096);
   EXPECT_EQ(fake_os.mapped_bytes, 0);
   fake_os_end();
 }
@@ -46,7 +46,7 @@ HK_TEST(an_os_that_refuses_gives_no_spare) {
   bool fresh;
   begin();
   fake_os.maps_allowed = 0;
-  EXPECT(hk_spare_map(4096, &fresh) == NULL);
+  EXPECT(hk_spare_take(4096, &fresh) == NULL);
   fake_os_end();
 }
 
@@ -57,7 +57,7 @@ static void use(hk_arena_t *arena) {
     if (i % 3 != 0) EXPECT_EQ(hk_free(arena, block), HK_OK);
   }
   hk_arena_counters(arena)->allocs.by_length[1000] = 3;
-  hk_arena_counters(arena)->allocs.by_cell[HK_COUNTER_CELLS - 1] = 3;
+  hk_arena_counters(arena)->allocs.by_slot[HK_COUNTER_SLOTS - 1] = 3;
 }
 
 /* Own classes and default ones take turns in the same record. */

@@ -1,4 +1,4 @@
-#include "arena/arena.h"
+#include "supply/record.h"
 #include "support.h"
 
 /* I2 for every bin and I3 for the arena, from the published numbers alone. */
@@ -108,7 +108,7 @@ HK_TEST(a_reset_counts_everything_live_as_freed_and_keeps_the_history) {
   EXPECT_EQ(hk_arena_destroy(other), HK_OK);
 }
 
-/* --- A front that counts requested lengths, as the one in JavaScript does --------------------------- */
+/* --- A front that counts requested lengths, as the one in JavaScript does --------------------- */
 
 static void count(double *counter, double amount) { *counter += amount; }
 
@@ -177,9 +177,9 @@ HK_TEST(a_cell_counts_for_the_bin_of_the_length_it_has_been_given) {
   hk_counters_t *counters = hk_arena_counters(arena);
   uint32_t refs[4], got, bin = hk_test_bin(1500);
   EXPECT_EQ(hk_refill(arena, bin, refs, 4, &got), HK_OK);
-  counters->cell_lengths[7] = 1500;
-  count(&counters->allocs.by_cell[7], 3);
-  count(&counters->frees.by_cell[7], 1);
+  counters->slot_lengths[7] = 1500;
+  count(&counters->allocs.by_slot[7], 3);
+  count(&counters->frees.by_slot[7], 1);
   hk_bin_stats_t stats = hk_test_stats(arena).bins[bin];
   EXPECT_EQ(stats.allocs, 3);
   EXPECT_EQ(stats.frees_local, 1);
@@ -189,7 +189,7 @@ HK_TEST(a_cell_counts_for_the_bin_of_the_length_it_has_been_given) {
   /* A block counted by bin may be freed by cell; only their sum means something. */
   count(&counters->allocs.by_bin[bin], 1);
   count(&counters->live_bytes[bin], 1500);
-  count(&counters->frees.by_cell[7], 3);
+  count(&counters->frees.by_slot[7], 3);
   stats = hk_test_stats(arena).bins[bin];
   EXPECT_EQ(stats.live, 0);
   EXPECT_EQ(stats.live_bytes, 0);
@@ -206,7 +206,7 @@ HK_TEST(pinned_bytes_and_detached_slabs_are_what_the_front_says) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- The process ------------------------------------------------------------------------------------- */
+/* --- The process ------------------------------------------------------------------------------ */
 
 HK_TEST(committed_and_cached_bytes_are_all_that_is_mapped_for_blocks) {
   fake_os_begin();
@@ -257,19 +257,19 @@ HK_TEST(process_numbers_are_those_of_the_cache_and_the_os) {
   fake_os_end();
 }
 
-/* --- The check itself -------------------------------------------------------------------------------- */
+/* --- The check itself ------------------------------------------------------------------------- */
 
 HK_TEST(the_check_notices_a_number_that_is_off_by_one) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t refs[100], got, bin = hk_test_bin(64);
   EXPECT_EQ(hk_refill(arena, bin, refs, 100, &got), HK_OK);
-  hk_cell_t *cells[] = {&arena->bins[bin].out, &arena->bins[bin].slabs, &arena->supply.used_bytes,
+  hk_stat_t *cells[] = {&arena->bins[bin].out, &arena->bins[bin].slabs, &arena->supply.used_bytes,
                         &arena->supply.count, &arena->supply.committed_bytes};
   for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
     EXPECT(hk_arena_is_valid(arena));
-    hk_cell_add(cells[i], 1);
+    hk_stat_add(cells[i], 1);
     EXPECT(!hk_arena_is_valid(arena));
-    hk_cell_sub(cells[i], 1);
+    hk_stat_sub(cells[i], 1);
   }
   hk_slab_t *slab = hk_arena_slab(arena, refs[0] >> HK_REF_INDEX_BITS);
   slab->free_count++;
@@ -279,7 +279,7 @@ HK_TEST(the_check_notices_a_number_that_is_off_by_one) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- Everything at random ------------------------------------------------------------------------------ */
+/* --- Everything at random --------------------------------------------------------------------- */
 
 typedef struct model_t {
   uint64_t allocs[HK_BIN_COUNT], local[HK_BIN_COUNT], remote[HK_BIN_COUNT], live[HK_BIN_COUNT];

@@ -1,10 +1,10 @@
-/* Stress: random sizes of all classes, threads that come and go, remote frees, resets, trims, ends and
- * beginnings of arenas, and every block checked for what was written into it.
+/* Stress: random sizes of all classes, threads that come and go, remote frees, resets, trims, ends
+ * and beginnings of arenas, and every block checked for what was written into it.
  *
  *   stress [--ops N] [--seconds N] [--threads T] [--seed S]
  *
- * Ends after N operations or N seconds, whichever comes first, and exits with 1 when anything was not
- * as it must be. Threads: T that work, while this one reads statistics as monitoring would.
+ * Ends after N operations or N seconds, whichever comes first, and exits with 1 when anything was
+ * not as it must be. Threads: T that work, while this one reads statistics as monitoring would.
  */
 #include <time.h>
 

@@ -2,8 +2,8 @@
 
 #include <sched.h>
 
-#include "arena/remote.h"
 #include "base/assert.h"
+#include "heap/remote.h"
 #include "random_mixed.h"
 
 worker_t workers[WORKERS_MAX];
@@ -37,15 +37,15 @@ static home_t *random_home(worker_t *worker) {
   return &worker->homes[hk_random_below(&worker->random, HOMES)];
 }
 
-/* --- Arenas -------------------------------------------------------------------------------------- */
+/* --- Arenas ----------------------------------------------------------------------------------- */
 
 static void choose_favourite(worker_t *worker, home_t *home) {
   home->favourite_bytes = (size_t)8 << hk_random_below(&worker->random, 11);
   home->favourite_bytes -= hk_random_below(&worker->random, (uint32_t)home->favourite_bytes / 2);
 }
 
-/* The first arena of a worker is an ordinary one. Of the others one in four has a limit that its blocks
- * run into, and one in four has few classes. */
+/* The first arena of a worker is an ordinary one. Of the others one in four has a limit that its
+ * blocks run into, and one in four has few classes. */
 static void open_home(worker_t *worker, home_t *home) {
   static const uint32_t sizes[] = {16, 48, 1024, 20000};
   hk_arena_options_t options = {0};
@@ -115,7 +115,7 @@ static void trim_home(worker_t *worker, home_t *home) {
   worker->trims++;
 }
 
-/* --- Blocks -------------------------------------------------------------------------------------- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 static void *alloc_zeroed(worker_t *worker, home_t *home, block_t *block) {
   block->address = hk_alloc_zeroed(home->arena, 1, block->bytes);
@@ -217,7 +217,7 @@ static void misuse(worker_t *worker, home_t *home, block_t *block) {
   worker->misuses++;
 }
 
-/* --- Letters ------------------------------------------------------------------------------------- */
+/* --- Letters ---------------------------------------------------------------------------------- */
 
 static void send_block(worker_t *worker, home_t *home, block_t *block) {
   if (block->address == NULL || worker->workers == 1) return;
@@ -275,7 +275,7 @@ void worker_drain(worker_t *worker) {
   }
 }
 
-/* --- Life ---------------------------------------------------------------------------------------- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 static void do_rarely(worker_t *worker, home_t *home, uint32_t r) {
   switch (r) {

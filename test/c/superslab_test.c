@@ -1,6 +1,6 @@
 #include "super/superslab.h"
 
-#include "super/map.h"
+#include "super/pagemap.h"
 #include "support.h"
 
 #define ALL_SLOTS UINT32_MAX
@@ -27,7 +27,7 @@ HK_TEST(a_new_superslab_is_aligned_zeroed_and_unused) {
   EXPECT_EQ(superslab->bytes, HK_SUPERSLAB_BYTES);
   EXPECT_EQ(superslab->used_slots, 0);
   EXPECT_EQ(superslab->dirty_slots, 0);
-  EXPECT(!superslab->seen);
+  EXPECT(!superslab->was_exposed);
   EXPECT(!hk_superslab_is_huge(superslab));
   EXPECT(hk_is_zero(superslab->base, superslab->bytes));
   for (uint32_t slot = 0; slot < HK_SUPERSLAB_SLABS; slot++) {
@@ -52,10 +52,10 @@ HK_TEST(writing_every_byte_of_the_slabs_touches_no_record) {
 HK_TEST(a_superslab_is_found_by_address_until_it_is_unmapped) {
   hk_superslab_t *superslab = hk_superslab_map(HK_SUPERSLAB_BYTES);
   char *base = superslab->base;
-  EXPECT_EQ(hk_map_find(base), superslab);
-  EXPECT_EQ(hk_map_find(base + HK_SUPERSLAB_BYTES - 1), superslab);
+  EXPECT_EQ(hk_pagemap_find(base), superslab);
+  EXPECT_EQ(hk_pagemap_find(base + HK_SUPERSLAB_BYTES - 1), superslab);
   EXPECT(hk_superslab_unmap(superslab));
-  EXPECT(hk_map_find(base) == NULL);
+  EXPECT(hk_pagemap_find(base) == NULL);
 }
 
 HK_TEST(an_os_that_refuses_to_unmap_costs_address_space_and_no_more) {
@@ -64,7 +64,7 @@ HK_TEST(an_os_that_refuses_to_unmap_costs_address_space_and_no_more) {
   char *base = superslab->base;
   fake_os.unmap_result = HK_OS_NO_MEMORY;
   EXPECT(!hk_superslab_unmap(superslab));
-  EXPECT(hk_map_find(base) == NULL);
+  EXPECT(hk_pagemap_find(base) == NULL);
   fake_os_end();
 }
 
@@ -229,9 +229,9 @@ HK_TEST(a_huge_mapping_has_one_record_and_little_metadata) {
   EXPECT_EQ((uintptr_t)superslab->base % HK_SUPERSLAB_BYTES, 0);
   EXPECT(fake_os.mapped_bytes < bytes + 4 * hk_os_page_bytes());
   for (size_t at = 0; at < bytes; at += HK_SUPERSLAB_BYTES) {
-    EXPECT_EQ(hk_map_find(superslab->base + at), superslab);
+    EXPECT_EQ(hk_pagemap_find(superslab->base + at), superslab);
   }
-  EXPECT_EQ(hk_map_find(superslab->base + bytes - 1), superslab);
+  EXPECT_EQ(hk_pagemap_find(superslab->base + bytes - 1), superslab);
   EXPECT(hk_superslab_unmap(superslab));
   EXPECT_EQ(fake_os.mapped_bytes, 0);
   fake_os_end();

@@ -1,5 +1,5 @@
-#include "arena/holdings.h"
-#include "arena/supply.h"
+#include "supply/superslabs.h"
+#include "supply/supply.h"
 
 #include "support.h"
 
@@ -23,7 +23,7 @@ static hk_slab_t *take_ok(hk_arena_t *arena, uint32_t count) {
 
 static void give(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) slab[i].state = HK_SLAB_UNUSED;
-  hk_supply_give(arena, slab, count);
+  hk_supply_put(arena, slab, count);
 }
 
 HK_TEST(slabs_come_in_address_order_from_one_superslab) {
@@ -135,7 +135,7 @@ HK_TEST(a_huge_mapping_counts_against_the_limit_with_all_its_bytes) {
   slab->state = HK_SLAB_RUN;
   EXPECT_EQ(hk_arena_used_bytes(arena), 4 * HK_MIB);
   slab->state = HK_SLAB_UNUSED;
-  hk_supply_give_huge(arena, slab);
+  hk_supply_put_huge(arena, slab);
   EXPECT_EQ(hk_arena_used_bytes(arena), 0);
   EXPECT_EQ(hk_test_stats(arena).superslabs_live, 0);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -186,7 +186,7 @@ HK_TEST(the_lowest_free_index_is_used_again) {
     EXPECT_EQ(slab[i]->superslab->index, i);
   }
   uint32_t number = hk_arena_slab_number(slab[1]);
-  hk_supply_give_huge(arena, slab[1]);
+  hk_supply_put_huge(arena, slab[1]);
   EXPECT(hk_arena_slab(arena, number) == NULL);
   EXPECT_EQ(hk_arena_slab_number(take_ok(arena, 1)), number);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
@@ -208,14 +208,15 @@ HK_TEST(a_reset_empties_every_superslab_and_keeps_it_but_not_huge_ones) {
   EXPECT_EQ(stats.bytes_used, 0);
   EXPECT(hk_arena_is_valid(arena));
   uint64_t before = hk_arena_returned_bytes(arena);
-  hk_holdings_release_empties(arena, 1);
+  hk_superslabs_remove_empties(arena, 1);
   EXPECT_EQ(hk_arena_returned_bytes(arena) - before, 2 * HK_SUPERSLAB_BYTES - 25 * HK_SLAB_BYTES);
   EXPECT_EQ(hk_test_stats(arena).superslabs_live, 1);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   fake_os_end();
 }
 
-/* Takes and gives runs at random; every slab has one owner at most, and reuse finds clean records. */
+/* Takes and gives runs at random; every slab has one owner at most, and reuse finds clean
+ * records. */
 HK_TEST(a_slab_in_use_is_never_supplied_again) {
   enum { SLOTS = 200, STEPS = 20000, SLABS = 64 * HK_SUPERSLAB_SLABS };
   static struct {

@@ -10,14 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "arena/arena.h"
 #include "harness.h"
 #include "os/os.h"
 #include "os/spare.h"
+#include "stats/valid.h"
 #include "super/cache.h"
-#include "super/map.h"
+#include "super/pagemap.h"
+#include "supply/record.h"
 
-/* --- Random numbers ---------------------------------------------------------------------------- */
+/* --- Random numbers --------------------------------------------------------------------------- */
 
 typedef struct hk_random_t {
   uint64_t state;
@@ -44,7 +45,7 @@ static inline uint32_t hk_random_below(hk_random_t *random, uint32_t bound) {
   return (uint32_t)(hk_random_next(random) % bound);
 }
 
-/* --- Patterns ---------------------------------------------------------------------------------- */
+/* --- Patterns --------------------------------------------------------------------------------- */
 
 static inline uint64_t hk_pattern_word(uint64_t key, size_t i) {
   return (key + 1) * 0x9e3779b97f4a7c15u + i * 0xff51afd7ed558ccdu;
@@ -72,10 +73,11 @@ static inline bool hk_is_zero(const void *block, size_t bytes) {
   return bytes == 0 || (*at == 0 && memcmp(at, at + 1, bytes - 1) == 0);
 }
 
-/* --- An OS that fails on demand ----------------------------------------------------------------- */
+/* --- An OS that fails on demand --------------------------------------------------------------- */
 
-/* The native OS behind a gate: refusals and time are set by the test, calls are counted. A `nth` is the
- * number of the one call to be refused, as `maps`, `unmaps` and `purges` count them; 0: none. */
+/* The native OS behind a gate: refusals and time are set by the test, calls are counted. A `nth` is
+ * the number of the one call to be refused, as `maps`, `unmaps` and `purges` count them; 0:
+ * none. */
 static struct {
   uint64_t maps_allowed;                     /* further maps that are not refused */
   hk_os_result_t unmap_result, purge_result; /* HK_OS_DONE: as the native OS says */
@@ -136,17 +138,18 @@ static inline void hk_test_empty_cache(void) {
   (void)hk_spare_trim();
 }
 
-/* Gives the address map the leaves around here, so that no later map is one of its own. To be called
- * while no SuperSlab is mapped. */
+/* Gives the address map the leaves around here, so that no later map is one of its own. To be
+ * called while no SuperSlab is mapped. */
 static inline void hk_test_prepare_map(void) {
   uintptr_t reach = (uintptr_t)64 << 30;
   hk_test_empty_cache();
   void *probe = hk_os_map(HK_SUPERSLAB_BYTES, HK_SUPERSLAB_BYTES);
   uintptr_t here = (uintptr_t)probe;
   EXPECT(hk_os_unmap(probe, HK_SUPERSLAB_BYTES));
-  hk_superslab_t around = {.base = (char *)(here - reach), .bytes = 2 * reach};
-  EXPECT(hk_map_insert(&around));
-  hk_map_remove(&around);
+  hk_superslab_t around;
+  const char *base = (const char *)(here - reach);
+  EXPECT(hk_pagemap_insert(base, 2 * reach, &around));
+  hk_pagemap_remove(base, 2 * reach);
 }
 
 /* Puts the fake OS in place, well-behaved and with all counts at 0, over an empty cache. */
@@ -172,7 +175,7 @@ static inline void fake_os_end(void) {
   hk_spare_limit(HK_SPARE_MAX);
 }
 
-/* --- Arenas ------------------------------------------------------------------------------------ */
+/* --- Arenas ----------------------------------------------------------------------------------- */
 
 /* An arena with the default classes and a limit; 0: none. */
 static inline hk_arena_t *hk_test_arena(uint64_t max_bytes) {
@@ -213,7 +216,16 @@ static inline uint32_t hk_test_retire_all(hk_arena_t *arena) {
   return retired;
 }
 
-/* --- Options and child processes ---------------------------------------------------------------- */
+/* Conceals every exposed slab that was not given away, as a front does at its end. */
+static inline void hk_test_conceal_all(hk_arena_t *arena) {
+  for (uint32_t number = 0; number < HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_SLABS; number++) {
+    const hk_slab_t *slab = hk_arena_slab(arena, number);
+    if (slab == NULL || !slab->exposed || slab->given) continue;
+    EXPECT_EQ(hk_slab_set_exposed(arena, number, false), HK_OK);
+  }
+}
+
+/* --- Options and child processes -------------------------------------------------------------- */
 
 /* The options of this process, to be changed and put back by a single-threaded test. */
 static inline hk_options_t *hk_test_options(void) { return (hk_options_t *)hk_options_get(); }

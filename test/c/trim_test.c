@@ -18,7 +18,7 @@ static char *slab_of(const void *block) {
   return (char *)((uintptr_t)block & ~(uintptr_t)(HK_SLAB_BYTES - 1));
 }
 
-/* --- Pages of partially used slabs -------------------------------------------------------------- */
+/* --- Pages of partially used slabs ------------------------------------------------------------ */
 
 /* Takes every block of one slab through the edge of another front, and writes all of it. */
 static uint32_t fill_slab(hk_arena_t *arena, uint32_t bin, uint32_t *refs) {
@@ -38,8 +38,8 @@ static void give(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
   EXPECT_EQ(hk_flush(arena, bin, &ref, 1), HK_OK);
 }
 
-/* Frees blocks at random, and after each trim every block that is out is as it was and no page of free
- * blocks alone is left. */
+/* Frees blocks at random, and after each trim every block that is out is as it was and no page of
+ * free blocks alone is left. */
 static void check_trims(uint32_t stride, uint64_t seed) {
   static uint32_t refs[HK_SLAB_BYTES / 8];
   static bool is_out[HK_SLAB_BYTES / 8];
@@ -100,7 +100,8 @@ HK_TEST(what_nobody_had_is_not_purged) {
   fake_os_end();
 }
 
-/* The memory of an exposed slab is what JavaScript looks at: blocks its front keeps are not free. */
+/* The memory of an exposed slab is what JavaScript looks at: blocks its front keeps are not
+ * free. */
 HK_TEST(blocks_of_exposed_slabs_that_a_front_keeps_are_as_they_were) {
   static uint32_t refs[HK_SLAB_BYTES / 4096];
   hk_arena_t *arena = hk_test_arena(0);
@@ -115,7 +116,7 @@ HK_TEST(blocks_of_exposed_slabs_that_a_front_keeps_are_as_they_were) {
   }
   EXPECT_EQ(hk_arena_trim(arena), count / 2 * 4096);
   EXPECT_EQ(hk_test_stats(arena).bytes_used, HK_SLAB_BYTES);
-  hk_slab_conceal_all(arena);
+  hk_test_conceal_all(arena);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
@@ -136,7 +137,7 @@ HK_TEST(a_refused_purge_is_tried_again_by_the_next_trim) {
   fake_os_end();
 }
 
-/* --- The magazines of C callers ----------------------------------------------------------------- */
+/* --- The magazines of C callers --------------------------------------------------------------- */
 
 HK_TEST(what_magazines_hold_goes_back_with_its_slabs) {
   hk_arena_t *arena = hk_test_arena(0);
@@ -176,7 +177,7 @@ HK_TEST(live_blocks_are_as_they_were_after_a_trim) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-/* --- The cache --------------------------------------------------------------------------------- */
+/* --- The cache -------------------------------------------------------------------------------- */
 
 static hk_process_stats_t process(void) {
   hk_process_stats_t stats;

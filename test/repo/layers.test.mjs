@@ -7,10 +7,12 @@ import { checkLayers } from '../../tools/check/layers.mjs';
 
 const CLEAN = {
   'csrc/include/hakmem.h': '#include <stddef.h>\n',
+  'csrc/front/refill.h': '',
+  'csrc/super/cache.h': '',
   'csrc/base/config.h': '',
   'csrc/super/slab.h': '#include "base/config.h"\n#include "os/os.h"\n',
   'csrc/os/os.h': '#include "base/config.h"\n#ifdef _WIN32\n#endif\n',
-  'csrc/arena/heap.c': '#include "super/slab.h"\n#include "hakmem.h"\n',
+  'csrc/heap/heap.c': '#include "super/slab.h"\n#include "hakmem.h"\n',
   'csrc/binding/addon.cc': '#include <napi.h>\n#include "hakmem.h"\n',
   'lib/index.ts': "export { Arena } from './arena/arena.js';\n",
   'lib/arena/arena.ts':
@@ -44,15 +46,15 @@ function rejects(name, file, text, expected) {
 test('a tree that keeps the order is clean', () => assert.deepEqual(violationsWith({}), []));
 
 test('what a comment says is not code', () => {
-  const text = '/*\n#include "arena/heap.h"\n#ifdef _WIN32\n*/\n// #include "arena/heap.h"\n';
+  const text = '/*\n#include "heap/heap.h"\n#ifdef _WIN32\n*/\n// #include "heap/heap.h"\n';
   assert.deepEqual(violationsWith({ 'csrc/base/config.h': text }), []);
 });
 
 rejects(
   'an include that points up, with its line',
   'csrc/super/slab.c',
-  '\n#include "arena/heap.c"\n',
-  /^csrc\/super\/slab\.c:2: super must not include arena\/heap\.c/,
+  '\n#include "heap/heap.c"\n',
+  /^csrc\/super\/slab\.c:2: super must not include heap\/heap\.c/,
 );
 rejects(
   'a binding that reaches past the public header',
@@ -67,8 +69,21 @@ rejects(
   /include must not include/,
 );
 rejects('a core that knows Node', 'csrc/arena/x.c', '#include <node_api.h>\n', /only binding/);
-rejects('a path not relative to csrc/', 'csrc/super/x.c', '#include "slab.h"\n', /no such file/);
-rejects('a folder without a layer', 'csrc/extra/x.c', '', /not in C_LAYERS/);
+rejects('a path not relative to csrc/', 'csrc/base/x.c', '#include "slab.h"\n', /no such file/);
+rejects('a folder without a layer', 'csrc/extra/x.c', '', /not in C_ROOMS/);
+rejects('a file without a place in its room', 'csrc/heap/x.c', '', /heap\/x is not in C_BOXES/);
+rejects(
+  'an include that points up inside a room',
+  'csrc/super/slab.c',
+  '#include "super/cache.h"\n',
+  /^csrc\/super\/slab\.c:1: super must not include super\/cache\.h/,
+);
+rejects(
+  'an include of a room that stands beside',
+  'csrc/stats/stats.c',
+  '#include "front/refill.h"\n',
+  /^csrc\/stats\/stats\.c:1: stats must not include front\/refill\.h/,
+);
 rejects(
   'the operating system outside os/',
   'csrc/base/x.c',

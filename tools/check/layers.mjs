@@ -1,6 +1,7 @@
 // Proves that the architecture is what it says it is:
 //
-//   - C includes and TypeScript imports point down the tables below, never up, and in no circle;
+//   - C includes point down the order of c-order.mjs, TypeScript imports down the table below, never up,
+//     and in no circle (that calls in C do as well is proved by symbols.mjs);
 //   - what depends on the operating system stands in csrc/os/ and nowhere else;
 //   - every file has a place in the tables.
 //
@@ -11,11 +12,10 @@ import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { filesUnder, isProgram } from '../build/recipe.mjs';
+import { C_ROOMS, mayUse, placeProblem } from './c-order.mjs';
+import { circles } from './circles.mjs';
 
-/** Folders of csrc/, highest first. A file may include its own folder and those further down. */
-const C_LAYERS = ['binding', 'front', 'arena', 'super', 'os', 'base'];
-
-/** Exceptions to that order. `include` holds the public header, which anyone may include. */
+/** Rooms that do not see all that is below them. `include` holds the public header, for anyone. */
 const C_MAY_ONLY_INCLUDE = { binding: ['binding', 'include'], include: ['include', 'base'] };
 
 /** Headers from elsewhere that only the binding may see. */
@@ -59,11 +59,10 @@ function checkC(root) {
 
   for (const file of files) {
     const layer = file.split('/')[1];
-    if (layer !== 'include' && !C_LAYERS.includes(layer)) {
-      violations.push(`${file}:1: csrc/${layer} is not in C_LAYERS of tools/check/layers.mjs`);
+    if (placeProblem(file) !== undefined) {
+      violations.push(`${file}:1: ${placeProblem(file)}`);
       continue;
     }
-    const allowed = C_MAY_ONLY_INCLUDE[layer] ?? [...cLayersFrom(layer), 'include'];
     const lines = withoutComments(readFileSync(join(root, file), 'utf8')).split('\n');
 
     lines.forEach((text, index) => {
@@ -78,10 +77,7 @@ function checkC(root) {
       const target = [`csrc/${name}`, `csrc/include/${name}`].find((path) => known.has(path));
 
       if (target !== undefined) {
-        const targetLayer = target.split('/')[1];
-        if (!allowed.includes(targetLayer)) {
-          report(`${layer} must not include ${name}: it may include ${allowed.join(', ')}`);
-        }
+        if (!mayInclude(file, target)) report(`${layer} must not include ${name}`);
         edges.push({ from: file, to: target, line: index + 1 });
       } else if (NODE_HEADERS.test(name)) {
         if (layer !== 'binding') report(`only binding knows Node, not ${layer}: ${name}`);
@@ -93,8 +89,11 @@ function checkC(root) {
   return { violations: [...violations, ...circles(edges)], files: files.length };
 }
 
-function cLayersFrom(layer) {
-  return C_LAYERS.slice(C_LAYERS.indexOf(layer));
+function mayInclude(from, to) {
+  const [room, other] = [from, to].map((file) => file.split('/')[1]);
+  const only = C_MAY_ONLY_INCLUDE[room];
+  if (only !== undefined) return only.includes(other);
+  return other === 'include' || mayUse(from, to);
 }
 
 function checkTypeScript(root) {
@@ -144,34 +143,6 @@ function tsRow(file) {
   );
 }
 
-/** One line for each edge that closes a circle. */
-function circles(edges) {
-  const out = groupByFrom(edges);
-  const done = new Set();
-  const found = [];
-
-  const visit = (file, trail) => {
-    if (done.has(file)) return;
-    for (const { to, line } of out.get(file) ?? []) {
-      const start = [...trail, file].indexOf(to);
-      if (start === -1) visit(to, [...trail, file]);
-      else
-        found.push(
-          `${file}:${line}: circle: ${[...trail, file].slice(start).join(' -> ')} -> ${to}`,
-        );
-    }
-    done.add(file);
-  };
-  for (const file of out.keys()) visit(file, []);
-  return found;
-}
-
-function groupByFrom(edges) {
-  const groups = new Map();
-  for (const edge of edges) groups.set(edge.from, [...(groups.get(edge.from) ?? []), edge]);
-  return groups;
-}
-
 /** C text with comments blanked out, line for line. */
 function withoutComments(text) {
   const tokens = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
@@ -188,7 +159,7 @@ if (isProgram(import.meta.url)) {
   );
   for (const violation of violations) console.error(violation);
   if (violations.length > 0) process.exit(1);
-  console.log(`csrc: ${C_LAYERS.join(' > ')}`);
+  console.log(`csrc: ${C_ROOMS.map((row) => row.join(', ')).join(' > ')}`);
   console.log(`lib:  ${TS_LAYERS.map((row) => row.join(' | ')).join(' > ')}`);
   console.log(`layers: ${files} files, all includes and imports point down, in no circle`);
 }

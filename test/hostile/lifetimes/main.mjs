@@ -95,17 +95,25 @@ function attemptToTheEnd(name, call) {
  * of it must not be cut off as well.
  */
 function callDeeply(call) {
-  const room = random(240);
-  const descend = (levels) => (levels > 0 ? descend(levels - 1) : call());
-  return descend(Math.max(0, measure(0) - room));
+  const room = random(2) === 0 ? random(20) : random(240);
+  return descend(Math.max(0, depthOf(() => descend(Infinity)) - room), call);
 }
 
-function measure(depth) {
+let deepest = 0;
+
+/** Measures and calls, so that the frames of both are of one size. */
+function descend(levels, call, depth = 0) {
+  deepest = depth;
+  return depth < levels ? descend(levels, call, depth + 1) : call();
+}
+
+function depthOf(fall) {
   try {
-    return measure(depth + 1);
+    fall();
   } catch {
-    return depth;
+    // The stack is full.
   }
+  return deepest;
 }
 
 // --- What may come ----------------------------------------------------------------------------------------
@@ -202,10 +210,10 @@ function release() {
   if (holding === undefined) return;
   const result = attemptWith(holding, 'release', () => holding.arena.arena.release(holding.view));
   if (result.overflowed) {
-    // It may have been the last one, and the view somebody else's now.
-    if (holding.holders === 1 && (holding.isFreed || holding.isPinned))
-      shadow.remove(holding.view);
+    // It may be done. Then a view that its owner had freed is somebody else's now.
     holding.isUncertain = true;
+    holding.holders--;
+    if (holding.holders === 0 && (holding.isFreed || holding.isPinned)) shadow.remove(holding.view);
     return;
   }
   if (result.error !== undefined) complain(`release: ${result.error.code} ${result.error.message}`);
@@ -243,8 +251,12 @@ function endScope(entry) {
   const result = attemptToTheEnd('scope.end', () => scope.end());
   if (result.error !== undefined) complain(`scope.end: ${result.error.stack}`);
   entry.scopes = entry.scopes.filter((it) => it !== scope);
-  for (const it of shadow.ofArena(entry))
-    if (it.scope === scope && !it.isFreed && !it.isPinned) forget(it);
+  for (const it of shadow.ofArena(entry)) {
+    if (it.scope !== scope || it.isFreed || it.isPinned) continue;
+    if (entry.arena.owns(it.view) && it.holders === 0 && !it.isUncertain)
+      complain(`scope.end left a view of ${entry.name} live`);
+    forget(it);
+  }
 }
 
 /** All views end but those that are retained, which keep their bytes. */
@@ -374,7 +386,7 @@ function step() {
   const operation = pick(OPERATIONS);
   const entry = pick(arenas);
   if (entry === undefined) return;
-  isDeep = given.overflow && random(25) === 0;
+  isDeep = given.overflow && random(8) === 0;
   operation(entry);
   isDeep = false;
 }

@@ -1,0 +1,75 @@
+/* Realloc: what C programs expect of an allocator besides hk_alloc and hk_free.
+ *
+ * Owns:      nothing.
+ * Called by: C programs.
+ * Calls:     alloc, through hk_alloc and hk_free; run (resize in place); pagemap.
+ * Threads:   owner only.
+ */
+#include <string.h>
+
+#include "front/magazine.h"
+#include "heap/run.h"
+#include "super/pagemap.h"
+
+/* true: nobody has written to this run or huge mapping since the OS gave its pages. */
+static bool is_fresh(const void *large_block) {
+  const hk_superslab_t *superslab = hk_pagemap_find(large_block);
+  uint32_t slot = (uint32_t)(((const char *)large_block - superslab->base) >> HK_SLAB_SHIFT);
+  return superslab->slabs[slot].fresh;
+}
+
+void *hk_alloc_zeroed(hk_arena_t *arena, size_t count, size_t size_bytes) {
+  if (size_bytes != 0 && count > SIZE_MAX / size_bytes) return NULL;
+  size_t bytes = count * size_bytes;
+  void *block = hk_alloc(arena, bytes);
+  if (block == NULL) return NULL;
+  if (bytes <= HK_CLASS_SIZE_MAX || !is_fresh(block)) memset(block, 0, bytes);
+  return block;
+}
+
+void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment) {
+  if (alignment == 0 || (alignment & (alignment - 1)) != 0) return NULL;
+  if (alignment > HK_SUPERSLAB_BYTES) return NULL;
+  /* A run is aligned to 64 KB, a huge mapping to 2 MB. */
+  if (alignment > HK_SLAB_BYTES) {
+    return hk_alloc(arena, size_bytes > HK_RUN_SIZE_MAX ? size_bytes : HK_RUN_SIZE_MAX + 1);
+  }
+  if (size_bytes > HK_CLASS_SIZE_MAX) return hk_alloc(arena, size_bytes);
+  uint32_t bin = hk_classes_bin_aligned(arena->classes, size_bytes, alignment);
+  return hk_alloc(arena, arena->classes->bins[bin].stride_bytes);
+}
+
+/* The record of the block, if it is a run of this arena, else NULL. */
+static hk_slab_t *run_at(const hk_arena_t *arena, const void *block) {
+  if (!hk_owns(arena, block)) return NULL;
+  hk_superslab_t *superslab = hk_pagemap_find(block);
+  if (hk_superslab_is_huge(superslab)) return NULL;
+  hk_slab_t *slab = &superslab->slabs[hk_slot_of(block)];
+  return slab->state == HK_SLAB_RUN && hk_arena_slab_address(slab) == block ? slab : NULL;
+}
+
+/* Resizes a run in place: it takes the slabs behind it, or leaves its last ones. false: it must
+ * move. */
+static bool resize_run(hk_arena_t *arena, hk_slab_t *run, size_t size_bytes) {
+  size_t before_bytes = hk_run_block_bytes(run);
+  if (!hk_run_resize(arena, run, size_bytes)) return false;
+  hk_run_count_resize(arena, before_bytes, hk_run_block_bytes(run));
+  return true;
+}
+
+void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes) {
+  if (block == NULL) return hk_alloc(arena, size_bytes);
+  size_t usable = hk_usable_size(block);
+  if (usable == 0) return NULL;
+  hk_slab_t *run = run_at(arena, block);
+  if (run != NULL && hk_run_is_claimed(run)) return NULL; /* freed by another thread */
+  if (run != NULL && resize_run(arena, run, size_bytes)) return block;
+  /* A block stays where it is unless it is too small, or more than half of it would be unused. */
+  if (size_bytes <= usable && size_bytes >= usable / 2 && hk_owns(arena, block)) return block;
+  void *moved = hk_alloc(arena, size_bytes);
+  if (moved == NULL) return NULL;
+  memcpy(moved, block, size_bytes < usable ? size_bytes : usable);
+  if (hk_free(arena, block) == HK_OK) return moved;
+  (void)hk_free(arena, moved);
+  return NULL;
+}

@@ -1,0 +1,252 @@
+#include "front/refill.h"
+
+#include <string.h>
+
+#include "front/magazine.h"
+#include "heap/heap.h"
+#include "heap/remote.h"
+#include "os/spare.h"
+#include "super/pagemap.h"
+#include "supply/failures.h"
+
+/* A magazine holds at most MAGAZINE_BUDGET_BYTES of blocks, about a share of the level-2 cache:
+ * beyond it a recycled block is no warmer than a fresh one. But it may hold MAGAZINE_MIN_BLOCKS in
+ * any case, because a random walk of allocations and frees leaves a short stack at every step, and
+ * then the core is the cost: with 64 blocks of 8 to 34 KB a twentieth of all time, with 128 nothing
+ * (benchmark mid-large-long). */
+#define MAGAZINE_BUDGET_BYTES (128 * HK_KIB)
+#define MAGAZINE_MIN_BLOCKS 128
+#define MAGAZINE_START_BLOCKS 16
+
+/* Blocks that one miss may move for bins that have not missed: some microseconds of work. */
+#define MAGAZINE_TOP_UP_BLOCKS 2048
+
+static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+static uint32_t max_blocks_of(const hk_class_t *c) {
+  uint32_t fit = (uint32_t)MAGAZINE_BUDGET_BYTES / c->stride_bytes;
+  return fit < MAGAZINE_MIN_BLOCKS ? MAGAZINE_MIN_BLOCKS : min_u32(fit, HK_BATCH_MAX);
+}
+
+/* --- Memory of the stacks --------------------------------------------------------------------- */
+
+/* The stack of a magazine that has no memory: empty and full at once. Never written. */
+static void *no_stack[1];
+
+static void set_no_stack(hk_magazine_t *m) {
+  void **end = no_stack + 1;
+  hk_magazine_set_top(m, end);
+  atomic_store_explicit(&m->bottom, end, memory_order_relaxed);
+  m->full = end;
+}
+
+void hk_front_init(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) set_no_stack(&arena->magazines[bin]);
+}
+
+static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
+  size_t mapped = hk_os_round_to_pages(bytes);
+  arena->front = hk_spare_take(mapped, fresh);
+  if (arena->front == NULL) {
+    hk_note_refusal(arena, HK_OUT_OF_MEMORY_OS);
+  } else {
+    hk_stat_set(&arena->front_bytes, mapped);
+  }
+  return arena->front;
+}
+
+/* Gives the magazine its stack, which begins behind a NULL at `memory`. */
+static void set_stack(hk_magazine_t *m, const hk_class_t *c, void **memory) {
+  void **bottom = memory + 1;
+  m->max_blocks = (uint16_t)max_blocks_of(c);
+  atomic_store_explicit(&m->bottom, bottom, memory_order_relaxed);
+  hk_magazine_set_top(m, bottom);
+  m->full = bottom + min_u32(m->max_blocks, MAGAZINE_START_BLOCKS);
+  m->stride_bytes = c->stride_bytes;
+  m->reciprocal = c->reciprocal;
+  m->block_limit = c->block_limit;
+}
+
+HK_NOINLINE bool hk_front_create(hk_arena_t *arena) {
+  const hk_classes_t *classes = arena->classes;
+  size_t pointers = 0;
+  for (uint32_t bin = 0; bin < classes->count; bin++) {
+    pointers += 1 + max_blocks_of(&classes->bins[bin]);
+  }
+  bool fresh;
+  void **memory = take_memory(arena, pointers * sizeof *memory, &fresh);
+  if (memory == NULL) return false;
+  hk_counters_write_begin(arena->counters);
+  for (uint32_t bin = 0; bin < classes->count; bin++) {
+    hk_magazine_t *m = &arena->magazines[bin];
+    if (!fresh) *memory = NULL;
+    set_stack(m, &classes->bins[bin], memory);
+    memory += 1 + m->max_blocks;
+  }
+  hk_counters_write_end(arena->counters);
+  return true;
+}
+
+/* Its blocks are the core's again, and what was allocated stays counted. */
+static void drop_magazine(hk_magazine_t *m) {
+  hk_stat_set(&m->moved_in, hk_magazine_allocs(m) - hk_stat_get(&m->frees));
+  set_no_stack(m);
+}
+
+void hk_front_drop(hk_arena_t *arena) {
+  if (arena->front == NULL) return;
+  hk_counters_write_begin(arena->counters);
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
+  hk_counters_write_end(arena->counters);
+  memset(arena->slab_bins, 0, sizeof arena->slab_bins);
+  hk_spare_put(arena->front, hk_stat_get(&arena->front_bytes));
+  arena->front = NULL;
+  hk_stat_set(&arena->front_bytes, 0);
+}
+
+void hk_front_settle(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    hk_magazine_t *m = &arena->magazines[bin];
+    uint64_t allocs = hk_magazine_allocs(m);
+    hk_stat_set(&m->frees, allocs - atomic_load(&arena->bins[bin].frees_remote));
+    hk_stat_set(&m->moved_in, allocs - hk_stat_get(&m->frees));
+  }
+}
+
+/* --- To the core ------------------------------------------------------------------------------ */
+
+/* Gives one block back to the core. false: it was freed before; its slab may serve another class by
+ * now, or be gone. */
+static bool flush_one(hk_arena_t *arena, uint32_t bin, void *block) {
+  hk_superslab_t *superslab = hk_pagemap_find(block);
+  void *owner =
+      superslab == NULL ? NULL : atomic_load_explicit(&superslab->owner, memory_order_acquire);
+  if (owner == arena) {
+    hk_slab_t *slab = &superslab->slabs[hk_slot_of(block)];
+    uint32_t index = hk_magazine_index(&arena->magazines[bin], hk_offset_in_slab(block));
+    if (slab->state == HK_SLAB_CLASS && slab->bin == bin) {
+      return hk_heap_put(arena, slab, index) == HK_OK;
+    }
+  }
+  hk_stat_add(&arena->double_frees, 1);
+  return false;
+}
+
+/* Gives the `count` oldest blocks of a magazine back to the core. */
+static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
+  hk_magazine_t *m = &arena->magazines[bin];
+  void **bottom = hk_magazine_bottom(m), **top = hk_magazine_top(m) - count;
+  uint32_t flushed = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (flush_one(arena, bin, bottom[i])) flushed++;
+  }
+  hk_heap_count_flush(arena, bin, flushed);
+  for (void **at = bottom; at < top; at++) *at = at[count];
+  hk_counters_write_begin(arena->counters);
+  hk_stat_sub(&m->moved_in, count);
+  hk_magazine_set_top(m, top);
+  hk_counters_write_end(arena->counters);
+}
+
+/* Retires empty slabs until each bin has `keep`; UINT32_MAX: what the retire policy says. */
+static void retire_surplus(hk_arena_t *arena, uint32_t keep) {
+  int32_t slab;
+  while ((slab = hk_next_retirable(arena, keep)) >= 0) (void)hk_retire(arena, (uint32_t)slab);
+}
+
+void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
+  flush_oldest(arena, bin, (hk_magazine_count(&arena->magazines[bin]) + 1) / 2);
+  if (arena->bins[bin].draining) retire_surplus(arena, UINT32_MAX);
+}
+
+void hk_front_flush(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_magazine_t *m = &arena->magazines[bin];
+    if (hk_magazine_count(m) > 0) flush_oldest(arena, bin, hk_magazine_count(m));
+  }
+  retire_surplus(arena, 0);
+}
+
+/* --- From the core ---------------------------------------------------------------------------- */
+
+/* Moves up to `want` blocks into the magazine, so that the lowest address of each slab is handed
+ * out first. The class gets new slabs only while fewer than `need` have moved. Returns how many
+ * moved; `*refusal` says why there were no more. */
+static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need,
+                            hk_status_t *refusal) {
+  hk_magazine_t *m = &arena->magazines[bin];
+  uint32_t indices[HK_BATCH_MAX];
+  uint32_t taken = 0;
+  void **top = hk_magazine_top(m);
+  while (taken < want) {
+    hk_slab_t *slab;
+    *refusal = hk_heap_current(arena, bin, taken < need, &slab);
+    if (*refusal != HK_OK) break;
+    uint32_t got = hk_slab_take(slab, 0, indices, want - taken);
+    char *base = hk_arena_slab_address(slab);
+    for (uint32_t i = got; i-- > 0;) *top++ = base + (size_t)indices[i] * m->stride_bytes;
+    taken += got;
+  }
+  m->frees_at_refill = (uint16_t)hk_stat_get(&m->frees);
+  if (taken == 0) return 0;
+  hk_heap_count_refill(arena, bin, taken);
+  hk_counters_write_begin(arena->counters);
+  hk_magazine_set_top(m, top);
+  hk_stat_add(&m->moved_in, taken);
+  hk_counters_write_end(arena->counters);
+  return taken;
+}
+
+/* Blocks that a magazine should have after a refill: half of its capacity, so that frees find room,
+ * but all of it if the owner freed nothing since the last one, because then the heap grows or other
+ * threads free. */
+static uint32_t goal_of(const hk_magazine_t *m) {
+  bool frees = (uint16_t)hk_stat_get(&m->frees) != m->frees_at_refill;
+  return frees ? hk_magazine_capacity(m) / 2 : hk_magazine_capacity(m);
+}
+
+/* Blocks for which a refill may take new slabs. One, because a batch that has a block already is
+ * not worth a slab. More where other threads free the blocks: such a bin lives on its blocks beyond
+ * those under way, and with few of them it would miss all the time. */
+static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
+  bool gained = (arena->gained_bins >> bin & 1) != 0;
+  if (!gained || arena->max_bytes != 0) return 1;
+  uint32_t fit = (uint32_t)MAGAZINE_BUDGET_BYTES / arena->magazines[bin].stride_bytes;
+  return 1 + min_u32(goal, fit) / 2;
+}
+
+/* Refills other bins whose blocks come back from other threads. They all run out in their turn, so
+ * one miss serves them all. */
+static void top_up(hk_arena_t *arena) {
+  uint32_t moved = 0;
+  for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {
+    uint32_t bin = hk_ctz64(bins);
+    const hk_magazine_t *m = &arena->magazines[bin];
+    uint32_t goal = goal_of(m), count = hk_magazine_count(m);
+    if (count > goal / 2) continue; /* not yet */
+    if (moved > MAGAZINE_TOP_UP_BLOCKS) break;
+    hk_status_t refusal; /* not counted: nobody asked for these blocks */
+    uint32_t taken = take_blocks(arena, bin, goal - count, 0, &refusal);
+    if (taken < goal - count) arena->gained_bins &= ~((uint64_t)1 << bin); /* no more to be had */
+    moved += taken;
+  }
+}
+
+bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
+  hk_magazine_t *m = &arena->magazines[bin];
+  hk_remote_drain(arena);
+  uint32_t goal = goal_of(m);
+  hk_status_t refusal;
+  if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &refusal) == 0) {
+    hk_front_flush(arena);
+    if (take_blocks(arena, bin, 1, 1, &refusal) == 0) {
+      hk_note_refusal(arena, refusal);
+      return false;
+    }
+    hk_failures_count_cured(arena);
+  }
+  hk_heap_count_slow(arena, bin);
+  m->full = hk_magazine_bottom(m) + min_u32(hk_magazine_capacity(m) * 2, m->max_blocks);
+  if (arena->gained_bins != 0) top_up(arena);
+  return true;
+}

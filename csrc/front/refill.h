@@ -1,0 +1,40 @@
+/* Refill: blocks on their way between the magazines of the front in C and the core.
+ *
+ * Owns:      the memory of the stacks, and how many blocks a magazine may hold.
+ * Called by: alloc (empty or full magazine), arena (creation, reset, end, trim).
+ * Calls:     heap slab by slab, remote (drain), pagemap, spare, failures.
+ * Threads:   owner only.
+ */
+#ifndef HK_FRONT_REFILL_H
+#define HK_FRONT_REFILL_H
+
+#include "supply/record.h"
+
+/* Makes every magazine empty and full at once, without memory: the first allocation or free of a
+ * bin then takes the slow path. */
+void hk_front_init(hk_arena_t *arena);
+
+/* Takes memory for the stacks of an arena that has none. false: the OS refused, and the refusal was
+ * counted. */
+bool hk_front_create(hk_arena_t *arena);
+
+/* Gives that memory back, blocks and all: to be called once all blocks are the core's again. What
+ * was allocated stays counted. */
+void hk_front_drop(hk_arena_t *arena);
+
+/* Counts everything that was allocated as freed, after hk_front_drop. The caller holds the
+ * seqlock. */
+void hk_front_settle(hk_arena_t *arena);
+
+/* Fills an empty magazine from the core, and the magazines of other bins that gained remotely freed
+ * blocks. false: out of memory, even after all magazines were flushed. */
+bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin);
+
+/* Gives the older half of a full magazine back to the core. */
+void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin);
+
+/* Gives all blocks of all magazines back to the core, and the slabs that are empty then to the
+ * supply. */
+void hk_front_flush(hk_arena_t *arena);
+
+#endif

@@ -1,0 +1,89 @@
+#include "heap/bin.h"
+
+#include "base/assert.h"
+
+/* Empty slabs that a bin gathers before it drains, and those that it keeps then.
+ *
+ * Generous, because retiring a slab that JavaScript sees detaches its ArrayBuffer, and after the
+ * first detach the engine checks every typed array access it compiles. A share of all slabs,
+ * because a class with few blocks per slab empties slabs by chance alone. Two thresholds, so that a
+ * bin that swings by a few slabs never retires any. A trim gives back what is kept here. */
+static bool is_lean(void) { return hk_options_get()->policy_profile == HK_PROFILE_LEAN; }
+
+static uint64_t empty_high(const hk_bin_t *b) {
+  uint64_t slabs = hk_stat_get(&b->slabs);
+  return is_lean() ? 2 + slabs / 8 : 16 + slabs / 2;
+}
+
+uint64_t hk_bin_empty_low(const hk_bin_t *b) {
+  uint64_t slabs = hk_stat_get(&b->slabs);
+  return is_lean() ? 1 + slabs / 16 : 4 + slabs / 4;
+}
+
+static hk_slab_t **head_of(hk_bin_t *b, hk_slab_list_t list) {
+  if (list == HK_SLAB_LIST_ASIDE) return &b->aside;
+  return list == HK_SLAB_LIST_PARTIAL ? &b->partial : &b->empty;
+}
+
+void hk_bin_take(hk_bin_t *b, hk_slab_t *slab) {
+  if (slab->list == HK_SLAB_LIST_CURRENT) {
+    b->current = NULL;
+  } else if (slab->list != HK_SLAB_LIST_NONE) {
+    bool partial = slab->list == HK_SLAB_LIST_PARTIAL;
+    hk_slab_t **head = head_of(b, (hk_slab_list_t)slab->list);
+    *(slab->prev != NULL ? &slab->prev->next : head) = slab->next;
+    if (slab->next != NULL) slab->next->prev = slab->prev;
+    if (partial) {
+      hk_stat_sub(&b->partial_slabs, 1);
+    } else if (slab->list == HK_SLAB_LIST_EMPTY && --b->empty_count <= hk_bin_empty_low(b)) {
+      b->draining = false;
+    }
+  }
+  slab->list = HK_SLAB_LIST_NONE;
+}
+
+void hk_bin_put(hk_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
+  HK_ASSERT(slab->list == HK_SLAB_LIST_NONE);
+  slab->list = (uint8_t)list;
+  if (list == HK_SLAB_LIST_CURRENT) {
+    b->current = slab;
+    return;
+  }
+  hk_slab_t **head = head_of(b, list);
+  slab->prev = NULL;
+  slab->next = *head;
+  if (*head != NULL) (*head)->prev = slab;
+  *head = slab;
+  if (list == HK_SLAB_LIST_PARTIAL) {
+    hk_stat_add(&b->partial_slabs, 1);
+  } else if (list == HK_SLAB_LIST_EMPTY && ++b->empty_count > empty_high(b)) {
+    b->draining = true;
+  }
+}
+
+void hk_bin_put_aside(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_bin_t *b = &arena->bins[slab->bin];
+  hk_bin_take(b, slab);
+  hk_bin_put(b, slab, HK_SLAB_LIST_ASIDE);
+}
+
+void hk_bin_relist(hk_arena_t *arena, hk_slab_t *slab) {
+  if (slab->list == HK_SLAB_LIST_CURRENT || slab->given) return;
+  hk_slab_list_t wanted = slab->free_count == slab->capacity ? HK_SLAB_LIST_EMPTY
+                          : slab->free_count > 0             ? HK_SLAB_LIST_PARTIAL
+                                                             : HK_SLAB_LIST_NONE;
+  if (slab->list == wanted) return;
+  hk_bin_t *b = &arena->bins[slab->bin];
+  hk_bin_take(b, slab);
+  if (wanted != HK_SLAB_LIST_NONE) hk_bin_put(b, slab, wanted);
+}
+
+void hk_bin_reset(hk_bin_t *b) {
+  b->current = b->partial = b->empty = b->aside = NULL;
+  b->empty_count = 0;
+  b->draining = false;
+  hk_stat_set(&b->out, 0);
+  hk_stat_set(&b->slabs, 0);
+  hk_stat_set(&b->partial_slabs, 0);
+  hk_stat_set(&b->remote_collected, atomic_load(&b->frees_remote));
+}

@@ -1,0 +1,35 @@
+/* Bin: the slabs of one size class, in lists by what is free in them.
+ *
+ * Owns:       hk_bin_t: its lists and their lengths, and how many empty slabs are too many.
+ * Called by:  remote (relist), heap, expose.
+ * Calls:      slab.
+ * Threads:    owner only.
+ * Invariants: a slab with free blocks is current, partial or empty; a full one is on no list;
+ *             a slab that was given away is aside, whatever it has.
+ */
+#ifndef HK_HEAP_BIN_H
+#define HK_HEAP_BIN_H
+
+#include "supply/record.h"
+
+/* Empty slabs that a draining bin keeps. */
+uint64_t hk_bin_empty_low(const hk_bin_t *b);
+
+/* Puts a slab that is on no list on one; as current the bin must have none. */
+void hk_bin_put(hk_bin_t *b, hk_slab_t *slab, hk_slab_list_t list);
+
+/* Takes a slab off its list, if it is on one. */
+void hk_bin_take(hk_bin_t *b, hk_slab_t *slab);
+
+/* Moves a slab that has just gained free blocks to the list where it belongs. One that was given
+ * away stays aside, and the current one current. */
+void hk_bin_relist(hk_arena_t *arena, hk_slab_t *slab);
+
+/* Sets a slab aside that was given away: no block of it is handed out until it is relisted. */
+void hk_bin_put_aside(hk_arena_t *arena, hk_slab_t *slab);
+
+/* Forgets every slab, when all slots are taken away at once. Its statistics settle at "none
+ * out". */
+void hk_bin_reset(hk_bin_t *b);
+
+#endif

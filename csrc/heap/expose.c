@@ -1,0 +1,70 @@
+/* Expose: the slab edge, hk_slab_info, hk_slab_set_exposed and hk_slab_give_away. An exposed slab
+ * keeps its address and its memory until it is concealed (I4).
+ *
+ * Owns:      exposed_slabs and given_bytes of an arena.
+ * Called by: fronts of other languages.
+ * Calls:     bin, run, supply (lost slabs).
+ * Threads:   owner only.
+ */
+#include "heap/bin.h"
+#include "heap/run.h"
+#include "supply/supply.h"
+
+/* The slab, if a front can have blocks of it: one that serves a class, or the first of a run. */
+static hk_slab_t *front_slab(const hk_arena_t *arena, uint32_t slab_number) {
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  if (slab == NULL) return NULL;
+  return slab->state == HK_SLAB_CLASS || slab->state == HK_SLAB_RUN ? slab : NULL;
+}
+
+hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab_number, hk_slab_info_t *info) {
+  const hk_slab_t *slab = front_slab(arena, slab_number);
+  if (slab == NULL) return HK_NOT_OWNED;
+  *info = (hk_slab_info_t){.address = hk_arena_slab_address(slab),
+                           .bytes = slab->state == HK_SLAB_RUN ? hk_run_block_bytes(slab)
+                                                               : HK_SLAB_BYTES,
+                           .bin = slab->bin,
+                           .exposed = slab->exposed,
+                           .fresh = slab->state == HK_SLAB_RUN && slab->fresh};
+  return HK_OK;
+}
+
+/* Bytes of a slab, or of all of a run or huge mapping, also when it is lost. */
+static size_t span_bytes(const hk_slab_t *slab) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  return huge ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
+}
+
+hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab_number) {
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  if (slab == NULL || !slab->exposed) return HK_NOT_OWNED;
+  if (slab->given) return HK_OK;
+  slab->given = true;
+  hk_stat_add(&arena->given_bytes, span_bytes(slab));
+  if (slab->state == HK_SLAB_CLASS) hk_bin_put_aside(arena, slab);
+  return HK_OK;
+}
+
+static void take_back(hk_arena_t *arena, hk_slab_t *slab) {
+  slab->given = false;
+  hk_stat_sub(&arena->given_bytes, span_bytes(slab));
+  if (slab->state == HK_SLAB_CLASS) hk_bin_relist(arena, slab);
+}
+
+hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab_number, bool exposed) {
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  if (slab == NULL) return HK_NOT_OWNED;
+  bool lost = slab->state == HK_SLAB_LOST && !exposed;
+  if (!lost && front_slab(arena, slab_number) == NULL) return HK_NOT_OWNED;
+  if (slab->exposed == exposed) return HK_OK;
+  slab->exposed = exposed;
+  if (exposed) {
+    slab->superslab->was_exposed = true;
+    hk_stat_add(&arena->exposed_slabs, 1);
+  } else {
+    hk_stat_sub(&arena->exposed_slabs, 1);
+    if (slab->given) take_back(arena, slab);
+    if (lost) hk_supply_put_lost(arena, slab);
+  }
+  return HK_OK;
+}

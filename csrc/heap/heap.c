@@ -1,0 +1,167 @@
+#include "heap/heap.h"
+
+#include "base/compiler.h"
+#include "heap/bin.h"
+#include "heap/remote.h"
+#include "supply/supply.h"
+
+static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
+
+static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **slab) {
+  hk_status_t status = hk_supply_take(arena, 1, slab);
+  if (status != HK_OK) return status;
+  hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
+  hk_stat_add(&arena->bins[bin].slabs, 1);
+  return HK_OK;
+}
+
+/* Replaces an exhausted current slab; with `grow` false only by a slab that the class has
+ * already. */
+static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin, bool grow) {
+  hk_bin_t *b = &arena->bins[bin];
+  hk_remote_drain(arena);
+  if (b->current != NULL && b->current->free_count > 0) return HK_OK;
+  hk_slab_t *next = b->partial != NULL ? b->partial : b->empty;
+  if (next == NULL) {
+    if (!grow) return HK_OUT_OF_MEMORY_LIMIT;
+    hk_status_t status = bind_new_slab(arena, bin, &next);
+    if (status != HK_OK) return status;
+  }
+  if (b->current != NULL) hk_bin_take(b, b->current);
+  hk_bin_take(b, next);
+  hk_bin_put(b, next, HK_SLAB_LIST_CURRENT);
+  return HK_OK;
+}
+
+hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab) {
+  hk_bin_t *b = &arena->bins[bin];
+  if (b->current == NULL || b->current->free_count == 0) {
+    hk_status_t status = next_current_slow(arena, bin, grow);
+    if (status != HK_OK) return status;
+  }
+  *slab = b->current;
+  return HK_OK;
+}
+
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken) {
+  hk_bin_t *b = &arena->bins[bin];
+  hk_stat_add(&b->out, taken);
+  hk_stat_raise(&b->high_water, hk_stat_get(&b->out));
+  hk_stat_add(&b->refills, 1);
+}
+
+void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin) { hk_stat_add(&arena->bins[bin].slow, 1); }
+
+hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
+                      uint32_t *got) {
+  if (bin >= arena->classes->count || want == 0 || want > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
+  uint32_t taken = 0;
+  while (taken < want) {
+    /* A batch that has a block already is not worth a new slab. */
+    hk_slab_t *slab;
+    hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab);
+    if (status != HK_OK && taken == 0) hk_note_refusal(arena, status);
+    if (status != HK_OK && taken == 0) return status;
+    if (status != HK_OK) break;
+    taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);
+  }
+  hk_heap_count_refill(arena, bin, taken);
+  hk_heap_count_slow(arena, bin);
+  *got = taken;
+  return HK_OK;
+}
+
+hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  if (HK_UNLIKELY(!hk_slab_put(slab, index))) {
+    hk_stat_add(&arena->double_frees, 1);
+    return HK_DOUBLE_FREE;
+  }
+  if (slab->free_count == 1 || slab->free_count == slab->capacity) hk_bin_relist(arena, slab);
+  return HK_OK;
+}
+
+void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed) {
+  hk_stat_sub(&arena->bins[bin].out, flushed);
+  hk_stat_add(&arena->bins[bin].flushes, 1);
+}
+
+static hk_status_t flush_one(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
+  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  uint32_t index = ref & HK_REF_INDEX_MASK;
+  if (slab == NULL || !hk_slab_has_block(slab, index) || slab->bin != bin) return HK_NOT_OWNED;
+  return hk_heap_put(arena, slab, index);
+}
+
+hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint32_t count) {
+  if (bin >= arena->classes->count || count > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
+  hk_status_t first_bad = HK_OK;
+  uint32_t flushed = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    hk_status_t status = flush_one(arena, bin, refs[i]);
+    if (status == HK_OK) {
+      flushed++;
+    } else if (first_bad == HK_OK) {
+      first_bad = status;
+    }
+  }
+  hk_heap_count_flush(arena, bin, flushed);
+  return first_bad;
+}
+
+/* A slab that was given away and is empty now, or NULL. */
+static hk_slab_t *empty_aside(const hk_bin_t *b) {
+  for (hk_slab_t *slab = b->aside; slab != NULL; slab = slab->next) {
+    if (slab->free_count == slab->capacity && hk_slab_is_quiet(slab)) return slab;
+  }
+  return NULL;
+}
+
+/* The slab that `bin` would give up when told to keep `keep` empty ones, or NULL. */
+static hk_slab_t *surplus_slab(const hk_bin_t *b, uint32_t keep) {
+  if (b->empty_count > keep) return hk_slab_is_quiet(b->empty) ? b->empty : NULL;
+  if (keep > 0) return NULL;
+  /* When nothing is to be kept, the current slab goes too if it is empty, and slabs that are
+   * aside. */
+  bool is_empty = b->current != NULL && b->current->free_count == b->current->capacity;
+  return is_empty && hk_slab_is_quiet(b->current) ? b->current : empty_aside(b);
+}
+
+int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
+  bool by_policy = keep == UINT32_MAX;
+  if (!by_policy) hk_remote_drain(arena);
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_bin_t *b = &arena->bins[bin];
+    if (by_policy && !b->draining) continue;
+    const hk_slab_t *slab = surplus_slab(b, by_policy ? (uint32_t)hk_bin_empty_low(b) : keep);
+    if (slab != NULL) return (int32_t)hk_arena_slab_number(slab);
+  }
+  return -1;
+}
+
+bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
+  const hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  return slab != NULL && slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity &&
+         hk_slab_is_quiet(slab);
+}
+
+hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  if (slab == NULL || slab->state != HK_SLAB_CLASS) return HK_NOT_OWNED;
+  if (slab->free_count != slab->capacity) return HK_SLAB_BUSY;
+  if (!hk_slab_is_quiet(slab)) return HK_SLAB_BUSY;
+  hk_bin_t *b = &arena->bins[slab->bin];
+  hk_bin_take(b, slab);
+  hk_arena_forget_bin(arena, slab);
+  hk_slab_unbind(slab);
+  hk_stat_sub(&b->slabs, 1);
+  /* JavaScript may have written to any part of what it has seen, blocks or not. */
+  bool is_clean = slab->touched_blocks == 0 && !slab->superslab->was_exposed;
+  if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot);
+  hk_supply_put(arena, slab, 1);
+  return HK_OK;
+}
+
+void hk_heap_reset(hk_arena_t *arena) {
+  arena->gained_bins = 0;
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) hk_bin_reset(&arena->bins[bin]);
+}

@@ -1,0 +1,33 @@
+/* Heap: the size classes of an arena; the core's side of the block edge.
+ *
+ * Owns:       which slab a bin takes blocks from, and a bin's counts of batches.
+ * Called by:  fronts of other languages, through hk_refill, hk_flush, hk_next_retirable, hk_retire;
+ *             the front in C, slab by slab.
+ * Calls:      bin, remote (drain), slab, supply, failures.
+ * Threads:    owner only.
+ * Invariants: a retired slab had every block free and was not exposed (I4).
+ * Stages of a refill: the current slab, a partial slab, an empty slab, the supply.
+ */
+#ifndef HK_HEAP_HEAP_H
+#define HK_HEAP_HEAP_H
+
+#include "supply/record.h"
+
+/* Finds the slab that blocks of `bin` are taken from now; at least one of its blocks is free. With
+ * `grow` false the class gets no new slab. HK_OUT_OF_MEMORY_*. */
+hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab);
+
+/* Puts a block back into its slab, which serves a class. HK_DOUBLE_FREE: it was free already. */
+hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
+
+/* Count a batch of `taken` or `flushed` blocks; to be called once for each batch. */
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken);
+void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
+
+/* Counts an allocation that its front could not serve. */
+void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin);
+
+/* Forgets every slab, when all slots are taken away at once. Statistics settle at "none out". */
+void hk_heap_reset(hk_arena_t *arena);
+
+#endif

@@ -1,0 +1,85 @@
+#include "heap/remote.h"
+
+#include "heap/bin.h"
+#include "heap/run.h"
+
+static void push(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_slab_t *head = atomic_load_explicit(&arena->remote_queue, memory_order_relaxed);
+  do {
+    slab->remote_next = head;
+  } while (!atomic_compare_exchange_weak_explicit(&arena->remote_queue, &head, slab,
+                                                  memory_order_release, memory_order_relaxed));
+}
+
+static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
+  if (atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) == 0) {
+    push(arena, slab);
+  }
+}
+
+/* Sets a bit in a word that looks empty. Whoever sets the first bit of a word queues the slab. */
+static hk_remote_t put_first(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  /* Once the bit is set, the owner may collect it and find the slab empty, but it must not retire
+   * the slab while this thread may still write to its record. */
+  atomic_fetch_add_explicit(&slab->remote_writers, 1, memory_order_relaxed);
+  hk_remote_t result = hk_slab_put_remote(slab, index);
+  if (result == HK_REMOTE_FIRST) enqueue(arena, slab);
+  atomic_fetch_sub_explicit(&slab->remote_writers, 1, memory_order_release);
+  return result;
+}
+
+hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  hk_bin_t *b = &arena->bins[slab->bin];
+  /* Counted before the bit is set, so that the owner never collects more than is counted. */
+  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_relaxed);
+  hk_remote_t result = hk_slab_join_remote(slab, index);
+  if (result == HK_REMOTE_ALONE) result = put_first(arena, slab, index);
+  if (result != HK_REMOTE_DOUBLE) return HK_OK;
+  atomic_fetch_sub_explicit(&b->frees_remote, 1, memory_order_relaxed);
+  return HK_DOUBLE_FREE;
+}
+
+hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab) {
+  if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
+  hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
+  atomic_fetch_add_explicit(&kind->remote_bytes, hk_run_block_bytes(slab), memory_order_relaxed);
+  atomic_fetch_add_explicit(&kind->frees_remote, 1, memory_order_relaxed);
+  push(arena, slab);
+  return HK_OK;
+}
+
+static void collect_large(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
+  hk_run_count_collected(arena, slab);
+  atomic_fetch_sub_explicit(&kind->remote_bytes, hk_run_block_bytes(slab), memory_order_relaxed);
+  hk_stat_add(&kind->remote_collected, 1);
+  hk_run_put(arena, slab);
+}
+
+static void collect(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_bin_t *b = &arena->bins[slab->bin];
+  uint64_t duplicates = 0;
+  /* The slab leaves the queue before its bits are read: a free in between queues it again. */
+  atomic_exchange_explicit(&slab->remote_queued, 0, memory_order_acq_rel);
+  uint32_t gained = hk_slab_collect_remote(slab, &duplicates);
+  hk_stat_sub(&b->out, gained);
+  hk_stat_add(&b->remote_collected, gained + duplicates);
+  hk_stat_add(&arena->double_frees, duplicates);
+  if (gained == 0) return;
+  arena->gained_bins |= (uint64_t)1 << slab->bin;
+  hk_bin_relist(arena, slab);
+}
+
+void hk_remote_drain(hk_arena_t *arena) {
+  if (atomic_load_explicit(&arena->remote_queue, memory_order_relaxed) == NULL) return;
+  hk_slab_t *slab = atomic_exchange_explicit(&arena->remote_queue, NULL, memory_order_acquire);
+  while (slab != NULL) {
+    hk_slab_t *next = slab->remote_next;
+    if (slab->state == HK_SLAB_RUN) {
+      collect_large(arena, slab);
+    } else {
+      collect(arena, slab);
+    }
+    slab = next;
+  }
+}

@@ -1,0 +1,26 @@
+/* Remote free: blocks freed by threads that do not own the arena.
+ *
+ * Owns:      the queue of slabs with remote frees, and the collection of their bits.
+ * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (reset).
+ * Calls:     slab, bin, run.
+ * Threads:   put from any thread that holds a live block of the arena; drain by the owner only.
+ *
+ * The first remote free since a slab's last collection queues the slab; the owner takes the whole
+ * queue at once, so there is no pop to race with. A run or huge mapping has one block: once queued
+ * it is free, and from then on its record belongs to the owner alone.
+ */
+#ifndef HK_HEAP_REMOTE_H
+#define HK_HEAP_REMOTE_H
+
+#include "supply/record.h"
+
+/* Hands a live block back to its owner. HK_DOUBLE_FREE: its remote bit is already set. */
+hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
+
+/* Hands a run or huge mapping back to its owner. HK_DOUBLE_FREE: somebody has freed it already. */
+hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab);
+
+/* Collects all remote frees of the arena: blocks into free bits, large blocks into the supply. */
+void hk_remote_drain(hk_arena_t *arena);
+
+#endif

@@ -1,0 +1,119 @@
+#include "heap/run.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "supply/supply.h"
+
+size_t hk_run_block_bytes(const hk_slab_t *slab) {
+  return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
+}
+
+static void bind(hk_slab_t *first, uint32_t bin, uint32_t span) {
+  HK_WRITE_ONCE(first->bin, bin);
+  HK_WRITE_ONCE(first->state, HK_SLAB_RUN);
+  first->span_slabs = span;
+  for (uint32_t i = 1; i < span; i++) HK_WRITE_ONCE(first[i].state, HK_SLAB_RUN_TAIL);
+}
+
+static hk_status_t take_slabs(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
+  if (bytes > HK_RUN_SIZE_MAX) {
+    hk_status_t status = hk_supply_take_huge(arena, bytes, slab);
+    if (status == HK_OK) bind(*slab, HK_BIN_HUGE, 1);
+    return status;
+  }
+  uint32_t span = (uint32_t)(bytes / HK_SLAB_BYTES);
+  hk_status_t status = hk_supply_take(arena, span, slab);
+  if (status == HK_OK) bind(*slab, HK_BIN_RUN, span);
+  return status;
+}
+
+hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
+  hk_status_t status = take_slabs(arena, bytes, slab);
+  if (status != HK_OK) return status;
+  hk_run_kind_t *kind = hk_run_kind(arena, (*slab)->bin);
+  hk_stat_add(&kind->refills, 1);
+  hk_stat_add(&kind->out, 1);
+  hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
+  hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));
+  return HK_OK;
+}
+
+void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
+  hk_stat_add(&kind->flushes, 1);
+  hk_stat_sub(&kind->out, 1);
+  hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
+  uint32_t span = slab->span_slabs;
+  for (uint32_t i = 0; i < span; i++) HK_WRITE_ONCE(slab[i].state, HK_SLAB_UNUSED);
+  atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
+  if (slab->bin == HK_BIN_HUGE) {
+    hk_supply_put_huge(arena, slab);
+  } else {
+    hk_supply_put(arena, slab, span);
+  }
+}
+
+/* The slabs behind the first `span` leave the run. */
+static void cut(hk_arena_t *arena, hk_slab_t *first, uint32_t span) {
+  uint32_t rest = first->span_slabs - span;
+  for (uint32_t i = 0; i < rest; i++) HK_WRITE_ONCE(first[span + i].state, HK_SLAB_UNUSED);
+  hk_supply_put(arena, first + span, rest);
+}
+
+bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_run_is_claimed(slab));
+  if (slab->bin != HK_BIN_RUN || slab->exposed) return false;
+  if (size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_RUN_SIZE_MAX) return false;
+  uint32_t before = slab->span_slabs;
+  uint32_t span = (uint32_t)((size_bytes + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES);
+  if (span > before && !hk_supply_extend(arena, slab, before, span)) return false;
+  if (span < before) cut(arena, slab, span);
+  bind(slab, HK_BIN_RUN, span);
+  hk_run_kind_t *kind = hk_run_kind(arena, HK_BIN_RUN);
+  hk_stat_sub(&kind->block_bytes, before * HK_SLAB_BYTES);
+  hk_stat_add(&kind->block_bytes, span * HK_SLAB_BYTES);
+  return true;
+}
+
+void hk_run_reset(hk_arena_t *arena) {
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
+    hk_run_kind_t *kind = hk_run_kind(arena, bin);
+    hk_stat_set(&kind->out, 0);
+    hk_stat_set(&kind->block_bytes, 0);
+    hk_stat_set(&kind->remote_collected, atomic_load(&kind->frees_remote));
+    atomic_store(&kind->remote_bytes, 0);
+  }
+}
+
+static void add_live_bytes(hk_arena_t *arena, uint32_t bin, double bytes) {
+  hk_counter_add(&arena->counters->live_bytes[bin], bytes);
+  hk_counter_add(&arena->counters->live_block_bytes[bin], bytes);
+}
+
+void hk_run_count_alloc(hk_arena_t *arena, const hk_slab_t *slab) {
+  hk_counter_add(&arena->counters->allocs.by_bin[slab->bin], 1);
+  add_live_bytes(arena, slab->bin, (double)hk_run_block_bytes(slab));
+}
+
+void hk_run_count_resize(hk_arena_t *arena, size_t before_bytes, size_t after_bytes) {
+  add_live_bytes(arena, HK_BIN_RUN, (double)after_bytes - (double)before_bytes);
+}
+
+void hk_run_count_free(hk_arena_t *arena, uint32_t bin, size_t bytes) {
+  hk_counter_add(&arena->counters->frees.by_bin[bin], 1);
+  add_live_bytes(arena, bin, -(double)bytes);
+}
+
+void hk_run_count_collected(hk_arena_t *arena, const hk_slab_t *slab) {
+  add_live_bytes(arena, slab->bin, -(double)hk_run_block_bytes(slab));
+}
+
+void hk_run_settle(hk_arena_t *arena) {
+  hk_counters_t *c = arena->counters;
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
+    double remote = (double)atomic_load(&hk_run_kind(arena, bin)->frees_remote);
+    hk_counter_set(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]) - remote);
+    hk_counter_set(&c->live_bytes[bin], 0);
+    hk_counter_set(&c->live_block_bytes[bin], 0);
+  }
+}

@@ -1,0 +1,31 @@
+/* The contract of a platform file: os_unix.c or os_windows.c implements it, and os.c alone calls
+ * it.
+ *
+ * Threads: every primitive may be called from any thread. /
+ */
+#ifndef HK_OS_OS_PRIMS_H
+#define HK_OS_OS_PRIMS_H
+
+#include "base/config.h"
+
+typedef enum hk_os_result_t { HK_OS_DONE, HK_OS_NO_MEMORY, HK_OS_REFUSED } hk_os_result_t;
+
+/* The primitives as a table, so that a test can put a failing OS in their place. */
+typedef struct hk_os_prims_t {
+  void *(*map)(size_t bytes, size_t alignment); /* NULL: refused */
+  hk_os_result_t (*unmap)(void *address, size_t bytes);
+  hk_os_result_t (*purge)(void *address, size_t bytes); /* DONE: reads as zero afterwards */
+  hk_os_result_t (*advise_huge)(void *address, size_t bytes, bool want);
+  uint64_t (*now_ns)(void);
+} hk_os_prims_t;
+
+/* The real operating system. */
+extern const hk_os_prims_t hk_os_native;
+
+/* Size of a page, asked of the system each time; hk_os_page_bytes keeps the answer. */
+size_t hk_os_prim_page_bytes(void);
+
+/* See hk_os_thread_id. */
+uintptr_t hk_os_prim_thread_id(void);
+
+#endif

@@ -1,0 +1,143 @@
+/* Statistics: reads numbers and counters into plain structs, and derives what is not counted.
+ *
+ * Owns:      nothing.
+ * Called by: everybody, as hk_arena_stats and hk_process_stats.
+ * Calls:     front_counts, superslab, cache, os.
+ * Threads:   any. Every value was true a moment ago; sums are exact while the owner is quiet.
+ *            Differences are clamped at 0, because their two sides are read one after the other.
+ */
+#include <string.h>
+
+#include "os/os.h"
+#include "stats/front_counts.h"
+#include "super/cache.h"
+#include "supply/record.h"
+
+static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
+
+static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
+  const hk_bin_t *b = &arena->bins[bin];
+  const hk_class_t *c = &arena->classes->bins[bin];
+  s->refills = hk_stat_get(&b->refills);
+  if (s->refills == 0) return; /* never used: all else is 0 */
+  s->slow = hk_stat_get(&b->slow);
+  s->flushes = hk_stat_get(&b->flushes);
+  s->slabs = hk_stat_get(&b->slabs);
+  s->partial_slabs = hk_stat_get(&b->partial_slabs);
+  s->high_water = hk_stat_get(&b->high_water);
+  s->frees_remote = atomic_load_explicit(&b->frees_remote, memory_order_relaxed);
+  s->remote_blocks = minus(s->frees_remote, hk_stat_get(&b->remote_collected));
+  s->capacity = s->slabs * c->capacity;
+  s->live = minus(s->allocs, s->frees_local + s->frees_remote);
+  uint64_t out = hk_stat_get(&b->out);
+  s->front_blocks = minus(out, s->live + s->remote_blocks);
+  s->free_blocks = minus(s->capacity, out);
+  s->block_bytes = s->live * c->stride_bytes;
+  /* The front in C does not know a block's length when it frees it: block sizes stand for
+   * lengths. */
+  if (hk_stat_get(&arena->front_bytes) != 0) s->live_bytes = s->block_bytes;
+}
+
+static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
+  const hk_run_kind_t *kind = &arena->runs[bin - HK_BIN_MAX];
+  uint64_t out = hk_stat_get(&kind->out);
+  uint64_t remote_bytes = atomic_load_explicit(&kind->remote_bytes, memory_order_relaxed);
+  s->frees_remote = atomic_load_explicit(&kind->frees_remote, memory_order_relaxed);
+  s->remote_blocks = minus(s->frees_remote, hk_stat_get(&kind->remote_collected));
+  s->live = minus(s->allocs, s->frees_local + s->frees_remote);
+  s->front_blocks = minus(out, s->live + s->remote_blocks);
+  s->capacity = out;
+  s->high_water = hk_stat_get(&kind->high_water);
+  s->slow = s->refills = hk_stat_get(&kind->refills);
+  s->flushes = hk_stat_get(&kind->flushes);
+  s->slabs = hk_stat_get(&kind->block_bytes) / HK_SLAB_BYTES;
+  s->block_bytes = minus(hk_counter_count(&arena->counters->live_block_bytes[bin]), remote_bytes);
+  s->live_bytes = minus(s->live_bytes, remote_bytes);
+}
+
+/* I3: every committed byte is counted under exactly one heading. */
+static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
+  uint64_t used = 0;
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_class_t *c = &arena->classes->bins[bin];
+    const hk_bin_stats_t *b = &s->bins[bin];
+    s->bytes_live += b->live_bytes;
+    s->bytes_front += b->front_blocks * c->stride_bytes;
+    s->bytes_free_in_slab += (b->free_blocks + b->remote_blocks) * c->stride_bytes;
+    s->bytes_slack += minus(b->block_bytes, b->live_bytes);
+    s->bytes_slack += b->slabs * (HK_SLAB_BYTES - c->capacity * c->stride_bytes);
+    used += b->slabs * HK_SLAB_BYTES;
+  }
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
+    const hk_bin_stats_t *b = &s->bins[bin];
+    uint64_t all = hk_stat_get(&arena->runs[bin - HK_BIN_MAX].block_bytes);
+    /* Derived from what read_large left out: a second read could differ, and break the sum. */
+    uint64_t remote =
+        minus(hk_counter_count(&arena->counters->live_block_bytes[bin]), b->block_bytes);
+    s->bytes_live += b->live_bytes;
+    s->bytes_front += minus(all, b->block_bytes + remote);
+    s->bytes_free_in_slab += remote;
+    s->bytes_slack += minus(b->block_bytes, b->live_bytes);
+    used += all;
+  }
+  /* Lost slabs are in use and serve nobody. */
+  uint64_t lost = hk_stat_get(&arena->supply.lost_bytes);
+  s->bytes_slack += lost;
+  used += lost;
+  s->bytes_used = hk_stat_get(&arena->supply.used_bytes);
+  s->bytes_committed = hk_stat_get(&arena->supply.committed_bytes);
+  s->bytes_free_slabs = minus(s->bytes_committed, used);
+}
+
+/* Mappings of the record, the counters, the front in C and the records of SuperSlabs. */
+static uint64_t metadata_bytes(const hk_arena_t *arena) {
+  return hk_arena_record_bytes() + hk_counters_bytes() + hk_stat_get(&arena->front_bytes) +
+         hk_stat_get(&arena->supply.metadata_bytes);
+}
+
+void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
+  memset(stats, 0, sizeof *stats);
+  hk_front_counts_read(arena, stats);
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++)
+    read_class(arena, bin, &stats->bins[bin]);
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++)
+    read_large(arena, bin, &stats->bins[bin]);
+  stats->superslabs_live = hk_stat_get(&arena->supply.count);
+  stats->superslabs_empties = hk_stat_get(&arena->supply.empties);
+  stats->superslabs_adopted = hk_stat_get(&arena->supply.adopted);
+  stats->bytes_given_away = hk_stat_get(&arena->given_bytes);
+  stats->bytes_metadata = metadata_bytes(arena);
+  stats->bytes_max = arena->max_bytes;
+  stats->failures_os = hk_stat_get(&arena->failures_os);
+  stats->failures_limit = hk_stat_get(&arena->failures_limit);
+  stats->failures_retried = hk_stat_get(&arena->failures_retried);
+  stats->double_frees += hk_stat_get(&arena->double_frees);
+  sum_bytes(arena, stats);
+}
+
+void hk_process_stats(hk_process_stats_t *stats) {
+  hk_superslab_stats_t superslabs;
+  hk_cache_stats_t cache;
+  hk_os_stats_t os;
+  hk_superslab_stats(&superslabs);
+  hk_cache_stats(&cache);
+  hk_os_stats(&os);
+  *stats = (hk_process_stats_t){.now_ns = hk_os_now_ns(),
+                                .superslabs_mapped = superslabs.mapped,
+                                .superslabs_put = cache.put,
+                                .superslabs_unmapped = superslabs.unmapped,
+                                .superslabs_cached = cache.cached,
+                                .superslabs_adopted = cache.adopted,
+                                .bytes_cached = cache.cached_bytes,
+                                .os_map = os.map,
+                                .os_map_failed = os.map_failed,
+                                .os_unmap = os.unmap,
+                                .os_unmap_failed = os.unmap_failed,
+                                .os_purge = os.purge,
+                                .os_purge_enomem = os.purge_enomem,
+                                .os_purge_failed = os.purge_failed,
+                                .os_purge_disabled = os.purge_disabled ? 1 : 0,
+                                .os_map_metadata = os.map_metadata,
+                                .os_unmap_metadata = os.unmap_metadata,
+                                .bytes_metadata = os.metadata_bytes};
+}

@@ -1,0 +1,182 @@
+/* Record: what an arena is made of, in one struct.
+ *
+ * Owns:      the layout; every field belongs to the box named above it, which alone writes it.
+ * Called by: every room above super.
+ * Threads:   owner-only, except fields marked shared, hk_stat_t, which anyone may read, and those
+ *            under a lock.
+ */
+#ifndef HK_SUPPLY_RECORD_H
+#define HK_SUPPLY_RECORD_H
+
+#include "hakmem.h"
+#include "os/lock.h"
+#include "os/os.h"
+#include "super/superslab.h"
+#include "supply/counters.h"
+
+/* heap/bin.c: the slabs of one size class, in lists. */
+typedef struct hk_bin_t {
+  hk_slab_t *current; /* refills take from it; it stays current while it is empty */
+  hk_slab_t *partial; /* list: some blocks free, some out */
+  hk_slab_t *empty;   /* list: all blocks free; candidates for retirement */
+  hk_slab_t *aside;   /* list: given away, so no block of them is handed out */
+  uint32_t empty_count;
+  bool draining; /* too many empty slabs: the bin offers them until few are left */
+  /* `out`: blocks handed to the front and not back, remote frees included until collected. */
+  hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
+  _Atomic(uint64_t) frees_remote; /* shared: any thread adds (relaxed) */
+} hk_bin_t;
+
+/* heap/run.c: all runs, or all huge mappings, of the arena. */
+typedef struct hk_run_kind_t {
+  hk_stat_t out, high_water, block_bytes, refills, flushes, remote_collected;
+  /* shared: frees by other threads, and bytes of those not collected yet (relaxed). */
+  _Atomic(uint64_t) frees_remote, remote_bytes;
+} hk_run_kind_t;
+
+/* front/: the magazine of one bin, a stack of free block addresses. It stands here because
+ * statistics read it. One cache line holds all that an allocation or a free of the bin needs.
+ *
+ * Allocations are not counted but derived: blocks that came in (moved_in + frees) less those on the
+ * stack. The top is written anyway, and a second store would cost a tenth of an allocation. */
+typedef struct hk_magazine_t {
+  _Atomic(void **) top;    /* one past the block handed out next; top[-1] is NULL when empty */
+  _Atomic(void **) bottom; /* where `top` is when empty */
+  void **full;             /* where `top` is when full: the next free flushes half */
+  hk_stat_t frees;         /* by the owner thread */
+  hk_stat_t moved_in;      /* blocks from the core less blocks back to it, modulo 2^64 */
+  _Atomic(uint64_t) allocs_reported; /* shared: the most that statistics ever reported */
+  uint32_t stride_bytes, reciprocal; /* of the class */
+  uint32_t block_limit;              /* of the class */
+  uint16_t max_blocks;               /* capacity never grows beyond it */
+  uint16_t frees_at_refill;          /* `frees` at the last refill, modulo 2^16 */
+} hk_magazine_t;
+static_assert(sizeof(hk_magazine_t) == 64, "one cache line, and see hk_classes_bin_x64");
+
+/* front/: a direct-mapped cache from slab to magazine, so that hk_free needs no page map. It covers
+ * 128 MB of neighbouring slabs. An entry is the byte offset of the magazine in `magazines` less the
+ * key of the slab's address; 0 is an empty entry, for which no key gives a valid offset. */
+typedef uint64_t hk_slab_bin_t;
+#define HK_SLAB_BINS 2048
+
+/* Exact for the owner. For others exact while nothing moves, else off by the operation under
+ * way. */
+static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
+  /* The stack is read after what came in, so the result is never too high. */
+  uint64_t in = atomic_load_explicit((hk_stat_t *)&m->frees, memory_order_acquire);
+  in += atomic_load_explicit((hk_stat_t *)&m->moved_in, memory_order_acquire);
+  void **bottom = atomic_load_explicit((_Atomic(void **) *)&m->bottom, memory_order_relaxed);
+  return in - (uint64_t)(atomic_load_explicit((_Atomic(void **) *)&m->top, memory_order_relaxed) -
+                         bottom);
+}
+
+/* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
+typedef struct hk_supply_t {
+  hk_superslab_t *open; /* list: some slot unused */
+  hk_superslab_t *full; /* list: every slot used, and huge mappings */
+  uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
+  hk_stat_t count, empties, adopted, committed_bytes, metadata_bytes, used_bytes, lost_bytes;
+  uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
+} hk_supply_t;
+
+struct hk_arena_t {
+  /* arena/arena.c; constant but for `settled` and `ended`. */
+  uint64_t id;
+  uint64_t max_bytes; /* 0: no limit */
+  int64_t thp;        /* HK_THP_* */
+  int64_t policy;     /* HK_FREE_POLICY_* */
+  bool shares_bytes;  /* its blocks may hold bytes of other arenas */
+  bool scrubs;        /* it zeroes what a reset or its end leaves */
+  bool settled;       /* see hk_arena_settle */
+  bool ended;         /* it only waits for exposed slabs; see hk_arena_end */
+  char name[HK_ARENA_NAME_MAX + 1];
+  const hk_classes_t *classes; /* the default table, or own_classes */
+  hk_classes_t own_classes;
+  hk_counters_t *counters;
+
+  alignas(64) hk_magazine_t magazines[HK_BIN_MAX];
+  hk_bin_t bins[HK_BIN_MAX];
+  hk_run_kind_t runs[HK_BIN_COUNT - HK_BIN_MAX]; /* runs, huge mappings */
+  hk_supply_t supply;
+  hk_stat_t exposed_slabs, given_bytes;                    /* heap/expose.c */
+  hk_stat_t double_frees;                                  /* whoever finds one */
+  hk_stat_t returned_bytes;                                /* pages given back to the OS for it */
+  hk_stat_t failures_os, failures_limit, failures_retried; /* supply/failures.c */
+
+  /* front/refill.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
+   * it, 0 without a front in C. */
+  void *front;
+  hk_stat_t front_bytes;
+
+  hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
+
+  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (release), the owner takes the
+   * whole list (acquire). */
+  _Atomic(hk_slab_t *) remote_queue;
+  /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
+  uint64_t gained_bins;
+
+  /* The owner holds it to write `superslabs`, other threads to read them. */
+  hk_lock_t table_lock;
+
+  /* The two tables come last, because only their touched pages cost memory. */
+  hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  /* supply/superslabs.c: what references lead to, superslabs[slab >> 5]. */
+  hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
+};
+
+/* Bytes of the mapping that holds a record. */
+static inline size_t hk_arena_record_bytes(void) {
+  return hk_os_round_to_pages(sizeof(hk_arena_t));
+}
+
+/* The slab of a slab number, whatever its state; NULL: there is no such slab. */
+static inline hk_slab_t *hk_arena_slab(const hk_arena_t *arena, uint32_t slab_number) {
+  uint32_t index = slab_number / HK_SUPERSLAB_SLABS;
+  if (index >= HK_ARENA_SUPERSLABS_MAX) return NULL;
+  hk_superslab_t *superslab = arena->superslabs[index];
+  uint32_t slot = slab_number % HK_SUPERSLAB_SLABS;
+  if (superslab == NULL || slot >= superslab->slab_count) return NULL;
+  return &superslab->slabs[slot];
+}
+
+static inline uint32_t hk_arena_slab_number(const hk_slab_t *slab) {
+  return slab->superslab->index * HK_SUPERSLAB_SLABS + slab->slot;
+}
+
+/* The reference of the slab's block 0. */
+static inline uint32_t hk_arena_base_ref(const hk_slab_t *slab) {
+  return hk_arena_slab_number(slab) << HK_REF_INDEX_BITS;
+}
+
+static inline char *hk_arena_slab_address(const hk_slab_t *slab) {
+  return hk_superslab_address(slab->superslab, slab->slot);
+}
+
+/* The only entry of the slab-to-magazine cache that the slab around `address` can have. */
+static inline hk_slab_bin_t *hk_arena_slab_bin(hk_arena_t *arena, const void *address) {
+  return &arena->slab_bins[((uintptr_t)address >> HK_SLAB_SHIFT) % HK_SLAB_BINS];
+}
+
+/* Greater than every valid offset, so that an empty entry never yields one. */
+static inline uint64_t hk_slab_bin_key(const void *address) {
+  return (((uint64_t)(uintptr_t)address >> HK_SLAB_SHIFT) + 1) * sizeof(hk_magazine_t) * HK_BIN_MAX;
+}
+
+static inline hk_slab_bin_t hk_slab_bin_of(const void *address, uint64_t offset) {
+  return offset - hk_slab_bin_key(address);
+}
+
+/* Offset of the address's magazine; beyond all magazines: the entry is empty or another slab's. */
+static inline uint64_t hk_slab_bin_offset(hk_slab_bin_t entry, const void *address) {
+  return entry + hk_slab_bin_key(address);
+}
+
+/* Clears the slab's entry. To be called before a slab leaves its class. */
+static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab) {
+  const char *address = hk_arena_slab_address(slab);
+  hk_slab_bin_t *entry = hk_arena_slab_bin(arena, address);
+  if (hk_slab_bin_offset(*entry, address) < sizeof arena->magazines) *entry = 0;
+}
+
+#endif

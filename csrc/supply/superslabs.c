@@ -1,0 +1,143 @@
+#include "supply/superslabs.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/options.h"
+#include "os/os.h"
+#include "super/cache.h"
+
+/* Takes the lowest free index of the table; -1: none is free. */
+static int32_t take_index(hk_supply_t *supply) {
+  for (uint32_t w = 0; w < HK_ARENA_SUPERSLABS_MAX / 64; w++) {
+    uint64_t unused = ~supply->index_words[w];
+    if (unused == 0) continue;
+    uint32_t bit = hk_ctz64(unused);
+    supply->index_words[w] |= (uint64_t)1 << bit;
+    return (int32_t)(w * 64 + bit);
+  }
+  return -1;
+}
+
+static void put_index(hk_supply_t *supply, uint32_t index) {
+  supply->index_words[index / 64] &= ~((uint64_t)1 << (index % 64));
+}
+
+/* Bytes of SuperSlabs and huge mappings that all arenas hold. Shared, relaxed. */
+static _Atomic(uint64_t) held_bytes;
+
+/* Charges `bytes` to the process. false: its limit would be exceeded, and nothing changed. */
+static bool charge(uint64_t bytes) {
+  uint64_t max = (uint64_t)hk_options_get()->max_memory_mb * HK_MIB;
+  uint64_t before = atomic_fetch_add_explicit(&held_bytes, bytes, memory_order_relaxed);
+  if (max == 0 || before + bytes <= max) return true;
+  atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+  return false;
+}
+
+static void uncharge(uint64_t bytes) {
+  atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+}
+
+/* Zeroes what another arena left. Once no late write can come, the SuperSlab is as good as new. */
+static void clean_up(hk_superslab_t *superslab) {
+  hk_superslab_wipe(superslab);
+  if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->was_exposed = false;
+}
+
+/* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
+ * none. */
+static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
+  /* The arena's limit is on slabs in use, so only a huge mapping can be too large for it. */
+  uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? hk_superslabs_room(arena) : bytes;
+  hk_superslab_t *superslab = hk_cache_take(&(hk_cache_request_t){
+      .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
+  if (superslab == NULL) return NULL;
+  if (!charge(superslab->bytes - bytes)) {
+    (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+    return NULL;
+  }
+  hk_stat_add(&arena->supply.adopted, 1);
+  if (!arena->shares_bytes && superslab->last_arena_id != arena->id) clean_up(superslab);
+  return superslab;
+}
+
+static bool charge_or_make_room(hk_arena_t *arena, size_t bytes) {
+  if (charge(bytes)) return true;
+  hk_superslabs_remove_empties(arena, 0);
+  return charge(bytes);
+}
+
+static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
+  if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
+  *superslab = take_cached(arena, bytes, false);
+  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
+  if (*superslab == NULL) {
+    uncharge(bytes);
+    return HK_OUT_OF_MEMORY_OS;
+  }
+  hk_superslab_advise(*superslab, arena->thp);
+  return HK_OK;
+}
+
+/* Enters a SuperSlab in the arena's table. Whoever holds the lock can rely on every SuperSlab in
+ * the table staying, and on their count; stats/heap_map.c does. */
+static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
+  hk_lock_acquire(&arena->table_lock);
+  arena->superslabs[superslab->index] = superslab;
+  hk_stat_add(&arena->supply.count, 1);
+  hk_stat_add(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
+  hk_lock_release(&arena->table_lock);
+}
+
+static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
+  hk_lock_acquire(&arena->table_lock);
+  arena->superslabs[superslab->index] = NULL;
+  hk_stat_sub(&arena->supply.count, 1);
+  hk_stat_sub(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
+  hk_lock_release(&arena->table_lock);
+}
+
+hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **result) {
+  hk_supply_t *supply = &arena->supply;
+  int32_t index = take_index(supply);
+  if (index < 0) return HK_OUT_OF_MEMORY_TABLE;
+  hk_superslab_t *superslab;
+  hk_status_t status = obtain(arena, bytes, &superslab);
+  if (status != HK_OK) {
+    put_index(supply, (uint32_t)index);
+    return status;
+  }
+  superslab->index = (uint32_t)index;
+  superslab->last_arena_id = arena->id;
+  atomic_store_explicit(&superslab->owner, arena, memory_order_release);
+  enter(arena, superslab);
+  hk_superslabs_list(supply, superslab);
+  hk_stat_add(&supply->committed_bytes, superslab->bytes);
+  if (!hk_superslab_is_huge(superslab)) hk_stat_add(&supply->empties, 1);
+  *result = superslab;
+  return HK_OK;
+}
+
+void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
+  hk_supply_t *supply = &arena->supply;
+  HK_ASSERT(superslab->used_slots == 0);
+  hk_superslabs_unlist(supply, superslab);
+  put_index(supply, superslab->index);
+  leave(arena, superslab);
+  hk_stat_sub(&supply->committed_bytes, superslab->bytes);
+  if (!hk_superslab_is_huge(superslab)) hk_stat_sub(&supply->empties, 1);
+  atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
+  uncharge(superslab->bytes);
+  superslab->settled = arena->settled;
+  hk_stat_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
+}
+
+void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {
+  hk_superslab_t *next;
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
+    next = s->next;
+    if (hk_stat_get(&arena->supply.empties) <= keep) break;
+    if (s->used_slots == 0) hk_superslabs_remove(arena, s);
+  }
+}

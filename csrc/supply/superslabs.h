@@ -1,0 +1,55 @@
+/* SuperSlabs of an arena: how SuperSlabs and huge mappings come, how they are listed, how they go.
+ *
+ * Owns:      the lists, the table and the indices of hk_supply_t; what all arenas of the process
+ *            hold together, and the limit on it.
+ * Called by: supply, arena (destroy).
+ * Calls:     superslab, cache, lock.
+ * Threads:   owner only; the sum over all arenas is shared (atomic, relaxed).
+ */
+#ifndef HK_SUPPLY_SUPERSLABS_H
+#define HK_SUPPLY_SUPERSLABS_H
+
+#include "supply/record.h"
+
+/* Bytes that the arena's limit lets it still take into use. */
+static inline uint64_t hk_superslabs_room(const hk_arena_t *arena) {
+  if (arena->max_bytes == 0) return UINT64_MAX;
+  uint64_t used = hk_stat_get(&arena->supply.used_bytes);
+  return used < arena->max_bytes ? arena->max_bytes - used : 0;
+}
+
+static inline hk_superslab_t **hk_superslabs_list_of(hk_supply_t *supply,
+                                                     const hk_superslab_t *superslab) {
+  bool full = hk_superslab_is_huge(superslab) || superslab->used_slots == UINT32_MAX;
+  return full ? &supply->full : &supply->open;
+}
+
+/* Takes a SuperSlab off its list. To be called before its slots change, hk_superslabs_list
+ * after. */
+static inline void hk_superslabs_unlist(hk_supply_t *supply, hk_superslab_t *superslab) {
+  hk_superslab_t **head = hk_superslabs_list_of(supply, superslab);
+  *(superslab->prev != NULL ? &superslab->prev->next : head) = superslab->next;
+  if (superslab->next != NULL) superslab->next->prev = superslab->prev;
+}
+
+static inline void hk_superslabs_list(hk_supply_t *supply, hk_superslab_t *superslab) {
+  hk_superslab_t **head = hk_superslabs_list_of(supply, superslab);
+  superslab->prev = NULL;
+  superslab->next = *head;
+  if (*head != NULL) (*head)->prev = superslab;
+  *head = superslab;
+}
+
+/* Takes a SuperSlab from the cache or the OS, or for more than its size a huge mapping of at least
+ * `bytes`. It is empty, listed and the arena's. HK_OUT_OF_MEMORY_*: nothing changed, except that
+ * empty SuperSlabs may have gone to the cache to make room. */
+hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab);
+
+/* Hands a SuperSlab without used slots to the cache, which owns it from then on. Pages that go back
+ * to the OS on the way count as returned by the arena. */
+void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab);
+
+/* Hands empty SuperSlabs to the cache until `keep` are left. */
+void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep);
+
+#endif

@@ -1,0 +1,183 @@
+#include "supply/supply.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "os/os.h"
+#include "os/spare.h"
+#include "super/cache.h"
+#include "supply/superslabs.h"
+
+/* Empty SuperSlabs that an arena keeps, so that one slab going back and forth costs nothing. */
+#define SUPPLY_KEEP_EMPTY 1
+
+hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
+  while (arena->supply.prewarmed * HK_SUPERSLAB_BYTES < bytes) {
+    hk_superslab_t *superslab;
+    hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
+    if (status != HK_OK) return status;
+    hk_superslab_touch(superslab);
+    arena->supply.prewarmed++;
+  }
+  return HK_OK;
+}
+
+static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  hk_supply_t *supply = &arena->supply;
+  superslab->slabs[slot].fresh =
+      !superslab->was_exposed && hk_superslab_is_clean(superslab, slot, count);
+  if (superslab->used_slots == 0) hk_stat_sub(&supply->empties, 1);
+  hk_superslabs_unlist(supply, superslab);
+  hk_superslab_use(superslab, slot, count);
+  hk_superslabs_list(supply, superslab);
+  hk_stat_add(&supply->used_bytes, count * HK_SLAB_BYTES);
+}
+
+static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int *slot) {
+  for (hk_superslab_t *s = supply->open; s != NULL; s = s->next) {
+    *slot = hk_superslab_find_run(s, count);
+    if (*slot >= 0) return s;
+  }
+  return NULL;
+}
+
+hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
+  if (count * HK_SLAB_BYTES > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
+  int slot = 0;
+  hk_superslab_t *superslab = find_open(&arena->supply, count, &slot);
+  if (superslab == NULL) {
+    hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
+    if (status != HK_OK) return status;
+    slot = 0;
+  }
+  use_slots(arena, superslab, (uint32_t)slot, count);
+  *slab = &superslab->slabs[slot];
+  HK_ASSERT((*slab)->state == HK_SLAB_UNUSED);
+  return HK_OK;
+}
+
+bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, uint32_t wanted) {
+  hk_superslab_t *superslab = slab->superslab;
+  uint32_t next = slab->slot + count, more = wanted - count;
+  if (more * HK_SLAB_BYTES > hk_superslabs_room(arena)) return false;
+  if (!hk_superslab_is_unused(superslab, next, more)) return false;
+  use_slots(arena, superslab, next, more);
+  return true;
+}
+
+static uint64_t empties_to_keep(const hk_arena_t *arena) {
+  if (arena->ended) return 0;
+  uint64_t prewarmed = arena->supply.prewarmed;
+  return prewarmed > SUPPLY_KEEP_EMPTY ? prewarmed : SUPPLY_KEEP_EMPTY;
+}
+
+/* An exposed slab, run or huge mapping stays used, and serves nobody until it is concealed. */
+static void lose(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  HK_WRITE_ONCE(slab->state, HK_SLAB_LOST);
+  slab->span_slabs = count;
+  for (uint32_t i = 1; i < count; i++) HK_WRITE_ONCE(slab[i].state, HK_SLAB_RUN_TAIL);
+  hk_stat_add(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : count * HK_SLAB_BYTES);
+}
+
+void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
+  if (slab->exposed) {
+    lose(arena, slab, count);
+    return;
+  }
+  hk_supply_t *supply = &arena->supply;
+  hk_superslab_t *superslab = slab->superslab;
+  hk_superslabs_unlist(supply, superslab);
+  hk_superslab_unuse(superslab, slab->slot, count);
+  hk_superslabs_list(supply, superslab);
+  hk_stat_sub(&supply->used_bytes, count * HK_SLAB_BYTES);
+  HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
+  if (superslab->used_slots != 0) return;
+  hk_stat_add(&supply->empties, 1);
+  if (hk_stat_get(&supply->empties) > empties_to_keep(arena))
+    hk_superslabs_remove(arena, superslab);
+}
+
+hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
+  HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
+  if (bytes > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
+  hk_superslab_t *superslab;
+  hk_status_t status = hk_superslabs_add(arena, bytes, &superslab);
+  if (status != HK_OK) return status;
+  superslab->slabs[0].fresh = !superslab->was_exposed && superslab->dirty_slots == 0;
+  superslab->used_slots = 1;
+  HK_WRITE_ONCE(superslab->dirty_slots, 1);
+  hk_stat_add(&arena->supply.used_bytes, superslab->bytes);
+  *slab = &superslab->slabs[0];
+  return HK_OK;
+}
+
+void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab) {
+  if (slab->exposed) {
+    lose(arena, slab, 1);
+    return;
+  }
+  hk_superslab_t *superslab = slab->superslab;
+  superslab->used_slots = 0;
+  hk_stat_sub(&arena->supply.used_bytes, superslab->bytes);
+  hk_superslabs_remove(arena, superslab);
+}
+
+void hk_supply_reset(hk_arena_t *arena) {
+  hk_supply_t *supply = &arena->supply;
+  uint64_t lost_bytes = 0;
+  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
+    hk_superslab_t *superslab = arena->superslabs[i];
+    if (superslab == NULL) {
+      if (supply->index_words[i / 64] == 0) i |= 63;
+      continue;
+    }
+    bool was_empty = superslab->used_slots == 0;
+    hk_superslabs_unlist(supply, superslab);
+    size_t lost = hk_superslab_reset(superslab);
+    if (arena->scrubs) hk_superslab_wipe(superslab);
+    lost_bytes += lost;
+    hk_superslabs_list(supply, superslab);
+    if (lost > 0) continue;
+    if (hk_superslab_is_huge(superslab)) {
+      hk_superslabs_remove(arena, superslab);
+    } else if (!was_empty) {
+      hk_stat_add(&supply->empties, 1);
+    }
+  }
+  hk_stat_set(&supply->used_bytes, lost_bytes);
+  hk_stat_set(&supply->lost_bytes, lost_bytes);
+}
+
+static void purge_open(hk_arena_t *arena) {
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
+    hk_stat_add(&arena->returned_bytes, hk_superslab_purge(s));
+  }
+}
+
+void hk_supply_trim(hk_arena_t *arena) {
+  arena->supply.prewarmed = 0;
+  purge_open(arena);
+  hk_superslabs_remove_empties(arena, 0);
+  (void)hk_spare_trim();
+  size_t cached = hk_cache_expire(hk_os_now_ns());
+  hk_stat_add(&arena->returned_bytes, cached + hk_cache_trim());
+}
+
+void hk_supply_end(hk_arena_t *arena) {
+  hk_superslabs_remove_empties(arena, 0);
+  purge_open(arena);
+}
+
+void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  uint32_t span = slab->span_slabs;
+  size_t bytes = huge ? slab->superslab->bytes : span * HK_SLAB_BYTES;
+  if (arena->scrubs) (void)hk_superslab_zero(hk_arena_slab_address(slab), bytes);
+  hk_stat_sub(&arena->supply.lost_bytes, bytes);
+  for (uint32_t i = 0; i < span; i++) HK_WRITE_ONCE(slab[i].state, HK_SLAB_UNUSED);
+  if (huge) {
+    hk_supply_put_huge(arena, slab);
+  } else {
+    hk_supply_put(arena, slab, span);
+  }
+}
