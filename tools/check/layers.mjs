@@ -1,7 +1,7 @@
 // Proves that the architecture is what it says it is:
 //
 //   - C includes point down the order of c-order.mjs, TypeScript imports down the table below, never up,
-//     and in no circle (that calls in C do as well is proved by symbols.mjs);
+//     and in no circle (calls in C: symbols.mjs, calls in TypeScript through interfaces: calls-up.mjs);
 //   - what depends on the operating system stands in csrc/os/ and nowhere else;
 //   - every file has a place in the tables.
 //
@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { filesUnder, isProgram } from '../build/recipe.mjs';
 import { C_ROOMS, mayUse, placeProblem } from './c-order.mjs';
+import { checkCallsUp } from './calls-up.mjs';
 import { circles } from './circles.mjs';
 
 /** Rooms that do not see all that is below them. `include` holds the public header, for anyone. */
@@ -160,12 +161,12 @@ function listed(folder, root) {
 }
 
 if (isProgram(import.meta.url)) {
-  const { violations, files } = checkLayers(
-    dirname(dirname(dirname(fileURLToPath(import.meta.url)))),
-  );
+  const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+  const { violations, files } = checkLayers(root);
+  violations.push(...checkCallsUp(root));
   for (const violation of violations) console.error(violation);
   if (violations.length > 0) process.exit(1);
   console.log(`csrc: ${C_ROOMS.map((row) => row.join(', ')).join(' > ')}`);
   console.log(`lib:  ${TS_LAYERS.map((row) => row.join(', ')).join(' > ')}`);
-  console.log(`layers: ${files} files, all includes and imports point down, in no circle`);
+  console.log(`layers: ${files} files, all includes, imports and calls point down, in no circle`);
 }
