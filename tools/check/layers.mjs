@@ -3,7 +3,7 @@
 //   - C includes point down the order of c-order.mjs, TypeScript imports down the table below, never up,
 //     and in no circle (calls in C: symbols.mjs, calls in TypeScript through interfaces: calls-up.mjs);
 //   - what depends on the operating system stands in csrc/os/ and nowhere else;
-//   - every file has a place in the tables.
+//   - every file has a place in the tables, and no file and no folder is too large (sizes.mjs).
 //
 // Prints `file:line: what is wrong` and exits with 1, or one line when all is well.
 
@@ -15,6 +15,7 @@ import { filesUnder, isProgram } from '../build/recipe.mjs';
 import { C_ROOMS, mayUse, placeProblem } from './c-order.mjs';
 import { checkCallsUp } from './calls-up.mjs';
 import { circles } from './circles.mjs';
+import { checkSizes } from './sizes.mjs';
 
 /** Rooms that do not see all that is below them. `include` holds the public header, for anyone. */
 const C_MAY_ONLY_INCLUDE = { binding: ['binding', 'include'], include: ['include', 'base'] };
@@ -163,7 +164,7 @@ function listed(folder, root) {
 if (isProgram(import.meta.url)) {
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const { violations, files } = checkLayers(root);
-  violations.push(...checkCallsUp(root));
+  violations.push(...checkCallsUp(root), ...checkSizes(root));
   for (const violation of violations) console.error(violation);
   if (violations.length > 0) process.exit(1);
   console.log(`csrc: ${C_ROOMS.map((row) => row.join(', ')).join(' > ')}`);
