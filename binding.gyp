@@ -29,6 +29,7 @@
       'configurations': {
         'Release': {
           'cflags': ['<!@(node tools/build/recipe.mjs release_cflags <(OS))'],
+          'cflags_cc': ['<!@(node tools/build/recipe.mjs release_cflags_cc)'],
           'defines': ['<!@(node tools/build/recipe.mjs release_defines)'],
         },
         'Debug': {

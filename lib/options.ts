@@ -3,32 +3,36 @@
  */
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
-import { native } from './native/native';
+import { type NativeArenaOption, native } from './native/native';
 import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
 
 /** What the core keeps of a name, in bytes of UTF-8. */
 const NAME_BYTES_MAX = 63;
-/** All of a usual user address space; the core takes no larger limit. */
-const MAX_BYTES_MAX = 2 ** 47;
-/** All that one arena can have in SuperSlabs. */
-const PREWARM_MAX = 2 ** 34;
 const CLASS_COUNT_MAX = 64;
 const CLASS_SIZE_MAX = 65536;
 const ALIGNMENT_MAX = 4096;
 /** So that counting down stays in small integers. */
 const SAMPLE_RATE_MAX = 2 ** 30 - 1;
 
+/** What the core takes as a number and users say otherwise: `scrubs` is `zero: 'free'`. */
+const DERIVED = ['scrubs'] as const;
+type Derived = (typeof DERIVED)[number];
+
+/** What the core takes as a number and users give by the same name. */
+const givenOptions = native.tables.arenaOptions.filter(
+  ({ name }) => !(DERIVED as readonly string[]).includes(name),
+);
+
+/** What the core takes as numbers, by their names in the addon's table; lib itself reads these two. */
+type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number };
+
 /** Options with defaults filled in. */
 export interface ResolvedOptions {
   /** '': the core names the arena. */
   readonly name: string;
   readonly maxBytes: number;
-  /** 0: as the process has it; else 1 + the index of the choice. */
-  readonly thp: number;
-  readonly policy: number;
-  /** Bytes. */
-  readonly prewarm: number;
+  readonly core: Readonly<CoreOptions>;
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
@@ -92,22 +96,30 @@ function resolveName(name: unknown): string {
   return name;
 }
 
-function resolveMaxBytes(maxBytes: unknown): number {
-  if (maxBytes === undefined) return 0;
-  validateInteger(maxBytes, 'options.maxBytes', 0, MAX_BYTES_MAX);
-  return maxBytes;
+/** A choice: 1 + its index. 0: not given. */
+function resolveCore({ name, choices, max }: NativeArenaOption, value: unknown): number {
+  if (value === undefined) return 0;
+  if (choices !== '') {
+    const words = choices.split('|');
+    return 1 + words.indexOf(resolveChoice(value, name, words));
+  }
+  validateInteger(value, `options.${name}`, 0, max);
+  return value;
 }
 
-function resolvePrewarm(prewarm: unknown, maxBytes: number): number {
-  if (prewarm === undefined) return 0;
-  const max = maxBytes === 0 ? PREWARM_MAX : Math.min(maxBytes, PREWARM_MAX);
-  validateInteger(prewarm, 'options.prewarm', 0, max);
-  return prewarm;
-}
-
-/** 1 + the index of the choice; 0: none was made. */
-function resolveIndex(value: unknown, name: string, choices: readonly string[]): number {
-  return value === undefined ? 0 : 1 + choices.indexOf(resolveChoice(value, name, choices));
+/** All that the core takes as numbers, by name; users do not give the `derived` ones themselves. */
+function resolveCores(
+  options: Readonly<Record<string, unknown>>,
+  derived: Readonly<Record<Derived, number>>,
+): CoreOptions {
+  const core: CoreOptions = { ...derived, maxBytes: 0, prewarm: 0 };
+  for (const option of givenOptions) {
+    const { name } = option;
+    // The one bound that another option sets; maxBytes comes before it.
+    const max = name === 'prewarm' ? core.maxBytes || option.max : option.max;
+    core[name] = resolveCore({ ...option, max: Math.min(max, option.max) }, options[name]);
+  }
+  return core;
 }
 
 function resolveStrides(sizes: unknown): readonly number[] {
@@ -160,12 +172,9 @@ function resolveReclaim(reclaim: unknown, leaks: ResolvedOptions['leaks']): bool
 }
 
 const KNOWN_OPTIONS = new Set([
+  ...givenOptions.map(({ name }) => name),
   'name',
-  'maxBytes',
   'sizeClasses',
-  'thp',
-  'policy',
-  'prewarm',
   'views',
   'guard',
   'leaks',
@@ -184,20 +193,21 @@ export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
   }
   const options = ownOptions(given);
   const { name, sizeClasses } = options;
-  const maxBytes = resolveMaxBytes(options.maxBytes);
+  const zero = resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
+  const core = resolveCores(options as Record<string, unknown>, {
+    scrubs: zero === 'free' ? 1 : 0,
+  });
   return {
     name: resolveName(name),
-    maxBytes,
-    thp: resolveIndex(options.thp, 'thp', ['auto', 'always', 'never']),
-    policy: resolveIndex(options.policy, 'policy', ['keep', 'batch']),
-    prewarm: resolvePrewarm(options.prewarm, maxBytes),
+    maxBytes: core.maxBytes,
+    core,
     strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
     hasOwnClasses: sizeClasses !== undefined,
     views: resolveChoice(options.views, 'views', ['recycle', 'fresh'] as const),
     guardRate: resolveGuard(options.guard),
     leaks,
     reclaim: resolveReclaim(options.reclaim, leaks),
-    zero: resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const),
+    zero,
   };
 }

@@ -74,20 +74,22 @@ static void set_name(hk_arena_t *arena, const char *name) {
   }
 }
 
-static bool choices_are_valid(const hk_arena_options_t *options) {
+static bool are_valid(const hk_arena_options_t *options) {
   if (options->name != NULL && strlen(options->name) > HK_ARENA_NAME_MAX) return false;
-  if (options->thp > 1 + HK_THP_NEVER || options->policy > 1 + HK_FREE_POLICY_BATCH) return false;
-  if (options->prewarm_bytes > (uint64_t)HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES) return false;
+#define CHECK_OPTION(field, name, max, choices, meaning) \
+  if (options->field > (max)) return false;
+  HK_ARENA_OPTION_LIST(CHECK_OPTION)
+#undef CHECK_OPTION
   return options->max_bytes == 0 || options->prewarm_bytes <= options->max_bytes;
 }
 
 static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *options) {
   const hk_options_t *process = hk_options_get();
-  if (!choices_are_valid(options)) return HK_INVALID_ARGUMENT;
-  arena->thp = options->thp != 0 ? options->thp - 1 : process->thp;
-  arena->policy = options->policy != 0 ? options->policy - 1 : process->free_policy;
+  if (!are_valid(options)) return HK_INVALID_ARGUMENT;
+  arena->thp = options->thp != 0 ? (int64_t)options->thp - 1 : process->thp;
+  arena->policy = options->policy != 0 ? (int64_t)options->policy - 1 : process->free_policy;
   arena->shares_bytes = options->shares_bytes;
-  arena->scrubs = options->scrubs;
+  arena->scrubs = options->scrubs != 0;
   arena->max_bytes = options->max_bytes;
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {

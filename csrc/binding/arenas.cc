@@ -7,181 +7,185 @@ namespace hakmem {
 
 namespace {
 
-void DropCounters(napi_env, void *, void *hint) {
-  hk_counters_drop(static_cast<hk_counters_t *>(hint));
-}
+void DropCounters(Napi::Env, void *, hk_counters_t *counters) { hk_counters_drop(counters); }
 
-// The front's counters as an ArrayBuffer; it keeps the counters alive, not the arena.
-napi_value CountersBuffer(napi_env env, hk_arena_t *core) {
+// The front's counters as an ArrayBuffer; it keeps the counters alive, not the arena. Empty: out of memory.
+Napi::ArrayBuffer CountersBuffer(Napi::Env env, hk_arena_t *core) {
   hk_counters_t *counters = hk_arena_counters(core);
-  napi_value buffer = nullptr;
   hk_counters_hold(counters);
-  napi_status status = napi_create_external_arraybuffer(env, counters, sizeof *counters,
-                                                        DropCounters, counters, &buffer);
-  if (status != napi_ok) hk_counters_drop(counters);
+  auto buffer = Napi::ArrayBuffer::New(env, counters, sizeof *counters, DropCounters, counters);
+  if (buffer.IsEmpty()) hk_counters_drop(counters);
   return buffer;
 }
 
 // The JavaScript side has let go of the arena without destroying it, or after.
-void HandleCollected(napi_env env, void *data, void *) {
-  auto *arena = static_cast<ArenaHandle *>(data);
+void HandleCollected(Napi::Env env, ArenaHandle *arena) {
   AbandonAll(env, arena);
   OrphanArena(arena);
   DropArena(arena);
 }
 
-napi_value GarbageHandle(napi_env env, ArenaHandle *arena) {
-  napi_value handle = nullptr;
+Napi::External<ArenaHandle> GarbageHandle(Napi::Env env, ArenaHandle *arena) {
   HoldArena(arena);
-  if (napi_create_external(env, arena, HandleCollected, nullptr, &handle) != napi_ok) {
-    DropArena(arena);
-  }
+  auto handle = Napi::External<ArenaHandle>::New(env, arena, HandleCollected);
+  if (handle.IsEmpty()) DropArena(arena);
   return handle;
 }
 
-// Settings of createArena, in this order: 1 + HK_THP_*, 1 + HK_FREE_POLICY_* (0: as the process has it), and
-// bytes to prewarm. Undefined: 0 for all.
-bool ReadSettings(napi_env env, Arguments *arguments, size_t i, hk_arena_options_t *options) {
+#define HK_COUNT_OPTION(field, name, max, choices, meaning) +1
+constexpr size_t kOptionCount = 0 HK_ARENA_OPTION_LIST(HK_COUNT_OPTION);
+#undef HK_COUNT_OPTION
+
+// The numbers of HK_ARENA_OPTION_LIST in its order, which tables.cc tells JavaScript; undefined: 0 for all. The
+// core knows their bounds.
+bool ReadSettings(Arguments *arguments, size_t i, hk_arena_options_t *options) {
   size_t count = 0;
-  napi_valuetype type = napi_undefined;
-  napi_typeof(env, arguments->value(i), &type);
-  if (type == napi_undefined) return true;
+  if ((*arguments)[i].IsUndefined()) return true;
   const double *given = arguments->Doubles(i, &count);
-  if (!arguments->ok() || count != 3) return false;
-  double settings[3]; // copied before they are checked: another thread may write to what was given
+  if (!arguments->ok() || count != kOptionCount) return false;
+  double settings
+      [kOptionCount]; // copied before they are checked: another thread may write to what was given
   std::memcpy(settings, given, sizeof settings);
-  for (size_t k = 0; k < count; k++) {
-    if (!(settings[k] >= 0 && settings[k] <= static_cast<double>(HK_SIZE_MAX))) return false;
+  for (double setting : settings) {
+    if (!(setting >= 0 && setting <= static_cast<double>(HK_SIZE_MAX))) return false;
   }
-  if (settings[0] > 3 || settings[1] > 3) return false;
-  options->thp = static_cast<uint32_t>(settings[0]);
-  options->policy = static_cast<uint32_t>(settings[1]);
-  options->prewarm_bytes = static_cast<uint64_t>(settings[2]);
+  const double *next = settings;
+#define HK_READ_OPTION(field, name, max, choices, meaning) \
+  options->field = static_cast<uint64_t>(*next++);
+  HK_ARENA_OPTION_LIST(HK_READ_OPTION)
+#undef HK_READ_OPTION
   return true;
 }
 
-// false: neither true nor false, nor undefined, which is false.
-bool ReadScrubs(napi_env env, napi_value value, bool *scrubs) {
-  napi_valuetype type = napi_undefined;
-  napi_typeof(env, value, &type);
-  return type == napi_undefined || napi_get_value_bool(env, value, scrubs) == napi_ok;
+// false: no string of at most HK_ARENA_NAME_MAX bytes without a zero.
+bool ReadName(Napi::Value value, char (&name)[HK_ARENA_NAME_MAX + 6]) {
+  size_t length = 0; // There is room for one more character, so that too long is still too long.
+  if (!value.IsString()) return false;
+  if (napi_get_value_string_utf8(value.Env(), value, name, sizeof name, &length) != napi_ok)
+    return false;
+  return length <= HK_ARENA_NAME_MAX && std::memchr(name, 0, length) == nullptr;
 }
 
-// createArena(name, maxBytes, classSizes?, settings?, scrubs?) -> { id, serial, counters, handle } | -status. A name
-// is at most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
-napi_value CreateArena(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
-  char name[HK_ARENA_NAME_MAX +
-            6]; // room for one more character, so that too long is still too long
-  hk_arena_options_t options = {};
-  double max_bytes = arguments.Double(1);
-  uint32_t sizes[HK_BIN_MAX + 1]; // one more, so that too many are still too many
-  const uint32_t *given = arguments.Uint32Array(2, &options.class_count);
-  bool readable = arguments.ok() && ReadSettings(env, &arguments, 3, &options) &&
-                  ReadScrubs(env, arguments.value(4), &options.scrubs) && max_bytes >= 0 &&
-                  max_bytes <= static_cast<double>(HK_SIZE_MAX) &&
-                  (given == nullptr || options.class_count > 0);
+// false: it is something else than class sizes, or undefined.
+bool ReadClassSizes(Arguments *arguments, size_t i, uint32_t (&sizes)[HK_BIN_MAX + 1],
+                    hk_arena_options_t *options) {
+  const uint32_t *given = arguments->OptionalUint32s(i, &options->class_count);
+  if (!arguments->ok()) return false;
+  if (given == nullptr) return true;
+  if (options->class_count == 0) return false;
+  // One more than there can be, so that too many are still too many.
+  if (options->class_count > HK_BIN_MAX + 1) options->class_count = HK_BIN_MAX + 1;
   // Copied before they are checked: another thread may write to what was given.
-  if (readable && given != nullptr) {
-    if (options.class_count > HK_BIN_MAX + 1) options.class_count = HK_BIN_MAX + 1;
-    std::memcpy(sizes, given, options.class_count * sizeof *given);
-    options.class_sizes = sizes;
-  }
-  size_t length = 0;
-  if (!readable ||
-      napi_get_value_string_utf8(env, arguments.value(0), name, sizeof name, &length) != napi_ok) {
-    return arguments.Refuse();
-  }
-  if (length > HK_ARENA_NAME_MAX || std::memchr(name, 0, length) != nullptr) {
-    return arguments.Refuse();
-  }
-  options.name = length > 0 ? name : nullptr;
-  options.max_bytes = static_cast<uint64_t>(max_bytes);
-  hk_arena_t *core = nullptr;
-  hk_status_t status = hk_arena_create(&options, &core);
-  if (status != HK_OK) return Failure(env, status);
-  ArenaHandle *arena = AddArena(GetEnvironment(env), core);
+  std::memcpy(sizes, given, options->class_count * sizeof *given);
+  options->class_sizes = sizes;
+  return true;
+}
+
+// Enters a new arena and makes what JavaScript gets of it. Empty: out of memory.
+Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core) {
+  ArenaHandle *arena = AddArena(EnvironmentOf(env), core);
   if (arena == nullptr) {
     hk_arena_destroy(core);
-    return Failure(env, HK_OUT_OF_MEMORY_OS);
+    return Napi::Value();
   }
-  napi_value counters = CountersBuffer(env, core);
-  napi_value handle = counters != nullptr ? GarbageHandle(env, arena) : nullptr;
-  if (handle == nullptr) {
+  Napi::Value counters = CountersBuffer(env, core);
+  Napi::Value handle = counters.IsEmpty() ? Napi::Value() : GarbageHandle(env, arena);
+  if (handle.IsEmpty()) {
     OrphanArena(arena);
-    return Failure(env, HK_OUT_OF_MEMORY_OS);
+    return Napi::Value();
   }
-  napi_value result = NewObject(env);
-  Put(env, result, "id", Double(env, HandleOf(arena)));
-  Put(env, result, "serial", Double(env, static_cast<double>(hk_arena_id(core))));
-  napi_value core_name = nullptr;
-  napi_create_string_utf8(env, hk_arena_name(core), NAPI_AUTO_LENGTH, &core_name);
-  Put(env, result, "name", core_name);
-  Put(env, result, "counters", counters);
-  Put(env, result, "handle", handle);
+  Napi::Object result = Napi::Object::New(env);
+  result.DefineProperties({
+      Field(env, "id", HandleOf(arena)),
+      Field(env, "serial", static_cast<double>(hk_arena_id(core))),
+      Field(env, "name", hk_arena_name(core)),
+      Field(env, "counters", counters),
+      Field(env, "handle", handle),
+  });
   return result;
 }
 
+// createArena(name, settings?, classSizes?) -> { id, serial, name, counters, handle } | -status. A name is at most
+// HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
+Napi::Value CreateArena(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  char name[HK_ARENA_NAME_MAX + 6];
+  uint32_t sizes[HK_BIN_MAX + 1];
+  hk_arena_options_t options = {};
+  bool readable = arguments.ok() && ReadName(arguments[0], name) &&
+                  ReadSettings(&arguments, 1, &options) &&
+                  ReadClassSizes(&arguments, 2, sizes, &options);
+  if (!readable) return arguments.Refuse();
+  options.name = name[0] != 0 ? name : nullptr;
+  hk_arena_t *core = nullptr;
+  hk_status_t status = hk_arena_create(&options, &core);
+  if (status != HK_OK) return Failure(env, status);
+  Napi::Value result = ArenaToJs(env, core);
+  if (!result.IsEmpty()) return result;
+  if (env.IsExceptionPending()) env.GetAndClearPendingException();
+  return Failure(env, HK_OUT_OF_MEMORY_OS);
+}
+
 // Conceals all slabs but those listed in argument 1, an optional Uint32Array. false: it is something else.
-bool ConcealUnpinned(napi_env env, Arguments *arguments, ArenaHandle *arena) {
+bool ConcealUnpinned(Napi::Env env, Arguments *arguments, ArenaHandle *arena) {
   size_t count = 0;
-  const uint32_t *pinned = arguments->Uint32Array(1, &count);
+  const uint32_t *pinned = arguments->OptionalUint32s(1, &count);
   if (!arguments->ok()) return false;
-  for (size_t i = 0; i < count; i++) PinSlab(env, arena, pinned[i]);
+  for (size_t i = 0; i < count; i++) PinSlab(arena, pinned[i]);
   ConcealAll(env, arena);
   return true;
 }
 
 // destroyArena(arena, pinned?) -> 0. Bytes that were given away keep their slabs until they are let go,
 // pinned slabs stay attached until they are unpinned; all else goes back now.
-napi_value DestroyArena(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value DestroyArena(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
-  if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
+  if (!arguments.ok() || !ConcealUnpinned(info.Env(), &arguments, arena)) return arguments.Refuse();
   if (HasPins(arena)) {
     arena->ended = true;
     hk_arena_end(arena->core);
   } else {
     OrphanArena(arena);
   }
-  return Int32(env, 0);
+  return Napi::Number::New(info.Env(), 0);
 }
 
 // resetArena(arena, pinned?) -> 0
-napi_value ResetArena(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value ResetArena(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
-  if (!arguments.ok() || !ConcealUnpinned(env, &arguments, arena)) return arguments.Refuse();
+  if (!arguments.ok() || !ConcealUnpinned(info.Env(), &arguments, arena)) return arguments.Refuse();
   hk_arena_reset(arena->core);
-  return Int32(env, 0);
+  return Napi::Number::New(info.Env(), 0);
 }
 
 // returnedBytes(arena) -> bytes of pages given back to the OS so far
-napi_value ReturnedBytes(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value ReturnedBytes(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
   if (!arguments.ok()) return arguments.Refuse();
-  return Double(env, static_cast<double>(hk_arena_returned_bytes(arena->core)));
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_arena_returned_bytes(arena->core)));
 }
 
 // trimArena(arena) -> bytes given back to the OS
-napi_value TrimArena(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value TrimArena(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
   if (!arguments.ok()) return arguments.Refuse();
-  NoticeGivenAway(env, arena);
-  return Double(env, static_cast<double>(hk_arena_trim(arena->core)));
+  NoticeGivenAway(info.Env(), arena);
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_arena_trim(arena->core)));
 }
 
 } // namespace
 
-napi_value DefineArenas(napi_env env, napi_value exports) {
-  Define(env, exports, "createArena", CreateArena);
-  Define(env, exports, "destroyArena", DestroyArena);
-  Define(env, exports, "resetArena", ResetArena);
-  Define(env, exports, "returnedBytes", ReturnedBytes);
-  Define(env, exports, "trimArena", TrimArena);
-  return exports;
+void DefineArenas(Napi::Object exports) {
+  Define<CreateArena>(exports, "createArena");
+  Define<DestroyArena>(exports, "destroyArena");
+  Define<ResetArena>(exports, "resetArena");
+  Define<ReturnedBytes>(exports, "returnedBytes");
+  Define<TrimArena>(exports, "trimArena");
 }
 
 } // namespace hakmem

@@ -5,129 +5,105 @@
 
 #include <napi.h>
 
+#include <cstdio>
+
 #include "binding/environment.h"
 
 namespace hakmem {
 
-constexpr size_t kMaxArguments = 5;
+// A property of what JavaScript gets. All of them are defined, none is set: a setter that a program has put on
+// Object.prototype or Array.prototype would run inside the call, and could be terminated there.
+template <typename T>
+Napi::PropertyDescriptor Field(Napi::Env env, const char *name, const T &value) {
+  return Napi::PropertyDescriptor::Value(name, Napi::Value::From(env, value),
+                                         napi_default_jsproperty);
+}
 
+template <typename T> void PutElement(Napi::Array array, uint32_t index, const T &value) {
+  char name[sizeof "4294967295"];
+  std::snprintf(name, sizeof name, "%u", static_cast<unsigned>(index));
+  array.DefineProperty(Field(array.Env(), name, value));
+}
+
+inline void Throw(Napi::Error error, const char *code) {
+  error.Value().DefineProperty(Field(error.Env(), "code", code));
+  error.ThrowAsJavaScriptException();
+}
+
+// Throws what a call with wrong arguments throws, and returns undefined.
+inline Napi::Value Refuse(Napi::Env env) {
+  Throw(Napi::TypeError::New(env, "hakmem-arena: bad native call"), "ERR_INVALID_ARG_TYPE");
+  return env.Undefined();
+}
+
+// Reading one that is not what it should be fails the call: ok() is false from then on.
 class Arguments {
 public:
-  Arguments(napi_env env, napi_callback_info info) : env_(env), count_(kMaxArguments) {
-    ok_ = napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr) == napi_ok &&
-          !GetEnvironment(env)->detaching;
-  }
+  explicit Arguments(const Napi::CallbackInfo &info)
+      : info_(info), ok_(!EnvironmentOf(info.Env())->detaching) {}
 
   bool ok() const { return ok_; }
-  napi_value value(size_t i) const { return values_[i]; }
-
-  uint32_t Uint32(size_t i) {
-    uint32_t number = 0;
-    ok_ = ok_ && napi_get_value_uint32(env_, values_[i], &number) == napi_ok;
-    return number;
-  }
+  Napi::Value operator[](size_t i) const { return info_[i]; }
 
   double Double(size_t i) {
-    double number = 0;
-    ok_ = ok_ && napi_get_value_double(env_, values_[i], &number) == napi_ok;
-    return number;
+    Napi::Value value = info_[i];
+    ok_ = ok_ && value.IsNumber();
+    return ok_ ? value.As<Napi::Number>().DoubleValue() : 0;
+  }
+
+  uint32_t Uint32(size_t i) {
+    Napi::Value value = info_[i];
+    ok_ = ok_ && value.IsNumber();
+    return ok_ ? value.As<Napi::Number>().Uint32Value() : 0;
   }
 
   // The live arena whose handle argument 0 is; without one, the call fails.
   ArenaHandle *Arena() {
-    ArenaHandle *arena = FindArena(GetEnvironment(env_), Double(0));
+    ArenaHandle *arena = FindArena(EnvironmentOf(info_.Env()), Double(0));
     ok_ = ok_ && arena != nullptr;
     return arena;
   }
 
-  // The elements of an optional Uint32Array, or nullptr when it is undefined. Anything else fails the call.
-  const uint32_t *Uint32Array(size_t i, size_t *count) {
-    void *data = nullptr;
+  // The elements of a Uint32Array, or nullptr when the argument is undefined.
+  const uint32_t *OptionalUint32s(size_t i, size_t *count) {
     *count = 0;
-    napi_valuetype type;
-    bool is_typedarray = false;
-    napi_typedarray_type kind = napi_int8_array;
-    ok_ = ok_ && napi_typeof(env_, values_[i], &type) == napi_ok;
-    if (!ok_ || type == napi_undefined) return nullptr;
-    ok_ = napi_is_typedarray(env_, values_[i], &is_typedarray) == napi_ok && is_typedarray &&
-          napi_get_typedarray_info(env_, values_[i], &kind, count, &data, nullptr, nullptr) ==
-              napi_ok &&
-          kind == napi_uint32_array;
-    if (!ok_) return nullptr;
-    static constexpr uint32_t none = 0;
-    return data != nullptr ? static_cast<const uint32_t *>(data) : &none;
+    if (info_[i].IsUndefined()) return nullptr;
+    return Elements<uint32_t>(i, napi_uint32_array, count);
   }
 
-  // The elements of a Float64Array; anything else fails the call.
+  // The elements of a Float64Array.
   double *Doubles(size_t i, size_t *count) {
-    void *data = nullptr;
-    bool is_typedarray = false;
-    napi_typedarray_type kind = napi_int8_array;
-    *count = 0;
-    ok_ = ok_ && napi_is_typedarray(env_, values_[i], &is_typedarray) == napi_ok && is_typedarray &&
-          napi_get_typedarray_info(env_, values_[i], &kind, count, &data, nullptr, nullptr) ==
-              napi_ok &&
-          kind == napi_float64_array;
-    return static_cast<double *>(data);
+    return Elements<double>(i, napi_float64_array, count);
   }
 
-  // Throws and returns the undefined value.
-  napi_value Refuse() {
-    napi_throw_type_error(env_, "ERR_INVALID_ARG_TYPE", "hakmem-arena: bad native call");
-    return nullptr;
-  }
+  Napi::Value Refuse() const { return hakmem::Refuse(info_.Env()); }
 
 private:
-  napi_env env_;
-  napi_value values_[kMaxArguments];
-  size_t count_;
+  // Never nullptr when the call has not failed, even if there are none.
+  template <typename T> T *Elements(size_t i, napi_typedarray_type type, size_t *count) {
+    static T none;
+    Napi::Value value = info_[i];
+    *count = 0;
+    ok_ = ok_ && value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
+    if (!ok_) return nullptr;
+    auto array = value.As<Napi::TypedArrayOf<T>>();
+    *count = array.ElementLength();
+    return array.Data() != nullptr ? array.Data() : &none;
+  }
+
+  const Napi::CallbackInfo &info_;
   bool ok_;
 };
 
 // A result that is a count or reference when >= 0 and a negated status otherwise.
-inline napi_value Int32(napi_env env, int32_t number) {
-  napi_value result = nullptr;
-  napi_create_int32(env, number, &result);
-  return result;
+inline Napi::Value Failure(Napi::Env env, hk_status_t status) {
+  return Napi::Number::New(env, -static_cast<double>(status));
 }
 
-inline napi_value Failure(napi_env env, hk_status_t status) {
-  return Int32(env, -static_cast<int32_t>(status));
-}
-
-inline napi_value Double(napi_env env, double number) {
-  napi_value result = nullptr;
-  napi_create_double(env, number, &result);
-  return result;
-}
-
-// Objects and arrays for JavaScript. A worker may be terminated in the middle of any call: from then on
-// these fail, and their failure must not matter, because nobody will look at the result. So they do not
-// go through node-addon-api, which ends the process when it cannot throw.
-inline napi_value NewObject(napi_env env) {
-  napi_value object = nullptr;
-  napi_create_object(env, &object);
-  return object;
-}
-
-inline napi_value NewArray(napi_env env) {
-  napi_value array = nullptr;
-  napi_create_array(env, &array);
-  return array;
-}
-
-inline void Put(napi_env env, napi_value object, const char *name, napi_value value) {
-  napi_set_named_property(env, object, name, value);
-}
-
-inline void Put(napi_env env, napi_value array, uint32_t index, napi_value value) {
-  napi_set_element(env, array, index, value);
-}
-
-inline void Define(napi_env env, napi_value exports, const char *name, napi_callback callback) {
-  napi_value function = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
-  napi_set_named_property(env, exports, name, function);
+template <Napi::Value (*Entry)(const Napi::CallbackInfo &)>
+void Define(Napi::Object exports, const char *name) {
+  Napi::Env env = exports.Env();
+  exports.DefineProperty(Field(env, name, Napi::Function::New<Entry>(env, name)));
 }
 
 } // namespace hakmem

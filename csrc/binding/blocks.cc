@@ -1,6 +1,6 @@
 // Blocks: edge 1 between front and core. References travel in the environment's exchange buffer, whose memory is
 // the engine's: it lives as long as anybody has it, whoever it was given to, and where it is, is asked each time.
-#include "binding/arguments.h"
+#include "binding/hot_arguments.h"
 
 namespace hakmem {
 
@@ -8,46 +8,33 @@ namespace {
 
 constexpr size_t kExchangeBytes = kExchangeLength * sizeof(uint32_t);
 
-napi_value ExchangeBuffer(napi_env env) {
-  napi_value buffer = nullptr;
-  Environment *environment = GetEnvironment(env);
-  if (environment->exchange != nullptr) {
-    napi_get_reference_value(env, environment->exchange, &buffer);
-  }
-  return buffer;
-}
-
 // nullptr: somebody has detached it.
-uint32_t *Exchange(napi_env env) {
+uint32_t *Exchange(Napi::Env env) {
   void *refs = nullptr;
   size_t bytes = 0;
-  napi_value buffer = ExchangeBuffer(env);
-  if (buffer == nullptr || napi_get_arraybuffer_info(env, buffer, &refs, &bytes) != napi_ok) {
+  Napi::ArrayBuffer buffer = EnvironmentOf(env)->exchange.Value();
+  if (buffer.IsEmpty() || napi_get_arraybuffer_info(env, buffer, &refs, &bytes) != napi_ok) {
     return nullptr;
   }
   return bytes == kExchangeBytes ? static_cast<uint32_t *>(refs) : nullptr;
 }
 
-napi_value NewExchange(napi_env env) {
-  Environment *environment = GetEnvironment(env);
-  napi_value buffer = nullptr;
-  void *refs = nullptr;
-  if (environment->exchange != nullptr) napi_delete_reference(env, environment->exchange);
-  environment->exchange = nullptr;
-  if (napi_create_arraybuffer(env, kExchangeBytes, &refs, &buffer) == napi_ok) {
-    napi_create_reference(env, buffer, 1, &environment->exchange);
-  }
-  return buffer;
+void MakeExchange(Napi::Env env) {
+  Environment *environment = EnvironmentOf(env);
+  environment->exchange.Reset();
+  auto buffer = Napi::ArrayBuffer::New(env, kExchangeBytes);
+  if (!buffer.IsEmpty()) environment->exchange = Napi::Persistent(buffer);
 }
 
 // exchange: the ArrayBuffer, another one when the last was detached.
-napi_value GetExchange(napi_env env, napi_callback_info) {
-  return Exchange(env) != nullptr ? ExchangeBuffer(env) : NewExchange(env);
+Napi::Value GetExchange(const Napi::CallbackInfo &info) {
+  if (Exchange(info.Env()) == nullptr) MakeExchange(info.Env());
+  return EnvironmentOf(info.Env())->exchange.Value();
 }
 
 // refill(arena, bin, want) -> count, references in exchange | -status
 napi_value Refill(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   uint32_t bin = arguments.Uint32(1);
   uint32_t want = arguments.Uint32(2);
@@ -55,37 +42,37 @@ napi_value Refill(napi_env env, napi_callback_info info) {
   if (!arguments.ok() || refs == nullptr) return arguments.Refuse();
   uint32_t got = 0;
   hk_status_t status = hk_refill(arena->core, bin, refs, want, &got);
-  return status == HK_OK ? Int32(env, static_cast<int32_t>(got)) : Failure(env, status);
+  return status == HK_OK ? HotInt32(env, static_cast<int32_t>(got)) : HotFailure(env, status);
 }
 
 // noteRetry(arena, refusal, result) -> 0. `refusal`: what a call above returned, and `result`: what its repetition
 // did.
-napi_value NoteRetry(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value NoteRetry(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
   double refusal = arguments.Double(1), result = arguments.Double(2);
   if (!arguments.ok()) return arguments.Refuse();
   bool by_os = refusal == -static_cast<double>(HK_OUT_OF_MEMORY_OS);
   hk_note_retry(arena->core, by_os ? HK_OUT_OF_MEMORY_OS : HK_OUT_OF_MEMORY_LIMIT, result >= 0);
-  return Int32(env, 0);
+  return Napi::Number::New(info.Env(), 0);
 }
 
 // flush(arena, bin, count), references in exchange -> a slab to retire, + 1, or 0 | -status
 napi_value Flush(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   uint32_t bin = arguments.Uint32(1);
   uint32_t count = arguments.Uint32(2);
   uint32_t *refs = Exchange(env);
   if (!arguments.ok() || refs == nullptr) return arguments.Refuse();
   hk_status_t status = hk_flush(arena->core, bin, refs, count);
-  if (status != HK_OK) return Failure(env, status);
-  return Int32(env, hk_next_retirable(arena->core, UINT32_MAX) + 1);
+  if (status != HK_OK) return HotFailure(env, status);
+  return HotInt32(env, hk_next_retirable(arena->core, UINT32_MAX) + 1);
 }
 
 // largeAlloc(arena, size) -> reference, and in exchange whether it reads as zero | -status
 napi_value LargeAlloc(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   double size = arguments.Double(1);
   uint32_t *is_zero = Exchange(env);
@@ -94,16 +81,16 @@ napi_value LargeAlloc(napi_env env, napi_callback_info info) {
   }
   uint32_t ref = 0;
   hk_status_t status = hk_large_alloc(arena->core, static_cast<uint64_t>(size), &ref);
-  if (status != HK_OK) return Failure(env, status);
+  if (status != HK_OK) return HotFailure(env, status);
   hk_slab_info_t slab = {};
   (void)hk_slab_info(arena->core, ref >> HK_REF_INDEX_BITS, &slab);
   *is_zero = slab.fresh ? 1 : 0;
-  return Int32(env, static_cast<int32_t>(ref));
+  return HotInt32(env, static_cast<int32_t>(ref));
 }
 
 // largeFree(arena, reference) -> 0 | -status. Detaches the block's ArrayBuffer first.
 napi_value LargeFree(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   uint32_t ref = arguments.Uint32(1);
   if (!arguments.ok()) return arguments.Refuse();
@@ -112,22 +99,20 @@ napi_value LargeFree(napi_env env, napi_callback_info info) {
   if (hk_slab_info(arena->core, number, &slab) == HK_OK && slab.bin >= HK_BIN_MAX) {
     ConcealSlab(env, arena, number);
   }
-  return Failure(env, hk_large_free(arena->core, ref));
+  return HotFailure(env, hk_large_free(arena->core, ref));
 }
 
 } // namespace
 
-napi_value DefineBlocks(napi_env env, napi_value exports) {
-  Define(env, exports, "refill", Refill);
-  Define(env, exports, "noteRetry", NoteRetry);
-  Define(env, exports, "flush", Flush);
-  Define(env, exports, "largeAlloc", LargeAlloc);
-  Define(env, exports, "largeFree", LargeFree);
-  NewExchange(env);
-  napi_property_descriptor exchange = {"exchange", nullptr, nullptr,         GetExchange,
-                                       nullptr,    nullptr, napi_enumerable, nullptr};
-  napi_define_properties(env, exports, 1, &exchange);
-  return exports;
+void DefineBlocks(Napi::Object exports) {
+  DefineHot<Refill>(exports, "refill");
+  Define<NoteRetry>(exports, "noteRetry");
+  DefineHot<Flush>(exports, "flush");
+  DefineHot<LargeAlloc>(exports, "largeAlloc");
+  DefineHot<LargeFree>(exports, "largeFree");
+  MakeExchange(exports.Env());
+  exports.DefineProperty(
+      Napi::PropertyDescriptor::Accessor<GetExchange>("exchange", napi_enumerable));
 }
 
 } // namespace hakmem

@@ -15,10 +15,7 @@ void TryDestroyCore(ArenaHandle *arena) {
 
 // The JavaScript world has gone. Node has called the finalizers of all exposures by now. If another runtime has
 // not, it is not known who has their bytes: they keep them, and a finalizer that comes later finds nothing to do.
-void EndEnvironment(napi_env env, void *data, void *) {
-  auto *environment = static_cast<Environment *>(data);
-  if (environment->transfer != nullptr) napi_delete_reference(env, environment->transfer);
-  if (environment->exchange != nullptr) napi_delete_reference(env, environment->exchange);
+void EndEnvironment(Napi::Env, Environment *environment) {
   if (environment->sentinel != nullptr) environment->sentinel->environment = nullptr;
   for (uint32_t i = 0; i < environment->slot_count; i++) {
     ArenaHandle *arena = environment->slots[i].arena;
@@ -33,9 +30,10 @@ void EndEnvironment(napi_env env, void *data, void *) {
     SlabEntry *entry = &exposure->arena->slabs[exposure->slab];
     if (entry->current == exposure) entry->current = nullptr;
     exposure->arena = nullptr;
+    exposure->buffer.SuppressDestruct(); // it belonged to the world that has gone
   }
   std::free(environment->slots);
-  std::free(environment);
+  delete environment;
 }
 
 template <typename T> bool Grow(T **table, uint32_t *count, uint32_t needed) {
@@ -51,18 +49,11 @@ template <typename T> bool Grow(T **table, uint32_t *count, uint32_t needed) {
 
 } // namespace
 
-bool CreateEnvironment(napi_env env) {
-  auto *environment = static_cast<Environment *>(std::calloc(1, sizeof(Environment)));
+bool CreateEnvironment(Napi::Env env) {
+  auto *environment = new Environment();
   if (environment == nullptr) return false;
-  if (napi_set_instance_data(env, environment, EndEnvironment, nullptr) == napi_ok) return true;
-  std::free(environment);
-  return false;
-}
-
-Environment *GetEnvironment(napi_env env) {
-  void *data = nullptr;
-  napi_get_instance_data(env, &data);
-  return static_cast<Environment *>(data);
+  env.SetInstanceData<Environment, EndEnvironment>(environment);
+  return true;
 }
 
 double HandleOf(const ArenaHandle *arena) {
@@ -113,9 +104,9 @@ static void GiveSlot(Environment *environment, uint32_t index) {
 }
 
 ArenaHandle *AddArena(Environment *environment, hk_arena_t *core) {
-  auto *arena = static_cast<ArenaHandle *>(std::calloc(1, sizeof(ArenaHandle)));
+  auto *arena = new ArenaHandle();
   if (arena == nullptr || !TakeSlot(environment, &arena->slot)) {
-    std::free(arena);
+    delete arena;
     return nullptr;
   }
   arena->core = core;
@@ -139,26 +130,27 @@ void HoldArena(ArenaHandle *arena) { arena->references++; }
 void DropArena(ArenaHandle *arena) {
   if (--arena->references > 0) return;
   std::free(arena->slabs);
-  std::free(arena);
+  delete arena;
 }
 
 SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab) {
   return Grow(&arena->slabs, &arena->slab_count, slab + 1) ? &arena->slabs[slab] : nullptr;
 }
 
-void Recount(napi_env env, Exposure *exposure) {
+void Recount(Napi::Env env, Exposure *exposure) {
   if (!exposure->discounted) return;
   exposure->discounted = false;
-  int64_t total;
-  napi_adjust_external_memory(env, exposure->bytes, &total);
+  Napi::MemoryManagement::AdjustExternalMemory(env, exposure->bytes);
 }
 
-void ReleaseHold(napi_env env, Exposure *exposure) {
+void ReleaseHold(Napi::Env env, Exposure *exposure) {
   Recount(env, exposure);
   if (!exposure->holding) return;
   exposure->holding = false;
   ArenaHandle *arena = exposure->arena;
   if (--arena->slabs[exposure->slab].holds > 0 || arena->core == nullptr) return;
+  // An ArrayBuffer that the front has not detached was somebody else's until now, noticed or not.
+  hk_slab_give_away(arena->core, exposure->slab);
   hk_slab_set_exposed(arena->core, exposure->slab, false);
   TryDestroyCore(arena);
 }

@@ -4,6 +4,11 @@
 // Called by: every entry of the addon.
 // Threads:   its own JavaScript thread only. Process-wide state is in the core.
 //
+// node-addon-api. A worker may be terminated in the middle of any call: from then on Node-API refuses what could
+// run JavaScript, and node-addon-api cannot throw either. NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS (binding.gyp)
+// makes that no error: a result is then empty, and nobody looks at it. Plain Node-API is used where a call's cost
+// can be measured (hot_arguments.h), and in slabs.cc where a failure is an answer and nothing to throw.
+//
 // Lifetimes. An ArenaHandle lives as long as somebody counts on it: the table, the JavaScript handle,
 // the counters' ArrayBuffer and every exposure. An Exposure is one external ArrayBuffer over one
 // slab; it lives until V8 has freed that ArrayBuffer's backing store, which may be long after it was
@@ -18,6 +23,7 @@
 
 #include <napi.h>
 
+#include "binding/memory.h"
 #include "hakmem.h"
 
 namespace hakmem {
@@ -27,13 +33,13 @@ constexpr uint32_t kExchangeLength = HK_BATCH_MAX;
 struct Environment;
 struct ArenaHandle;
 
-struct Exposure {
+struct Exposure : Allocated {
   ArenaHandle *arena;
   uint32_t slab;
   int64_t bytes;
-  napi_ref
-      buffer;   // strong while current, weak once the arena is dropped; nullptr: not ours to detach
-  bool holding; // JavaScript may still reach the memory through this ArrayBuffer's bytes
+  // Strong while current, weak once the arena is dropped; empty: not ours to detach.
+  Napi::Reference<Napi::ArrayBuffer> buffer;
+  bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
   bool discounted; // taken off V8's account of external memory; see slabs.cc
   bool pinned;     // a view of it is retained beyond a reset: stays attached until unpinned
   bool ending;     // attached when its world began to end: nobody else has its bytes
@@ -48,7 +54,7 @@ struct SlabEntry {
   uint32_t holds;
 };
 
-struct ArenaHandle {
+struct ArenaHandle : Allocated {
   hk_arena_t *core;         // nullptr once destroyed
   Environment *environment; // nullptr once the environment has ended
   uint32_t slot;            // in the environment's table
@@ -72,26 +78,27 @@ constexpr uint64_t kGenerationMax = (1ull << 33) - 1;
 
 // An external ArrayBuffer of no use but that its finalizer is the first of ours to be called when the world ends:
 // Node takes the youngest first, so there is a new one behind every exposure. Kept alive until then.
-struct Sentinel {
+struct Sentinel : Allocated {
   Environment *environment; // nullptr: not the youngest any more
-  napi_ref buffer;
+  Napi::Reference<Napi::ArrayBuffer> buffer;
 };
 
-struct Environment {
+struct Environment : Allocated {
   ArenaSlot *slots;
   uint32_t slot_count;
   uint32_t first_free; // as next_free
   Exposure *exposures;
-  Sentinel *sentinel; // nullptr: none was needed, or none could be made
-  bool ending;        // the sentinel has been called
-  napi_ref transfer;  // ArrayBuffer.prototype.transfer where slabs.cc needs it
-  bool detaching;     // JavaScript is running in the middle of a call: no other now
-  napi_ref exchange;  // ArrayBuffer of block references on their way
+  Sentinel *sentinel;               // nullptr: none was needed, or none could be made
+  bool ending;                      // the sentinel has been called
+  Napi::FunctionReference transfer; // ArrayBuffer.prototype.transfer where slabs.cc needs it
+  bool detaching;                   // JavaScript is running in the middle of a call: no other now
+  Napi::Reference<Napi::ArrayBuffer> exchange; // block references on their way
 };
 
 // Makes the environment's state; false: out of memory.
-bool CreateEnvironment(napi_env env);
-Environment *GetEnvironment(napi_env env);
+bool CreateEnvironment(Napi::Env env);
+
+inline Environment *EnvironmentOf(Napi::Env env) { return env.GetInstanceData<Environment>(); }
 
 // The live arena that this handle names, or nullptr.
 ArenaHandle *FindArena(Environment *environment, double handle);
@@ -115,10 +122,10 @@ void DropArena(ArenaHandle *arena);
 SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab);
 
 // Puts an exposure's bytes back on V8's account.
-void Recount(napi_env env, Exposure *exposure);
+void Recount(Napi::Env env, Exposure *exposure);
 
 // Says that an exposure's bytes can no longer be reached from JavaScript.
-void ReleaseHold(napi_env env, Exposure *exposure);
+void ReleaseHold(Napi::Env env, Exposure *exposure);
 
 // Says that an exposure's bytes belong to somebody else, who has got them or may have.
 void GiveAway(Exposure *exposure);
@@ -127,34 +134,34 @@ void EnterExposure(Environment *environment, Exposure *exposure);
 void LeaveExposure(Exposure *exposure);
 
 // Entries of the addon, by file.
-napi_value DefineIdentity(napi_env env, napi_value exports);
-napi_value DefineArenas(napi_env env, napi_value exports);
-napi_value DefineBlocks(napi_env env, napi_value exports);
-napi_value DefineSlabs(napi_env env, napi_value exports);
-napi_value DefineStats(napi_env env, napi_value exports);
-napi_value DefineHeapMap(napi_env env, napi_value exports);
-napi_value DefineTables(napi_env env, napi_value exports);
+void DefineIdentity(Napi::Object exports);
+void DefineArenas(Napi::Object exports);
+void DefineBlocks(Napi::Object exports);
+void DefineSlabs(Napi::Object exports);
+void DefineStats(Napi::Object exports);
+void DefineHeapMap(Napi::Object exports);
+void DefineTables(Napi::Object exports);
 
 // Detaches the current ArrayBuffer of a slab, if there is one. false: its bytes were given away and
 // are still held.
-bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab);
+bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab);
 
 // Finds out which ArrayBuffers somebody has taken away: before anything is done to the bytes of free blocks.
-void NoticeGivenAway(napi_env env, ArenaHandle *arena);
+void NoticeGivenAway(Napi::Env env, ArenaHandle *arena);
 
 // Detaches all of them but those that are pinned.
-void ConcealAll(napi_env env, ArenaHandle *arena);
+void ConcealAll(Napi::Env env, ArenaHandle *arena);
 
 // Keeps the slab's ArrayBuffer attached through ConcealAll, if it has one that is.
-void PinSlab(napi_env env, ArenaHandle *arena, uint32_t slab);
+void PinSlab(ArenaHandle *arena, uint32_t slab);
 
 bool HasPins(const ArenaHandle *arena);
 
 // Leaves all ArrayBuffers of an arena to the garbage collector.
-void AbandonAll(napi_env env, ArenaHandle *arena);
+void AbandonAll(Napi::Env env, ArenaHandle *arena);
 
 // The world is about to end: finds out which exposures nobody else can have the bytes of.
-void BeginEnding(napi_env env, Environment *environment);
+void BeginEnding(Napi::Env env, Environment *environment);
 
 } // namespace hakmem
 

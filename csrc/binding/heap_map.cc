@@ -51,17 +51,6 @@ bool AppendMap(hk_arena_t *core, void *context) {
   return true;
 }
 
-uint32_t *Uint32sToJs(napi_env env, size_t length, napi_value *array) {
-  napi_value buffer = nullptr;
-  void *bytes = nullptr;
-  size_t size = length * sizeof(uint32_t);
-  if (napi_create_arraybuffer(env, size, &bytes, &buffer) != napi_ok) return nullptr;
-  if (napi_create_typedarray(env, napi_uint32_array, length, buffer, 0, array) != napi_ok) {
-    return nullptr;
-  }
-  return static_cast<uint32_t *>(bytes);
-}
-
 void Flatten(const hk_mapped_superslab_t &superslab, uint32_t *out) {
   *out++ = superslab.index;
   *out++ = static_cast<uint32_t>(superslab.bytes / HK_SLAB_BYTES);
@@ -75,31 +64,32 @@ void Flatten(const hk_mapped_superslab_t &superslab, uint32_t *out) {
   }
 }
 
-// { serial, name, strides, rows }
-napi_value MapToJs(napi_env env, const ArenaMap &map) {
-  napi_value strides_array = nullptr, rows_array = nullptr, name = nullptr;
-  uint32_t *strides = Uint32sToJs(env, map.class_count, &strides_array);
-  uint32_t *rows = Uint32sToJs(env, map.count * kRowLength, &rows_array);
-  if (strides_array == nullptr || rows_array == nullptr) return nullptr;
+// { serial, name, strides, rows }; empty: out of memory
+Napi::Value MapToJs(Napi::Env env, const ArenaMap &map) {
+  auto strides = Napi::Uint32Array::New(env, map.class_count);
+  auto rows = Napi::Uint32Array::New(env, map.count * kRowLength);
+  if (strides.IsEmpty() || rows.IsEmpty()) return Napi::Value();
   for (uint32_t i = 0; i < map.class_count; i++) strides[i] = map.strides[i];
-  for (uint32_t i = 0; i < map.count; i++) Flatten(map.superslabs[i], rows + i * kRowLength);
-  napi_create_string_utf8(env, map.name, NAPI_AUTO_LENGTH, &name);
-  napi_value result = NewObject(env);
-  Put(env, result, "serial", Double(env, map.serial));
-  Put(env, result, "name", name);
-  Put(env, result, "strides", strides_array);
-  Put(env, result, "rows", rows_array);
+  for (uint32_t i = 0; i < map.count; i++) Flatten(map.superslabs[i], &rows[i * kRowLength]);
+  Napi::Object result = Napi::Object::New(env);
+  result.DefineProperties({
+      Field(env, "serial", map.serial),
+      Field(env, "name", static_cast<const char *>(map.name)),
+      Field(env, "strides", strides),
+      Field(env, "rows", rows),
+  });
   return result;
 }
 
 // heapMap() -> [{ serial, name, strides, rows }, ...], oldest arena first
-napi_value HeapMap(napi_env env, napi_callback_info) {
+Napi::Value HeapMap(const Napi::CallbackInfo &info) {
   MapList list = {nullptr, &list.first};
   hk_arena_each(AppendMap, &list);
-  napi_value result = NewArray(env);
+  Napi::Array result = Napi::Array::New(info.Env());
   uint32_t count = 0;
   for (ArenaMap *map = list.first; map != nullptr;) {
-    Put(env, result, count++, MapToJs(env, *map));
+    Napi::Value entry = MapToJs(info.Env(), *map);
+    if (!entry.IsEmpty()) PutElement(result, count++, entry);
     ArenaMap *done = map;
     map = map->next;
     std::free(done);
@@ -109,9 +99,6 @@ napi_value HeapMap(napi_env env, napi_callback_info) {
 
 } // namespace
 
-napi_value DefineHeapMap(napi_env env, napi_value exports) {
-  Define(env, exports, "heapMap", HeapMap);
-  return exports;
-}
+void DefineHeapMap(Napi::Object exports) { Define<HeapMap>(exports, "heapMap"); }
 
 } // namespace hakmem

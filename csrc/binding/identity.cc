@@ -7,11 +7,8 @@
 
 namespace hakmem {
 
-napi_value DefineIdentity(napi_env env, napi_value exports) {
-  napi_value line = nullptr;
-  napi_create_string_utf8(env, HK_IDENTITY, NAPI_AUTO_LENGTH, &line);
-  Put(env, exports, "identity", line);
-  return exports;
+void DefineIdentity(Napi::Object exports) {
+  exports.DefineProperty(Field(exports.Env(), "identity", HK_IDENTITY));
 }
 
 } // namespace hakmem

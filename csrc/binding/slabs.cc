@@ -1,8 +1,10 @@
 // Slabs: edge 2 between front and core. A slab is exposed as one external ArrayBuffer and concealed
 // by detaching it, so that a stale view of it has length 0.
-#include <cstdlib>
-
-#include "binding/arguments.h"
+//
+// Plain Node-API. Making an ArrayBuffer: node-addon-api would allocate once more for each, and throw where the
+// answer is a status. Detaching: a failure is an answer too, and the program's own code may run, and be
+// terminated, inside; node-addon-api ends the process when it then finds no exception to throw.
+#include "binding/hot_arguments.h"
 
 namespace hakmem {
 
@@ -14,7 +16,7 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
   auto *exposure = static_cast<Exposure *>(hint);
   ArenaHandle *arena = exposure->arena;
   if (arena == nullptr) { // its world ended before
-    std::free(exposure);
+    delete exposure;
     return;
   }
   const Environment *environment = exposure->environment;
@@ -24,7 +26,6 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
   if (arena->slabs[exposure->slab].current == exposure) {
     arena->slabs[exposure->slab].current = nullptr;
   }
-  if (exposure->buffer != nullptr) napi_delete_reference(env, exposure->buffer);
   if (is_free) {
     ReleaseHold(env, exposure);
   } else {
@@ -32,7 +33,7 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
     GiveAway(exposure);
   }
   DropArena(arena);
-  std::free(exposure);
+  delete exposure;
 }
 
 void SentinelFreed(napi_env env, void *, void *hint) {
@@ -42,35 +43,33 @@ void SentinelFreed(napi_env env, void *, void *hint) {
     environment->sentinel = nullptr;
     BeginEnding(env, environment);
   }
-  if (sentinel->buffer != nullptr) napi_delete_reference(env, sentinel->buffer);
-  std::free(sentinel);
+  delete sentinel;
 }
 
 // It is the youngest no more, and its ArrayBuffer is garbage.
-void DropSentinel(napi_env env, Environment *environment) {
+void DropSentinel(Environment *environment) {
   Sentinel *sentinel = environment->sentinel;
   if (sentinel == nullptr) return;
   environment->sentinel = nullptr;
   sentinel->environment = nullptr;
-  napi_delete_reference(env, sentinel->buffer);
-  sentinel->buffer = nullptr;
+  sentinel->buffer.Reset();
 }
 
 // To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
 // terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.
-bool RenewSentinel(napi_env env, Environment *environment) {
+bool RenewSentinel(Napi::Env env, Environment *environment) {
   static uint64_t nothing; // nobody else ever sees this ArrayBuffer
   napi_value buffer = nullptr;
-  auto *sentinel = static_cast<Sentinel *>(std::calloc(1, sizeof(Sentinel)));
+  auto *sentinel = new Sentinel();
   if (sentinel == nullptr) return false;
   napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
                                                         SentinelFreed, sentinel, &buffer);
   if (status != napi_ok) {
-    std::free(sentinel);
+    delete sentinel;
     return false;
   }
-  if (napi_create_reference(env, buffer, 1, &sentinel->buffer) != napi_ok) return false;
-  DropSentinel(env, environment);
+  sentinel->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  DropSentinel(environment);
   sentinel->environment = environment;
   environment->sentinel = sentinel;
   return true;
@@ -80,31 +79,24 @@ bool IsPinned(const SlabEntry *entry) {
   return entry->current != nullptr && entry->current->pinned;
 }
 
-// An exposure's own ArrayBuffer if it is attached, else nullptr.
-napi_value AttachedBufferOf(napi_env env, const Exposure *exposure) {
-  napi_value buffer = nullptr;
-  if (exposure->buffer == nullptr) return nullptr;
-  if (napi_get_reference_value(env, exposure->buffer, &buffer) != napi_ok) return nullptr;
-  bool detached = true;
-  if (buffer == nullptr || napi_is_detached_arraybuffer(env, buffer, &detached) != napi_ok) {
-    return nullptr;
-  }
-  return detached ? nullptr : buffer;
+// An exposure's own ArrayBuffer if it is attached, else empty.
+Napi::ArrayBuffer AttachedBufferOf(const Exposure *exposure) {
+  Napi::ArrayBuffer buffer = exposure->buffer.Value();
+  return buffer.IsEmpty() || buffer.IsDetached() ? Napi::ArrayBuffer() : buffer;
 }
 
-// The slab's current ArrayBuffer if it is attached, else nullptr.
-napi_value AttachedBuffer(napi_env env, const SlabEntry *entry) {
-  return entry->current != nullptr ? AttachedBufferOf(env, entry->current) : nullptr;
+// The slab's current ArrayBuffer if it is attached, else empty.
+Napi::ArrayBuffer AttachedBuffer(const SlabEntry *entry) {
+  return entry->current != nullptr ? AttachedBufferOf(entry->current) : Napi::ArrayBuffer();
 }
 
 // The slab's current ArrayBuffer, if any, is no longer ours to detach, and its bytes are somebody else's, unless
 // the caller detaches it now: from here on V8 decides when they are free, and has to know their size.
-void ForgetCurrent(napi_env env, SlabEntry *entry) {
+void ForgetCurrent(Napi::Env env, SlabEntry *entry) {
   Exposure *exposure = entry->current;
   if (exposure == nullptr) return;
   Recount(env, exposure);
-  napi_delete_reference(env, exposure->buffer);
-  exposure->buffer = nullptr;
+  exposure->buffer.Reset();
   entry->current = nullptr;
 }
 
@@ -115,12 +107,12 @@ void ForgetCurrent(napi_env env, SlabEntry *entry) {
 // ends, stay on the account.
 constexpr int64_t kAccountReserve = 512 * 1024;
 
-void Discount(napi_env env, Exposure *exposure) {
-  int64_t total = 0;
+void Discount(Napi::Env env, Exposure *exposure) {
   if (exposure->bytes > static_cast<int64_t>(HK_SLAB_BYTES)) return;
-  if (napi_adjust_external_memory(env, 0, &total) != napi_ok) return;
+  int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
   if (total < exposure->bytes + kAccountReserve) return;
-  exposure->discounted = napi_adjust_external_memory(env, -exposure->bytes, &total) == napi_ok;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -exposure->bytes);
+  exposure->discounted = true;
 }
 
 // Before the ArrayBuffer is made, because making it is what asks V8 to collect.
@@ -138,42 +130,34 @@ napi_value WrapSlab(napi_env env, const hk_slab_info_t &slab, Exposure *exposure
 // untransferable. JavaScript's own way throws instead.
 constexpr uint32_t kAbortingMajor = 24;
 
-void FindTransfer(napi_env env) {
-  const napi_node_version *version = nullptr;
-  napi_value object = nullptr;
-  napi_valuetype type = napi_undefined;
-  if (napi_get_node_version(env, &version) != napi_ok || version->major < kAbortingMajor) return;
-  napi_get_global(env, &object);
+void FindTransfer(Napi::Env env) {
+  if (Napi::VersionManagement::GetNodeVersion(env)->major < kAbortingMajor) return;
+  Napi::Value value = env.Global();
   for (const char *name : {"ArrayBuffer", "prototype", "transfer"}) {
-    if (napi_get_named_property(env, object, name, &object) != napi_ok) return;
+    value = value.As<Napi::Object>().Get(name);
+    if (value.IsEmpty() || !(value.IsObject() || value.IsFunction())) return;
   }
-  if (napi_typeof(env, object, &type) != napi_ok || type != napi_function) return;
-  napi_create_reference(env, object, 1, &GetEnvironment(env)->transfer);
-}
-
-bool IsDetached(napi_env env, napi_value buffer) {
-  bool detached = false;
-  return napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached;
+  if (!value.IsFunction()) return;
+  EnvironmentOf(env)->transfer = Napi::Persistent(value.As<Napi::Function>());
 }
 
 // false: it must stay attached, or this environment is being terminated.
-bool DetachBuffer(napi_env env, napi_value buffer) {
-  Environment *environment = GetEnvironment(env);
-  if (environment->transfer == nullptr) return napi_detach_arraybuffer(env, buffer) == napi_ok;
-  napi_value transfer = nullptr, length = nullptr, error = nullptr;
-  napi_get_reference_value(env, environment->transfer, &transfer);
-  napi_create_uint32(env, 0, &length);
+bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
+  Environment *environment = EnvironmentOf(env);
+  if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
+  napi_value length = Napi::Number::New(env, 0), error = nullptr;
   // A program may have put a function of its own in its place: that finds nothing half done.
   environment->detaching = true;
-  napi_status status = napi_call_function(env, buffer, transfer, 1, &length, nullptr);
+  napi_status status =
+      napi_call_function(env, buffer, environment->transfer.Value(), 1, &length, nullptr);
   environment->detaching = false;
   if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
-  return IsDetached(env, buffer);
+  return buffer.IsDetached();
 }
 
 // Whether somebody else has, or may have, the bytes of a slab without an attached ArrayBuffer. The slab serves
 // nobody then until they are free.
-bool IsGivenAway(napi_env env, SlabEntry *entry) {
+bool IsGivenAway(Napi::Env env, SlabEntry *entry) {
   Exposure *exposure = entry->current;
   ForgetCurrent(env, entry);
   if (exposure != nullptr) GiveAway(exposure);
@@ -183,25 +167,25 @@ bool IsGivenAway(napi_env env, SlabEntry *entry) {
 // The front will refuse its caller: nothing else can be done without an ArrayBuffer.
 napi_value NoMemory(napi_env env, ArenaHandle *arena) {
   hk_note_refusal(arena->core, HK_OUT_OF_MEMORY_OS);
-  return Failure(env, HK_OUT_OF_MEMORY_OS);
+  return HotFailure(env, HK_OUT_OF_MEMORY_OS);
 }
 
 // expose(arena, slab) -> ArrayBuffer | -status; HK_SLAB_BUSY: somebody has taken its ArrayBuffer away and holds it
 napi_value Expose(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   uint32_t number = arguments.Uint32(1);
   if (!arguments.ok()) return arguments.Refuse();
   hk_slab_info_t slab;
   hk_status_t status = hk_slab_info(arena->core, number, &slab);
-  if (status != HK_OK) return Failure(env, status);
+  if (status != HK_OK) return HotFailure(env, status);
   SlabEntry *entry = EntryOf(arena, number);
   if (entry == nullptr) return NoMemory(env, arena);
-  napi_value buffer = AttachedBuffer(env, entry);
+  napi_value buffer = AttachedBuffer(entry);
   if (buffer != nullptr) return buffer;
-  if (IsGivenAway(env, entry)) return Failure(env, HK_SLAB_BUSY);
+  if (IsGivenAway(env, entry)) return HotFailure(env, HK_SLAB_BUSY);
 
-  auto *exposure = static_cast<Exposure *>(std::calloc(1, sizeof(Exposure)));
+  auto *exposure = new Exposure();
   if (exposure == nullptr) return NoMemory(env, arena);
   exposure->arena = arena;
   exposure->slab = number;
@@ -209,18 +193,18 @@ napi_value Expose(napi_env env, napi_callback_info info) {
   exposure->holding = true;
   buffer = WrapSlab(env, slab, exposure);
   if (buffer == nullptr) {
-    std::free(exposure);
+    delete exposure;
     return NoMemory(env, arena);
   }
   HoldArena(arena);
   EnterExposure(arena->environment, exposure);
-  if (!RenewSentinel(env, arena->environment) ||
-      napi_create_reference(env, buffer, 1, &exposure->buffer) != napi_ok) {
+  if (!RenewSentinel(env, arena->environment)) {
     exposure->holding = false; // JavaScript has not seen it
     napi_detach_arraybuffer(env, buffer);
     Recount(env, exposure);
     return NoMemory(env, arena);
   }
+  exposure->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
   entry->current = exposure;
   entry->holds++;
   hk_slab_set_exposed(arena->core, number, true);
@@ -229,61 +213,59 @@ napi_value Expose(napi_env env, napi_callback_info info) {
 
 // nextRetirable(arena, keep) -> slab | -1: an empty slab beyond the `keep` that each class may have.
 napi_value NextRetirable(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   uint32_t keep = arguments.Uint32(1);
   if (!arguments.ok()) return arguments.Refuse();
-  return Int32(env, hk_next_retirable(arena->core, keep));
+  return HotInt32(env, hk_next_retirable(arena->core, keep));
 }
 
 // retire(arena, slab) -> 0 | -status. Detaches the slab's ArrayBuffer and takes it out of its class.
 napi_value Retire(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+  HotArguments arguments(env, info);
   ArenaHandle *arena = arguments.Arena();
   uint32_t number = arguments.Uint32(1);
   if (!arguments.ok()) return arguments.Refuse();
-  if (!hk_slab_is_retirable(arena->core, number)) return Failure(env, HK_SLAB_BUSY);
+  if (!hk_slab_is_retirable(arena->core, number)) return HotFailure(env, HK_SLAB_BUSY);
   ConcealSlab(env, arena, number);
-  return Failure(env, hk_retire(arena->core, number));
+  return HotFailure(env, hk_retire(arena->core, number));
 }
 
 // unpin(arena, slab) -> 0 | -status. Conceals a slab that was pinned when its arena was reset or destroyed; the last
 // one of a destroyed arena ends it.
-napi_value Unpin(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value Unpin(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
   double handle = arguments.Double(0);
   uint32_t number = arguments.Uint32(1);
   if (!arguments.ok()) return arguments.Refuse();
-  ArenaHandle *arena = FindPinnedArena(GetEnvironment(env), handle);
+  ArenaHandle *arena = FindPinnedArena(EnvironmentOf(env), handle);
   // It has ended already if all slabs that were to stay had been given away.
   if (arena == nullptr) return Failure(env, HK_ARENA_DESTROYED);
   if (number < arena->slab_count && IsPinned(&arena->slabs[number])) {
     ConcealSlab(env, arena, number);
   }
   if (arena->ended && !HasPins(arena)) OrphanArena(arena);
-  return Int32(env, 0);
+  return Napi::Number::New(env, 0);
 }
 
 // detach(arrayBuffer) -> 0 | 1: of an ArrayBuffer whose memory is V8's own. 1: it must stay attached.
-napi_value Detach(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
-  bool is_arraybuffer = false;
-  if (!arguments.ok() || napi_is_arraybuffer(env, arguments.value(0), &is_arraybuffer) != napi_ok ||
-      !is_arraybuffer) {
-    return arguments.Refuse();
-  }
-  return Int32(env, DetachBuffer(env, arguments.value(0)) ? 0 : 1);
+Napi::Value Detach(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  if (!arguments.ok() || !arguments[0].IsArrayBuffer()) return arguments.Refuse();
+  bool is_detached = DetachBuffer(info.Env(), arguments[0].As<Napi::ArrayBuffer>());
+  return Napi::Number::New(info.Env(), is_detached ? 0 : 1);
 }
 
 } // namespace
 
-bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
+bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
   if (slab >= arena->slab_count) return true;
   SlabEntry *entry = &arena->slabs[slab];
-  napi_value buffer = AttachedBuffer(env, entry);
+  Napi::ArrayBuffer buffer = AttachedBuffer(entry);
   Exposure *exposure = entry->current;
   ForgetCurrent(env, entry);
-  if (buffer != nullptr && DetachBuffer(env, buffer)) {
+  if (!buffer.IsEmpty() && DetachBuffer(env, buffer)) {
     ReleaseHold(env, exposure);
   } else if (exposure != nullptr) {
     GiveAway(exposure);
@@ -291,23 +273,23 @@ bool ConcealSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
   return entry->holds == 0;
 }
 
-void NoticeGivenAway(napi_env env, ArenaHandle *arena) {
+void NoticeGivenAway(Napi::Env env, ArenaHandle *arena) {
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
     SlabEntry *entry = &arena->slabs[slab];
-    if (entry->current != nullptr && AttachedBuffer(env, entry) == nullptr) IsGivenAway(env, entry);
+    if (entry->current != nullptr && AttachedBuffer(entry).IsEmpty()) IsGivenAway(env, entry);
   }
 }
 
-void ConcealAll(napi_env env, ArenaHandle *arena) {
+void ConcealAll(Napi::Env env, ArenaHandle *arena) {
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
     if (!IsPinned(&arena->slabs[slab])) ConcealSlab(env, arena, slab);
   }
 }
 
-void PinSlab(napi_env env, ArenaHandle *arena, uint32_t slab) {
+void PinSlab(ArenaHandle *arena, uint32_t slab) {
   if (slab >= arena->slab_count) return;
   SlabEntry *entry = &arena->slabs[slab];
-  if (AttachedBuffer(env, entry) != nullptr) entry->current->pinned = true;
+  if (!AttachedBuffer(entry).IsEmpty()) entry->current->pinned = true;
 }
 
 bool HasPins(const ArenaHandle *arena) {
@@ -317,38 +299,34 @@ bool HasPins(const ArenaHandle *arena) {
   return false;
 }
 
-void AbandonAll(napi_env env, ArenaHandle *arena) {
+void AbandonAll(Napi::Env env, ArenaHandle *arena) {
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
     SlabEntry *entry = &arena->slabs[slab];
     Exposure *exposure = entry->current;
     if (exposure == nullptr) continue;
-    uint32_t count = 0;
     Recount(env, exposure);
-    napi_reference_unref(env, exposure->buffer, &count);
+    exposure->buffer.Unref();
     entry->current = nullptr;
   }
 }
 
-void BeginEnding(napi_env env, Environment *environment) {
-  napi_handle_scope scope = nullptr;
+void BeginEnding(Napi::Env env, Environment *environment) {
+  Napi::HandleScope scope(env);
   environment->ending = true;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   for (Exposure *exposure = environment->exposures; exposure != nullptr;
        exposure = exposure->next) {
-    exposure->ending = AttachedBufferOf(env, exposure) != nullptr;
+    exposure->ending = !AttachedBufferOf(exposure).IsEmpty();
     if (exposure->arena->core != nullptr) hk_arena_settle(exposure->arena->core);
   }
-  napi_close_handle_scope(env, scope);
 }
 
-napi_value DefineSlabs(napi_env env, napi_value exports) {
-  Define(env, exports, "expose", Expose);
-  Define(env, exports, "nextRetirable", NextRetirable);
-  Define(env, exports, "retire", Retire);
-  Define(env, exports, "unpin", Unpin);
-  Define(env, exports, "detach", Detach);
-  FindTransfer(env);
-  return exports;
+void DefineSlabs(Napi::Object exports) {
+  DefineHot<Expose>(exports, "expose");
+  DefineHot<NextRetirable>(exports, "nextRetirable");
+  DefineHot<Retire>(exports, "retire");
+  Define<Unpin>(exports, "unpin");
+  Define<Detach>(exports, "detach");
+  FindTransfer(exports.Env());
 }
 
 } // namespace hakmem

@@ -105,17 +105,17 @@ void AddRecord(Record *sum, const Record &record, bool has_default_classes) {
 }
 
 // processStats(out) -> doubles written.
-napi_value ProcessStats(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value ProcessStats(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   size_t room = 0;
   double *out = arguments.Doubles(0, &room);
   if (!arguments.ok() || room < kProcessFields) return arguments.Refuse();
-  return Double(env, static_cast<double>(WriteProcess(out) - out));
+  return Napi::Number::New(info.Env(), static_cast<double>(WriteProcess(out) - out));
 }
 
 // arenaStats(arena, out) -> doubles written. `out` has room for one arena (statsRecordMax, and the process).
-napi_value ArenaStats(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value ArenaStats(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
   size_t room = 0;
   double *out = arguments.Doubles(1, &room);
@@ -123,7 +123,7 @@ napi_value ArenaStats(napi_env env, napi_callback_info info) {
   Record record;
   ReadArena(arena->core, &record);
   double *end = WriteRecord(WriteProcess(out), hk_arena_id(arena->core), record);
-  return Double(env, static_cast<double>(end - out));
+  return Napi::Number::New(info.Env(), static_cast<double>(end - out));
 }
 
 struct HeapWriter {
@@ -145,8 +145,8 @@ bool WriteNextArena(hk_arena_t *core, void *context) {
 
 // heapStats(out) -> doubles written, for every arena of every thread of the process, oldest first, and the
 // totals; or, if `out` was too short, minus the length that would have been enough.
-napi_value HeapStats(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value HeapStats(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   size_t room = 0;
   double *out = arguments.Doubles(0, &room);
   if (!arguments.ok() || room < kProcessFields + kRecordMax) return arguments.Refuse();
@@ -155,9 +155,10 @@ napi_value HeapStats(napi_env env, napi_callback_info info) {
   writer.end = out + room;
   writer.needed = kProcessFields + kRecordMax;
   hk_arena_each(WriteNextArena, &writer);
-  if (writer.needed > room) return Double(env, -static_cast<double>(writer.needed));
+  if (writer.needed > room)
+    return Napi::Number::New(info.Env(), -static_cast<double>(writer.needed));
   double *end = WriteRecord(writer.out, 0, writer.totals);
-  return Double(env, static_cast<double>(end - out));
+  return Napi::Number::New(info.Env(), static_cast<double>(end - out));
 }
 
 struct ArenaInfo {
@@ -190,47 +191,43 @@ bool DescribeNext(hk_arena_t *core, void *context) {
   return true;
 }
 
-napi_value InfoToJs(napi_env env, const ArenaInfo &info) {
-  napi_value result = NewObject(env), name = nullptr;
-  napi_create_string_utf8(env, info.name, NAPI_AUTO_LENGTH, &name);
-  Put(env, result, "name", name);
+Napi::Value InfoToJs(Napi::Env env, const ArenaInfo &info) {
+  Napi::Object result = Napi::Object::New(env);
+  result.DefineProperties({Field(env, "name", static_cast<const char *>(info.name))});
   if (info.stride_count == 0) return result;
-  napi_value strides = NewArray(env);
-  for (uint32_t i = 0; i < info.stride_count; i++)
-    Put(env, strides, i, Double(env, info.strides[i]));
-  Put(env, result, "strides", strides);
+  Napi::Array strides = Napi::Array::New(env);
+  for (uint32_t i = 0; i < info.stride_count; i++) PutElement(strides, i, info.strides[i]);
+  result.DefineProperties({Field(env, "strides", strides)});
   return result;
 }
 
 // arenaInfo(serial) -> { name, strides? } of an arena of any thread, without strides when it has the default
 // classes; undefined when it has ended
-napi_value DescribeArenaBySerial(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value DescribeArenaBySerial(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   ArenaInfo arena = {};
   double serial = arguments.Double(0);
   if (!arguments.ok()) return arguments.Refuse();
   Census census = {&serial, 1, 0, &arena};
   hk_arena_each(DescribeNext, &census);
-  return arena.name[0] != 0 ? InfoToJs(env, arena) : nullptr;
+  return arena.name[0] != 0 ? InfoToJs(info.Env(), arena) : info.Env().Undefined();
 }
 
 // arenaInfos(serials) -> [what arenaInfo says of each], for ascending serials; where an arena has ended is a hole
-napi_value DescribeArenas(napi_env env, napi_callback_info info) {
-  Arguments arguments(env, info);
+Napi::Value DescribeArenas(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
   size_t count = 0;
   const double *serials = arguments.Doubles(0, &count);
   if (!arguments.ok()) return arguments.Refuse();
-  napi_value result = NewArray(env);
+  Napi::Array result = Napi::Array::New(info.Env());
   auto *infos = static_cast<ArenaInfo *>(std::calloc(count + 1, sizeof(ArenaInfo)));
   if (infos == nullptr) return result;
   Census census = {serials, count, 0, infos};
   hk_arena_each(DescribeNext, &census);
   for (uint32_t i = 0; i < count; i++) {
     if (infos[i].name[0] == 0) continue;
-    napi_handle_scope scope = nullptr;
-    napi_open_handle_scope(env, &scope);
-    Put(env, result, i, InfoToJs(env, infos[i]));
-    napi_close_handle_scope(env, scope);
+    Napi::HandleScope scope(info.Env());
+    PutElement(result, i, InfoToJs(info.Env(), infos[i]));
   }
   std::free(infos);
   return result;
@@ -238,14 +235,13 @@ napi_value DescribeArenas(napi_env env, napi_callback_info info) {
 
 } // namespace
 
-napi_value DefineStats(napi_env env, napi_value exports) {
-  Define(env, exports, "processStats", ProcessStats);
-  Define(env, exports, "arenaStats", ArenaStats);
-  Define(env, exports, "heapStats", HeapStats);
-  Define(env, exports, "arenaInfo", DescribeArenaBySerial);
-  Define(env, exports, "arenaInfos", DescribeArenas);
-  Put(env, exports, "statsRecordMax", Int32(env, static_cast<int32_t>(kRecordMax)));
-  return exports;
+void DefineStats(Napi::Object exports) {
+  Define<ProcessStats>(exports, "processStats");
+  Define<ArenaStats>(exports, "arenaStats");
+  Define<HeapStats>(exports, "heapStats");
+  Define<DescribeArenaBySerial>(exports, "arenaInfo");
+  Define<DescribeArenas>(exports, "arenaInfos");
+  exports.DefineProperty(Field(exports.Env(), "statsRecordMax", static_cast<double>(kRecordMax)));
 }
 
 } // namespace hakmem

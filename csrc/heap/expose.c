@@ -3,7 +3,7 @@
  *
  * Owns:      exposed_slabs and given_bytes of an arena.
  * Called by: fronts of other languages.
- * Calls:     bin, run, supply (lost slabs).
+ * Calls:     bin, run, supply (lost slabs), SuperSlab (zeroing).
  * Threads:   owner only.
  */
 #include "heap/bin.h"
@@ -45,7 +45,9 @@ hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab_number) {
   return HK_OK;
 }
 
+/* Zeroes what others have written, and what was live there, before anybody has the memory again. */
 static void take_back(hk_arena_t *arena, hk_slab_t *slab) {
+  if (arena->scrubs) (void)hk_superslab_zero(hk_arena_slab_address(slab), span_bytes(slab));
   slab->given = false;
   hk_stat_sub(&arena->given_bytes, span_bytes(slab));
   if (slab->state == HK_SLAB_CLASS) hk_bin_relist(arena, slab);

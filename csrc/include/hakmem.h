@@ -44,22 +44,32 @@ typedef struct hk_arena_t hk_arena_t;
 
 #define HK_ARENA_NAME_MAX 63
 
+/* What an arena can be given as a number: X(field, name in JavaScript, max, choices or NULL, meaning). 0 is the
+ * default of each. An option with choices is 1 + the index of the word; 0: as the process has it. */
+#define HK_ARENA_OPTION_LIST(X)                                                                    \
+  X(max_bytes, "maxBytes", HK_SIZE_MAX, NULL,                                                      \
+    "limit on slabs, runs and huge mappings in use; 0: none")                                      \
+  X(thp, "thp", 1 + HK_THP_NEVER, "auto|always|never", "transparent huge pages")                   \
+  X(policy, "policy", 1 + HK_FREE_POLICY_BATCH, "keep|batch",                                      \
+    "what becomes of the pages of SuperSlabs that are given up")                                   \
+  X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
+    "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
+  X(scrubs, "scrubs", 1, NULL,                                                                     \
+    "1: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so " \
+    "is a slab when those it was given away to let go of it. Single blocks are zeroed by who "     \
+    "frees them")
+
 typedef struct hk_arena_options_t {
   const char *name;            /* copied; up to HK_ARENA_NAME_MAX bytes; NULL: "arena-<id>" */
-  uint64_t max_bytes;          /* limit on slabs, runs and huge mappings in use; 0: none */
   const uint32_t *class_sizes; /* strides as hk_classes_build takes them; NULL: the default table */
   size_t class_count;
-  uint32_t thp;    /* transparent huge pages: 1 + HK_THP_*; 0: as HAKMEM_THP says */
-  uint32_t policy; /* for SuperSlabs given up: 1 + HK_FREE_POLICY_*; 0: HAKMEM_FREE_POLICY */
-  /* true: new blocks may hold bytes of other arenas that share, as with malloc; arenas that come
-   * and go are cheaper so. false: memory that another arena has used is zeroed before this one gets
-   * it. */
+#define HK_ARENA_OPTION_FIELD(field, name, max, choices, meaning) uint64_t field;
+  HK_ARENA_OPTION_LIST(HK_ARENA_OPTION_FIELD)
+#undef HK_ARENA_OPTION_FIELD
+  /* For C callers. true: new blocks may hold bytes of other arenas that share, as with malloc; arenas
+   * that come and go are cheaper so. false: memory that another arena has used is zeroed before this
+   * one gets it. */
   bool shares_bytes;
-  /* true: memory is zeroed at once when a reset or the end of the arena frees it, and when those to
-   * whom a slab was given away let go of it. Whoever frees a single block zeroes it himself. */
-  bool scrubs;
-  /* Bytes mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim. */
-  uint64_t prewarm_bytes;
 } hk_arena_options_t;
 
 /* Creates an arena, owned by the calling thread. `options` may be NULL. The caller owns `*arena`
@@ -151,8 +161,8 @@ hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab, hk_slab_info_t 
 hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 
 /* Gives an exposed slab away: somebody else got its ArrayBuffer and owns its memory. Until it is
- * concealed no block of it is handed out, and those that are out can only be given back.
- * HK_NOT_OWNED: it is not exposed. */
+ * concealed no block of it is handed out, and those that are out can only be given back. An arena
+ * that scrubs zeroes it then. HK_NOT_OWNED: it is not exposed. */
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
 
 /* Number of the next empty slab to retire, if each class keeps `keep` empty slabs; UINT32_MAX: as
@@ -180,6 +190,16 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
   X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
   X(partial_slabs) X(high_water)
 
+/* Counted by the front, one number for the whole arena: a member of hk_counters_t, and a field of the arena's
+ * statistics. X(field). */
+#define HK_FRONT_STATS(X)                                                                   \
+  X(bytes_pinned)   /* of views that somebody retains */                                    \
+  X(detached_slabs) /* whose ArrayBuffer somebody took away */                              \
+  X(leaked_blocks)  /* whose view was collected without a free */                           \
+  X(double_frees)   /* frees refused; the core adds those that only it could find */        \
+  X(stale_frees)                                                                            \
+  X(foreign_frees)
+
 /* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_free_in_slab +
  * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
@@ -188,9 +208,8 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_pinned) X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(detached_slabs)      \
-  X(leaked_blocks) X(failures_os) X(failures_limit) X(failures_retried) X(double_frees)     \
-  X(stale_frees) X(foreign_frees)
+  X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
+  X(failures_retried) HK_FRONT_STATS(X)
 
 /* X(field) of the process. now_ns: the monotonic clock at the reading. superslabs_*: SuperSlabs and
  * huge mappings so far, that were mapped, put into the cache, adopted from it, unmapped. Everything
@@ -281,11 +300,10 @@ typedef struct hk_counters_t {
   uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
-  double pinned_bytes;
-  double detached_slabs;
-  double leaked_blocks;
-  double double_frees, stale_frees, foreign_frees; /* refused by the front */
-  uint32_t seqlock;                                /* odd: a write is under way */
+#define HK_FRONT_COUNTER(field) double field;
+  HK_FRONT_STATS(HK_FRONT_COUNTER)
+#undef HK_FRONT_COUNTER
+  uint32_t seqlock; /* odd: a write is under way */
   uint32_t padding;
 } hk_counters_t;
 

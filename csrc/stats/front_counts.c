@@ -141,10 +141,7 @@ void hk_front_counts_read(hk_arena_t *arena, hk_arena_stats_t *stats) {
     stats->bins[bin].allocs += read_magazine(arena, bin);
     stats->bins[bin].frees_local += hk_stat_get(&arena->magazines[bin].frees);
   }
-  stats->bytes_pinned = hk_counter_count(&c->pinned_bytes);
-  stats->detached_slabs = hk_counter_count(&c->detached_slabs);
-  stats->leaked_blocks = hk_counter_count(&c->leaked_blocks);
-  stats->double_frees = hk_counter_count(&c->double_frees);
-  stats->stale_frees = hk_counter_count(&c->stale_frees);
-  stats->foreign_frees = hk_counter_count(&c->foreign_frees);
+#define READ_FRONT_STAT(field) stats->field = hk_counter_count(&c->field);
+  HK_FRONT_STATS(READ_FRONT_STAT)
+#undef READ_FRONT_STAT
 }

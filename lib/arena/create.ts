@@ -5,7 +5,7 @@ import { OutOfMemoryError, reasonOf } from '../errors';
 import { noteSuperSlabs } from '../events/events';
 import type { Front } from '../front/front';
 import { makeFront } from '../modes/checked-front';
-import { type NativeArena, native, statusOf } from '../native/native';
+import { type NativeArena, native, settingsOf, statusOf } from '../native/native';
 import { type ResolvedOptions, resolveOptions } from '../options';
 import type { ArenaOptions } from '../types';
 
@@ -16,13 +16,12 @@ interface Parts {
 }
 
 function createCore(options: ResolvedOptions): NativeArena {
-  const { name, maxBytes, thp, policy, prewarm, strides, hasOwnClasses, zero } = options;
+  const { name, maxBytes, strides, hasOwnClasses } = options;
   const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
-  const settings = Float64Array.of(thp, policy, prewarm);
-  const core = native.createArena(name, maxBytes, classSizes, settings, zero === 'free');
+  const core = native.createArena(name, settingsOf(options.core), classSizes);
   noteSuperSlabs();
   if (typeof core !== 'number') return core;
-  const numbers = { requestedBytes: prewarm, usedBytes: 0, maxBytes };
+  const numbers = { requestedBytes: options.core.prewarm, usedBytes: 0, maxBytes };
   const status = statusOf(core);
   throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);
 }

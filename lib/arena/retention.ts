@@ -12,13 +12,13 @@
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError, invalidState } from '../errors';
 import type { Front, Remains } from '../front/front';
-import { type NativeArena, native } from '../native/native';
+import { type NativeArena, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';
 import { HELD, type Home, type View, homeOf, rehome } from '../view/view';
 import { clearView, rangeOf } from '../view/kinds';
 
-const PINNED_BYTES = native.tables.counters.pinnedBytes;
+const PINNED_BYTES = frontStat('bytes_pinned');
 
 /** A view that others hold beside its owner. */
 class Retention extends Custody {

@@ -5,15 +5,15 @@
  * lent to its bin while a longer length owns one; else by size class, with the bytes beside it.
  */
 import type { HakmemErrorCode } from '../errors';
-import { native } from '../native/native';
+import { frontStat, native } from '../native/native';
 
 const layout = native.tables.counters;
 
 /** Where refused frees are counted, by the code of their error. */
 const REFUSED: Partial<Record<HakmemErrorCode, number>> = {
-  ERR_HAKMEM_DOUBLE_FREE: layout.doubleFrees,
-  ERR_HAKMEM_STALE_VIEW: layout.staleFrees,
-  ERR_HAKMEM_NOT_OWNED: layout.foreignFrees,
+  ERR_HAKMEM_DOUBLE_FREE: frontStat('double_frees'),
+  ERR_HAKMEM_STALE_VIEW: frontStat('stale_frees'),
+  ERR_HAKMEM_NOT_OWNED: frontStat('foreign_frees'),
 };
 
 /** Lengths up to this one have a cell for ever. */
@@ -46,7 +46,7 @@ export class Tallies {
     this.counts = part(layout.allocs, layout.cellLengths);
     this.#cellLengths = new Uint32Array(counters, layout.cellLengths * 8, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
-    this.#liveBlockBytes = part(layout.liveBlockBytes, layout.pinnedBytes);
+    this.#liveBlockBytes = part(layout.liveBlockBytes, layout.liveBlockBytes + layout.binCount);
     this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
   }
 

@@ -6,7 +6,7 @@
  * warned about once.
  */
 import { noteSuperSlabs } from '../events/events';
-import { SLAB_BUSY, native } from '../native/native';
+import { SLAB_BUSY, frontStat, native } from '../native/native';
 import { DETACHED_CHANNEL, report } from '../events/reports';
 import type { DetachedReport } from '../types';
 import { clearBytes, sizeOf } from '../view/kinds';
@@ -22,6 +22,8 @@ export const REF_INDEX_MASK = (1 << REF_INDEX_BITS) - 1;
 
 /** UINT32_MAX: see hk_next_retirable. */
 const KEEP_BY_POLICY = 0xffffffff;
+
+const DETACHED_SLABS = frontStat('detached_slabs');
 
 function reportDetached(arena: string, slab: number): void {
   report(() => ({
@@ -115,8 +117,7 @@ export class SlabTable {
 
   #noticeDetached(slab: number): void {
     this.forget(slab);
-    const cell = native.tables.counters.detachedSlabs;
-    this.#counters[cell] = this.#counters[cell]! + 1;
+    this.#counters[DETACHED_SLABS]! += 1;
     reportDetached(this.#name, slab);
   }
 }

@@ -5,7 +5,7 @@
  * The stack of each becomes text soon: an unread stack keeps the functions in it alive, and through them
  * perhaps the view itself. Not at once, because that may run code of the program (see reports.ts).
  */
-import { type NativeArena, native } from '../native/native';
+import { type NativeArena, frontStat } from '../native/native';
 import { printable } from '../base/printable';
 import {
   LEAK_CHANNEL,
@@ -61,7 +61,7 @@ export interface Collectable {
   reclaim(): boolean;
 }
 
-const LEAKED = native.tables.counters.leakedBlocks;
+const LEAKED = frontStat('leaked_blocks');
 
 export class LeakDetector {
   readonly #arena: string;

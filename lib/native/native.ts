@@ -55,6 +55,15 @@ export interface NativeOption {
   readonly max: number;
 }
 
+/** An option of an arena that reaches the core as a number. */
+export interface NativeArenaOption {
+  readonly name: string;
+  /** Words separated by '|', of which it is 1 + the index; or '' for a number. */
+  readonly choices: string;
+  readonly meaning: string;
+  readonly max: number;
+}
+
 /** Offsets into the counters, in elements; see hk_counters_t. */
 export interface CounterLayout {
   readonly allocs: number;
@@ -65,13 +74,10 @@ export interface CounterLayout {
   readonly cellLengths: number;
   readonly liveBytes: number;
   readonly liveBlockBytes: number;
-  readonly pinnedBytes: number;
-  readonly detachedSlabs: number;
-  readonly leakedBlocks: number;
-  readonly doubleFrees: number;
-  readonly staleFrees: number;
-  readonly foreignFrees: number;
+  readonly binCount: number;
   readonly moves: number;
+  /** What the front counts for the whole arena, by the names that statistics have for it. */
+  readonly stats: Readonly<Record<string, number>>;
 }
 
 export interface NativeTables {
@@ -81,6 +87,7 @@ export interface NativeTables {
   readonly processFields: readonly string[];
   readonly statuses: readonly NativeStatus[];
   readonly options: readonly NativeOption[];
+  readonly arenaOptions: readonly NativeArenaOption[];
   readonly optionWarnings: readonly string[];
   readonly counters: CounterLayout;
   readonly defaultStrides: readonly number[];
@@ -97,16 +104,11 @@ export interface Native {
    * somebody has detached the last.
    */
   readonly exchange: ArrayBuffer;
-  /**
-   * `settings`: of huge pages and of the policy 0, or 1 + the index of the choice; bytes to prewarm. `scrubs`:
-   * a reset, and the end of the arena, leave nothing behind that was written.
-   */
+  /** `settings`: see {@link settingsOf}; without them each is 0, which is its default. */
   createArena(
     name: string,
-    maxBytes: number,
-    classSizes?: Uint32Array,
     settings?: Float64Array,
-    scrubs?: boolean,
+    classSizes?: Uint32Array,
   ): NativeArena | number;
   /** `pinned`: slabs that stay attached, out of use, until they are unpinned. */
   destroyArena(arena: number, pinned?: Uint32Array): number;
@@ -201,6 +203,18 @@ const statusByValue = new Map(native.tables.statuses.map((status) => [status.val
 /** The status that a negative result stands for. */
 export function statusOf(result: number): NativeStatus {
   return statusByValue.get(-result) ?? { name: 'UNKNOWN', value: -result, text: 'unknown status' };
+}
+
+/** Options of an arena as the core takes them: by name, in the order of the addon's table. */
+export function settingsOf(options: Readonly<Record<string, number>>): Float64Array {
+  return Float64Array.from(native.tables.arenaOptions, ({ name }) => options[name] ?? 0);
+}
+
+/** Where the front counts a statistic of HK_FRONT_STATS, in doubles of the counters. */
+export function frontStat(name: string): number {
+  const offset = native.tables.counters.stats[name];
+  if (offset === undefined) throw new Error(`the core has no counter ${name}`);
+  return offset;
 }
 
 let exchange = new Int32Array(native.exchange);

@@ -121,6 +121,21 @@ HK_TEST(a_slab_given_away_hands_out_no_block_until_it_is_let_go_of) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+HK_TEST(what_others_wrote_into_a_slab_is_zeroed_before_anybody_has_it_where_the_arena_scrubs) {
+  const hk_arena_options_t options = {.name = "scrubs", .scrubs = true};
+  hk_arena_t *arena;
+  EXPECT_EQ(hk_arena_create(&options, &arena), HK_OK);
+  take(arena, hk_test_bin(1024), refs, 2);
+  char *bytes = hk_test_address(arena, refs[0]);
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, true), HK_OK);
+  EXPECT_EQ(hk_slab_give_away(arena, 0), HK_OK);
+  memset(bytes, 'x', 2048);
+  flush(arena, hk_test_bin(1024), refs, 2);
+  EXPECT_EQ(hk_slab_set_exposed(arena, 0, false), HK_OK);
+  for (size_t i = 0; i < 2048; i++) EXPECT_EQ(bytes[i], 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 /* A trim gives pages of free blocks back, but not those of somebody else. */
 HK_TEST(what_was_given_away_keeps_its_bytes_through_trim_reset_and_end) {
   hk_arena_t *arena = hk_test_arena(0);
@@ -187,5 +202,6 @@ HK_TEST_MAIN(a_slab_retired_while_exposed_serves_no_class_until_it_is_concealed,
              concealing_every_slab_ends_every_exposure,
              a_slab_exposed_at_a_reset_is_lost_until_it_is_concealed,
              a_slab_given_away_hands_out_no_block_until_it_is_let_go_of,
+             what_others_wrote_into_a_slab_is_zeroed_before_anybody_has_it_where_the_arena_scrubs,
              what_was_given_away_keeps_its_bytes_through_trim_reset_and_end,
              an_arena_that_nobody_sees_ends_at_once, a_lost_slab_counts_against_the_limit)

@@ -199,7 +199,7 @@ HK_TEST(a_cell_counts_for_the_bin_of_the_length_it_has_been_given) {
 
 HK_TEST(pinned_bytes_and_detached_slabs_are_what_the_front_says) {
   hk_arena_t *arena = hk_test_arena(0);
-  hk_arena_counters(arena)->pinned_bytes = 4096;
+  hk_arena_counters(arena)->bytes_pinned = 4096;
   hk_arena_counters(arena)->detached_slabs = 3;
   EXPECT_EQ(hk_test_stats(arena).bytes_pinned, 4096);
   EXPECT_EQ(hk_test_stats(arena).detached_slabs, 3);

@@ -14,10 +14,14 @@ const entry = process.argv[2];
 
 const RECORD = 64 + native.statsRecordMax;
 const MAX_BYTES = 16 * 1024 * 1024;
+const settings = () =>
+  Float64Array.from(native.tables.arenaOptions, ({ name }) =>
+    name === 'maxBytes' ? MAX_BYTES : 0,
+  );
 
 /** An arena of the core with something in every state: live, free, large, retired, pinned. */
 function usedArena() {
-  const arena = native.createArena('hostile', MAX_BYTES);
+  const arena = native.createArena('hostile', settings());
   const { id } = arena;
   const exchange = new Int32Array(native.exchange);
   for (const bin of [0, 5, 20, 63]) {
@@ -36,7 +40,7 @@ function usedArena() {
 
 /** What each entry takes. */
 const RIGHT = {
-  createArena: [() => 'name', () => MAX_BYTES, () => Uint32Array.of(16, 1024)],
+  createArena: [() => 'name', settings, () => Uint32Array.of(16, 1024)],
   destroyArena: ['arena', () => Uint32Array.of(0, 1)],
   resetArena: ['arena', () => Uint32Array.of(0, 1)],
   trimArena: ['arena'],

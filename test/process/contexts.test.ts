@@ -38,7 +38,7 @@ describe('the addon loaded more than once', () => {
       const path = require('node-gyp-build').path(process.cwd());
       const load = () => { const it = { exports: {} }; process.dlopen(it, path); return it.exports; };
       const [one, two] = [load(), load()];
-      const [a, b] = [one.createArena('one', 0), two.createArena('two', 0)];
+      const [a, b] = [one.createArena('one'), two.createArena('two')];
       const namesIn = (it) => [a, b].map(({ serial }) => it.arenaInfo(serial)?.name ?? null);
       const report = {
         exchanges: one.exchange !== two.exchange,

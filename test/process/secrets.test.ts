@@ -90,6 +90,17 @@ const WAYS: Record<string, string> = {
     })();
     a.alloc(1000); a.reset();
     return [a];`,
+  'given away, written by its taker, and let go of': `
+    const a = make();
+    await (async () => {
+      for (const v of fill(a)) {
+        if (v.length === 0) continue; // its slab has gone with another one's
+        const pull = (it) => it.byobRequest.respond(it.byobRequest.view.byteLength);
+        const { value } = await new ReadableStream({ type: 'bytes', pull }).getReader({ mode: 'byob' }).read(v);
+        write(Buffer.from(value.buffer));
+      }
+    })();
+    return [a];`,
 };
 
 const onLinux = process.platform === 'linux' ? test : test.skip;

@@ -101,6 +101,12 @@ test('a local build has the same protections', { skip: skipLocal }, () => {
   );
 });
 
+test('a local build needs no C++ runtime', { skip: skipLocal }, () => {
+  const { libraries, runtimes } = needsOf(LOCAL);
+  const found = [...libraries, ...runtimes].filter((name) => /stdc\+\+|GLIBCXX|CXXABI/.test(name));
+  assert.deepEqual(found, []);
+});
+
 test('the hot calls of the core have no stack protector', { skip: skipLocal }, () => {
   for (const name of ['hk_alloc', 'hk_free']) {
     const options = ['-d', `--disassemble=${name}`, LOCAL];

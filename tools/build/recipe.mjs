@@ -44,6 +44,11 @@ export const ADDON_DEFINES = [
   'NAPI_VERSION=9',
   'NAPI_DISABLE_CPP_EXCEPTIONS',
   'NODE_ADDON_API_DISABLE_DEPRECATED',
+  // Calls in a worker that is being terminated fail without an exception.
+  'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  // An error of node-addon-api has a std::string. With its checks, GNU's headers compile what it needs and
+  // do not ask libstdc++ for it.
+  '_GLIBCXX_ASSERTIONS',
 ];
 
 /** Protects the binding only: the core's hot calls take a few ns. */
@@ -87,6 +92,8 @@ const LISTS = {
     ...FLAVOURS.release.filter((flag) => !isMacro(flag)),
     ...(os === 'linux' ? FORTIFY : []),
   ],
+  // With -O3 the error paths that node-addon-api inlines into every call are three times the code.
+  release_cflags_cc: () => ['-O2'],
   ldflags: (os) => (os === 'linux' ? LINUX_LINK : []),
 };
 

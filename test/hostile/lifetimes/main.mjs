@@ -282,6 +282,7 @@ function destroy(entry) {
   const result = attemptToTheEnd('destroy', () => entry.arena.destroy());
   if (result.error !== undefined) complain(`destroy: ${result.error.stack}`);
   endAll(entry);
+  entry.isEnding = false; // what is retained can be released
   if (arenas.includes(entry)) arenas.splice(arenas.indexOf(entry), 1);
 }
 

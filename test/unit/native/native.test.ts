@@ -3,7 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HAKMEM_ERRORS, STATUS_CODES } from '../../../lib/errors';
-import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../../../lib/native/native';
+import {
+  type NativeArena,
+  OUT_OF_MEMORY_OS,
+  native,
+  settingsOf,
+  statusOf,
+} from '../../../lib/native/native';
 import { Arena } from '../../../lib/index';
 import { arenaStats } from '../../../lib/stats/stats';
 import { PACKAGE_ROOT, resultOf, run, runScript } from '../support/child';
@@ -160,7 +166,7 @@ describe('the entries refuse what would harm memory', () => {
   ];
   let arena: NativeArena;
   beforeAll(() => {
-    const created = native.createArena('entries', 0);
+    const created = native.createArena('entries');
     if (typeof created === 'number') throw new Error(statusOf(created).text);
     arena = created;
   });
@@ -195,12 +201,12 @@ describe('the entries refuse what would harm memory', () => {
     const handles = new Set<number>();
     const room = new Float64Array(native.statsRecordMax + tables.processFields.length);
     for (let i = 0; i < 3000; i++) {
-      const { id } = native.createArena(`round ${i}`, 0) as NativeArena;
+      const { id } = native.createArena(`round ${i}`) as NativeArena;
       expect(Number.isSafeInteger(id) && !handles.has(id)).toBe(true);
       handles.add(id);
       native.destroyArena(id);
     }
-    const last = native.createArena('last', 0) as NativeArena;
+    const last = native.createArena('last') as NativeArena;
     native.refill(last.id, 3, 10);
     for (const stale of handles) {
       expectCode(() => native.resetArena(stale), 'ERR_INVALID_ARG_TYPE');
@@ -288,38 +294,36 @@ describe('the entries refuse what would harm memory', () => {
 
   test('a new arena with arguments of the wrong kind', () => {
     const create = (...args: readonly unknown[]): unknown =>
-      native.createArena(...(args as [string, number, Uint32Array]));
+      native.createArena(...(args as [string, Float64Array, Uint32Array]));
+    const none = settingsOf({});
     for (const args of [
       [],
-      [5, 0],
+      [5],
+      [null],
       ['x', 'y'],
-      ['x', -1],
-      ['x', NaN],
-      ['x', 2 ** 60],
-      ['x', 0, [64]],
-      ['x', 0, new Float64Array([64])],
-      ['x', 0, new Uint32Array(0)],
-      ['x', 0, undefined, null],
-      ['x', 0, undefined, [0, 0, 0]],
-      ['x', 0, undefined, new Float64Array(2)],
-      ['x', 0, undefined, new Float64Array(4)],
-      ['x', 0, undefined, Float64Array.of(4, 0, 0)],
-      ['x', 0, undefined, Float64Array.of(0, -1, 0)],
-      ['x', 0, undefined, Float64Array.of(0, 0, NaN)],
-      ['x', 0, undefined, Float64Array.of(0, 0, 2 ** 60)],
+      ['x', 0],
+      ['x', null],
+      ['x', [...none]],
+      ['x', none.subarray(1)],
+      ['x', new Float64Array(none.length + 1)],
+      ['x', none, [64]],
+      ['x', none, new Float64Array([64])],
+      ['x', none, new Uint32Array(0)],
     ]) {
       expectCode(() => create(...args), 'ERR_INVALID_ARG_TYPE');
     }
-    for (const settings of [
-      [0, 3, 0],
-      [0, 0, 2 ** 40],
-    ]) {
-      const result = native.createArena('x', 0, undefined, Float64Array.from(settings));
-      expect(nameOf(result)).toBe('INVALID_ARGUMENT');
-    }
     for (const sizes of [[0], [7], [24], [64, 32], [65_552], new Array<number>(65).fill(16)]) {
-      expect(nameOf(native.createArena('x', 0, Uint32Array.from(sizes)))).toBe('INVALID_ARGUMENT');
+      expect(nameOf(create('x', none, Uint32Array.from(sizes)))).toBe('INVALID_ARGUMENT');
     }
+  });
+
+  test.each(tables.arenaOptions)('a new arena with a bad $name', ({ name, max }) => {
+    const create = (value: number): unknown =>
+      native.createArena('x', settingsOf({ [name]: value }));
+    for (const bad of [-1, NaN, Infinity, 2 ** 60]) {
+      expectCode(() => create(bad), 'ERR_INVALID_ARG_TYPE');
+    }
+    if (max < 2 ** 47) expect(nameOf(create(max + 1))).toBe('INVALID_ARGUMENT');
   });
 
   test('an ArrayBuffer is the same while a slab is exposed', () => {
@@ -333,6 +337,40 @@ describe('the entries refuse what would harm memory', () => {
     native.flush(arena.id, 30, 1);
     expect(native.retire(arena.id, ref >>> 13)).toBe(0);
     expect((buffer as ArrayBuffer).byteLength).toBe(0);
+  });
+});
+
+describe('setters on the prototypes of results', () => {
+  const CALLS = [
+    "native.createArena('x')",
+    'native.heapMap()',
+    'native.arenaInfo(arena.serial)',
+    'native.arenaInfos(Float64Array.of(arena.serial))',
+    'native.resetArena(99)',
+    'native.refill(99)',
+  ];
+
+  test.each(['throw new Error("set")', 'throw null', 'for (;;);'])('%s', async (body) => {
+    const script = `
+      const { native } = require('./dist/native/native.js');
+      const vm = require('node:vm');
+      Object.assign(globalThis, { native, arena: native.createArena('own') });
+      const codes = [];
+      for (const call of ${JSON.stringify(CALLS)}) {
+        for (const [owner, name] of [['Object', 'name'], ['Object', 'code'], ['Error', 'code'], ['Array', '0']]) {
+          const prototype = globalThis[owner].prototype;
+          Object.defineProperty(prototype, name, { configurable: true, set() { ${body} } });
+          try {
+            vm.runInThisContext(call, { timeout: 1000 });
+          } catch (error) {
+            codes.push(error?.code);
+          } finally {
+            delete prototype[name];
+          }
+        }
+      }
+      console.log(JSON.stringify([...new Set(codes), codes.length]));`;
+    expect(await resultOf(script)).toEqual(['ERR_INVALID_ARG_TYPE', 8]);
   });
 });
 
@@ -456,7 +494,7 @@ describe('the exchange', () => {
   });
 
   test('calls without it are refused', () => {
-    const created = native.createArena('without exchange', 0) as NativeArena;
+    const created = native.createArena('without exchange') as NativeArena;
     const { exchange } = native;
     structuredClone(exchange, { transfer: [exchange] });
     expectCode(() => native.refill(created.id, 30, 1), 'ERR_INVALID_ARG_TYPE');
