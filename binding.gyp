@@ -1,13 +1,11 @@
 {
   'variables': {
-    # node-gyp rebuild --sanitize=address,undefined
-    'sanitize%': '',
     'napi_include': '<!(node tools/build/napi-include.mjs)',
   },
   'targets': [
     {
       'target_name': 'hakmem_arena',
-      'sources': ['<!@(node tools/build/native-sources.mjs)'],
+      'sources': ['<!@(node tools/build/recipe.mjs sources)'],
       'include_dirs': [
         'csrc', 'csrc/include', '<(napi_include)', '<(SHARED_INTERMEDIATE_DIR)',
       ],
@@ -19,53 +17,25 @@
           'action': ['node', 'tools/build/native-identity.cjs', '<@(_outputs)'],
         },
       ],
-      'defines': [
-        'NAPI_VERSION=9',
-        'NAPI_DISABLE_CPP_EXCEPTIONS',
-        'NODE_ADDON_API_DISABLE_DEPRECATED',
-        # Calls in a worker that is being terminated fail without an exception.
-        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-        # An error of node-addon-api has a std::string. With its checks, GNU's headers compile what it needs and
-        # do not ask libstdc++ for it.
-        '_GLIBCXX_ASSERTIONS',
-      ],
-      'cflags': ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-fvisibility=hidden'],
-      'cflags_c': ['-std=gnu11', '-Wstrict-prototypes'],
+      # Flags are in tools/build/recipe.mjs.
+      'defines': ['<!@(node tools/build/recipe.mjs defines)'],
+      'cflags': ['<!@(node tools/build/recipe.mjs cflags <(OS) <(target_arch))'],
+      'cflags_c': ['<!@(node tools/build/recipe.mjs cflags_c)'],
       # As a system header, node-addon-api is not judged by our warnings. Relative to build/.
       'cflags_cc': [
-        '-isystem ../<(napi_include)', '-fno-exceptions', '-fno-rtti',
-        '-fvisibility-inlines-hidden',
+        '-isystem ../<(napi_include)', '<!@(node tools/build/recipe.mjs cflags_cc <(OS))',
       ],
+      'ldflags': ['<!@(node tools/build/recipe.mjs ldflags <(OS))'],
       'configurations': {
         'Release': {
-          'cflags': ['-O3'],
-          # With -O3 the error paths that node-addon-api inlines into every call are three times the code.
-          'cflags_cc': ['-O2'],
-          'defines': ['NDEBUG'],
+          'cflags': ['<!@(node tools/build/recipe.mjs release_cflags <(OS))'],
+          'cflags_cc': ['<!@(node tools/build/recipe.mjs release_cflags_cc)'],
+          'defines': ['<!@(node tools/build/recipe.mjs release_defines)'],
         },
         'Debug': {
           'defines': ['HK_DEBUG=1'],
         },
       },
-      'conditions': [
-        ['OS=="linux"', {
-          'ldflags': ['-Wl,--as-needed,-z,relro,-z,now,-z,noexecstack'],
-          # The binding only: the core's hot calls take a few ns.
-          'cflags_cc': ['-fstack-protector-strong'],
-          'configurations': {
-            'Release': {'cflags': ['-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2']},
-          },
-        }],
-        ['OS=="linux" and target_arch=="x64"', {'cflags': ['-fcf-protection']}],
-        ['sanitize!=""', {
-          'cflags': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer', '-g'],
-          'ldflags': ['-fsanitize=<(sanitize)'],
-          'xcode_settings': {
-            'OTHER_CFLAGS': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer'],
-            'OTHER_LDFLAGS': ['-fsanitize=<(sanitize)'],
-          },
-        }],
-      ],
       'xcode_settings': {
         'CLANG_CXX_LIBRARY': 'libc++',
         'GCC_C_LANGUAGE_STANDARD': 'gnu11',

@@ -12,4 +12,10 @@ module.exports = {
   // Tests import what they use from '@jest/globals'.
   injectGlobals: false,
   testTimeout: 60_000,
+  // With --coverage. The monitor's page runs in a browser (test/browser), lib/cli in processes of its own.
+  collectCoverageFrom: ['lib/**/*.ts', '!lib/monitor/page/**', '!lib/cli/**'],
+  coverageDirectory: 'coverage/lib',
+  coverageReporters: ['text', 'html'],
+  // A little below what is covered: not to be passed downwards.
+  coverageThreshold: { global: { statements: 95, branches: 88, functions: 94, lines: 96 } },
 };

@@ -2,17 +2,19 @@
 // that a machine that slows down slows all of them down. Prints medians, spread and ratios.
 //
 //   npm run bench -- [--quick] [--only CASE]... [--rival NAME]... [--runs N] [--json FILE] [--no-c]
+//   npm run bench -- --render [FOLDER]     figures and charts of recorded runs: report/render.ts
+//   npm run bench -- --scrape [--quick]    what scraping costs: scrape.mjs
 //
 // --only and --rival match from the start of a name; ours always plays. --quick plays every case on
 // small inputs once, and says only whether it ran.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Case, Figures } from './case';
 import { CASES } from './cases/index';
-import { buildCRivals, type CRivals, playInC } from './in-c';
+import { buildCRivals, type CRivals, playInC, ROOT } from './in-c';
 import { aboutRun, type CaseRecord, type RunRecord } from './report/record';
 import { printAbout, printCase, printPlayed } from './report/report';
 
@@ -98,7 +100,20 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
-});
+/** What else this program does, when its first argument says so. */
+const OTHERS: ReadonlyMap<string | undefined, string> = new Map([
+  ['--render', join(__dirname, 'report', 'render.js')],
+  ['--scrape', join(ROOT, 'bench', 'scrape.mjs')],
+]);
+
+const [first, ...rest] = process.argv.slice(2);
+const other = OTHERS.get(first);
+if (other !== undefined) {
+  process.exitCode =
+    spawnSync(process.execPath, [other, ...rest], { stdio: 'inherit' }).status ?? 1;
+} else {
+  main().catch((error: unknown) => {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 2;
+  });
+}

@@ -1,5 +1,5 @@
 // What scraping costs the hot path: a worker allocates and frees flat out while this thread scrapes ten
-// times a second, or does not, by turns of a second. `npm run bench:scrape`; `-- --quick` to see it run.
+// times a second, or does not, by turns of a second. `npm run bench -- --scrape`; `--scrape --quick` to see it run.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -5,8 +5,8 @@ export interface Effort {
   readonly measureMs: number;
 }
 
-export const FULL: Effort = { warmUpMs: 600, measureMs: 500 };
-export const QUICK: Effort = { warmUpMs: 0, measureMs: 0 };
+const FULL: Effort = { warmUpMs: 600, measureMs: 500 };
+const QUICK: Effort = { warmUpMs: 0, measureMs: 0 };
 
 export const effortOf = (quick: boolean): Effort => (quick ? QUICK : FULL);
 

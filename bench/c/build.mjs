@@ -1,15 +1,16 @@
 // Builds the cases once for each implementation of allocator.h, and finds the libraries that rivals are
-// preloaded from. Everybody gets the flags that binding.gyp gives the addon in a release.
+// preloaded from. Everybody gets the flags that the addon has in a release.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { coreSources, filesUnder } from '../../tools/build/native-sources.mjs';
+import { C_STANDARD, C_WARNINGS, FLAVOURS, HIDDEN } from '../../tools/build/recipe.mjs';
+import { INCLUDES, WARNINGS, coreSources, filesUnder } from '../../tools/build/recipe.mjs';
 
 const CC = process.env.CC || 'cc';
 const FOLDER = '.build/bench-c';
-const FLAGS = ['-std=gnu11', '-O3', '-DNDEBUG', '-pthread', '-fvisibility=hidden'];
-const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Wstrict-prototypes'];
+const FLAGS = [C_STANDARD, ...FLAVOURS.release, '-pthread', HIDDEN, ...WARNINGS, ...C_WARNINGS];
+const INCLUDED = INCLUDES.map((folder) => `-I${folder}`);
 const LIBRARY_FOLDERS = [
   '/usr/lib/x86_64-linux-gnu',
   '/usr/lib/aarch64-linux-gnu',
@@ -18,7 +19,7 @@ const LIBRARY_FOLDERS = [
   '/usr/local/lib',
 ];
 
-const HAKMEM = ['-DALLOCATOR=1', '-Icsrc', '-Icsrc/include', 'bench/c/allocator_hakmem.c'];
+const HAKMEM = ['-DALLOCATOR=1', ...INCLUDED, 'bench/c/allocator_hakmem.c'];
 const HAKMEM_LIBRARY = 'libhakmem.so';
 
 /** Programs: own source files and flags of each. */
@@ -62,7 +63,7 @@ function install(packages) {
 }
 
 function compile(output, args) {
-  const { status, stderr } = spawnSync(CC, [...FLAGS, ...WARNINGS, '-o', output, ...args], {
+  const { status, stderr } = spawnSync(CC, [...FLAGS, '-o', output, ...args], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`${CC} failed:\n${stderr}`);
@@ -78,7 +79,7 @@ function buildProgram(name) {
 
 /** Us twice: in a shared library, as the rivals are, and linked into the program. */
 function buildOurs() {
-  const shared = ['-fPIC', '-shared', '-fvisibility=protected', '-Icsrc', '-Icsrc/include'];
+  const shared = ['-fPIC', '-shared', '-fvisibility=protected', ...INCLUDED];
   compile(join(FOLDER, HAKMEM_LIBRARY), [...shared, ...coreSources()]);
   return {
     hakmem: { program: buildProgram('hakmem') },

@@ -6,12 +6,12 @@ import { benchmarksPage } from './markdown';
 import { readmeFigures } from './markdown-readme';
 import type { RunRecord } from './record';
 
-const BEGIN = '<!-- figures: written by `npm run bench:render` -->';
+const BEGIN = '<!-- figures: written by `npm run bench -- --render` -->';
 const END = '<!-- end of figures -->';
 
 const NOTHING_RECORDED =
   'None is recorded yet. `npm run bench -- --json bench/results/node20.json` records a run, ' +
-  '`npm run bench:render` writes it here.';
+  '`npm run bench -- --render` writes it here.';
 
 /** Recorded runs, oldest Node first. */
 export function readRuns(folder: string): RunRecord[] {

@@ -1,6 +1,6 @@
 // Render: writes the figures of recorded runs into docs/BENCHMARKS.md and README.md, and the charts.
 //
-//   npm run bench:render [-- FOLDER]      reads every FOLDER/*.json, bench/results when none is given
+//   npm run bench -- --render [FOLDER]      reads every FOLDER/*.json, bench/results when none is given
 //
 // Only what stands between the two marks of a page is replaced.
 
@@ -27,6 +27,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`bench:render: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(
+    `bench --render: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
   process.exitCode = 1;
 });

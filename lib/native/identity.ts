@@ -115,7 +115,10 @@ function hasNewerSources(file: string, root: string): boolean {
   const isNewer = (path: string): boolean =>
     (attempt(() => statSync(join(root, path)).mtimeMs) ?? 0) > built;
   const sources = attempt(() => readdirSync(join(root, 'csrc'), { recursive: true })) ?? [];
-  return isNewer('binding.gyp') || sources.some((name) => isNewer(join('csrc', String(name))));
+  return (
+    ['binding.gyp', 'tools/build/recipe.mjs'].some(isNewer) ||
+    sources.some((name) => isNewer(join('csrc', String(name))))
+  );
 }
 
 /**

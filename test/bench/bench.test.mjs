@@ -38,9 +38,7 @@ describe('benchmarks', () => {
   });
 
   it('scrapes a worker at work', () => {
-    const scrape = spawnSync(process.execPath, [join(ROOT, 'bench', 'scrape.mjs'), '--quick'], {
-      encoding: 'utf8',
-    });
+    const scrape = bench('--scrape', '--quick');
     assert.equal(scrape.status, 0, scrape.stderr);
     assert.match(scrape.stdout, /scraped ten times a second +\d+\.\d\d\n +change +-?\d/);
   });
@@ -76,23 +74,23 @@ describe('benchmarks', () => {
   });
 
   it('summarizes runs by median and spread', () => {
-    const { summarize } = require(join(BENCH, 'record.js'));
+    const { summarize } = require(join(BENCH, 'report', 'record.js'));
     const runs = [30, 10, 20, 40].map((ns) => ({ ns }));
     assert.deepEqual(summarize(runs, 'ns'), { median: 25, lowest: 10, highest: 40 });
     assert.equal(summarize(runs, 'other'), undefined);
   });
 
   it('has written every figure that the pages show', () => {
-    const { figuresOf, readRuns, withFigures } = require(join(BENCH, 'figures.js'));
+    const { figuresOf, readRuns, withFigures } = require(join(BENCH, 'report', 'figures.js'));
     for (const [page, figures] of figuresOf(readRuns(join(ROOT, 'bench', 'results')))) {
       const text = readFileSync(join(ROOT, page), 'utf8');
-      assert.equal(text, withFigures(page, text, figures), `${page}: npm run bench:render`);
+      assert.equal(text, withFigures(page, text, figures), `${page}: npm run bench -- --render`);
     }
   });
 
   it('renders a recorded run with what was missed and where others are faster', async () => {
-    const { benchmarksPage } = require(join(BENCH, 'markdown.js'));
-    const { throughputChart, toSvg } = require(join(BENCH, 'charts.js'));
+    const { benchmarksPage } = require(join(BENCH, 'report', 'markdown.js'));
+    const { throughputChart, toSvg } = require(join(BENCH, 'report', 'charts.js'));
     const results = Object.entries({ arena: 20, 'Buffer.allocUnsafe': 30, 'mimalloc in C': 10 });
     const run = {
       about: { node: 'v22.0.0', machine: 'a machine', runs: 1 },
@@ -113,7 +111,7 @@ describe('benchmarks', () => {
     );
     assert.match(page, /\| uniform \| mimalloc in C \| 0.50x \|/);
     assert.match(page, /\| Buffer.allocUnsafe \| 30.0 \(30.0..30.0\) \| 1.50x \|/);
-    const { readmeFigures } = require(join(BENCH, 'markdown-readme.js'));
+    const { readmeFigures } = require(join(BENCH, 'report', 'markdown-readme.js'));
     assert.match(readmeFigures(run), /\| uniform 16 to 1024 B \| 20.0 \| 30.0 \(1.5x\)/);
     assert.match(await toSvg(throughputChart(run)), /^<svg .*mimalloc in C/s);
   });

@@ -15,7 +15,8 @@ import zlib from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Arena } from '../../lib/index';
 import { checkSums, totalsOf } from '../unit/support/sums';
-import { received, selfSigned } from './support/streams';
+import { selfSigned } from '../unit/support/certificate.cjs';
+import { received } from './support/streams';
 
 const CHURN_BYTE = 0xee;
 
@@ -208,7 +209,7 @@ describe('sockets', () => {
     [500, 300],
     [30, 100_000],
   ])('tls: %i queued writes of %i bytes', async (count, length) => {
-    const [key, cert] = selfSigned(folder);
+    const { key, cert } = selfSigned();
     await transfer(
       tls.createServer({ key, cert }),
       'secureConnection',

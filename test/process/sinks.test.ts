@@ -20,7 +20,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Arena, type WriteTarget } from '../../lib/index';
 import { sinkOf } from '../../lib/streams/sinks';
 import { totalsOf } from '../unit/support/sums';
-import { received, selfSigned } from './support/streams';
+import { selfSigned } from '../unit/support/certificate.cjs';
+import { received } from './support/streams';
 
 const CHURN_BYTE = 0xee;
 const LENGTH = 50_000;
@@ -122,7 +123,7 @@ async function pipe(): Promise<Line> {
 }
 
 async function secure(over?: (port: number) => Duplex): Promise<Line> {
-  const [key, cert] = selfSigned(folder);
+  const { key, cert } = selfSigned();
   const server = tls.createServer({ key, cert });
   const port = (await listen(server)) as number;
   return socketPair(server, 'secureConnection', () =>

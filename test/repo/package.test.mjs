@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
-import { filesUnder } from '../../tools/build/native-sources.mjs';
+import { filesUnder } from '../../tools/build/recipe.mjs';
 import { pack } from '../../tools/release/pack.mjs';
 import { TARGETS, fileOf } from '../../tools/release/prebuild/targets.mjs';
 import { strayFiles } from '../../tools/build/prune-dist.mjs';
@@ -31,7 +31,7 @@ const WANTED = [
   /^docs\/[A-Z]+\.md$/,
   /^grafana\//,
   /^prebuilds\/(README\.md|manifest\.json|[\w-]+\/hakmem-arena(\.\w+)?\.node)$/,
-  /^tools\/build\/(napi-include|native-sources)\.mjs$/, // which binding.gyp runs
+  /^tools\/build\/(napi-include|recipe)\.mjs$/, // which binding.gyp runs
   /^tools\/build\/native-identity\.cjs$/, // and the loader, where the sources may have changed
   /^vendor\/node-addon-api\/(napi(-inl)?\.h|LICENSE\.md)$/,
 ];

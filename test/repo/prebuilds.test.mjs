@@ -14,6 +14,7 @@ import { TARGETS, fileOf } from '../../tools/release/prebuild/targets.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = readManifest(ROOT);
 const readJson = (file) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
+const RECIPE = 'tools/build/recipe.mjs';
 const VERSION = readJson('package.json').version;
 const HEADERS = readJson('node_modules/node-addon-api/package.json').version;
 const has = (program) => spawnSync(program, ['--version']).status === 0;
@@ -23,8 +24,9 @@ const skip = !(has('objdump') && has('readelf')) && 'there are no binutils here'
 function hashAfter(edit) {
   const root = mkdtempSync(join(tmpdir(), 'hash-'));
   try {
-    cpSync(join(ROOT, 'csrc'), join(root, 'csrc'), { recursive: true });
-    cpSync(join(ROOT, 'binding.gyp'), join(root, 'binding.gyp'));
+    for (const path of ['csrc', 'binding.gyp', RECIPE]) {
+      cpSync(join(ROOT, path), join(root, path), { recursive: true });
+    }
     edit((file, change) => {
       const path = join(root, file);
       writeFileSync(path, change(readFileSync(path, 'utf8')));
@@ -49,7 +51,11 @@ for (const target of TARGETS) {
 
   test(`${file} was built from the sources as they are`, () => {
     const remedy = 'run `npm run make:prebuilds` and commit prebuilds/';
-    assert.equal(entry.source, sourceHash(ROOT), `csrc/ or binding.gyp changed: ${remedy}`);
+    assert.equal(
+      entry.source,
+      sourceHash(ROOT),
+      `csrc/, binding.gyp or the recipe changed: ${remedy}`,
+    );
     assert.equal(entry.version, VERSION, `the version changed: ${remedy}`);
     const headers = `node-addon-api ${HEADERS}`;
     assert.ok(entry.toolchain.includes(headers), `not built with ${headers}: ${remedy}`);
@@ -146,14 +152,15 @@ test('a library or a glibc that machines may not have is a problem', { skip }, (
 test('a changed source, a new one, one that is gone: each is another hash', () => {
   const same = sourceHash(ROOT);
   const changed = hashAfter((edit) => edit('csrc/os/os.c', (text) => `${text}int x;\n`));
-  const gyp = hashAfter((edit) => edit('binding.gyp', (text) => text.replace('-O3', '-O2')));
+  const gyp = hashAfter((edit) => edit('binding.gyp', (text) => text.replace('gnu11', 'c11')));
+  const flag = hashAfter((edit) => edit(RECIPE, (text) => text.replace('-O3', '-O2')));
   const added = hashAfter((_, root) => writeFileSync(join(root, 'csrc/os/new.c'), ''));
   const gone = hashAfter((_, root) => rmSync(join(root, 'csrc/os/os.c')));
   assert.equal(
     hashAfter(() => undefined),
     same,
   );
-  assert.equal(new Set([same, changed, gyp, added, gone]).size, 5);
+  assert.equal(new Set([same, changed, gyp, flag, added, gone]).size, 6);
 });
 
 test('line endings, blanks at the end of lines and notes beside the sources are not', () => {

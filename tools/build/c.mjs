@@ -6,20 +6,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { coreSources, filesUnder } from './native-sources.mjs';
+import { C_STANDARD, C_WARNINGS, FLAVOURS, INCLUDES, WARNINGS } from './recipe.mjs';
+import { coreSources, filesUnder } from './recipe.mjs';
 
-const DEBUG = ['-DHK_DEBUG=1', '-O1', '-g', '-fno-omit-frame-pointer'];
-export const FLAVOURS = {
-  asan: [...DEBUG, '-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-  tsan: [...DEBUG, '-fsanitize=thread'],
-  plain: DEBUG,
-  release: ['-O3', '-DNDEBUG'],
-  coverage: ['-O0', '-g', '--coverage', '-DNDEBUG'],
-  fuzz: [...DEBUG, '-fsanitize=fuzzer-no-link,address,undefined', '-fno-sanitize-recover=all'],
-};
-const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Wstrict-prototypes'];
-const COMMON = ['-std=gnu11', '-pthread', '-Icsrc', '-Icsrc/include', '-Itest/c'];
-export const SANITIZER_ENV = {
+const COMMON = [C_STANDARD, '-pthread', ...INCLUDES.map((folder) => `-I${folder}`), '-Itest/c'];
+const SANITIZER_ENV = {
   ASAN_OPTIONS: 'detect_stack_use_after_return=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',
   TSAN_OPTIONS: 'halt_on_error=1',
@@ -78,7 +69,8 @@ export class Build {
   constructor(flavour, { cc = process.env.CC || 'cc', werror = false } = {}) {
     this.#flavour = flavour;
     this.#cc = cc;
-    this.#flags = [...COMMON, ...WARNINGS, ...(werror ? ['-Werror'] : []), ...FLAVOURS[flavour]];
+    const warnings = [...WARNINGS, ...C_WARNINGS, ...(werror ? ['-Werror'] : [])];
+    this.#flags = [...COMMON, ...warnings, ...FLAVOURS[flavour]];
     this.#folder = join('.build/c', flavour);
     mkdirSync(this.#folder, { recursive: true });
     this.launcher = this.#findLauncher();

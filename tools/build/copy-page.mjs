@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-for (const name of ['index.html', 'theme.css', 'page.css', 'parts.css']) {
-  cpSync(join(ROOT, 'lib/monitor/page', name), join(ROOT, 'dist/monitor/page', name));
+for (const name of ['index.html', 'style']) {
+  const [from, to] = ['lib', 'dist'].map((folder) => join(ROOT, folder, 'monitor/page', name));
+  cpSync(from, to, { recursive: true });
 }

@@ -22,7 +22,7 @@ function filesUnder(folder, root = ROOT) {
 /** Everything of the repository that a build is made of. */
 function hashedFiles(root = ROOT) {
   const sources = filesUnder('csrc', root).filter((file) => /\.(c|cc|h)$/.test(file));
-  return ['binding.gyp', ...sources];
+  return ['binding.gyp', 'tools/build/recipe.mjs', ...sources];
 }
 
 /** Hash over them by path, whatever the line endings of the checkout and the blanks at the end of lines. */

@@ -10,7 +10,7 @@ import { identityIn, identityLine } from './native-identity.cjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const ADDON = join(ROOT, 'build/Release/hakmem_arena.node');
-const GENERATORS = ['napi-include.mjs', 'native-identity.cjs', 'native-sources.mjs'];
+const GENERATORS = ['napi-include.mjs', 'native-identity.cjs', 'recipe.mjs'];
 
 const isOfThisTree = () =>
   existsSync(ADDON) && identityIn(readFileSync(ADDON))?.line === identityLine();

@@ -3,7 +3,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { filesUnder, isProgram } from './native-sources.mjs';
+import { filesUnder, isProgram } from './recipe.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

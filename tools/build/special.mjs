@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { identityIn, identityLine, writeHeader } from './native-identity.cjs';
-import { addonSources } from './native-sources.mjs';
+import { includeDirectory } from './napi-include.mjs';
+import * as recipe from './recipe.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const CC = process.env.CC || 'cc';
@@ -43,22 +43,11 @@ export function buildAddon(folder, special) {
   if (isOfThisTree(addon)) return undefined;
   mkdirSync(dirname(addon), { recursive: true });
   writeHeader(join(folder, 'hk_identity.h'));
-  const napi = createRequire(import.meta.url)('node-addon-api').include_dir;
-  const includes = ['-Icsrc', '-Icsrc/include', `-I${folder}`, `-I${headers}`, `-isystem${napi}`];
-  const defines = [
-    'NAPI_VERSION=9',
-    'NAPI_DISABLE_CPP_EXCEPTIONS',
-    'NODE_GYP_MODULE_NAME=hakmem_arena',
-  ];
-  const flags = [
-    '-fPIC',
-    '-pthread',
-    '-g',
-    ...includes,
-    ...defines.map((it) => `-D${it}`),
-    ...special,
-  ];
-  const objects = addonSources(ROOT).map((source) => compile(source, folder, flags));
+  const folders = [...recipe.INCLUDES, folder, headers].map((path) => `-I${path}`);
+  const defines = [...recipe.ADDON_DEFINES, 'NODE_GYP_MODULE_NAME=hakmem_arena'];
+  const flags = ['-fPIC', '-pthread', '-g', ...folders, `-isystem${includeDirectory(ROOT)}`];
+  flags.push(...defines.map((macro) => `-D${macro}`), ...special);
+  const objects = recipe.addonSources(ROOT).map((source) => compile(source, folder, flags));
   const { status, stderr } = run(CXX, ['-shared', '-pthread', ...special, ...objects, '-o', addon]);
   return status === 0 ? undefined : `the addon does not link: ${stderr.trim().split('\n').pop()}`;
 }
@@ -66,7 +55,7 @@ export function buildAddon(folder, special) {
 function compile(source, folder, flags) {
   const object = join(folder, `${source.replaceAll('/', '_')}.o`);
   const isC = source.endsWith('.c');
-  const language = isC ? ['-std=gnu11'] : ['-std=c++17', '-fno-exceptions', '-fno-rtti'];
+  const language = isC ? [recipe.C_STANDARD] : [recipe.CXX_STANDARD, ...recipe.CXX_RUNTIME];
   // Virtual functions, which one check of UBSan is about, need the type information that is left out.
   if (!isC && flags.some((flag) => flag.includes('undefined'))) language.push('-fno-sanitize=vptr');
   const args = [...flags, ...language, '-c', source, '-o', object];

@@ -1,9 +1,9 @@
 // Proves that the architecture is what it says it is:
 //
 //   - C includes point down the order of c-order.mjs, TypeScript imports down the table below, never up,
-//     and in no circle (that calls in C do as well is proved by symbols.mjs);
+//     and in no circle (calls in C: symbols.mjs, calls in TypeScript through interfaces: calls-up.mjs);
 //   - what depends on the operating system stands in csrc/os/ and nowhere else;
-//   - every file has a place in the tables.
+//   - every file has a place in the tables, and no file and no folder is too large (sizes.mjs).
 //
 // Prints `file:line: what is wrong` and exits with 1, or one line when all is well.
 
@@ -11,9 +11,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { filesUnder, isProgram } from '../build/native-sources.mjs';
+import { filesUnder, isProgram } from '../build/recipe.mjs';
 import { C_ROOMS, mayUse, placeProblem } from './c-order.mjs';
+import { checkCallsUp } from './calls-up.mjs';
 import { circles } from './circles.mjs';
+import { checkSizes } from './sizes.mjs';
 
 /** Rooms that do not see all that is below them. `include` holds the public header, for anyone. */
 const C_MAY_ONLY_INCLUDE = { binding: ['binding', 'include'], include: ['include', 'base'] };
@@ -22,8 +24,9 @@ const C_MAY_ONLY_INCLUDE = { binding: ['binding', 'include'], include: ['include
 const NODE_HEADERS = /^(napi|node_api|js_native_api|node|uv|v8)[\w-]*\.h$/;
 
 /**
- * Folders and files of lib/, highest row first, without extension; `name/` is a folder. A file may import those
- * of its own row and of the rows further down.
+ * Rooms of lib/, highest row first: `name/` is a folder, another name a file without its extension. A file may
+ * import its own room and those of the rows further down; rooms of one row know nothing of each other. So rooms
+ * are in no circle.
  */
 const TS_LAYERS = [
   ['cli/'],
@@ -103,8 +106,7 @@ function checkTypeScript(root) {
   const violations = [];
 
   for (const file of files) {
-    const row = tsRow(file);
-    if (row === -1) {
+    if (tsPlace(file).row === -1) {
       violations.push(`${file}:1: not in TS_LAYERS of tools/check/layers.mjs: give it a place`);
       continue;
     }
@@ -126,8 +128,8 @@ function checkTypeScript(root) {
         report(`no such file in lib/: ${name}`);
         continue;
       }
-      if (tsRow(target) < row && tsRow(target) !== -1) {
-        report(`${target} stands above ${file}: imports point down only`);
+      if (!mayImport(file, target)) {
+        report(`${target} stands no lower than ${file}: imports point down only`);
       }
       edges.push({ from: file, to: target, line });
     }
@@ -135,12 +137,18 @@ function checkTypeScript(root) {
   return { violations: [...violations, ...circles(edges)], files: files.length };
 }
 
-/** Row of a file in TS_LAYERS, or -1. */
-function tsRow(file) {
+/** Where a file of lib/ stands: its row of TS_LAYERS, or -1, and its room. */
+function tsPlace(file) {
   const name = file.slice('lib/'.length, -'.ts'.length);
-  return TS_LAYERS.findIndex((row) =>
-    row.some((entry) => (entry.endsWith('/') ? name.startsWith(entry) : name === entry)),
-  );
+  const isHome = (room) => (room.endsWith('/') ? name.startsWith(room) : name === room);
+  const row = TS_LAYERS.findIndex((rooms) => rooms.some(isHome));
+  return { row, room: TS_LAYERS[row]?.find(isHome) };
+}
+
+/** A file without a place is told of elsewhere. */
+function mayImport(from, to) {
+  const [importer, imported] = [tsPlace(from), tsPlace(to)];
+  return importer.room === imported.room || importer.row < imported.row || imported.row === -1;
 }
 
 /** C text with comments blanked out, line for line. */
@@ -154,12 +162,12 @@ function listed(folder, root) {
 }
 
 if (isProgram(import.meta.url)) {
-  const { violations, files } = checkLayers(
-    dirname(dirname(dirname(fileURLToPath(import.meta.url)))),
-  );
+  const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+  const { violations, files } = checkLayers(root);
+  violations.push(...checkCallsUp(root), ...checkSizes(root));
   for (const violation of violations) console.error(violation);
   if (violations.length > 0) process.exit(1);
   console.log(`csrc: ${C_ROOMS.map((row) => row.join(', ')).join(' > ')}`);
-  console.log(`lib:  ${TS_LAYERS.map((row) => row.join(' | ')).join(' > ')}`);
-  console.log(`layers: ${files} files, all includes and imports point down, in no circle`);
+  console.log(`lib:  ${TS_LAYERS.map((row) => row.join(', ')).join(' > ')}`);
+  console.log(`layers: ${files} files, all includes, imports and calls point down, in no circle`);
 }

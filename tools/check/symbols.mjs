@@ -12,12 +12,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { coreSources, filesUnder, isProgram } from '../build/native-sources.mjs';
+import { C_STANDARD, INCLUDES, coreSources } from '../build/recipe.mjs';
+import { filesUnder, isProgram } from '../build/recipe.mjs';
 import { mayUse, placeProblem } from './c-order.mjs';
 import { circles } from './circles.mjs';
 
 const CC = process.env.CC || 'cc';
-const FLAGS = ['-std=gnu11', '-DHK_DEBUG=1', '-O0', '-w', '-Icsrc', '-Icsrc/include', '-c'];
+const FOLDERS = INCLUDES.map((folder) => `-I${folder}`);
+const FLAGS = [C_STANDARD, '-DHK_DEBUG=1', '-O0', '-w', ...FOLDERS, '-c'];
 const NODE_GYP_OBJECTS = 'build/Release/obj.target/hakmem_arena';
 
 /** Types of nm that define a name for other files; weak ones, which every file has that uses them, do not. */

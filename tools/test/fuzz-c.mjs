@@ -1,7 +1,7 @@
 // Fuzzes the core with sequences of operations: test/c/fuzz.c with clang's libFuzzer and its address and
 // undefined behaviour sanitizers.
 //
-//   npm run fuzz:c -- [SECONDS] [libFuzzer options, or files to play again]
+//   npm run test:c -- --fuzz [SECONDS] [libFuzzer options, or files to play again]
 //
 // Inputs that led somewhere new are kept in .build/fuzz/corpus, from which the next run goes on; an input
 // that fails is written to .build/fuzz/. Says so and does nothing where there is no clang with libFuzzer.

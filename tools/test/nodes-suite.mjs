@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
 const majors = options.only === undefined ? MAJORS : options.only.split(',').map(Number);
 const args = options.full
   ? ['tools/test/full.mjs', '--minutes', options.minutes]
-  : ['node_modules/jest/bin/jest.js', 'test/(ts|lifecycle|adversarial)/'];
+  : ['node_modules/jest/bin/jest.js', 'test/(unit|process|hostile)/'];
 
 const rows = majors.map((major) => {
   const node = nodeOf(major);

@@ -1,7 +1,7 @@
 // Drives the addon from JavaScript in builds that watch every access to memory: AddressSanitizer with
 // UndefinedBehaviorSanitizer, and ThreadSanitizer. Node itself is the stock one; the runtime is preloaded.
 //
-//   node tools/test/sanitized.mjs [--flavour asan|tsan] [--full]
+//   npm run test:c -- --sanitize [--flavour asan|tsan] [--full]
 //
 // Builds go to .build/sanitized/<flavour>/. Where a runtime does not work, its flavour is skipped and says
 // so. --full also plays what takes minutes. Ends with `N passed, N failed`.
@@ -11,19 +11,17 @@ import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { FLAVOURS } from '../build/recipe.mjs';
 import { buildAddon } from '../build/special.mjs';
+import { HOSTILE_API, RACING_SIZES, entryPlays, everything, scribbler } from './hostile-plays.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const CC = process.env.CC || 'cc';
 const RUN_TIMEOUT_MS = 600_000;
 
-/** Checks of our own on as well. */
-const DEBUG = ['-O1', '-fno-omit-frame-pointer', '-DHK_DEBUG=1'];
-
-const FLAVOURS = {
+const RUNTIMES = {
   asan: {
-    flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-    runtime: 'libasan.so',
+    library: 'libasan.so',
     env: {
       // Node frees little at its end; V8 reserves more address space than a redzone can have.
       ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0',
@@ -31,8 +29,7 @@ const FLAVOURS = {
     },
   },
   tsan: {
-    flags: ['-fsanitize=thread'],
-    runtime: 'libtsan.so',
+    library: 'libtsan.so',
     // Node was built without it: only what the addon does is judged.
     env: { TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:halt_on_error=1:exitcode=66' },
   },
@@ -48,10 +45,10 @@ function run(command, args, extra = {}) {
 }
 
 /** How node runs with the runtime: a command and its environment; undefined: it does not. */
-function launcherOf({ runtime, env }) {
-  const library = run(CC, [`-print-file-name=${runtime}`]).stdout.trim();
-  if (!library.startsWith('/')) return undefined;
-  const all = { ...env, LD_PRELOAD: realpathSync(library) };
+function launcherOf({ library, env }) {
+  const path = run(CC, [`-print-file-name=${library}`]).stdout.trim();
+  if (!path.startsWith('/')) return undefined;
+  const all = { ...env, LD_PRELOAD: realpathSync(path) };
   // Older runtimes fail where the kernel randomises addresses over too wide a range.
   for (const before of [[], ['setarch', '-R']]) {
     const [command, ...args] = [...before, process.execPath];
@@ -61,19 +58,17 @@ function launcherOf({ runtime, env }) {
   return undefined;
 }
 
-const ENTRIES = ['createArena', 'destroyArena', 'resetArena', 'trimArena', 'refill', 'flush', 'largeAlloc', 'largeFree', 'expose', 'nextRetirable', 'retire', 'unpin', 'detach', 'arenaStats', 'heapStats', 'arenaInfo', 'heapMap']; // prettier-ignore
-
-/** What each flavour plays: files of test/hostile with arguments. */
+/** What each flavour plays; half of the addon's entries unless --full. */
 function playsOf(flavour) {
-  const everything = [['everything.mjs', options.full ? '20' : '2']];
-  if (flavour === 'tsan') return [...everything, ['racing-sizes.mjs']];
-  const entries = ENTRIES.map((entry) => ['hostile-binding.mjs', entry]);
-  const modes = options.full ? ['{}', '{"views":"fresh","zero":"free"}'] : ['{}'];
+  const { full } = options;
+  const all = everything(full ? 20 : 2);
+  if (flavour === 'tsan') return [all, RACING_SIZES];
+  const modes = full ? [{}, { views: 'fresh', zero: 'free' }] : [{}];
   return [
-    ...everything,
-    ...entries.filter((_, i) => options.full || i % 2 === 0),
-    ...modes.map((mode) => ['scribbler.mjs', '3', options.full ? '40000' : '5000', mode]),
-    ...(options.full ? [['hostile-api.mjs', '{}'], ['racing-sizes.mjs']] : []),
+    all,
+    ...entryPlays().filter((_, i) => full || i % 2 === 0),
+    ...modes.map((mode) => scribbler(3, full ? 40_000 : 5000, mode)),
+    ...(full ? [HOSTILE_API, RACING_SIZES] : []),
   ];
 }
 
@@ -94,15 +89,15 @@ function play(flavour, launcher, folder, [file, ...args]) {
 }
 
 const total = { passed: 0, failed: 0 };
-const chosen = options.flavour === undefined ? Object.keys(FLAVOURS) : [options.flavour];
+const chosen = options.flavour === undefined ? Object.keys(RUNTIMES) : [options.flavour];
 for (const flavour of chosen) {
-  const launcher = process.platform === 'linux' ? launcherOf(FLAVOURS[flavour]) : undefined;
+  const launcher = process.platform === 'linux' ? launcherOf(RUNTIMES[flavour]) : undefined;
   if (launcher === undefined) {
     console.log(`skip ${flavour}: its runtime does not work here`);
     continue;
   }
   const folder = join(ROOT, '.build/sanitized', flavour);
-  const reason = buildAddon(folder, [...DEBUG, ...FLAVOURS[flavour].flags]);
+  const reason = buildAddon(folder, FLAVOURS[flavour]);
   if (reason !== undefined) {
     console.log(`skip ${flavour}: ${reason}`);
     continue;

@@ -1,7 +1,7 @@
 // Builds test/c/stress.c with the whole core and runs it.
 //
-//   npm run stress:c -- [--ops N] [--seconds N] [--threads T] [--seed S]
-//                       [--flavour release|asan|tsan|plain]
+//   npm run test:c -- --stress [--ops N] [--seconds N] [--threads T] [--seed S]
+//                              [--flavour release|asan|tsan|plain]
 //
 // A run ends after N operations or N seconds, whichever comes first. With neither, every flavour that
 // works here runs for a few seconds; with either, release runs alone unless another is named. Ends with
@@ -10,8 +10,8 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Build, FLAVOURS } from '../build/c.mjs';
-import { filesUnder } from '../build/native-sources.mjs';
+import { Build } from '../build/c.mjs';
+import { FLAVOURS, filesUnder } from '../build/recipe.mjs';
 
 /** What `npm test` runs. A slow machine stops at the seconds and has tested less. */
 const SHORT = {

@@ -15,9 +15,9 @@ const TYPES = { html: 'text/html', css: 'text/css', js: 'text/javascript' } as c
 /** By the path they are served under. */
 const FILES: Readonly<Record<string, string>> = {
   '/': 'index.html',
-  '/theme.css': 'theme.css',
-  '/page.css': 'page.css',
-  '/parts.css': 'parts.css',
+  '/theme.css': 'style/theme.css',
+  '/page.css': 'style/page.css',
+  '/parts.css': 'style/parts.css',
   '/bytes-bar.js': 'bytes-bar.js',
   '/chart.js': 'chart.js',
   '/class-table.js': 'class-table.js',

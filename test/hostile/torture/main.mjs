@@ -6,14 +6,11 @@
 // Prints a report as JSON: how often each line was ended in each way, bytes compared, and what was wrong.
 
 import { createHash } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Arena } from 'hakmem-arena';
+import { selfSigned } from '../../unit/support/certificate.cjs';
 import { LINES, POISON, wire } from './lines.mjs';
 
 const { values: options } = parseArgs({
@@ -193,17 +190,6 @@ function note(name, ending, { comparer, bytes, isComplete }) {
 
 // --- All cases --------------------------------------------------------------------------------------
 
-function makeCertificate() {
-  const folder = mkdtempSync(join(tmpdir(), 'torture-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const args =
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost';
-  execFileSync('openssl', [...args.split(' '), '-keyout', key, '-out', cert], { stdio: 'pipe' });
-  const certificate = { key: readFileSync(key), cert: readFileSync(cert) };
-  rmSync(folder, { recursive: true });
-  return certificate;
-}
-
 /** What is held is let go of soon after the last case. */
 async function settle() {
   const held = () => arena.stats().bytes.pinned + arena.stats().bytes.live;
@@ -212,7 +198,7 @@ async function settle() {
   if (pinned + live > 0) report.problems.push(`left over: ${live} bytes live, ${pinned} pinned`);
 }
 
-const certificate = makeCertificate();
+const certificate = selfSigned();
 const names = Object.keys(LINES).filter(
   (name) => options.line === undefined || name === options.line,
 );

@@ -2,8 +2,6 @@
  * HTTP/2: the handler behind `node:http2`, asked by its own client.
  */
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import {
   type ClientHttp2Session,
   connect,
@@ -13,10 +11,9 @@ import {
 } from 'node:http2';
 import { request } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMonitor, type StatsReply } from '../../../lib/monitor';
+import { selfSigned } from '../support/certificate.cjs';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -120,20 +117,8 @@ describe('http2.createServer(handler)', () => {
   });
 });
 
-/** A key and a certificate of this test alone. */
-function certificate(): { key: Buffer; cert: Buffer } {
-  const folder = mkdtempSync(join(tmpdir(), 'monitor-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const files = ['-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost'];
-  execFileSync('openssl', [...request, ...files], { stdio: 'ignore' });
-  const pair = { key: readFileSync(key), cert: readFileSync(cert) };
-  rmSync(folder, { recursive: true });
-  return pair;
-}
-
 test('createSecureServer({ allowHTTP1 }) answers both versions', async () => {
-  const server = createSecureServer({ ...certificate(), allowHTTP1: true }, (q, r) =>
+  const server = createSecureServer({ ...selfSigned(), allowHTTP1: true }, (q, r) =>
     listener(q, r),
   );
   const port = await portOf(server);

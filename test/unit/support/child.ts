@@ -40,7 +40,7 @@ function assertBuilt(): void {
 }
 
 /** An environment in which no switch of the package is set by accident. */
-export function cleanEnvironment(extra: ChildOptions['env'] = {}): NodeJS.ProcessEnv {
+function cleanEnvironment(extra: ChildOptions['env'] = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(process.env)) {
     if (!name.startsWith('HAKMEM_') && name !== 'NODE_OPTIONS') env[name] = value;

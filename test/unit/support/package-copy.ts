@@ -51,6 +51,7 @@ export class PackageCopy {
       'binding.gyp',
       'package.json',
       'tools/build/native-identity.cjs',
+      'tools/build/recipe.mjs',
     ];
     for (const file of files) {
       cpSync(join(PACKAGE_ROOT, file), join(this.root, file), { recursive: true });

@@ -69,7 +69,7 @@ function peProtections(file) {
 }
 
 /** Protections by name, each true where the file has it. */
-export function protectionsOf(file) {
+function protectionsOf(file) {
   const isElf = readFileSync(file).subarray(0, 4).equals(Buffer.from('\x7fELF', 'latin1'));
   return isElf ? elfProtections(file) : peProtections(file);
 }

@@ -4,21 +4,22 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeHeader } from '../../build/native-identity.cjs';
-import { addonSources } from '../../build/native-sources.mjs';
+import * as recipe from '../../build/recipe.mjs';
 
-const C = ['-std=gnu11', '-Wall', '-Wextra', '-Wconversion', '-Wshadow'];
-const CXX = ['-std=gnu++17', '-Wall', '-Wextra', '-fno-exceptions', '-fno-rtti'];
-// As on Linux, in the binding only; stack_guard.c has what that needs.
-CXX.push('-fstack-protector-strong');
-// What node-addon-api inlines into every call is a third of the binding; hot loops are in C.
-CXX.push('-Os');
+const C = [recipe.C_STANDARD, ...recipe.WARNINGS];
+// The stack protector as on Linux, in the binding only; stack_guard.c has what it needs.
+const CXX = [
+  recipe.CXX_STANDARD,
+  '-Wall',
+  '-Wextra',
+  ...recipe.CXX_RUNTIME,
+  recipe.STACK_PROTECTOR,
+  // What node-addon-api inlines into every call is a third of the binding; hot loops are in C.
+  '-Os',
+];
 
 const DEFINES = [
-  'NAPI_VERSION=9',
-  'NAPI_DISABLE_CPP_EXCEPTIONS',
-  'NODE_ADDON_API_DISABLE_DEPRECATED',
-  'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-  '_GLIBCXX_ASSERTIONS',
+  ...recipe.ADDON_DEFINES,
   'NODE_GYP_MODULE_NAME=hakmem_arena',
   'BUILDING_NODE_EXTENSION',
   'NDEBUG',
@@ -43,11 +44,16 @@ export function buildWithMingw(folder, output, nodedir, env) {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
   const flags = [`-ffile-prefix-map=${folder}=.`, ...SMALL, ...DEFINES.map((name) => `-D${name}`)];
-  flags.push('-I.', '-Icsrc', '-Icsrc/include', '-isystem', 'vendor/node-addon-api');
+  flags.push(
+    '-I.',
+    ...recipe.INCLUDES.map((path) => `-I${path}`),
+    '-isystem',
+    'vendor/node-addon-api',
+  );
   flags.push('-isystem', join(nodedir, 'include/node'));
 
   writeHeader(join(folder, 'hk_identity.h'), folder);
-  const objects = [...addonSources(folder, 'win32'), ...OURS].map((source) => {
+  const objects = [...recipe.addonSources(folder, 'win32'), ...OURS].map((source) => {
     const object = `${source.replaceAll('/', '_')}.o`;
     const [compiler, own] = source.endsWith('.cc') ? ['g++-posix', CXX] : ['gcc-posix', C];
     run(compiler, [...flags, ...own, '-c', source, '-o', object]);
