@@ -159,6 +159,16 @@ void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
   if (arena->bins[bin].draining) retire_surplus(arena, UINT32_MAX);
 }
 
+/* Bins that gained blocks are the only ones that a drain can have made draining. */
+void hk_front_collect(hk_arena_t *arena) {
+  hk_remote_drain(arena);
+  for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {
+    if (!arena->bins[hk_ctz64(bins)].draining) continue;
+    retire_surplus(arena, UINT32_MAX);
+    return;
+  }
+}
+
 void hk_front_flush(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_magazine_t *m = &arena->magazines[bin];
@@ -234,7 +244,7 @@ static void top_up(hk_arena_t *arena) {
 
 bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
-  hk_remote_drain(arena);
+  hk_front_collect(arena);
   uint32_t goal = goal_of(m);
   hk_status_t refusal;
   if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &refusal) == 0) {
