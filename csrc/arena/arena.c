@@ -147,7 +147,7 @@ static void settle_counters(hk_arena_t *arena) {
 
 /* Every block becomes free. */
 static void free_all(hk_arena_t *arena) {
-  hk_remote_drain(arena);
+  hk_remote_finish(arena);
   hk_supply_reset(arena);
   hk_heap_reset(arena);
   hk_front_drop(arena);

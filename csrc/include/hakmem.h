@@ -69,7 +69,8 @@ typedef struct hk_arena_options_t {
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **arena);
 
 /* Ends the arena and gives all its memory to the process-wide cache. NULL is ignored. Any thread
- * may destroy an arena whose owner no longer uses it. HK_SLAB_BUSY: a slab is exposed. */
+ * may destroy an arena whose owner no longer uses it. Threads that have freed a block of it, but
+ * are not out of hk_free yet, are waited for. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
 /* Destroys the arena as far as possible now. HK_SLAB_BUSY: slabs are exposed. Then all blocks are

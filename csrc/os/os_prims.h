@@ -28,4 +28,7 @@ size_t hk_os_prim_page_bytes(void);
 /* See hk_os_thread_id. */
 uintptr_t hk_os_prim_thread_id(void);
 
+/* See hk_os_yield. */
+void hk_os_prim_yield(void);
+
 #endif

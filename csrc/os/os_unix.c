@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +89,8 @@ static uint64_t unix_now_ns(void) {
 size_t hk_os_prim_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 uintptr_t hk_os_prim_thread_id(void) { return (uintptr_t)pthread_self(); }
+
+void hk_os_prim_yield(void) { (void)sched_yield(); }
 
 const hk_os_prims_t hk_os_native = {.map = unix_map,
                                     .unmap = unix_unmap,

@@ -24,14 +24,16 @@ typedef struct hk_bin_t {
   bool draining; /* too many empty slabs: the bin offers them until few are left */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
   hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
-  _Atomic(uint64_t) frees_remote; /* shared: any thread adds (relaxed) */
+  /* shared: any thread adds (release), after all else that it does for a free, so for a moment the
+   * owner may have collected more; hk_remote_finish pairs with it (acquire). */
+  _Atomic(uint64_t) frees_remote;
 } hk_bin_t;
 
 /* heap/run.c: all runs, or all huge mappings, of the arena. */
 typedef struct hk_run_kind_t {
-  hk_stat_t out, high_water, block_bytes, refills, flushes, remote_collected;
-  /* shared: frees by other threads, and bytes of those not collected yet (relaxed). */
-  _Atomic(uint64_t) frees_remote, remote_bytes;
+  hk_stat_t out, high_water, block_bytes, refills, flushes, remote_collected, bytes_collected;
+  /* shared: frees by other threads and their bytes, as in hk_bin_t. */
+  _Atomic(uint64_t) frees_remote, bytes_remote;
 } hk_run_kind_t;
 
 /* front/: the magazine of one bin, a stack of free block addresses. It stands here because

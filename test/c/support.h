@@ -45,6 +45,14 @@ static inline uint32_t hk_random_below(hk_random_t *random, uint32_t bound) {
   return (uint32_t)(hk_random_next(random) % bound);
 }
 
+/* --- Rounds ----------------------------------------------------------------------------------- */
+
+/* How often a test of a race tries: `few`, unless the environment's HK_TEST_ROUNDS says more. */
+static inline uint32_t hk_test_rounds(uint32_t few) {
+  const char *wanted = getenv("HK_TEST_ROUNDS");
+  return wanted == NULL ? few : (uint32_t)strtoul(wanted, NULL, 10);
+}
+
 /* --- Patterns --------------------------------------------------------------------------------- */
 
 static inline uint64_t hk_pattern_word(uint64_t key, size_t i) {
