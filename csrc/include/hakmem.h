@@ -6,7 +6,7 @@
  *     two edges: blocks (hk_refill, hk_flush, hk_large_*) and slabs (hk_slab_*, hk_retire).
  * One arena has one front: do not mix the two kinds on the same arena.
  *
- * No function prints, none throws. Functions that can fail return a status; on failure nothing has
+ * No function prints, none throws, none changes errno. Functions that can fail return a status; on failure nothing has
  * changed unless said otherwise. A function that takes an arena is for the arena's owner thread,
  * unless said otherwise.
  */
