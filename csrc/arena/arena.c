@@ -17,6 +17,7 @@
 #include "os/lock.h"
 #include "os/spare.h"
 #include "stats/valid.h"
+#include "super/cache.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
 
@@ -101,7 +102,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   static const hk_arena_options_t defaults;
   if (options == NULL) options = &defaults;
   bool fresh; /* not needed: put_record leaves a record zeroed */
-  hk_arena_t *arena = hk_spare_take(hk_arena_record_bytes(), &fresh);
+  hk_arena_t *arena = hk_cache_map_metadata(hk_arena_record_bytes(), &fresh);
   if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
   hk_status_t status = configure(arena, options);
   if (status == HK_OK) {

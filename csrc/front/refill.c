@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "os/spare.h"
+#include "super/cache.h"
 #include "super/pagemap.h"
 #include "supply/failures.h"
 
@@ -46,7 +47,7 @@ void hk_front_init(hk_arena_t *arena) {
 
 static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
   size_t mapped = hk_os_round_to_pages(bytes);
-  arena->front = hk_spare_take(mapped, fresh);
+  arena->front = hk_cache_map_metadata(mapped, fresh);
   if (arena->front == NULL) {
     hk_note_refusal(arena, HK_OUT_OF_MEMORY_OS);
   } else {

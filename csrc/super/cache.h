@@ -1,8 +1,8 @@
 /* Cache: empty SuperSlabs of the whole process, between owners.
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
- * Called by: supply, stats.
- * Calls:     superslab, os, lock.
+ * Called by: supply, stats; arena, counters and refill when they need metadata.
+ * Calls:     superslab, os, spare, lock.
  * Threads:   any; one lock, never held across a system call.
  *
  * Quarantine (I6): an operation of the system that is under way, such as a read or a
@@ -63,6 +63,13 @@ size_t hk_cache_expire(uint64_t now_ns);
 /* Unmaps every SuperSlab that is not in quarantine and purges the others. Returns bytes of pages
  * given back. */
 size_t hk_cache_trim(void);
+
+/* Gives back what the process keeps, spare mappings too, because the OS refused a mapping. true:
+ * address space has gone back, so that another try may succeed. */
+bool hk_cache_make_room(void);
+
+/* hk_spare_take, tried again after hk_cache_make_room. */
+void *hk_cache_map_metadata(size_t bytes, bool *fresh);
 
 void hk_cache_stats(hk_cache_stats_t *stats);
 
