@@ -85,18 +85,27 @@ void hk_remote_drain(hk_arena_t *arena) {
   }
 }
 
-static void wait_until(const _Atomic(uint64_t) *frees, uint64_t collected) {
-  while (atomic_load_explicit(frees, memory_order_acquire) < collected) hk_os_yield();
+/* After a fork there may be nobody left who will count, so that waiting has an end: this many times
+ * longer than a free takes. */
+#define INHERITED_YIELDS_MAX 1000
+
+static void wait_until(const hk_arena_t *arena, const _Atomic(uint64_t) *frees,
+                       uint64_t collected) {
+  uint32_t yields = 0;
+  while (atomic_load_explicit(frees, memory_order_acquire) < collected) {
+    if (arena->inherited && yields++ == INHERITED_YIELDS_MAX) return;
+    hk_os_yield();
+  }
 }
 
 void hk_remote_finish(hk_arena_t *arena) {
   hk_remote_drain(arena);
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
     const hk_bin_t *b = &arena->bins[bin];
-    wait_until(&b->frees_remote, hk_stat_get(&b->remote_collected));
+    wait_until(arena, &b->frees_remote, hk_stat_get(&b->remote_collected));
   }
   for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
     const hk_run_kind_t *kind = hk_run_kind(arena, bin);
-    wait_until(&kind->frees_remote, hk_stat_get(&kind->remote_collected));
+    wait_until(arena, &kind->frees_remote, hk_stat_get(&kind->remote_collected));
   }
 }

@@ -104,6 +104,22 @@ uint64_t hk_arena_returned_bytes(const hk_arena_t *arena);
 uint64_t hk_arena_used_bytes(const hk_arena_t *arena);
 uint64_t hk_arena_max_bytes(const hk_arena_t *arena);
 
+/* --- Fork ------------------------------------------------------------------------------------- */
+
+/* For programs that fork while other threads use the allocator, and whose children use it too before
+ * they call exec. The program registers them once:
+ *
+ *   pthread_atfork(hk_fork_prepare, hk_fork_parent, hk_fork_child);
+ *
+ * or calls the first before fork and, in the same thread, one of the others after it. Between them
+ * nothing else of this API may be called. In the child, arenas of the thread that forked go on as
+ * they were. Arenas of all other threads have lost their owner in the middle of something: their
+ * blocks can be read, freed and left alone; their statistics can be read; nothing else.
+ * The addon does not register them: Node's child processes call exec at once. */
+void hk_fork_prepare(void);
+void hk_fork_parent(void);
+void hk_fork_child(void);
+
 /* --- Edge 1: blocks --------------------------------------------------------------------------- */
 
 /* Takes up to `want` (1..2048) free blocks of `bin` and writes their references. The caller owns

@@ -258,3 +258,6 @@ void hk_cache_stats(hk_cache_stats_t *stats) {
   *stats = cache.stats;
   hk_lock_release(&cache.lock);
 }
+
+void hk_cache_lock(void) { hk_lock_acquire(&cache.lock); }
+void hk_cache_unlock(void) { hk_lock_release(&cache.lock); }

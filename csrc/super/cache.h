@@ -73,4 +73,8 @@ void *hk_cache_map_metadata(size_t bytes, bool *fresh);
 
 void hk_cache_stats(hk_cache_stats_t *stats);
 
+/* Hold the lock while the process forks. */
+void hk_cache_lock(void);
+void hk_cache_unlock(void);
+
 #endif

@@ -82,7 +82,7 @@ typedef struct hk_supply_t {
 } hk_supply_t;
 
 struct hk_arena_t {
-  /* arena/arena.c; constant but for `settled` and `ended`. */
+  /* arena/arena.c; constant but for the last three flags. */
   uint64_t id;
   uint64_t max_bytes; /* 0: no limit */
   int64_t thp;        /* HK_THP_* */
@@ -90,6 +90,7 @@ struct hk_arena_t {
   bool shares_bytes;  /* its blocks may hold bytes of other arenas */
   bool scrubs;        /* it zeroes what a reset or its end leaves */
   bool settled;       /* see hk_arena_settle */
+  bool inherited;     /* this process was forked after the arena was created */
   bool ended;         /* it only waits for exposed slabs; see hk_arena_end */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
