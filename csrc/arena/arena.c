@@ -63,9 +63,7 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
  * SuperSlab and the front are gone. Own classes are skipped if they were never set. */
 static void put_record(hk_arena_t *arena) {
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
-  memset(arena, 0, offsetof(hk_arena_t, own_classes));
-  size_t rest = offsetof(hk_arena_t, counters);
-  memset((char *)arena + rest, 0, offsetof(hk_arena_t, slab_bins) - rest);
+  memset(arena, 0, offsetof(hk_arena_t, superslabs));
   hk_spare_put(arena, hk_arena_record_bytes());
 }
 

@@ -94,7 +94,6 @@ struct hk_arena_t {
   bool ended;         /* it only waits for exposed slabs; see hk_arena_end */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
-  hk_classes_t own_classes;
   hk_counters_t *counters;
 
   alignas(64) hk_magazine_t magazines[HK_BIN_MAX];
@@ -109,6 +108,7 @@ struct hk_arena_t {
   /* front/refill.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
    * it, 0 without a front in C. */
   void *front;
+  size_t front_used; /* pointers of it that stacks were made of */
   hk_stat_t front_bytes;
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
@@ -122,10 +122,11 @@ struct hk_arena_t {
   /* The owner holds it to write `superslabs`, other threads to read them. */
   hk_lock_t table_lock;
 
-  /* The two tables come last, because only their touched pages cost memory. */
-  hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  /* Tables come last, because only their touched pages cost memory. */
   /* supply/superslabs.c: what references lead to, superslabs[slab >> 5]. */
   hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
+  hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  hk_classes_t own_classes;              /* arena/arena.c: all 0 unless `classes` is it */
 };
 
 /* Bytes of the mapping that holds a record. */
