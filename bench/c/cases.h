@@ -9,6 +9,7 @@ void case_mid_large(const uint64_t *arguments);
 void case_trace(const uint64_t *arguments);
 void case_larson(const uint64_t *arguments);
 void case_handover(const uint64_t *arguments);
+void case_phases(const uint64_t *arguments);
 void case_burst(const uint64_t *arguments);
 void case_cycles(const uint64_t *arguments);
 

@@ -64,6 +64,13 @@ export const CASES = [
     quick: ['handover', 20_000, 16, 1024],
   },
   {
+    name: 'phases',
+    about: '200 MB of one size, touched, freed by another thread, then the next of ten sizes',
+    full: ['phases', 200 * 2 ** 20],
+    quick: ['phases', 2 ** 20],
+    columns: { 'RSS after': 'rssEnd' },
+  },
+  {
     name: 'burst',
     about: '1 to 32 KB up to 1 GB in all, touched, freed, trimmed',
     full: ['burst', GIB],

@@ -105,7 +105,7 @@ typedef struct thread_t {
   uint32_t number;
 } thread_t;
 
-static pthread_barrier_t all_ready;
+static pthread_barrier_t all_ready, all_here;
 static _Atomic bool clock_runs;
 
 static void *thread_main(void *argument) {
@@ -120,11 +120,14 @@ void bench_ready(void) {
   while (!atomic_load(&clock_runs)) (void)sched_yield();
 }
 
+void bench_meet(void) { pthread_barrier_wait(&all_here); }
+
 void bench_threads(uint32_t count, void (*work)(void *context, uint32_t thread), void *context) {
   pthread_t ids[THREADS_MAX];
   thread_t threads[THREADS_MAX];
   if (count == 0 || count > THREADS_MAX) bench_fail("1 to 64 threads");
   pthread_barrier_init(&all_ready, NULL, count + 1);
+  pthread_barrier_init(&all_here, NULL, count);
   for (uint32_t i = 0; i < count; i++) {
     threads[i] = (thread_t){work, context, i};
     if (pthread_create(&ids[i], NULL, thread_main, &threads[i]) != 0) bench_fail("no thread");

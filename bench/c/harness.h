@@ -26,6 +26,9 @@ uint64_t bench_mapped_bytes(void);
 void bench_threads(uint32_t count, void (*work)(void *context, uint32_t thread), void *context);
 void bench_ready(void);
 
+/* Between them, all threads of bench_threads wait for each other. */
+void bench_meet(void);
+
 /* Reads a byte that nobody needs. */
 static inline void bench_read(const void *block) { (void)*(const volatile char *)block; }
 

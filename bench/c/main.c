@@ -22,6 +22,7 @@ static const case_t cases[] = {
     {"trace", case_trace, 4},               /* steps rounds min max, both 0: the service mix */
     {"larson", case_larson, 7},             /* milliseconds min max chunks rounds seed threads */
     {"handover", case_handover, 3},         /* blocks min max */
+    {"phases", case_phases, 1},             /* bytes */
     {"burst", case_burst, 1},               /* bytes */
     {"cycles", case_cycles, 1},             /* cycles */
 };

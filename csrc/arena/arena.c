@@ -1,6 +1,6 @@
 /* Arena: creation, reset and end of an arena, and the registry of all arenas.
  *
- * Owns:      the mapping of the record; names, numbers and options of arenas; the registry.
+ * Owns:      the mapping of the record; names, numbers and options of arenas; the registry; forks.
  * Called by: everybody, through hakmem.h.
  * Calls:     front, heap, supply, spare.
  * Threads:   owner only; any thread may destroy an arena that its owner no longer uses. The
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/options.h"
 #include "front/refill.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
@@ -17,6 +18,8 @@
 #include "os/lock.h"
 #include "os/spare.h"
 #include "stats/valid.h"
+#include "super/cache.h"
+#include "super/pagemap.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
 
@@ -60,9 +63,7 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
  * SuperSlab and the front are gone. Own classes are skipped if they were never set. */
 static void put_record(hk_arena_t *arena) {
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
-  memset(arena, 0, offsetof(hk_arena_t, own_classes));
-  size_t rest = offsetof(hk_arena_t, counters);
-  memset((char *)arena + rest, 0, offsetof(hk_arena_t, slab_bins) - rest);
+  memset(arena, 0, offsetof(hk_arena_t, superslabs));
   hk_spare_put(arena, hk_arena_record_bytes());
 }
 
@@ -103,7 +104,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   static const hk_arena_options_t defaults;
   if (options == NULL) options = &defaults;
   bool fresh; /* not needed: put_record leaves a record zeroed */
-  hk_arena_t *arena = hk_spare_take(hk_arena_record_bytes(), &fresh);
+  hk_arena_t *arena = hk_cache_map_metadata(hk_arena_record_bytes(), &fresh);
   if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
   hk_status_t status = configure(arena, options);
   if (status == HK_OK) {
@@ -149,7 +150,7 @@ static void settle_counters(hk_arena_t *arena) {
 
 /* Every block becomes free. */
 static void free_all(hk_arena_t *arena) {
-  hk_remote_drain(arena);
+  hk_remote_finish(arena);
   hk_supply_reset(arena);
   hk_heap_reset(arena);
   hk_front_drop(arena);
@@ -187,6 +188,32 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   hk_counters_drop(arena->counters);
   put_record(arena);
   return HK_OK;
+}
+
+/* Holds every lock of the process, so that no thread that the child will not have is inside one. */
+void hk_fork_prepare(void) {
+  (void)hk_options_get();
+  (void)hk_classes_default(); /* built by now: the child must not wait for a builder */
+  hk_lock_acquire(&registry.lock);
+  hk_cache_lock();
+  hk_pagemap_lock();
+  hk_spare_lock();
+}
+
+void hk_fork_parent(void) {
+  hk_spare_unlock();
+  hk_pagemap_unlock();
+  hk_cache_unlock();
+  hk_lock_release(&registry.lock);
+}
+
+/* Locks of single arenas may have been held by their owners, who do not exist here. */
+void hk_fork_child(void) {
+  for (hk_arena_t *arena = registry.first; arena != NULL; arena = arena->next) {
+    arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
+    arena->inherited = true;
+  }
+  hk_fork_parent();
 }
 
 uint64_t hk_arena_id(const hk_arena_t *arena) { return arena->id; }

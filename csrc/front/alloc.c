@@ -14,6 +14,7 @@
 
 static HK_NOINLINE void *alloc_large(hk_arena_t *arena, size_t size_bytes) {
   if (arena->front == NULL && !hk_front_create(arena)) return NULL;
+  hk_front_collect(arena);
   uint32_t ref;
   hk_status_t status = hk_large_alloc(arena, size_bytes, &ref);
   if (status != HK_OK) {

@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "os/spare.h"
+#include "super/cache.h"
 #include "super/pagemap.h"
 #include "supply/failures.h"
 
@@ -46,7 +47,7 @@ void hk_front_init(hk_arena_t *arena) {
 
 static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
   size_t mapped = hk_os_round_to_pages(bytes);
-  arena->front = hk_spare_take(mapped, fresh);
+  arena->front = hk_cache_map_metadata(mapped, fresh);
   if (arena->front == NULL) {
     hk_note_refusal(arena, HK_OUT_OF_MEMORY_OS);
   } else {
@@ -55,36 +56,62 @@ static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
   return arena->front;
 }
 
-/* Gives the magazine its stack, which begins behind a NULL at `memory`. */
-static void set_stack(hk_magazine_t *m, const hk_class_t *c, void **memory) {
-  void **bottom = memory + 1;
+static void set_class(hk_magazine_t *m, const hk_class_t *c) {
   m->max_blocks = (uint16_t)max_blocks_of(c);
-  atomic_store_explicit(&m->bottom, bottom, memory_order_relaxed);
-  hk_magazine_set_top(m, bottom);
-  m->full = bottom + min_u32(m->max_blocks, MAGAZINE_START_BLOCKS);
   m->stride_bytes = c->stride_bytes;
   m->reciprocal = c->reciprocal;
   m->block_limit = c->block_limit;
+}
+
+/* Gives an empty magazine a stack of `blocks`, which begins behind a NULL. Stacks are laid side by
+ * side in the order in which they are needed, so that an arena pays for the pages of those alone;
+ * the one before, half as long, is not used again. The caller holds the seqlock. */
+static void set_stack(hk_arena_t *arena, hk_magazine_t *m, uint32_t blocks) {
+  void **memory = (void **)arena->front + arena->front_used;
+  *memory = NULL;
+  arena->front_used += 1 + blocks;
+  atomic_store_explicit(&m->bottom, memory + 1, memory_order_relaxed);
+  hk_magazine_set_top(m, memory + 1);
+  m->full = memory + 1 + blocks;
+}
+
+static uint32_t next_size(uint32_t blocks, uint32_t max) { return min_u32(blocks * 2, max); }
+
+/* Pointers that all stacks of a magazine take, from the first to the longest. */
+static size_t pointers_of(uint32_t max) {
+  uint32_t blocks = MAGAZINE_START_BLOCKS;
+  size_t pointers = 1 + blocks;
+  for (; blocks < max; pointers += 1 + blocks) blocks = next_size(blocks, max);
+  return pointers;
 }
 
 HK_NOINLINE bool hk_front_create(hk_arena_t *arena) {
   const hk_classes_t *classes = arena->classes;
   size_t pointers = 0;
   for (uint32_t bin = 0; bin < classes->count; bin++) {
-    pointers += 1 + max_blocks_of(&classes->bins[bin]);
+    pointers += pointers_of(max_blocks_of(&classes->bins[bin]));
   }
-  bool fresh;
-  void **memory = take_memory(arena, pointers * sizeof *memory, &fresh);
-  if (memory == NULL) return false;
+  bool fresh; /* not needed: nothing but a NULL is read before it is written */
+  if (take_memory(arena, pointers * sizeof(void *), &fresh) == NULL) return false;
+  arena->front_used = 0;
   hk_counters_write_begin(arena->counters);
   for (uint32_t bin = 0; bin < classes->count; bin++) {
     hk_magazine_t *m = &arena->magazines[bin];
-    if (!fresh) *memory = NULL;
-    set_stack(m, &classes->bins[bin], memory);
-    memory += 1 + m->max_blocks;
+    set_class(m, &classes->bins[bin]);
+    set_stack(arena, m, MAGAZINE_START_BLOCKS);
   }
   hk_counters_write_end(arena->counters);
   return true;
+}
+
+/* Doubles the stack of an empty magazine, unless it was never filled. */
+static void grow(hk_arena_t *arena, uint32_t bin) {
+  hk_magazine_t *m = &arena->magazines[bin];
+  uint32_t blocks = hk_magazine_capacity(m);
+  if (blocks == m->max_blocks || hk_stat_get(&arena->bins[bin].refills) == 0) return;
+  hk_counters_write_begin(arena->counters);
+  set_stack(arena, m, next_size(blocks, m->max_blocks));
+  hk_counters_write_end(arena->counters);
 }
 
 /* Its blocks are the core's again, and what was allocated stays counted. */
@@ -159,6 +186,16 @@ void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
   if (arena->bins[bin].draining) retire_surplus(arena, UINT32_MAX);
 }
 
+/* Bins that gained blocks are the only ones that a drain can have made draining. */
+void hk_front_collect(hk_arena_t *arena) {
+  hk_remote_drain(arena);
+  for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {
+    if (!arena->bins[hk_ctz64(bins)].draining) continue;
+    retire_surplus(arena, UINT32_MAX);
+    return;
+  }
+}
+
 void hk_front_flush(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_magazine_t *m = &arena->magazines[bin];
@@ -169,29 +206,42 @@ void hk_front_flush(hk_arena_t *arena) {
 
 /* --- From the core ---------------------------------------------------------------------------- */
 
+/* Writes addresses of up to `want` blocks of `slab` from `at` on, the lowest last. Their indices
+ * come first into the same memory, so that a small stack of the thread is enough. Returns how
+ * many. */
+static uint32_t take_addresses(hk_slab_t *slab, uint32_t stride_bytes, void **at, uint32_t want) {
+  uint32_t *indices = (uint32_t *)(void *)at;
+  uint32_t got = hk_slab_take(slab, 0, indices, want);
+  char *base = hk_arena_slab_address(slab);
+  /* From behind: address i lies where indices 2i and 2i + 1 were. */
+  for (uint32_t i = got; i-- > 0;) at[i] = base + (size_t)indices[i] * stride_bytes;
+  for (uint32_t low = 0, high = got; low + 1 < high; low++) {
+    void *address = at[--high];
+    at[high] = at[low];
+    at[low] = address;
+  }
+  return got;
+}
+
 /* Moves up to `want` blocks into the magazine, so that the lowest address of each slab is handed
  * out first. The class gets new slabs only while fewer than `need` have moved. Returns how many
  * moved; `*refusal` says why there were no more. */
 static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need,
                             hk_status_t *refusal) {
   hk_magazine_t *m = &arena->magazines[bin];
-  uint32_t indices[HK_BATCH_MAX];
   uint32_t taken = 0;
   void **top = hk_magazine_top(m);
   while (taken < want) {
     hk_slab_t *slab;
     *refusal = hk_heap_current(arena, bin, taken < need, &slab);
     if (*refusal != HK_OK) break;
-    uint32_t got = hk_slab_take(slab, 0, indices, want - taken);
-    char *base = hk_arena_slab_address(slab);
-    for (uint32_t i = got; i-- > 0;) *top++ = base + (size_t)indices[i] * m->stride_bytes;
-    taken += got;
+    taken += take_addresses(slab, m->stride_bytes, top + taken, want - taken);
   }
   m->frees_at_refill = (uint16_t)hk_stat_get(&m->frees);
   if (taken == 0) return 0;
   hk_heap_count_refill(arena, bin, taken);
   hk_counters_write_begin(arena->counters);
-  hk_magazine_set_top(m, top);
+  hk_magazine_set_top(m, top + taken);
   hk_stat_add(&m->moved_in, taken);
   hk_counters_write_end(arena->counters);
   return taken;
@@ -234,7 +284,8 @@ static void top_up(hk_arena_t *arena) {
 
 bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
-  hk_remote_drain(arena);
+  hk_front_collect(arena);
+  grow(arena, bin);
   uint32_t goal = goal_of(m);
   hk_status_t refusal;
   if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &refusal) == 0) {
@@ -246,7 +297,6 @@ bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
     hk_failures_count_cured(arena);
   }
   hk_heap_count_slow(arena, bin);
-  m->full = hk_magazine_bottom(m) + min_u32(hk_magazine_capacity(m) * 2, m->max_blocks);
   if (arena->gained_bins != 0) top_up(arena);
   return true;
 }

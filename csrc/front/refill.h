@@ -26,6 +26,10 @@ void hk_front_drop(hk_arena_t *arena);
  * seqlock. */
 void hk_front_settle(hk_arena_t *arena);
 
+/* Collects what other threads have freed, and retires the slabs that became empty by it, as the
+ * retire policy says: before memory is taken for one size, other sizes give up what they had. */
+void hk_front_collect(hk_arena_t *arena);
+
 /* Fills an empty magazine from the core, and the magazines of other bins that gained remotely freed
  * blocks. false: out of memory, even after all magazines were flushed. */
 bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin);

@@ -116,9 +116,16 @@ static hk_slab_t *empty_aside(const hk_bin_t *b) {
   return NULL;
 }
 
+/* An empty slab that no other thread is about to leave, or NULL. */
+static hk_slab_t *quiet_empty(const hk_bin_t *b) {
+  hk_slab_t *slab = b->empty;
+  while (slab != NULL && !hk_slab_is_quiet(slab)) slab = slab->next;
+  return slab;
+}
+
 /* The slab that `bin` would give up when told to keep `keep` empty ones, or NULL. */
 static hk_slab_t *surplus_slab(const hk_bin_t *b, uint32_t keep) {
-  if (b->empty_count > keep) return hk_slab_is_quiet(b->empty) ? b->empty : NULL;
+  if (b->empty_count > keep) return quiet_empty(b);
   if (keep > 0) return NULL;
   /* When nothing is to be kept, the current slab goes too if it is empty, and slabs that are
    * aside. */

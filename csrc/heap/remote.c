@@ -30,28 +30,29 @@ static hk_remote_t put_first(hk_arena_t *arena, hk_slab_t *slab, uint32_t index)
 
 hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   hk_bin_t *b = &arena->bins[slab->bin];
-  /* Counted before the bit is set, so that the owner never collects more than is counted. */
-  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_relaxed);
   hk_remote_t result = hk_slab_join_remote(slab, index);
   if (result == HK_REMOTE_ALONE) result = put_first(arena, slab, index);
-  if (result != HK_REMOTE_DOUBLE) return HK_OK;
-  atomic_fetch_sub_explicit(&b->frees_remote, 1, memory_order_relaxed);
-  return HK_DOUBLE_FREE;
+  if (result == HK_REMOTE_DOUBLE) return HK_DOUBLE_FREE;
+  /* Last of all: see hk_remote_finish. */
+  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_release);
+  return HK_OK;
 }
 
 hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab) {
   if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
-  atomic_fetch_add_explicit(&kind->remote_bytes, hk_run_block_bytes(slab), memory_order_relaxed);
-  atomic_fetch_add_explicit(&kind->frees_remote, 1, memory_order_relaxed);
+  size_t bytes = hk_run_block_bytes(slab);
   push(arena, slab);
+  /* Last of all, and the frees after the bytes: see hk_remote_finish. */
+  atomic_fetch_add_explicit(&kind->bytes_remote, bytes, memory_order_release);
+  atomic_fetch_add_explicit(&kind->frees_remote, 1, memory_order_release);
   return HK_OK;
 }
 
 static void collect_large(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
   hk_run_count_collected(arena, slab);
-  atomic_fetch_sub_explicit(&kind->remote_bytes, hk_run_block_bytes(slab), memory_order_relaxed);
+  hk_stat_add(&kind->bytes_collected, hk_run_block_bytes(slab));
   hk_stat_add(&kind->remote_collected, 1);
   hk_run_put(arena, slab);
 }
@@ -81,5 +82,30 @@ void hk_remote_drain(hk_arena_t *arena) {
       collect(arena, slab);
     }
     slab = next;
+  }
+}
+
+/* After a fork there may be nobody left who will count, so that waiting has an end: this many times
+ * longer than a free takes. */
+#define INHERITED_YIELDS_MAX 1000
+
+static void wait_until(const hk_arena_t *arena, const _Atomic(uint64_t) *frees,
+                       uint64_t collected) {
+  uint32_t yields = 0;
+  while (atomic_load_explicit(frees, memory_order_acquire) < collected) {
+    if (arena->inherited && yields++ == INHERITED_YIELDS_MAX) return;
+    hk_os_yield();
+  }
+}
+
+void hk_remote_finish(hk_arena_t *arena) {
+  hk_remote_drain(arena);
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    const hk_bin_t *b = &arena->bins[bin];
+    wait_until(arena, &b->frees_remote, hk_stat_get(&b->remote_collected));
+  }
+  for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {
+    const hk_run_kind_t *kind = hk_run_kind(arena, bin);
+    wait_until(arena, &kind->frees_remote, hk_stat_get(&kind->remote_collected));
   }
 }

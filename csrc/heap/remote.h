@@ -1,7 +1,7 @@
 /* Remote free: blocks freed by threads that do not own the arena.
  *
  * Owns:      the queue of slabs with remote frees, and the collection of their bits.
- * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (reset).
+ * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (finish).
  * Calls:     slab, bin, run.
  * Threads:   put from any thread that holds a live block of the arena; drain by the owner only.
  *
@@ -22,5 +22,13 @@ hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab);
 
 /* Collects all remote frees of the arena: blocks into free bits, large blocks into the supply. */
 void hk_remote_drain(hk_arena_t *arena);
+
+/* Drains, and waits until every thread whose block was collected has left hk_free. To be called
+ * before the arena forgets its slabs or ends.
+ *
+ * A thread counts its free last, when it has done all else to the arena and its slabs. So whoever
+ * reads that a block is not live knows one of two things: the free was counted, and its thread is
+ * done; or the block was collected, and then this waits for the count. */
+void hk_remote_finish(hk_arena_t *arena);
 
 #endif

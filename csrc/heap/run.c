@@ -81,7 +81,7 @@ void hk_run_reset(hk_arena_t *arena) {
     hk_stat_set(&kind->out, 0);
     hk_stat_set(&kind->block_bytes, 0);
     hk_stat_set(&kind->remote_collected, atomic_load(&kind->frees_remote));
-    atomic_store(&kind->remote_bytes, 0);
+    hk_stat_set(&kind->bytes_collected, atomic_load(&kind->bytes_remote));
   }
 }
 

@@ -6,7 +6,7 @@
  *     two edges: blocks (hk_refill, hk_flush, hk_large_*) and slabs (hk_slab_*, hk_retire).
  * One arena has one front: do not mix the two kinds on the same arena.
  *
- * No function prints, none throws. Functions that can fail return a status; on failure nothing has
+ * No function prints, none throws, none changes errno. Functions that can fail return a status; on failure nothing has
  * changed unless said otherwise. A function that takes an arena is for the arena's owner thread,
  * unless said otherwise.
  */
@@ -79,7 +79,8 @@ typedef struct hk_arena_options_t {
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **arena);
 
 /* Ends the arena and gives all its memory to the process-wide cache. NULL is ignored. Any thread
- * may destroy an arena whose owner no longer uses it. HK_SLAB_BUSY: a slab is exposed. */
+ * may destroy an arena whose owner no longer uses it. Threads that have freed a block of it, but
+ * are not out of hk_free yet, are waited for. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
 /* Destroys the arena as far as possible now. HK_SLAB_BUSY: slabs are exposed. Then all blocks are
@@ -112,6 +113,22 @@ uint64_t hk_arena_returned_bytes(const hk_arena_t *arena);
 /* Bytes in slabs, runs and huge mappings in use, and the limit on them (0: none). */
 uint64_t hk_arena_used_bytes(const hk_arena_t *arena);
 uint64_t hk_arena_max_bytes(const hk_arena_t *arena);
+
+/* --- Fork ------------------------------------------------------------------------------------- */
+
+/* For programs that fork while other threads use the allocator, and whose children use it too before
+ * they call exec. The program registers them once:
+ *
+ *   pthread_atfork(hk_fork_prepare, hk_fork_parent, hk_fork_child);
+ *
+ * or calls the first before fork and, in the same thread, one of the others after it. Between them
+ * nothing else of this API may be called. In the child, arenas of the thread that forked go on as
+ * they were. Arenas of all other threads have lost their owner in the middle of something: their
+ * blocks can be read, freed and left alone; their statistics can be read; nothing else.
+ * The addon does not register them: Node's child processes call exec at once. */
+void hk_fork_prepare(void);
+void hk_fork_parent(void);
+void hk_fork_child(void);
 
 /* --- Edge 1: blocks --------------------------------------------------------------------------- */
 

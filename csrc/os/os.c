@@ -98,6 +98,8 @@ uint64_t hk_os_now_ns(void) { return prims->now_ns(); }
 
 uintptr_t hk_os_thread_id(void) { return hk_os_prim_thread_id(); }
 
+void hk_os_yield(void) { hk_os_prim_yield(); }
+
 size_t hk_os_page_bytes(void) {
   static _Atomic size_t cached;
   size_t bytes = atomic_load_explicit(&cached, memory_order_relaxed);

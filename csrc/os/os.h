@@ -50,6 +50,9 @@ uint64_t hk_os_now_ns(void);
 /* The calling thread, as a number that no other running thread has; never 0. */
 uintptr_t hk_os_thread_id(void);
 
+/* Lets other threads run, while the calling one waits for one of them. */
+void hk_os_yield(void);
+
 size_t hk_os_page_bytes(void);
 
 /* Rounds up to whole pages. */

@@ -1,7 +1,7 @@
 /* The contract of a platform file: os_unix.c or os_windows.c implements it, and os.c alone calls
  * it.
  *
- * Threads: every primitive may be called from any thread. /
+ * Threads: every primitive may be called from any thread. None changes errno.
  */
 #ifndef HK_OS_OS_PRIMS_H
 #define HK_OS_OS_PRIMS_H
@@ -27,5 +27,8 @@ size_t hk_os_prim_page_bytes(void);
 
 /* See hk_os_thread_id. */
 uintptr_t hk_os_prim_thread_id(void);
+
+/* See hk_os_yield. */
+void hk_os_prim_yield(void);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,8 +20,10 @@
 #endif
 
 static void *map_anywhere(size_t bytes) {
+  int before = errno;
   void *address =
       mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  errno = before;
   return address == MAP_FAILED ? NULL : address;
 }
 
@@ -50,29 +53,35 @@ static void *unix_map(size_t bytes, size_t alignment) {
   return map_and_cut(bytes, alignment);
 }
 
-static hk_os_result_t result_of(int outcome) {
+/* A refusal is our business: `errno` is put back to what the program had. */
+static hk_os_result_t result_of(int outcome, int errno_before) {
   if (outcome == 0) return HK_OS_DONE;
-  return errno == ENOMEM ? HK_OS_NO_MEMORY : HK_OS_REFUSED;
+  hk_os_result_t result = errno == ENOMEM ? HK_OS_NO_MEMORY : HK_OS_REFUSED;
+  errno = errno_before;
+  return result;
 }
 
 static hk_os_result_t unix_unmap(void *address, size_t bytes) {
-  return result_of(munmap(address, bytes));
+  int before = errno;
+  return result_of(munmap(address, bytes), before);
 }
 
 static hk_os_result_t unix_purge(void *address, size_t bytes) {
+  int before = errno;
 #ifdef __linux__
-  return result_of(madvise(address, bytes, MADV_DONTNEED));
+  return result_of(madvise(address, bytes, MADV_DONTNEED), before);
 #else
   /* Only Linux zeroes pages at MADV_DONTNEED; elsewhere a new mapping does. */
   void *fresh =
       mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-  return fresh == address ? HK_OS_DONE : HK_OS_NO_MEMORY;
+  return fresh == address ? HK_OS_DONE : result_of(-1, before);
 #endif
 }
 
 static hk_os_result_t unix_advise_huge(void *address, size_t bytes, bool want) {
 #if defined(MADV_HUGEPAGE) && defined(MADV_NOHUGEPAGE)
-  return result_of(madvise(address, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+  int before = errno;
+  return result_of(madvise(address, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE), before);
 #else
   (void)address, (void)bytes, (void)want;
   return HK_OS_REFUSED;
@@ -88,6 +97,8 @@ static uint64_t unix_now_ns(void) {
 size_t hk_os_prim_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 uintptr_t hk_os_prim_thread_id(void) { return (uintptr_t)pthread_self(); }
+
+void hk_os_prim_yield(void) { (void)sched_yield(); }
 
 const hk_os_prims_t hk_os_native = {.map = unix_map,
                                     .unmap = unix_unmap,

@@ -74,6 +74,8 @@ static uint64_t windows_now_ns(void) {
 
 uintptr_t hk_os_prim_thread_id(void) { return GetCurrentThreadId(); }
 
+void hk_os_prim_yield(void) { (void)SwitchToThread(); }
+
 size_t hk_os_prim_page_bytes(void) {
   SYSTEM_INFO info;
   GetSystemInfo(&info);

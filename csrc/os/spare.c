@@ -74,3 +74,6 @@ size_t hk_spare_trim(void) {
   }
   return bytes;
 }
+
+void hk_spare_lock(void) { hk_lock_acquire(&kept.lock); }
+void hk_spare_unlock(void) { hk_lock_release(&kept.lock); }

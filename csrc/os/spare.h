@@ -27,4 +27,8 @@ void hk_spare_limit(uint32_t count);
 /* Unmaps every spare mapping. Returns their bytes. */
 size_t hk_spare_trim(void);
 
+/* Hold the lock while the process forks. */
+void hk_spare_lock(void);
+void hk_spare_unlock(void);
+
 #endif

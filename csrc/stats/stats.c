@@ -15,6 +15,13 @@
 
 static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
+/* What other threads have freed. Collected blocks that are not counted yet are among it. */
+static uint64_t freed_remotely(const _Atomic(uint64_t) *counted, const hk_stat_t *collected) {
+  uint64_t count = atomic_load_explicit(counted, memory_order_acquire);
+  uint64_t others = hk_stat_get(collected);
+  return count > others ? count : others;
+}
+
 static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
   const hk_bin_t *b = &arena->bins[bin];
   const hk_class_t *c = &arena->classes->bins[bin];
@@ -25,7 +32,7 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->slabs = hk_stat_get(&b->slabs);
   s->partial_slabs = hk_stat_get(&b->partial_slabs);
   s->high_water = hk_stat_get(&b->high_water);
-  s->frees_remote = atomic_load_explicit(&b->frees_remote, memory_order_relaxed);
+  s->frees_remote = freed_remotely(&b->frees_remote, &b->remote_collected);
   s->remote_blocks = minus(s->frees_remote, hk_stat_get(&b->remote_collected));
   s->capacity = s->slabs * c->capacity;
   s->live = minus(s->allocs, s->frees_local + s->frees_remote);
@@ -41,8 +48,9 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
 static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
   const hk_run_kind_t *kind = &arena->runs[bin - HK_BIN_MAX];
   uint64_t out = hk_stat_get(&kind->out);
-  uint64_t remote_bytes = atomic_load_explicit(&kind->remote_bytes, memory_order_relaxed);
-  s->frees_remote = atomic_load_explicit(&kind->frees_remote, memory_order_relaxed);
+  uint64_t remote_bytes = minus(freed_remotely(&kind->bytes_remote, &kind->bytes_collected),
+                                hk_stat_get(&kind->bytes_collected));
+  s->frees_remote = freed_remotely(&kind->frees_remote, &kind->remote_collected);
   s->remote_blocks = minus(s->frees_remote, hk_stat_get(&kind->remote_collected));
   s->live = minus(s->allocs, s->frees_local + s->frees_remote);
   s->front_blocks = minus(out, s->live + s->remote_blocks);

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "os/lock.h"
 #include "os/os.h"
+#include "os/spare.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2
@@ -238,8 +239,25 @@ size_t hk_cache_trim(void) {
   return bytes;
 }
 
+bool hk_cache_make_room(void) {
+  hk_superslab_stats_t before, after;
+  hk_superslab_stats(&before);
+  (void)hk_cache_trim();
+  hk_superslab_stats(&after);
+  return hk_spare_trim() > 0 || after.unmapped != before.unmapped;
+}
+
+void *hk_cache_map_metadata(size_t bytes, bool *fresh) {
+  void *address = hk_spare_take(bytes, fresh);
+  if (address == NULL && hk_cache_make_room()) address = hk_spare_take(bytes, fresh);
+  return address;
+}
+
 void hk_cache_stats(hk_cache_stats_t *stats) {
   hk_lock_acquire(&cache.lock);
   *stats = cache.stats;
   hk_lock_release(&cache.lock);
 }
+
+void hk_cache_lock(void) { hk_lock_acquire(&cache.lock); }
+void hk_cache_unlock(void) { hk_lock_release(&cache.lock); }

@@ -1,8 +1,8 @@
 /* Cache: empty SuperSlabs of the whole process, between owners.
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
- * Called by: supply, stats.
- * Calls:     superslab, os, lock.
+ * Called by: supply, stats; arena, counters and refill when they need metadata.
+ * Calls:     superslab, os, spare, lock.
  * Threads:   any; one lock, never held across a system call.
  *
  * Quarantine (I6): an operation of the system that is under way, such as a read or a
@@ -64,6 +64,17 @@ size_t hk_cache_expire(uint64_t now_ns);
  * given back. */
 size_t hk_cache_trim(void);
 
+/* Gives back what the process keeps, spare mappings too, because the OS refused a mapping. true:
+ * address space has gone back, so that another try may succeed. */
+bool hk_cache_make_room(void);
+
+/* hk_spare_take, tried again after hk_cache_make_room. */
+void *hk_cache_map_metadata(size_t bytes, bool *fresh);
+
 void hk_cache_stats(hk_cache_stats_t *stats);
+
+/* Hold the lock while the process forks. */
+void hk_cache_lock(void);
+void hk_cache_unlock(void);
 
 #endif

@@ -48,3 +48,6 @@ void hk_pagemap_remove(const char *base, size_t bytes) {
   set_chunks(chunk_of(base), chunk_of(base + bytes - 1) + 1, NULL);
   hk_lock_release(&lock);
 }
+
+void hk_pagemap_lock(void) { hk_lock_acquire(&lock); }
+void hk_pagemap_unlock(void) { hk_lock_release(&lock); }

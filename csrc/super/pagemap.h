@@ -23,6 +23,10 @@ bool hk_pagemap_insert(const char *base, size_t bytes, hk_superslab_t *superslab
 /* Clears every chunk of a mapping that was entered. */
 void hk_pagemap_remove(const char *base, size_t bytes);
 
+/* Hold the lock while the process forks. */
+void hk_pagemap_lock(void);
+void hk_pagemap_unlock(void);
+
 /* 48 address bits: 21 inside the chunk, 14 in a leaf, 13 in the root (64 KB, touched by the
  * page). */
 #define HK_PAGEMAP_LEAF_BITS 14

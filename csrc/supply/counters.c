@@ -6,6 +6,7 @@
 
 #include "os/os.h"
 #include "os/spare.h"
+#include "super/cache.h"
 
 typedef struct counters_page_t {
   hk_counters_t counters; /* first: what a front sees */
@@ -32,7 +33,7 @@ bool hk_counters_are_shared(const hk_counters_t *counters) {
 
 hk_counters_t *hk_counters_create(void) {
   bool fresh;
-  counters_page_t *page = hk_spare_take(hk_counters_bytes(), &fresh);
+  counters_page_t *page = hk_cache_map_metadata(hk_counters_bytes(), &fresh);
   if (page == NULL) return NULL;
   if (!fresh) zero_used(page);
   atomic_store_explicit(&page->holders, 1, memory_order_relaxed);

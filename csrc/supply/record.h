@@ -24,14 +24,16 @@ typedef struct hk_bin_t {
   bool draining; /* too many empty slabs: the bin offers them until few are left */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
   hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
-  _Atomic(uint64_t) frees_remote; /* shared: any thread adds (relaxed) */
+  /* shared: any thread adds (release), after all else that it does for a free, so for a moment the
+   * owner may have collected more; hk_remote_finish pairs with it (acquire). */
+  _Atomic(uint64_t) frees_remote;
 } hk_bin_t;
 
 /* heap/run.c: all runs, or all huge mappings, of the arena. */
 typedef struct hk_run_kind_t {
-  hk_stat_t out, high_water, block_bytes, refills, flushes, remote_collected;
-  /* shared: frees by other threads, and bytes of those not collected yet (relaxed). */
-  _Atomic(uint64_t) frees_remote, remote_bytes;
+  hk_stat_t out, high_water, block_bytes, refills, flushes, remote_collected, bytes_collected;
+  /* shared: frees by other threads and their bytes, as in hk_bin_t. */
+  _Atomic(uint64_t) frees_remote, bytes_remote;
 } hk_run_kind_t;
 
 /* front/: the magazine of one bin, a stack of free block addresses. It stands here because
@@ -80,7 +82,7 @@ typedef struct hk_supply_t {
 } hk_supply_t;
 
 struct hk_arena_t {
-  /* arena/arena.c; constant but for `settled` and `ended`. */
+  /* arena/arena.c; constant but for the last three flags. */
   uint64_t id;
   uint64_t max_bytes; /* 0: no limit */
   int64_t thp;        /* HK_THP_* */
@@ -88,10 +90,10 @@ struct hk_arena_t {
   bool shares_bytes;  /* its blocks may hold bytes of other arenas */
   bool scrubs;        /* it zeroes what a reset or its end leaves */
   bool settled;       /* see hk_arena_settle */
+  bool inherited;     /* this process was forked after the arena was created */
   bool ended;         /* it only waits for exposed slabs; see hk_arena_end */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
-  hk_classes_t own_classes;
   hk_counters_t *counters;
 
   alignas(64) hk_magazine_t magazines[HK_BIN_MAX];
@@ -106,6 +108,7 @@ struct hk_arena_t {
   /* front/refill.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
    * it, 0 without a front in C. */
   void *front;
+  size_t front_used; /* pointers of it that stacks were made of */
   hk_stat_t front_bytes;
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
@@ -119,10 +122,11 @@ struct hk_arena_t {
   /* The owner holds it to write `superslabs`, other threads to read them. */
   hk_lock_t table_lock;
 
-  /* The two tables come last, because only their touched pages cost memory. */
-  hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  /* Tables come last, because only their touched pages cost memory. */
   /* supply/superslabs.c: what references lead to, superslabs[slab >> 5]. */
   hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
+  hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  hk_classes_t own_classes;              /* arena/arena.c: all 0 unless `classes` is it */
 };
 
 /* Bytes of the mapping that holds a record. */

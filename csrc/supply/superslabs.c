@@ -67,11 +67,18 @@ static bool charge_or_make_room(hk_arena_t *arena, size_t bytes) {
   return charge(bytes);
 }
 
+/* Maps after everything has gone back to the OS that the arena and the process keep unused. */
+static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
+  hk_superslabs_remove_empties(arena, 0);
+  return hk_cache_make_room() ? hk_superslab_map(bytes) : NULL;
+}
+
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
   if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
+  if (*superslab == NULL) *superslab = map_into_room(arena, bytes);
   if (*superslab == NULL) {
     uncharge(bytes);
     return HK_OUT_OF_MEMORY_OS;

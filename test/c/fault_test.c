@@ -177,11 +177,16 @@ static void expect_same(hk_arena_stats_t a, hk_arena_stats_t b, bool may_flush) 
                                   .block_bytes = both[i]->block_bytes};
     }
   }
-  if (may_flush) {
-    EXPECT_EQ(a.bytes_front + a.bytes_free_in_slab + a.bytes_free_slabs + a.bytes_slack,
-              b.bytes_front + b.bytes_free_in_slab + b.bytes_free_slabs + b.bytes_slack);
-    a.bytes_front = a.bytes_free_in_slab = a.bytes_free_slabs = a.bytes_slack = a.bytes_used = 0;
-    b.bytes_front = b.bytes_free_in_slab = b.bytes_free_slabs = b.bytes_slack = b.bytes_used = 0;
+  hk_arena_stats_t *both[] = {&a, &b};
+  for (int i = 0; i < 2; i++) {
+    hk_arena_stats_t *s = both[i];
+    if (may_flush) {
+      s->bytes_committed -= s->bytes_front + s->bytes_free_in_slab + s->bytes_slack;
+      s->bytes_front = s->bytes_free_in_slab = s->bytes_slack = s->bytes_used = 0;
+    }
+    /* What is kept unused goes back before a request is refused. */
+    s->bytes_committed -= s->bytes_free_slabs;
+    s->bytes_free_slabs = s->superslabs_live = s->superslabs_empties = s->superslabs_adopted = 0;
   }
   EXPECT(memcmp(&a, &b, sizeof a) == 0);
 }
@@ -199,7 +204,7 @@ static int do_step(const script_t *script, life_t *life, step_t step) {
   if (status == HK_OK) return 0;
   hk_arena_stats_t after = stats_of(life->arena);
   EXPECT_EQ(status, HK_OUT_OF_MEMORY_OS);
-  if (!script->flushes_on_failure) EXPECT_EQ(fake_os.mapped_bytes, mapped);
+  if (!script->flushes_on_failure) EXPECT(fake_os.mapped_bytes <= mapped);
   expect_same(before, after, script->flushes_on_failure);
   fake_os.maps_allowed = UINT64_MAX;
   EXPECT_EQ(step(life), HK_OK);
@@ -254,8 +259,8 @@ static bool refuse_map(const script_t *script, uint64_t n, bool for_long) {
   int failures = live(script, &end);
   hk_os_stats(&after);
   bool refused = after.map_failed > before.map_failed;
-  /* The front in C gives up only when trying again has failed as well. */
-  EXPECT(failures == refused || (script->flushes_on_failure && !for_long && failures == 0));
+  /* A step fails only when trying again has failed as well, if there was anything to give back. */
+  EXPECT(failures == refused || (!for_long && failures == 0));
   expect_same_end(script, &end, &expected);
   EXPECT_EQ(fake_os.mapped_bytes, 0);
   fake_os_end();

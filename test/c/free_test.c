@@ -1,4 +1,7 @@
 /* hk_free: blocks, addresses that are none, blocks freed twice, and blocks of other arenas. */
+#include <errno.h>
+#include <sys/mman.h>
+
 #include "hakmem.h"
 #include "support.h"
 
@@ -275,7 +278,39 @@ HK_TEST(large_blocks_freed_by_others_are_collected_by_a_trim_and_by_a_reset) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
-HK_TEST_MAIN(addresses_that_are_no_blocks_are_refused,
+/* --- errno ------------------------------------------------------------------------------------ */
+
+/* Pages that are locked are not purged, and the system says so. */
+HK_TEST(a_free_leaves_errno_as_it_was) {
+  hk_process_stats_t before, after;
+  hk_test_empty_cache();
+  hk_arena_t *arena = hk_test_arena(0);
+  char *block = hk_alloc(arena, 3 * HK_MIB);
+  memset(block, 1, 4096);
+  if (mlock(block, 4096) != 0) {
+    printf("  skipped: memory cannot be locked\n");
+  } else {
+    hk_process_stats(&before);
+    errno = EXDEV;
+    free_ok(arena, block);
+    EXPECT_EQ(errno, EXDEV);
+    hk_process_stats(&after);
+    if (after.os_purge_failed == before.os_purge_failed) printf("  skipped: nothing was refused\n");
+  }
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  hk_test_empty_cache();
+}
+
+HK_TEST(a_refused_allocation_leaves_errno_as_it_was) {
+  hk_arena_t *arena = hk_test_arena(0);
+  errno = EXDEV;
+  EXPECT(hk_alloc(arena, HK_SIZE_MAX) == NULL);
+  EXPECT_EQ(errno, EXDEV);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST_MAIN(a_free_leaves_errno_as_it_was, a_refused_allocation_leaves_errno_as_it_was,
+             addresses_that_are_no_blocks_are_refused,
              the_rest_of_a_slab_behind_its_last_block_is_no_block,
              an_address_behind_the_end_of_a_huge_block_is_not_ours,
              only_the_beginnings_of_blocks_can_be_freed,

@@ -165,6 +165,67 @@ HK_TEST(superslabs_go_from_thread_to_thread_as_good_as_new) {
   }
 }
 
-HK_TEST_MAIN(counts_add_up_at_every_moment_of_a_remote_free,
+/* --- An arena that ends the moment its last block is free ------------------------------------- */
+
+static uint64_t live_of(hk_arena_t *arena) {
+  hk_arena_stats_t stats = hk_test_stats(arena);
+  uint64_t live = 0;
+  for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) live += stats.bins[bin].live;
+  return live;
+}
+
+/* The next arena gets the record and the memory of the one before. A thread that was not done with
+ * that one would free a block of this one, or count a free that nobody made. */
+static void end_at_once(size_t size, bool collect) {
+  uint32_t rounds = hk_test_rounds(2000);
+  hk_handover_t handover = {0};
+  hk_handover_start(&handover);
+  for (uint32_t round = 0; round < rounds; round++) {
+    hk_arena_t *arena = hk_test_arena(0);
+    void *block = hk_alloc(arena, size);
+    if (!EXPECT(block != NULL) || !EXPECT(live_of(arena) == 1)) break;
+    atomic_store(&handover.block, block);
+    for (uint32_t polls = 0; live_of(arena) != 0; polls++) {
+      if (collect) hk_remote_drain(arena);
+      if (polls > 200000 && !EXPECT(!"freed")) break;
+    }
+    if (!EXPECT(hk_arena_destroy(arena) == HK_OK)) break;
+  }
+  hk_handover_stop(&handover);
+}
+
+HK_TEST(an_arena_may_end_as_soon_as_its_last_block_is_not_live) {
+  end_at_once(100, false);
+  end_at_once(100000, false);
+}
+
+HK_TEST(an_arena_may_end_as_soon_as_its_last_block_is_collected) {
+  end_at_once(100, true);
+  end_at_once(100000, true);
+}
+
+/* As above, but the block comes back to its owner, who frees it before the stranger is done. */
+HK_TEST(an_arena_may_end_as_soon_as_its_last_block_has_come_back) {
+  uint32_t rounds = hk_test_rounds(2000);
+  hk_handover_t handover = {0};
+  hk_handover_start(&handover);
+  for (uint32_t round = 0; round < rounds; round++) {
+    hk_arena_t *arena = hk_test_arena(HK_SLAB_BYTES);
+    void *other = hk_alloc(arena, 32768), *block = hk_alloc(arena, 32768);
+    if (!EXPECT(other != NULL && block != NULL)) break;
+    atomic_store(&handover.block, block);
+    while ((block = hk_alloc(arena, 32768)) == NULL) sched_yield();
+    EXPECT_EQ(hk_free(arena, block), HK_OK);
+    EXPECT_EQ(hk_free(arena, other), HK_OK);
+    EXPECT_EQ(live_of(arena), 0);
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  }
+  hk_handover_stop(&handover);
+}
+
+HK_TEST_MAIN(an_arena_may_end_as_soon_as_its_last_block_is_not_live,
+             an_arena_may_end_as_soon_as_its_last_block_is_collected,
+             an_arena_may_end_as_soon_as_its_last_block_has_come_back,
+             counts_add_up_at_every_moment_of_a_remote_free,
              an_arena_lives_on_from_thread_to_thread,
              superslabs_go_from_thread_to_thread_as_good_as_new)

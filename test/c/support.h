@@ -45,6 +45,14 @@ static inline uint32_t hk_random_below(hk_random_t *random, uint32_t bound) {
   return (uint32_t)(hk_random_next(random) % bound);
 }
 
+/* --- Rounds ----------------------------------------------------------------------------------- */
+
+/* How often a test of a race tries: `few`, unless the environment's HK_TEST_ROUNDS says more. */
+static inline uint32_t hk_test_rounds(uint32_t few) {
+  const char *wanted = getenv("HK_TEST_ROUNDS");
+  return wanted == NULL ? few : (uint32_t)strtoul(wanted, NULL, 10);
+}
+
 /* --- Patterns --------------------------------------------------------------------------------- */
 
 static inline uint64_t hk_pattern_word(uint64_t key, size_t i) {
@@ -80,6 +88,7 @@ static inline bool hk_is_zero(const void *block, size_t bytes) {
  * none. */
 static struct {
   uint64_t maps_allowed;                     /* further maps that are not refused */
+  size_t bytes_allowed;                      /* mapped at once; a limit on address space */
   hk_os_result_t unmap_result, purge_result; /* HK_OS_DONE: as the native OS says */
   hk_os_result_t advise_result;
   uint64_t nth_map, nth_unmap, nth_purge;
@@ -96,6 +105,7 @@ static struct {
 static inline void *fake_os_map(size_t bytes, size_t alignment) {
   fake_os.maps++;
   if (fake_os.maps == fake_os.nth_map || fake_os.maps_allowed == 0) return NULL;
+  if (bytes > fake_os.bytes_allowed - fake_os.mapped_bytes) return NULL;
   fake_os.maps_allowed--;
   void *address = hk_os_native.map(bytes, alignment);
   if (address != NULL) fake_os.mapped_bytes += bytes;
@@ -162,6 +172,7 @@ static inline void fake_os_begin(void) {
   hk_test_empty_cache();
   memset(&fake_os, 0, sizeof fake_os);
   fake_os.maps_allowed = UINT64_MAX;
+  fake_os.bytes_allowed = SIZE_MAX;
   fake_os.now_ns = 1;
   hk_os_replace(&prims);
   hk_spare_limit(0); /* so that every map is one of the OS; spare_test.c has the rest */
