@@ -11,11 +11,7 @@
 static hk_status_t take_whole_slabs(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
   if (size_bytes > HK_SIZE_MAX) return HK_OUT_OF_MEMORY_OS;
   hk_remote_drain(arena);
-  size_t whole = (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
-  size_t rounded = hk_run_round(size_bytes);
-  hk_status_t status = hk_run_take(arena, rounded, slab);
-  /* Rounding must not be what a limit refuses. */
-  return status == HK_OK || whole == rounded ? status : hk_run_take(arena, whole, slab);
+  return hk_run_take(arena, (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1), slab);
 }
 
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref) {

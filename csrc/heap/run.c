@@ -10,12 +10,6 @@ static size_t round_to_slabs(size_t bytes) {
   return (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
 }
 
-size_t hk_run_round(size_t size_bytes) {
-  if (size_bytes <= HK_RUN_SIZE_MAX) return round_to_slabs(size_bytes);
-  size_t step = ((size_t)1 << hk_log2(size_bytes - 1)) / 8;
-  return (size_bytes + step - 1) & ~(step - 1);
-}
-
 size_t hk_run_block_bytes(const hk_slab_t *slab) {
   return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
 }
@@ -92,7 +86,7 @@ static bool resize_huge(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   if (size_bytes <= before && size_bytes >= before / 2) return true;
   hk_demand_note(arena);
   /* As for a new block, rounding must not be what a limit refuses. */
-  return hk_superslabs_resize(arena, slab->superslab, hk_run_round(size_bytes)) ||
+  return hk_superslabs_resize(arena, slab->superslab, hk_superslabs_round(whole)) ||
          hk_superslabs_resize(arena, slab->superslab, whole);
 }
 

@@ -19,12 +19,7 @@ static inline hk_run_kind_t *hk_run_kind(hk_arena_t *arena, uint32_t bin) {
 /* Size of the block that begins at this slab (state RUN). */
 size_t hk_run_block_bytes(const hk_slab_t *slab);
 
-/* The size of a block that serves `size_bytes`, beyond 64 KB. A run is as many slabs as it takes.
- * Huge mappings have eight classes to a doubling, so that those freed fit again; at most an eighth
- * is lost. */
-size_t hk_run_round(size_t size_bytes);
-
-/* Takes a block of `bytes`, a multiple of 64 KB. The caller owns it, live. HK_OUT_OF_MEMORY_*. */
+/* Takes a block of at least `bytes`, a multiple of 64 KB. The caller owns it, live. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab);
 
 /* Claims a live block for whoever frees it. Of all threads that try, exactly one gets true. */

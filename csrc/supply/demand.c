@@ -45,8 +45,10 @@ static bool keeps_nothing(void) {
          options->superslab_max_memory_mb == 0;
 }
 
-/* Sizes that change find nothing that fits in what one of them left. */
-static uint64_t variety_bytes(uint64_t peak) {
+/* Sizes that change find nothing that fits in what one of them left. A front of another language
+ * keeps blocks of many sizes itself, and what it keeps is in use here. */
+static uint64_t variety_bytes(const hk_arena_t *arena, uint64_t peak) {
+  if (arena->front == NULL) return 0;
   uint64_t most = (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB / VARIETY_SHARE;
   uint64_t wanted = peak * VARIETY_SIZES;
   return wanted < most ? wanted : most;
@@ -57,5 +59,5 @@ uint64_t hk_demand_room(const hk_arena_t *arena) {
   if (arena->ended || keeps_nothing()) return 0;
   uint64_t peak = demand->peak_bytes, used = used_bytes(arena);
   if (demand->last_peak_bytes > peak) peak = demand->last_peak_bytes;
-  return (peak > used ? peak - used : 0) + variety_bytes(peak);
+  return (peak > used ? peak - used : 0) + variety_bytes(arena, peak);
 }

@@ -68,10 +68,27 @@ static bool charge_or_make_room(hk_arena_t *arena, size_t bytes) {
   return charge(bytes);
 }
 
+size_t hk_superslabs_round(size_t bytes) {
+  if (bytes <= HK_SUPERSLAB_BYTES) return bytes;
+  size_t step = ((size_t)1 << hk_log2(bytes - 1)) / 8;
+  return (bytes + step - 1) & ~(step - 1);
+}
+
+/* Maps one for `bytes`, which are charged already. Rounding is never what a limit refuses. NULL: the
+ * OS refused. */
+static hk_superslab_t *map_new(const hk_arena_t *arena, size_t bytes) {
+  size_t more = hk_superslabs_round(bytes) - bytes;
+  if (bytes > HK_SUPERSLAB_BYTES && bytes + more > hk_superslabs_room(arena)) more = 0;
+  if (!charge(more)) more = 0;
+  hk_superslab_t *superslab = hk_superslab_map(bytes + more);
+  if (superslab == NULL) uncharge(more);
+  return superslab;
+}
+
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
-  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) {
     uncharge(bytes);

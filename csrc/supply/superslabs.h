@@ -41,6 +41,10 @@ static inline void hk_superslabs_list(hk_supply_t *supply, hk_superslab_t *super
   *head = superslab;
 }
 
+/* The size that is mapped for a huge block of `bytes`: eight for each doubling, so that mappings
+ * fit again; at most an eighth more. A SuperSlab is mapped as it is. */
+size_t hk_superslabs_round(size_t bytes);
+
 /* Takes a SuperSlab from the cache or the OS, or for more than its size a huge mapping of at least
  * `bytes`. It is empty, listed and the arena's. HK_OUT_OF_MEMORY_*: nothing changed, except that
  * empty SuperSlabs may have gone to the cache to make room. */

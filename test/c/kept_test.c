@@ -1,6 +1,6 @@
 /* What an arena keeps of its large blocks when they are free, and for how long. */
-#include "heap/run.h"
 #include "supply/demand.h"
+#include "supply/superslabs.h"
 
 #include "support.h"
 
@@ -28,14 +28,15 @@ static uint64_t os_calls(void) {
 HK_TEST(blocks_are_whole_slabs_and_huge_ones_have_eight_classes_to_a_doubling) {
   size_t classes = 0, last = 0;
   for (size_t size = HK_CLASS_SIZE_MAX + 1; size <= 256 * HK_MIB; size += 8191) {
-    size_t bytes = hk_run_round(size);
+    size_t whole = (size + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES * HK_SLAB_BYTES;
+    size_t bytes = hk_superslabs_round(whole);
     if (bytes < size || bytes % HK_SLAB_BYTES != 0) EXPECT(!"too small, or no whole slabs");
     if (bytes - size >= HK_SLAB_BYTES && bytes - size > size / 8) EXPECT(!"too large");
     if (bytes != last && size > HK_RUN_SIZE_MAX) classes++;
     last = bytes;
   }
   EXPECT_EQ(classes, 7 * 8);
-  EXPECT_EQ(hk_run_round(HK_RUN_SIZE_MAX), HK_RUN_SIZE_MAX);
+  EXPECT_EQ(hk_superslabs_round(HK_RUN_SIZE_MAX), HK_RUN_SIZE_MAX);
 }
 
 HK_TEST(a_pair_of_a_size_used_before_costs_no_system_call_from_64_kb_to_1_gb) {

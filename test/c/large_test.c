@@ -1,4 +1,4 @@
-#include "heap/run.h"
+#include "supply/superslabs.h"
 
 #include "support.h"
 
@@ -25,7 +25,8 @@ HK_TEST(runs_of_every_length_hold_what_was_asked_for) {
       hk_slab_info_t info = info_of(arena, ref);
       EXPECT_EQ(ref & HK_REF_INDEX_MASK, 0);
       EXPECT_EQ(info.bin, size > HK_RUN_SIZE_MAX ? HK_BIN_HUGE : HK_BIN_RUN);
-      EXPECT_EQ(info.bytes, hk_run_round(size));
+      size_t whole = (size + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES * HK_SLAB_BYTES;
+      EXPECT_EQ(info.bytes, hk_superslabs_round(whole));
       EXPECT_EQ((uintptr_t)info.address % HK_SLAB_BYTES, 0);
       EXPECT_EQ(hk_arena_used_bytes(arena), info.bytes);
       hk_pattern_fill(info.address, size, slabs);
