@@ -40,10 +40,10 @@ describe('an arena', () => {
 
   test('has no method named "undefined" where the engine has no Symbol.dispose', () => {
     const real = globalThis.Symbol;
-    const get = (symbol: object, key: PropertyKey): unknown =>
-      key === 'dispose' ? undefined : Reflect.get(symbol, key);
+    const make = (text?: string): symbol => real(text);
+    const without = Object.create(real, { dispose: { value: undefined } }) as object;
     try {
-      globalThis.Symbol = new Proxy(real, { get }) as typeof real;
+      globalThis.Symbol = Object.setPrototypeOf(make, without) as typeof real;
       jest.isolateModules(() => {
         const { dispose } = jest.requireActual<{ dispose: unknown }>('../../../lib/base/dispose');
         expect(typeof dispose).toBe('symbol');
