@@ -68,7 +68,14 @@ repeat(`${options.endings} endings of streams`, 0, () => {
 });
 
 repeat('lifetimes', minutesLeft() / 5, (seed) => {
-  const args = ['test/hostile/lifetimes/main.mjs', '--seconds', '30', '--seed', String(seed)];
+  const args = [
+    'test/hostile/lifetimes/main.mjs',
+    '--seconds',
+    '30',
+    '--seed',
+    String(seed),
+    '--overflow',
+  ];
   return run(['--expose-gc', ...args], {});
 });
 
