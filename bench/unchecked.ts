@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import type * as Create from '../dist/arena/create';
 import type * as Buckets from '../dist/front/buckets';
 import type * as FrontModule from '../dist/front/front';
+import type * as Geometry from '../dist/front/geometry';
 import type * as ViewTable from '../dist/front/view-table';
 import type * as ViewModule from '../dist/view/view';
 
@@ -19,15 +20,14 @@ function inside(name: string): unknown {
 const { makeParts } = inside('arena/create') as typeof Create;
 const { HEAD, RECORD_BITS, bucketOfBuffers } = inside('front/buckets') as typeof Buckets;
 const { Front } = inside('front/front') as typeof FrontModule;
+const { CLASS_SIZE_MAX } = inside('front/geometry') as typeof Geometry;
 const { BUCKET, VIEW_SHIFT } = inside('front/view-table') as typeof ViewTable;
 const { ARENA, idOf } = inside('view/view') as typeof ViewModule;
-
-const SIZE_MAX = 64 * 1024;
 
 class UncheckedFront extends Front {
   /** Without a counter, and without a look whether the view has that length. */
   override alloc(size: number, owner: number): Buffer {
-    if (typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > SIZE_MAX) {
+    if (typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > CLASS_SIZE_MAX) {
       return super.alloc(size, owner);
     }
     const { ints } = this;

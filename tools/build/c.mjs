@@ -6,8 +6,15 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { C_STANDARD, C_WARNINGS, FLAVOURS, INCLUDES, WARNINGS } from './recipe.mjs';
-import { coreSources, filesUnder } from './recipe.mjs';
+import {
+  C_STANDARD,
+  C_WARNINGS,
+  FLAVOURS,
+  INCLUDES,
+  WARNINGS,
+  coreSources,
+  filesUnder,
+} from './recipe.mjs';
 
 const COMMON = [C_STANDARD, '-pthread', ...INCLUDES.map((folder) => `-I${folder}`), '-Itest/c'];
 const SANITIZER_ENV = {

@@ -12,8 +12,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { C_STANDARD, INCLUDES, coreSources } from '../build/recipe.mjs';
-import { filesUnder, isProgram } from '../build/recipe.mjs';
+import { C_STANDARD, INCLUDES, coreSources, filesUnder, isProgram } from '../build/recipe.mjs';
 import { mayUse, placeProblem } from './c-order.mjs';
 import { circles } from './circles.mjs';
 
