@@ -149,8 +149,6 @@ void ReleaseHold(Napi::Env env, Exposure *exposure) {
   exposure->holding = false;
   ArenaHandle *arena = exposure->arena;
   if (--arena->slabs[exposure->slab].holds > 0 || arena->core == nullptr) return;
-  // An ArrayBuffer that the front has not detached was somebody else's until now, noticed or not.
-  hk_slab_give_away(arena->core, exposure->slab);
   hk_slab_set_exposed(arena->core, exposure->slab, false);
   TryDestroyCore(arena);
 }

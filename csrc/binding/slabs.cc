@@ -26,11 +26,12 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
   if (arena->slabs[exposure->slab].current == exposure) {
     arena->slabs[exposure->slab].current = nullptr;
   }
+  // What the front has not detached was somebody else's until now, or still is, noticed or not.
+  GiveAway(exposure);
   if (is_free) {
     ReleaseHold(env, exposure);
   } else {
     Recount(env, exposure);
-    GiveAway(exposure);
   }
   DropArena(arena);
   delete exposure;
