@@ -62,7 +62,7 @@ export class SizeClass {
     const { buckets, blocks } = this.#tables;
     if (buckets.roomOf(bucket) > 0) return true;
     if (blocks.isRefused(this.#index)) return false;
-    if (this.#left <= 0) this.#takeBack();
+    if (this.#left <= 0) this.#takeBack(bucket);
     if (this.#left <= 0) {
       blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
       return false;
@@ -73,7 +73,10 @@ export class SizeClass {
 
   /** Drops all views; their blocks are free. */
   dropAll(): void {
-    for (const loan of this.#loans) this.#shrink(loan, 0);
+    for (const loan of this.#loans) {
+      this.#shrink(loan, 0);
+      this.#tables.buckets.disownIfUnused(loan.bucket, this.#index);
+    }
     this.#loans.length = 0;
   }
 
@@ -103,11 +106,13 @@ export class SizeClass {
     const less = buckets.capOf(bucket) - cap;
     this.#lent -= less;
     buckets.addCap(bucket, -less);
-    buckets.disownIfUnused(bucket, this.#index);
   }
 
-  /** Takes from the caps that exceed what was allocated from their buckets since the last time. */
-  #takeBack(): void {
+  /**
+   * Takes from the caps that exceed what was allocated from their buckets since the last time. The bucket that is
+   * about to get a view stays its length's: a view in a bucket that nobody owns would not be counted.
+   */
+  #takeBack(asking: number): void {
     const { buckets } = this.#tables;
     let kept = 0;
     for (const loan of this.#loans) {
@@ -117,6 +122,7 @@ export class SizeClass {
       const cap = buckets.capOf(loan.bucket);
       if (demand < cap) this.#shrink(loan, (demand + cap) >> 1);
       if (buckets.capOf(loan.bucket) > 0) this.#loans[kept++] = loan;
+      else if (loan.bucket !== asking) buckets.disownIfUnused(loan.bucket, this.#index);
     }
     this.#loans.length = kept;
   }

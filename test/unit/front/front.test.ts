@@ -250,6 +250,35 @@ describe('recycling', () => {
     arena.destroy();
   });
 
+  test('lengths that take turns in few buckets are counted to the unit', () => {
+    const arena = new Arena();
+    const random = new Random(1);
+    const live = new Array<Buffer | undefined>(200).fill(undefined);
+    let allocs = 0;
+    let frees = 0;
+    let liveBytes = 0;
+    for (let i = 0; i < 600_000; i++) {
+      const slot = random.below(200);
+      const view = live[slot];
+      if (view !== undefined) {
+        frees++;
+        liveBytes -= view.length;
+        arena.free(view);
+        live[slot] = undefined;
+      } else {
+        const length =
+          random.below(3) === 0 ? 1100 + random.below(3000) : 1024 * (1 + random.below(40));
+        live[slot] = arena.allocUnsafe(length);
+        allocs++;
+        liveBytes += length;
+      }
+      if (i % 10_000 === 0) {
+        expect(totalsOf(arena.stats())).toMatchObject({ allocs, frees, liveBytes });
+      }
+    }
+    arena.destroy();
+  });
+
   test('lengths that never come back do not pile up memory', () => {
     const arena = new Arena();
     for (let round = 0; round < 3; round++) {
