@@ -2,7 +2,13 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "supply/demand.h"
+#include "supply/superslabs.h"
 #include "supply/supply.h"
+
+static size_t round_to_slabs(size_t bytes) {
+  return (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
+}
 
 size_t hk_run_block_bytes(const hk_slab_t *slab) {
   return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
@@ -40,6 +46,7 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
 
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
+  hk_demand_note(arena);
   hk_stat_add(&kind->flushes, 1);
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
@@ -57,22 +64,42 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
 static void cut(hk_arena_t *arena, hk_slab_t *first, uint32_t span) {
   uint32_t rest = first->span_slabs - span;
   for (uint32_t i = 0; i < rest; i++) HK_WRITE_ONCE(first[span + i].state, HK_SLAB_UNUSED);
+  hk_demand_note(arena);
   hk_supply_put(arena, first + span, rest);
+}
+
+/* false: there is no room behind it. */
+static bool resize_run(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  uint32_t before = slab->span_slabs;
+  uint32_t span = (uint32_t)((size_bytes + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES);
+  if (span > before && !hk_supply_extend(arena, slab, before, span)) return false;
+  /* Little is left to a block that goes up and down. */
+  if (span < before && span * 4 >= before * 3) return true;
+  if (span < before) cut(arena, slab, span);
+  bind(slab, HK_BIN_RUN, span);
+  return true;
+}
+
+/* false: it cannot be resized without a copy, or it is worth nothing. */
+static bool resize_huge(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  size_t before = slab->superslab->bytes, whole = round_to_slabs(size_bytes);
+  if (size_bytes <= before && size_bytes >= before / 2) return true;
+  hk_demand_note(arena);
+  /* As for a new block, rounding must not be what a limit refuses. */
+  return hk_superslabs_resize(arena, slab->superslab, hk_superslabs_round(whole)) ||
+         hk_superslabs_resize(arena, slab->superslab, whole);
 }
 
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_run_is_claimed(slab));
-  if (slab->bin != HK_BIN_RUN || slab->exposed) return false;
-  if (size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_RUN_SIZE_MAX) return false;
-  uint32_t before = slab->span_slabs;
-  uint32_t span = (uint32_t)((size_bytes + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES);
-  if (span > before && !hk_supply_extend(arena, slab, before, span)) return false;
-  if (span < before) cut(arena, slab, span);
-  bind(slab, HK_BIN_RUN, span);
-  hk_run_kind_t *kind = hk_run_kind(arena, HK_BIN_RUN);
-  hk_stat_sub(&kind->block_bytes, before * HK_SLAB_BYTES);
-  hk_stat_add(&kind->block_bytes, span * HK_SLAB_BYTES);
-  return true;
+  if (slab->exposed || size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_SIZE_MAX) return false;
+  bool huge = slab->bin == HK_BIN_HUGE;
+  if (huge != (size_bytes > HK_RUN_SIZE_MAX)) return false;
+  size_t before = hk_run_block_bytes(slab);
+  bool done = huge ? resize_huge(arena, slab, size_bytes) : resize_run(arena, slab, size_bytes);
+  hk_stat_t *sum = &hk_run_kind(arena, slab->bin)->block_bytes;
+  hk_stat_set(sum, hk_stat_get(sum) + hk_run_block_bytes(slab) - before);
+  return done;
 }
 
 void hk_run_reset(hk_arena_t *arena) {
@@ -83,6 +110,7 @@ void hk_run_reset(hk_arena_t *arena) {
     hk_stat_set(&kind->remote_collected, atomic_load(&kind->frees_remote));
     hk_stat_set(&kind->bytes_collected, atomic_load(&kind->bytes_remote));
   }
+  hk_supply_shrink(arena);
 }
 
 static void add_live_bytes(hk_arena_t *arena, uint32_t bin, double bytes) {
@@ -95,8 +123,9 @@ void hk_run_count_alloc(hk_arena_t *arena, const hk_slab_t *slab) {
   add_live_bytes(arena, slab->bin, (double)hk_run_block_bytes(slab));
 }
 
-void hk_run_count_resize(hk_arena_t *arena, size_t before_bytes, size_t after_bytes) {
-  add_live_bytes(arena, HK_BIN_RUN, (double)after_bytes - (double)before_bytes);
+void hk_run_count_resize(hk_arena_t *arena, const hk_slab_t *slab, size_t before_bytes) {
+  double after_bytes = (double)hk_run_block_bytes(slab);
+  add_live_bytes(arena, slab->bin, after_bytes - (double)before_bytes);
 }
 
 void hk_run_count_free(hk_arena_t *arena, uint32_t bin, size_t bytes) {

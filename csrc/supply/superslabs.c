@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "os/os.h"
 #include "super/cache.h"
+#include "supply/demand.h"
 
 /* Takes the lowest free index of the table; -1: none is free. */
 static int32_t take_index(hk_supply_t *supply) {
@@ -67,16 +68,33 @@ static bool charge_or_make_room(hk_arena_t *arena, size_t bytes) {
   return charge(bytes);
 }
 
+size_t hk_superslabs_round(size_t bytes) {
+  if (bytes <= HK_SUPERSLAB_BYTES) return bytes;
+  size_t step = ((size_t)1 << hk_log2(bytes - 1)) / 8;
+  return (bytes + step - 1) & ~(step - 1);
+}
+
+/* Maps one for `bytes`, which are charged already. Rounding is never what a limit refuses. NULL: the
+ * OS refused. */
+static hk_superslab_t *map_new(const hk_arena_t *arena, size_t bytes) {
+  size_t more = hk_superslabs_round(bytes) - bytes;
+  if (bytes > HK_SUPERSLAB_BYTES && bytes + more > hk_superslabs_room(arena)) more = 0;
+  if (!charge(more)) more = 0;
+  hk_superslab_t *superslab = hk_superslab_map(bytes + more);
+  if (superslab == NULL) uncharge(more);
+  return superslab;
+}
+
 /* Maps after everything has gone back to the OS that the arena and the process keep unused. */
 static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
   hk_superslabs_remove_empties(arena, 0);
-  return hk_cache_make_room() ? hk_superslab_map(bytes) : NULL;
+  return hk_cache_make_room() ? map_new(arena, bytes) : NULL;
 }
 
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
-  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) *superslab = map_into_room(arena, bytes);
   if (*superslab == NULL) {
@@ -140,11 +158,83 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_stat_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
 }
 
-void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {
+bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t bytes) {
+  hk_supply_t *supply = &arena->supply;
+  size_t before = superslab->bytes, more = bytes > before ? bytes - before : 0;
+  if (superslab->was_exposed || more > hk_superslabs_room(arena)) return false;
+  if (!hk_os_can_move() || !charge_or_make_room(arena, more)) return false;
+  if (!hk_superslab_resize(superslab, bytes)) {
+    uncharge(more);
+    return false;
+  }
+  if (bytes < before) uncharge(before - bytes);
+  hk_stat_t *const sums[] = {&supply->used_bytes, &supply->committed_bytes};
+  for (int i = 0; i < 2; i++) hk_stat_set(sums[i], hk_stat_get(sums[i]) + bytes - before);
+  return true;
+}
+
+hk_superslab_t *hk_superslabs_take_kept(hk_arena_t *arena, size_t bytes) {
+  hk_superslab_t *best = NULL;
+  for (hk_superslab_t *s = arena->supply.kept; s != NULL; s = s->next) {
+    if (s->bytes < bytes || s->bytes - bytes > bytes / 8) continue;
+    if (best == NULL || s->bytes < best->bytes) best = s;
+    if (best->bytes == bytes) break;
+  }
+  if (best == NULL || best->bytes > hk_superslabs_room(arena)) return NULL;
+  arena->supply.kept_bytes -= best->bytes;
+  hk_stat_sub(&arena->supply.kept_count, 1);
+  return best;
+}
+
+void hk_superslabs_keep(hk_arena_t *arena, hk_superslab_t *superslab) {
+  HK_ASSERT(hk_superslab_is_huge(superslab) && superslab->used_slots == 0);
+  superslab->cached_at_ns = hk_os_now_ns();
+  arena->supply.kept_bytes += superslab->bytes;
+  hk_stat_add(&arena->supply.kept_count, 1);
+}
+
+static void remove_kept(hk_arena_t *arena, hk_superslab_t *superslab) {
+  arena->supply.kept_bytes -= superslab->bytes;
+  hk_stat_sub(&arena->supply.kept_count, 1);
+  hk_superslabs_remove(arena, superslab);
+}
+
+/* Removes empty SuperSlabs until `keep` are left. */
+static void remove_empties(hk_arena_t *arena, uint64_t keep) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
     next = s->next;
     if (hk_stat_get(&arena->supply.empties) <= keep) break;
     if (s->used_slots == 0) hk_superslabs_remove(arena, s);
   }
+}
+
+/* Removes free huge mappings that were freed before `since_ns`, and others until `room` bytes of
+ * them are left. */
+static void remove_oldest(hk_arena_t *arena, uint64_t room, uint64_t since_ns) {
+  hk_supply_t *supply = &arena->supply;
+  hk_superslab_t *oldest = supply->kept, *younger;
+  while (oldest != NULL && oldest->next != NULL) oldest = oldest->next;
+  for (; oldest != NULL; oldest = younger) {
+    if (supply->kept_bytes <= room && oldest->cached_at_ns >= since_ns) return;
+    younger = oldest->prev;
+    remove_kept(arena, oldest);
+  }
+}
+
+void hk_superslabs_shrink(hk_arena_t *arena, uint64_t empties) {
+  hk_supply_t *supply = &arena->supply;
+  hk_demand_note(arena);
+  uint64_t room = hk_demand_room(arena), since_ns = supply->demand.last_since_ns;
+  if (since_ns != supply->kept_since_ns || supply->kept_bytes > room) {
+    remove_oldest(arena, room, since_ns);
+    supply->kept_since_ns = since_ns;
+  }
+  uint64_t rest = room - supply->kept_bytes;
+  remove_empties(arena, empties + (rest + HK_SUPERSLAB_BYTES - 1) / HK_SUPERSLAB_BYTES);
+}
+
+void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {
+  remove_oldest(arena, 0, 0);
+  remove_empties(arena, keep);
 }
