@@ -94,9 +94,10 @@ static hk_os_result_t unix_advise_huge(void *address, size_t bytes, bool want) {
 
 #ifdef __linux__
 static hk_os_result_t linux_remap(void *address, size_t bytes, void *to, size_t new_bytes) {
+  int before = errno;
   void *now = to == NULL ? mremap(address, bytes, new_bytes, 0)
                          : mremap(address, bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-  return result_of(now == MAP_FAILED ? -1 : 0);
+  return result_of(now == MAP_FAILED ? -1 : 0, before);
 }
 #endif
 
