@@ -41,12 +41,13 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   hk_stat_add(&kind->out, 1);
   hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
   hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));
+  hk_demand_rise(arena, hk_run_block_bytes(*slab));
   return HK_OK;
 }
 
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
-  hk_demand_note(arena);
+  hk_demand_fall(arena, hk_run_block_bytes(slab));
   hk_stat_add(&kind->flushes, 1);
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
@@ -64,7 +65,6 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
 static void cut(hk_arena_t *arena, hk_slab_t *first, uint32_t span) {
   uint32_t rest = first->span_slabs - span;
   for (uint32_t i = 0; i < rest; i++) HK_WRITE_ONCE(first[span + i].state, HK_SLAB_UNUSED);
-  hk_demand_note(arena);
   hk_supply_put(arena, first + span, rest);
 }
 
@@ -84,7 +84,6 @@ static bool resize_run(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
 static bool resize_huge(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   size_t before = slab->superslab->bytes, whole = round_to_slabs(size_bytes);
   if (size_bytes <= before && size_bytes >= before / 2) return true;
-  hk_demand_note(arena);
   /* As for a new block, rounding must not be what a limit refuses. */
   return hk_superslabs_resize(arena, slab->superslab, hk_superslabs_round(whole)) ||
          hk_superslabs_resize(arena, slab->superslab, whole);
@@ -97,8 +96,11 @@ bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   if (huge != (size_bytes > HK_RUN_SIZE_MAX)) return false;
   size_t before = hk_run_block_bytes(slab);
   bool done = huge ? resize_huge(arena, slab, size_bytes) : resize_run(arena, slab, size_bytes);
+  size_t after = hk_run_block_bytes(slab);
   hk_stat_t *sum = &hk_run_kind(arena, slab->bin)->block_bytes;
-  hk_stat_set(sum, hk_stat_get(sum) + hk_run_block_bytes(slab) - before);
+  hk_stat_set(sum, hk_stat_get(sum) + after - before);
+  hk_demand_fall(arena, before);
+  hk_demand_rise(arena, after);
   return done;
 }
 
@@ -110,7 +112,6 @@ void hk_run_reset(hk_arena_t *arena) {
     hk_stat_set(&kind->remote_collected, atomic_load(&kind->frees_remote));
     hk_stat_set(&kind->bytes_collected, atomic_load(&kind->bytes_remote));
   }
-  hk_supply_shrink(arena);
 }
 
 static void add_live_bytes(hk_arena_t *arena, uint32_t bin, double bytes) {

@@ -45,10 +45,7 @@ static void describe(const hk_classes_t *classes, const hk_superslab_t *supersla
                      hk_mapped_superslab_t *result) {
   uint32_t dirty = HK_READ_ONCE(superslab->dirty_slots);
   *result = (hk_mapped_superslab_t){
-
-      .bytes = HK_READ_ONCE(superslab->bytes),
-      .index = superslab->index,
-      .slab_count = superslab->slab_count};
+      .bytes = superslab->bytes, .index = superslab->index, .slab_count = superslab->slab_count};
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     result->slabs[i] = describe_slab(classes, &superslab->slabs[i]);
     result->slabs[i].touched = (dirty >> i & 1) != 0;

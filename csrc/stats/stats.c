@@ -111,8 +111,7 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++)
     read_large(arena, bin, &stats->bins[bin]);
   stats->superslabs_live = hk_stat_get(&arena->supply.count);
-  stats->superslabs_empties =
-      hk_stat_get(&arena->supply.empties) + hk_stat_get(&arena->supply.kept_count);
+  stats->superslabs_empties = hk_stat_get(&arena->supply.empties);
   stats->superslabs_adopted = hk_stat_get(&arena->supply.adopted);
   stats->bytes_given_away = hk_stat_get(&arena->given_bytes);
   stats->bytes_metadata = metadata_bytes(arena);

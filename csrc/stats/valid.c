@@ -1,8 +1,7 @@
 #include "stats/valid.h"
 
 typedef struct recount_t {
-  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, kept_bytes,
-      superslabs;
+  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, superslabs;
   bool valid;
 } recount_t;
 
@@ -30,8 +29,6 @@ static recount_t recount(const hk_arena_t *arena) {
     if (superslab == NULL) continue;
     r.superslabs++;
     r.committed_bytes += superslab->bytes;
-    bool kept = hk_superslab_is_huge(superslab) && superslab->used_slots == 0;
-    r.kept_bytes += kept ? superslab->bytes : 0;
     if (superslab->index != i || !hk_superslab_is_valid(superslab)) r.valid = false;
     for (uint32_t slot = 0; slot < superslab->slab_count; slot++) {
       recount_slab(arena, &superslab->slabs[slot], &r);
@@ -45,7 +42,7 @@ bool hk_arena_is_valid(hk_arena_t *arena) {
   hk_arena_stats(arena, &s);
   recount_t r = recount(arena);
   bool valid = r.valid && r.superslabs == s.superslabs_live && r.used_bytes == s.bytes_used &&
-               r.committed_bytes == s.bytes_committed && r.kept_bytes == arena->supply.kept_bytes;
+               r.committed_bytes == s.bytes_committed;
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     const hk_bin_stats_t *b = &s.bins[bin];
     valid = valid && (bin >= HK_BIN_MAX ||

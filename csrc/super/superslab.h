@@ -11,6 +11,9 @@
 
 #include "super/slab.h"
 
+/* In the cache: WARM keeps its pages; COOLED did, and they are to go back. */
+typedef enum hk_warmth_t { HK_COLD, HK_WARM, HK_COOLED } hk_warmth_t;
+
 typedef struct hk_superslab_t hk_superslab_t;
 struct hk_superslab_t {
   char *base; /* 2 MB aligned; constant, unless hk_superslab_resize moves a huge one */
@@ -27,6 +30,8 @@ struct hk_superslab_t {
   uint8_t thp;            /* what was last advised: HK_THP_* */
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
+  uint8_t warmth;         /* hk_warmth_t */
+  uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */

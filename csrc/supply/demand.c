@@ -7,36 +7,31 @@
 #define VARIETY_SIZES 8
 #define VARIETY_SHARE 8
 
-static uint64_t used_bytes(const hk_arena_t *arena) {
-  uint64_t bytes = 0;
-  for (uint32_t kind = 0; kind < HK_BIN_COUNT - HK_BIN_MAX; kind++) {
-    bytes += hk_stat_get(&arena->runs[kind].block_bytes);
-  }
-  return bytes;
-}
-
 /* The TTL of the cache is a promise about all empty memory, so an epoch is never longer. */
 static uint64_t epoch_ns(void) {
   uint64_t ttl_ns = (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u;
   return ttl_ns < HK_DEMAND_EPOCH_NS ? ttl_ns : HK_DEMAND_EPOCH_NS;
 }
 
-static void roll(hk_demand_t *demand, uint64_t used) {
+static void roll(hk_demand_t *demand) {
   uint64_t now_ns = hk_os_now_ns(), epoch = epoch_ns();
   uint64_t age_ns = now_ns - demand->since_ns;
   if (age_ns < epoch) return;
-  bool idle = age_ns >= 2 * epoch;
-  demand->last_peak_bytes = idle ? used : demand->peak_bytes;
-  demand->last_since_ns = idle ? now_ns : demand->since_ns;
-  demand->peak_bytes = used;
+  demand->last_peak_bytes = age_ns >= 2 * epoch ? demand->used_bytes : demand->peak_bytes;
+  demand->peak_bytes = demand->used_bytes;
   demand->since_ns = now_ns;
 }
 
-void hk_demand_note(hk_arena_t *arena) {
+void hk_demand_rise(hk_arena_t *arena, uint64_t bytes) {
   hk_demand_t *demand = &arena->supply.demand;
-  uint64_t used = used_bytes(arena);
-  roll(demand, used);
-  if (used > demand->peak_bytes) demand->peak_bytes = used;
+  demand->used_bytes += bytes;
+  if (demand->used_bytes > demand->peak_bytes) demand->peak_bytes = demand->used_bytes;
+}
+
+void hk_demand_fall(hk_arena_t *arena, uint64_t bytes) {
+  hk_demand_t *demand = &arena->supply.demand;
+  roll(demand);
+  demand->used_bytes -= bytes;
 }
 
 static bool keeps_nothing(void) {
@@ -57,7 +52,7 @@ static uint64_t variety_bytes(const hk_arena_t *arena, uint64_t peak) {
 uint64_t hk_demand_room(const hk_arena_t *arena) {
   const hk_demand_t *demand = &arena->supply.demand;
   if (arena->ended || keeps_nothing()) return 0;
-  uint64_t peak = demand->peak_bytes, used = used_bytes(arena);
+  uint64_t peak = demand->peak_bytes, used = demand->used_bytes;
   if (demand->last_peak_bytes > peak) peak = demand->last_peak_bytes;
   return (peak > used ? peak - used : 0) + variety_bytes(arena, peak);
 }

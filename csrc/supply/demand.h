@@ -1,8 +1,8 @@
 /* Demand: how many bytes of large blocks an arena lately used more than now, which is how many of
- * them it keeps when they are free.
+ * them stay warm in the cache when they are free.
  *
  * Owns:      hk_demand_t.
- * Called by: run (before blocks leave), supply and superslabs (what stays).
+ * Called by: run (blocks that come and go), supply (a reset), superslabs (what stays warm).
  * Calls:     os (clock).
  * Threads:   owner only.
  */
@@ -15,10 +15,12 @@
  * shorter than an operator waits for memory to come back. */
 #define HK_DEMAND_EPOCH_NS ((uint64_t)10 * 1000000000)
 
-/* Notes the bytes in use, to be called before they become less, so that no peak is missed. */
-void hk_demand_note(hk_arena_t *arena);
+/* `bytes` of large blocks are in use from now on, or no longer. */
+void hk_demand_rise(hk_arena_t *arena, uint64_t bytes);
+void hk_demand_fall(hk_arena_t *arena, uint64_t bytes);
 
-/* Bytes of free large blocks that the arena may keep. 0 where options want nothing kept. */
+/* Bytes of free large blocks that are worth keeping. 0 where options want nothing kept, and when the
+ * arena has ended. */
 uint64_t hk_demand_room(const hk_arena_t *arena);
 
 #endif

@@ -45,6 +45,14 @@ static void clean_up(hk_superslab_t *superslab) {
   if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->was_exposed = false;
 }
 
+/* Hands it to the cache, which keeps it warm if the arena is likely to need it again. Returns bytes
+ * of pages given back. */
+static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
+  return hk_cache_put(superslab, &(hk_cache_terms_t){.policy = arena->policy,
+                                                     .may_wait = arena->shares_bytes,
+                                                     .warm_bytes = hk_demand_room(arena)});
+}
+
 /* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
  * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
@@ -54,7 +62,7 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent)
       .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
   if (superslab == NULL) return NULL;
   if (!charge(superslab->bytes - bytes)) {
-    (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+    (void)put_cached(arena, superslab);
     return NULL;
   }
   hk_stat_add(&arena->supply.adopted, 1);
@@ -155,7 +163,7 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
   superslab->settled = arena->settled;
-  hk_stat_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
+  hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
 }
 
 bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t bytes) {
@@ -173,68 +181,11 @@ bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t b
   return true;
 }
 
-hk_superslab_t *hk_superslabs_take_kept(hk_arena_t *arena, size_t bytes) {
-  hk_superslab_t *best = NULL;
-  for (hk_superslab_t *s = arena->supply.kept; s != NULL; s = s->next) {
-    if (s->bytes < bytes || s->bytes - bytes > bytes / 8) continue;
-    if (best == NULL || s->bytes < best->bytes) best = s;
-    if (best->bytes == bytes) break;
-  }
-  if (best == NULL || best->bytes > hk_superslabs_room(arena)) return NULL;
-  arena->supply.kept_bytes -= best->bytes;
-  hk_stat_sub(&arena->supply.kept_count, 1);
-  return best;
-}
-
-void hk_superslabs_keep(hk_arena_t *arena, hk_superslab_t *superslab) {
-  HK_ASSERT(hk_superslab_is_huge(superslab) && superslab->used_slots == 0);
-  superslab->cached_at_ns = hk_os_now_ns();
-  arena->supply.kept_bytes += superslab->bytes;
-  hk_stat_add(&arena->supply.kept_count, 1);
-}
-
-static void remove_kept(hk_arena_t *arena, hk_superslab_t *superslab) {
-  arena->supply.kept_bytes -= superslab->bytes;
-  hk_stat_sub(&arena->supply.kept_count, 1);
-  hk_superslabs_remove(arena, superslab);
-}
-
-/* Removes empty SuperSlabs until `keep` are left. */
-static void remove_empties(hk_arena_t *arena, uint64_t keep) {
+void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
     next = s->next;
     if (hk_stat_get(&arena->supply.empties) <= keep) break;
     if (s->used_slots == 0) hk_superslabs_remove(arena, s);
   }
-}
-
-/* Removes free huge mappings that were freed before `since_ns`, and others until `room` bytes of
- * them are left. */
-static void remove_oldest(hk_arena_t *arena, uint64_t room, uint64_t since_ns) {
-  hk_supply_t *supply = &arena->supply;
-  hk_superslab_t *oldest = supply->kept, *younger;
-  while (oldest != NULL && oldest->next != NULL) oldest = oldest->next;
-  for (; oldest != NULL; oldest = younger) {
-    if (supply->kept_bytes <= room && oldest->cached_at_ns >= since_ns) return;
-    younger = oldest->prev;
-    remove_kept(arena, oldest);
-  }
-}
-
-void hk_superslabs_shrink(hk_arena_t *arena, uint64_t empties) {
-  hk_supply_t *supply = &arena->supply;
-  hk_demand_note(arena);
-  uint64_t room = hk_demand_room(arena), since_ns = supply->demand.last_since_ns;
-  if (since_ns != supply->kept_since_ns || supply->kept_bytes > room) {
-    remove_oldest(arena, room, since_ns);
-    supply->kept_since_ns = since_ns;
-  }
-  uint64_t rest = room - supply->kept_bytes;
-  remove_empties(arena, empties + (rest + HK_SUPERSLAB_BYTES - 1) / HK_SUPERSLAB_BYTES);
-}
-
-void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {
-  remove_oldest(arena, 0, 0);
-  remove_empties(arena, keep);
 }

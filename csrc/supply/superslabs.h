@@ -20,9 +20,8 @@ static inline uint64_t hk_superslabs_room(const hk_arena_t *arena) {
 
 static inline hk_superslab_t **hk_superslabs_list_of(hk_supply_t *supply,
                                                      const hk_superslab_t *superslab) {
-  bool huge = hk_superslab_is_huge(superslab);
-  if (huge && superslab->used_slots == 0) return &supply->kept;
-  return huge || superslab->used_slots == UINT32_MAX ? &supply->full : &supply->open;
+  bool full = hk_superslab_is_huge(superslab) || superslab->used_slots == UINT32_MAX;
+  return full ? &supply->full : &supply->open;
 }
 
 /* Takes a SuperSlab off its list. To be called before its slots change, hk_superslabs_list
@@ -50,27 +49,15 @@ size_t hk_superslabs_round(size_t bytes);
  * empty SuperSlabs may have gone to the cache to make room. */
 hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab);
 
-/* Takes a free huge mapping that the arena kept, of at least `bytes` and at most an eighth more: the
- * smallest that fits, and of those the one freed last. It stays the arena's, and listed. NULL: there
- * is none. */
-hk_superslab_t *hk_superslabs_take_kept(hk_arena_t *arena, size_t bytes);
-
-/* Keeps a huge mapping, which is listed and no longer used, for the next that asks. */
-void hk_superslabs_keep(hk_arena_t *arena, hk_superslab_t *superslab);
-
 /* Resizes a huge mapping in use, without a copy. false: nothing changed; a limit is reached,
  * JavaScript has seen it, or the system cannot. */
 bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t bytes);
-
-/* Hands to the cache what the arena keeps beyond its demand: free huge mappings, the one freed first
- * goes first, and empty SuperSlabs beyond `empties`. */
-void hk_superslabs_shrink(hk_arena_t *arena, uint64_t empties);
 
 /* Hands a SuperSlab without used slots to the cache, which owns it from then on. Pages that go back
  * to the OS on the way count as returned by the arena. */
 void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab);
 
-/* Hands all free huge mappings to the cache, and empty SuperSlabs until `keep` are left. */
+/* Hands empty SuperSlabs to the cache until `keep` are left. */
 void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep);
 
 #endif

@@ -94,22 +94,18 @@ void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) return;
   hk_stat_add(&supply->empties, 1);
-  uint64_t keep = empties_to_keep(arena);
-  if (hk_stat_get(&supply->empties) > keep) hk_superslabs_shrink(arena, keep);
+  if (hk_stat_get(&supply->empties) > empties_to_keep(arena))
+    hk_superslabs_remove(arena, superslab);
 }
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
   if (bytes > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
-  hk_superslab_t *superslab = hk_superslabs_take_kept(arena, bytes);
-  if (superslab == NULL) {
-    hk_status_t status = hk_superslabs_add(arena, bytes, &superslab);
-    if (status != HK_OK) return status;
-  }
+  hk_superslab_t *superslab;
+  hk_status_t status = hk_superslabs_add(arena, bytes, &superslab);
+  if (status != HK_OK) return status;
   superslab->slabs[0].fresh = !superslab->was_exposed && superslab->dirty_slots == 0;
-  hk_superslabs_unlist(&arena->supply, superslab);
   superslab->used_slots = 1;
-  hk_superslabs_list(&arena->supply, superslab);
   HK_WRITE_ONCE(superslab->dirty_slots, 1);
   hk_stat_add(&arena->supply.used_bytes, superslab->bytes);
   *slab = &superslab->slabs[0];
@@ -122,19 +118,14 @@ void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab) {
     return;
   }
   hk_superslab_t *superslab = slab->superslab;
-  hk_superslabs_unlist(&arena->supply, superslab);
   superslab->used_slots = 0;
-  hk_superslabs_list(&arena->supply, superslab);
   hk_stat_sub(&arena->supply.used_bytes, superslab->bytes);
-  hk_superslabs_keep(arena, superslab);
-  hk_supply_shrink(arena);
+  hk_superslabs_remove(arena, superslab);
 }
-
-void hk_supply_shrink(hk_arena_t *arena) { hk_superslabs_shrink(arena, empties_to_keep(arena)); }
 
 void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
-  hk_demand_note(arena);
+  hk_demand_fall(arena, supply->demand.used_bytes);
   uint64_t lost_bytes = 0;
   for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
     hk_superslab_t *superslab = arena->superslabs[i];
@@ -148,15 +139,23 @@ void hk_supply_reset(hk_arena_t *arena) {
     if (arena->scrubs) hk_superslab_wipe(superslab);
     lost_bytes += lost;
     hk_superslabs_list(supply, superslab);
-    if (lost > 0 || was_empty) continue;
+    if (lost > 0) continue;
     if (hk_superslab_is_huge(superslab)) {
-      hk_superslabs_keep(arena, superslab);
-    } else {
+      hk_superslabs_remove(arena, superslab);
+    } else if (!was_empty) {
       hk_stat_add(&supply->empties, 1);
     }
   }
   hk_stat_set(&supply->used_bytes, lost_bytes);
   hk_stat_set(&supply->lost_bytes, lost_bytes);
+}
+
+void hk_supply_leave(hk_arena_t *arena) {
+  HK_ASSERT(arena->ended);
+  hk_superslabs_remove_empties(arena, 0);
+  const hk_demand_t *demand = &arena->supply.demand;
+  if (demand->peak_bytes + demand->last_peak_bytes == 0) return; /* nothing of it is warm */
+  hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
 }
 
 static void purge_open(hk_arena_t *arena) {
@@ -175,7 +174,7 @@ void hk_supply_trim(hk_arena_t *arena) {
 }
 
 void hk_supply_end(hk_arena_t *arena) {
-  hk_superslabs_remove_empties(arena, 0);
+  hk_supply_leave(arena);
   purge_open(arena);
 }
 

@@ -4,7 +4,7 @@
  * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, arena.
  * Calls:     superslabs, demand, superslab, cache.
  * Threads:   owner only.
- * Stages of a take: an unused slot or a kept huge mapping of the arena, the cache, the OS.
+ * Stages of a take: an unused slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
  */
 #ifndef HK_SUPPLY_SUPPLY_H
 #define HK_SUPPLY_SUPPLY_H
@@ -36,11 +36,11 @@ void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab);
 void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab);
 
 /* Makes every slot unused, except those of exposed slabs, which are lost until they are concealed.
- * SuperSlabs and huge mappings stay, until hk_supply_shrink. */
+ * Huge mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
 
-/* Hands to the cache what the arena keeps beyond its demand. */
-void hk_supply_shrink(hk_arena_t *arena);
+/* Hands all empty SuperSlabs to the cache, where nothing of the arena stays warm: it has ended. */
+void hk_supply_leave(hk_arena_t *arena);
 
 /* Removes every SuperSlab that no exposed slab needs and purges unused slots of the others. The
  * arena has ended, so from then on none is kept. */

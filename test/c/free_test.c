@@ -183,14 +183,14 @@ HK_TEST(a_block_freed_twice_is_found_out_by_the_flush_whatever_became_of_its_sla
 }
 #endif
 
-HK_TEST(a_large_block_freed_twice_is_a_double_free) {
+HK_TEST(a_run_freed_twice_is_a_double_free_and_a_huge_block_is_not_ours_any_more) {
   hk_arena_t *arena = hk_test_arena(0);
   void *run = hk_alloc(arena, 200000), *huge = hk_alloc(arena, 3 << 20);
   free_ok(arena, run);
   free_ok(arena, huge);
   EXPECT_EQ(hk_free(arena, run), HK_DOUBLE_FREE);
   EXPECT_EQ(hk_free(NULL, run), HK_DOUBLE_FREE);
-  EXPECT_EQ(hk_free(arena, huge), HK_DOUBLE_FREE);
+  EXPECT_EQ(hk_free(arena, huge), HK_NOT_OWNED);
   EXPECT_EQ(hk_usable_size(run), 0);
   EXPECT_EQ(hk_usable_size(huge), 0);
   EXPECT(hk_arena_is_valid(arena));
@@ -322,7 +322,8 @@ HK_TEST_MAIN(a_free_leaves_errno_as_it_was, a_refused_allocation_leaves_errno_as
 #if !HK_DEBUG
              a_block_freed_twice_is_found_out_by_the_flush_whatever_became_of_its_slab,
 #endif
-             a_large_block_freed_twice_is_a_double_free, a_block_of_a_destroyed_arena_is_nobodys,
+             a_run_freed_twice_is_a_double_free_and_a_huge_block_is_not_ours_any_more,
+             a_block_of_a_destroyed_arena_is_nobodys,
              a_block_of_another_arena_goes_back_to_its_owner,
              a_large_block_of_another_arena_goes_back_to_its_owner,
              large_blocks_freed_by_others_are_collected_by_a_trim_and_by_a_reset)
