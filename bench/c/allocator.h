@@ -47,6 +47,9 @@ static inline void *heap_alloc(heap_t *heap, size_t size) {
 static inline void heap_free(heap_t *heap, void *block) {
   (void)hk_free((hk_arena_t *)heap, block);
 }
+static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
+  return hk_realloc((hk_arena_t *)heap, block, size);
+}
 
 #elif ALLOCATOR == 2
 #include <stdlib.h>
@@ -59,6 +62,10 @@ static inline void heap_free(heap_t *heap, void *block) {
   (void)heap;
   free(block);
 }
+static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
+  (void)heap;
+  return realloc(block, size);
+}
 
 #elif ALLOCATOR == 3
 #include <mimalloc.h>
@@ -69,6 +76,9 @@ static inline void *heap_alloc(heap_t *heap, size_t size) {
 static inline void heap_free(heap_t *heap, void *block) {
   (void)heap;
   mi_free(block);
+}
+static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
+  return mi_heap_realloc((mi_heap_t *)heap, block, size);
 }
 #endif
 

@@ -179,12 +179,13 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
   unregister_arena(arena);
+  arena->ended = true;
   if (hk_counters_are_shared(arena->counters)) {
     hk_arena_reset(arena);
   } else {
     free_all(arena); /* nobody reads the counters any more */
   }
-  hk_superslabs_remove_empties(arena, 0);
+  hk_supply_leave(arena);
   hk_counters_drop(arena->counters);
   put_record(arena);
   return HK_OK;

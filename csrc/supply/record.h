@@ -72,11 +72,19 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
+/* supply/demand.c: what large blocks take lately. */
+typedef struct hk_demand_t {
+  uint64_t used_bytes;                  /* now */
+  uint64_t peak_bytes, last_peak_bytes; /* most in use in this epoch, and in the one before */
+  uint64_t since_ns;                    /* when this epoch began */
+} hk_demand_t;
+
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge mappings */
   uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
+  hk_demand_t demand;
   hk_stat_t count, empties, adopted, committed_bytes, metadata_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;

@@ -22,7 +22,7 @@ export const C_BOXES = {
     ['remote', 'expose'],
     ['bin', 'run'],
   ],
-  supply: [['supply'], ['superslabs'], ['failures'], ['record'], ['counters']],
+  supply: [['supply'], ['superslabs'], ['demand', 'failures'], ['record'], ['counters']],
   super: [['cache'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
 };
