@@ -121,9 +121,11 @@ struct hk_arena_t {
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
 
-  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (release), the owner takes the
-   * whole list (acquire). */
+  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (seq_cst: see abandoned.h), the
+   * owner takes the whole list (acquire). */
   _Atomic(hk_slab_t *) remote_queue;
+  /* front/abandoned.c: hk_keeper_t. shared: whoever is the keeper acts as the owner. */
+  _Atomic(uint32_t) keeper;
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
   uint64_t gained_bins;
 
