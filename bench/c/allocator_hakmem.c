@@ -4,6 +4,9 @@
 #include <pthread.h>
 
 #include "harness.h"
+#if CHECKED
+#include "stats/valid.h"
+#endif
 
 #define LEFT_MAX 1024
 
@@ -11,10 +14,16 @@ static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
 static hk_arena_t *left[LEFT_MAX];
 static uint32_t left_first, left_count;
 
+static void register_fork(void) {
+  if (pthread_atfork(hk_fork_prepare, hk_fork_parent, hk_fork_child) != 0) bench_fail("no atfork");
+}
+
 /* First left, first taken: a thread rarely gets the arena of the thread it takes its blocks from,
  * which would turn frees that are remote into local ones. */
 heap_t *heap_open(void) {
+  static pthread_once_t registered = PTHREAD_ONCE_INIT;
   hk_arena_t *arena = NULL;
+  pthread_once(&registered, register_fork);
   pthread_mutex_lock(&left_lock);
   if (left_count > 0) {
     arena = left[left_first++ % LEFT_MAX];
@@ -35,6 +44,8 @@ void heap_leave(heap_t *heap) {
 
 bool heap_destroy(heap_t *heap) { return hk_arena_destroy((hk_arena_t *)heap) == HK_OK; }
 
+void allocator_refused(hk_status_t status) { bench_fail(hk_status_text(status)); }
+
 void heap_trim(heap_t *heap) { (void)hk_arena_trim((hk_arena_t *)heap); }
 
 static bool add_arena(hk_arena_t *arena, void *context) {
@@ -45,6 +56,7 @@ static bool add_arena(hk_arena_t *arena, void *context) {
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     sum->allocs += stats.bins[bin].allocs;
     sum->slow += stats.bins[bin].slow;
+    sum->live += stats.bins[bin].live;
   }
   for (uint32_t bin = 0; bin < classes->count; bin++) {
     uint32_t row = classes->bins[bin].row;
@@ -57,4 +69,20 @@ allocator_stats_t allocator_stats(void) {
   allocator_stats_t sum = {0};
   hk_arena_each(add_arena, &sum);
   return sum;
+}
+
+#if CHECKED
+static bool add_up(hk_arena_t *arena, void *context) {
+  bool *all = context;
+  *all = *all && hk_arena_is_valid(arena);
+  return true;
+}
+#endif
+
+bool allocator_adds_up(void) {
+  bool all = true;
+#if CHECKED
+  hk_arena_each(add_up, &all);
+#endif
+  return all;
 }

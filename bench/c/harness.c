@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 
 #define THREADS_MAX 64
 
-static uint64_t started_ns, rss_at_start;
+static uint64_t started_ns, cpu_ns_at_start, rss_at_start;
 static allocator_stats_t stats_at_start;
 static char report[1024];
 
@@ -39,6 +40,16 @@ static uint64_t now_ns(void) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+static uint64_t used_ns(int who) {
+  struct rusage used;
+  getrusage(who, &used);
+  uint64_t seconds = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
+  return seconds * 1000000000u + (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000u;
+}
+
+/* Of all threads and of children that have ended. */
+static uint64_t cpu_ns(void) { return used_ns(RUSAGE_SELF) + used_ns(RUSAGE_CHILDREN); }
 
 /* A line of /proc/self/status, in bytes. Read without stdio, which would call malloc. */
 static uint64_t status_bytes(const char *field) {
@@ -62,6 +73,7 @@ void bench_start(void) {
   rss_at_start = bench_rss_bytes();
   stats_at_start = allocator_stats();
   mark();
+  cpu_ns_at_start = cpu_ns();
   started_ns = now_ns();
 }
 
@@ -90,13 +102,19 @@ static void report_stats(void) {
 }
 
 void bench_stop(uint64_t operations) {
-  uint64_t ns = now_ns() - started_ns;
+  uint64_t ns = now_ns() - started_ns, cpu = cpu_ns() - cpu_ns_at_start;
   mark();
+  bench_report("cpuNs", cpu);
   bench_report("rssStart", rss_at_start);
   bench_report("rssPeak", status_bytes("VmHWM"));
   report_stats();
   (void)dprintf(STDOUT_FILENO, "{\"operations\":%llu,\"ns\":%llu%s}\n",
                 (unsigned long long)operations, (unsigned long long)ns, report);
+}
+
+void bench_expect_empty(void) {
+  if (allocator_stats().live != 0) bench_fail("there are blocks that nobody has freed");
+  if (!allocator_adds_up()) bench_fail("the allocator's books do not add up");
 }
 
 typedef struct thread_t {
