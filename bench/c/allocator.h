@@ -23,7 +23,7 @@ typedef struct heap_t heap_t;
 /* A heap for the calling thread, who alone allocates from it. */
 heap_t *heap_open(void);
 
-/* The thread is about to end; blocks of the heap may live on. Threads to come may be given it. */
+/* The thread is about to end; blocks of the heap may live on. */
 void heap_leave(heap_t *heap);
 
 /* Ends a heap and every block of it. false: this allocator has no heaps that can be ended. */

@@ -154,27 +154,41 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   return HK_OK;
 }
 
-/* An abandoned arena without memory, taken out of the registry; the caller is its keeper. NULL: there
- * is none. */
-static hk_arena_t *take_dead(void) {
-  hk_lock_acquire(&registry.lock);
+static bool is_any(const hk_arena_t *arena) { return hk_abandoned_is(arena); }
+
+static bool is_dead(const hk_arena_t *arena) {
+  return hk_abandoned_is(arena) && hk_stat_get(&arena->supply.count) == 0;
+}
+
+/* Under the lock: an abandoned arena, whose keeper the caller is now. NULL: there is none, or each
+ * has a keeper. */
+static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
   hk_arena_t *arena = registry.abandoned > 0 ? registry.first : NULL;
-  for (; arena != NULL; arena = arena->next) {
-    if (!hk_abandoned_is(arena) || hk_stat_get(&arena->supply.count) != 0) continue;
-    if (hk_abandoned_enter(arena)) break;
-  }
-  if (arena != NULL) {
-    unlink_arena(arena);
-    registry.abandoned--;
-  }
-  hk_lock_release(&registry.lock);
+  while (arena != NULL && !(is_wanted(arena) && hk_abandoned_enter(arena))) arena = arena->next;
+  if (arena != NULL) registry.abandoned--;
   return arena;
 }
 
 /* Ends the abandoned arenas whose last block was freed. */
 static void bury_dead(void) {
   hk_arena_t *arena;
-  while ((arena = take_dead()) != NULL) end_arena(arena);
+  do {
+    hk_lock_acquire(&registry.lock);
+    arena = take_abandoned(is_dead);
+    if (arena != NULL) unlink_arena(arena);
+    hk_lock_release(&registry.lock);
+    if (arena != NULL) end_arena(arena);
+  } while (arena != NULL);
+}
+
+hk_arena_t *hk_arena_adopt(void) {
+  hk_lock_acquire(&registry.lock);
+  hk_arena_t *arena = take_abandoned(is_any);
+  hk_lock_release(&registry.lock);
+  if (arena == NULL) return NULL;
+  arena->ended = false;
+  atomic_store(&arena->keeper, HK_KEEPER_OWNER);
+  return arena;
 }
 
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {

@@ -73,6 +73,23 @@ HK_TEST(memory_of_abandoned_arenas_serves_others) {
   fake_os_end();
 }
 
+HK_TEST(an_abandoned_arena_goes_on_where_it_was_under_a_new_owner) {
+  EXPECT(hk_arena_adopt() == NULL);
+  hk_arena_t *arena = hk_test_arena(0);
+  char *kept = hk_alloc(arena, 5000), *freed = hk_alloc(arena, 5000);
+  hk_pattern_fill(kept, 5000, 1);
+  let_go(arena);
+  EXPECT_EQ(hk_free(NULL, freed), HK_OK);
+  EXPECT_EQ(hk_arena_adopt(), arena);
+  EXPECT(hk_arena_adopt() == NULL);
+  EXPECT(hk_alloc(arena, 5000) != NULL);
+  EXPECT_EQ(hk_test_stats(arena).superslabs_live, 1);
+  EXPECT(hk_pattern_holds(kept, 5000, 1));
+  EXPECT_EQ(hk_free(arena, kept), HK_OK);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 HK_TEST(an_arena_that_javascript_sees_is_not_abandoned) {
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t ref;
@@ -90,12 +107,14 @@ HK_TEST(an_arena_that_javascript_sees_is_not_abandoned) {
 typedef struct mortal_t {
   hk_channel_t *channels; /* to each of the heirs */
   uint32_t heirs;
+  bool adopts;
 } mortal_t;
 
 /* Leaves blocks to every heir and abandons its arena while they free. */
 static void *live_and_die(void *context) {
   mortal_t *self = context;
-  hk_arena_t *arena = hk_test_arena(0);
+  hk_arena_t *arena = self->adopts ? hk_arena_adopt() : NULL;
+  if (arena == NULL) arena = hk_test_arena(0);
   for (uint32_t i = 0; i < LEFT_BLOCKS; i++) {
     size_t bytes = size_of(i);
     char *block = hk_alloc(arena, bytes);
@@ -125,8 +144,9 @@ HK_TEST(heirs_free_blocks_while_their_arena_is_abandoned_and_none_is_lost) {
   for (uint32_t i = 0; i < HEIRS; i++) {
     EXPECT_EQ(pthread_create(&heirs[i], NULL, inherit, &channels[i]), 0);
   }
-  mortal_t mortal = {channels, HEIRS};
+  mortal_t mortal = {.channels = channels, .heirs = HEIRS};
   for (uint64_t round = 0; round < rounds; round++) {
+    mortal.adopts = round % 2 != 0;
     hk_test_run_threads(1, live_and_die, &mortal, sizeof mortal);
   }
   for (uint32_t i = 0; i < HEIRS; i++) {
@@ -140,5 +160,6 @@ HK_TEST(heirs_free_blocks_while_their_arena_is_abandoned_and_none_is_lost) {
 HK_TEST_MAIN(an_arena_without_live_blocks_is_gone_at_once,
              blocks_of_an_abandoned_arena_hold_until_they_are_freed_and_the_arena_until_the_last,
              memory_of_abandoned_arenas_serves_others,
+             an_abandoned_arena_goes_on_where_it_was_under_a_new_owner,
              an_arena_that_javascript_sees_is_not_abandoned,
              heirs_free_blocks_while_their_arena_is_abandoned_and_none_is_lost)
