@@ -181,11 +181,35 @@ static void bury_dead(void) {
   } while (arena != NULL);
 }
 
+static void register_abandoned(hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  atomic_store(&arena->keeper, HK_KEEPER_THREAD);
+  registry.abandoned++;
+  hk_lock_release(&registry.lock);
+}
+
+/* The keeper collects what was freed and leaves. */
+static void leave_abandoned(hk_arena_t *arena) {
+  bool is_left;
+  do {
+    hk_abandoned_collect(arena);
+    hk_lock_acquire(&registry.lock);
+    is_left = hk_abandoned_leave(arena);
+    hk_lock_release(&registry.lock);
+  } while (!is_left);
+}
+
 hk_arena_t *hk_arena_adopt(void) {
   hk_lock_acquire(&registry.lock);
   hk_arena_t *arena = take_abandoned(is_any);
   hk_lock_release(&registry.lock);
   if (arena == NULL) return NULL;
+  /* The front comes first: without one no block of the arena could be freed by its owner. */
+  if (arena->front == NULL && !hk_front_create(arena)) {
+    register_abandoned(arena);
+    leave_abandoned(arena);
+    return NULL;
+  }
   arena->ended = false;
   atomic_store(&arena->keeper, HK_KEEPER_OWNER);
   return arena;
@@ -243,13 +267,6 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   return HK_OK;
 }
 
-static void register_abandoned(hk_arena_t *arena) {
-  hk_lock_acquire(&registry.lock);
-  atomic_store(&arena->keeper, HK_KEEPER_THREAD);
-  registry.abandoned++;
-  hk_lock_release(&registry.lock);
-}
-
 hk_status_t hk_arena_abandon(hk_arena_t *arena) {
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
   arena->ended = true; /* it keeps nothing for later */
@@ -257,7 +274,7 @@ hk_status_t hk_arena_abandon(hk_arena_t *arena) {
   hk_front_drop(arena);
   hk_supply_leave(arena);
   register_abandoned(arena);
-  hk_abandoned_collect(arena);
+  leave_abandoned(arena);
   bury_dead();
   return HK_OK;
 }

@@ -28,11 +28,15 @@ static inline bool hk_abandoned_is(const hk_arena_t *arena) {
 /* Becomes the keeper. false: there is one. */
 bool hk_abandoned_enter(hk_arena_t *arena);
 
-/* Collects what was freed, as the keeper, and leaves. Between hk_remote_put and hk_remote_count the
- * arena cannot end meanwhile; who is not there must not touch it afterwards. */
+/* Collects what was freed; for the keeper. */
 void hk_abandoned_collect(hk_arena_t *arena);
 
-/* Collects if nobody else is about to. */
+/* The keeper leaves. false: something was freed meanwhile, so it is the keeper again, and collects.
+ * Somebody may bury the arena in between, unless the caller has freed a block and not counted that
+ * (hk_remote_count), or holds the lock of the registry. */
+bool hk_abandoned_leave(hk_arena_t *arena);
+
+/* Collects if nobody else is about to. To be called between hk_remote_put and hk_remote_count. */
 void hk_abandoned_visit(hk_arena_t *arena);
 
 #endif

@@ -90,7 +90,7 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena);
 hk_status_t hk_arena_abandon(hk_arena_t *arena);
 
 /* The calling thread becomes the owner of an arena that was abandoned, blocks and options as they are,
- * which is cheaper than to create one. NULL: there is none. */
+ * which is cheaper than to create one. NULL: there is none, or the OS has no memory. */
 hk_arena_t *hk_arena_adopt(void);
 
 /* Destroys the arena as far as possible now. HK_SLAB_BUSY: slabs are exposed. Then all blocks are

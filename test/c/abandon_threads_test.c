@@ -76,12 +76,13 @@ HK_TEST(memory_of_abandoned_arenas_serves_others) {
 HK_TEST(an_abandoned_arena_goes_on_where_it_was_under_a_new_owner) {
   EXPECT(hk_arena_adopt() == NULL);
   hk_arena_t *arena = hk_test_arena(0);
-  char *kept = hk_alloc(arena, 5000), *freed = hk_alloc(arena, 5000);
+  char *kept = hk_alloc(arena, 5000), *freed = hk_alloc(arena, 5000), *more = hk_alloc(arena, 90);
   hk_pattern_fill(kept, 5000, 1);
   let_go(arena);
   EXPECT_EQ(hk_free(NULL, freed), HK_OK);
   EXPECT_EQ(hk_arena_adopt(), arena);
   EXPECT(hk_arena_adopt() == NULL);
+  EXPECT_EQ(hk_free(arena, more), HK_OK);
   EXPECT(hk_alloc(arena, 5000) != NULL);
   EXPECT_EQ(hk_test_stats(arena).superslabs_live, 1);
   EXPECT(hk_pattern_holds(kept, 5000, 1));
