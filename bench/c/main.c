@@ -27,7 +27,7 @@ static const case_t cases[] = {
     {"burst", case_burst, 1},               /* bytes */
     {"cycles", case_cycles, 1},             /* cycles */
 
-    {"alloc_test", program_alloc_test, 3},       /* threads steps slots_log2 */
+    {"alloc_test", program_alloc_test, 4},       /* threads steps slots_log2 doublings */
     {"xmalloc", program_xmalloc, 2},             /* threads blocks */
     {"mstress", program_mstress, 3},             /* threads share rounds */
     {"cfrac", program_cfrac, 1},                 /* steps */
