@@ -23,7 +23,7 @@ typedef struct heap_t heap_t;
 /* A heap for the calling thread, who alone allocates from it. */
 heap_t *heap_open(void);
 
-/* The thread is about to end; blocks of the heap may live on. Threads to come may be given it. */
+/* The thread is about to end; blocks of the heap may live on. */
 void heap_leave(heap_t *heap);
 
 /* Ends a heap and every block of it. false: this allocator has no heaps that can be ended. */
@@ -58,6 +58,9 @@ static inline void heap_free(heap_t *heap, void *block) {
   hk_status_t status = hk_free((hk_arena_t *)heap, block);
   if (CHECKED && status != HK_OK) allocator_refused(status);
 }
+static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
+  return hk_realloc((hk_arena_t *)heap, block, size);
+}
 
 #elif ALLOCATOR == 2
 #include <stdlib.h>
@@ -70,6 +73,10 @@ static inline void heap_free(heap_t *heap, void *block) {
   (void)heap;
   free(block);
 }
+static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
+  (void)heap;
+  return realloc(block, size);
+}
 
 #elif ALLOCATOR == 3
 #include <mimalloc.h>
@@ -80,6 +87,9 @@ static inline void *heap_alloc(heap_t *heap, size_t size) {
 static inline void heap_free(heap_t *heap, void *block) {
   (void)heap;
   mi_free(block);
+}
+static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
+  return mi_heap_realloc((mi_heap_t *)heap, block, size);
 }
 #endif
 

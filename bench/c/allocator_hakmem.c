@@ -1,4 +1,5 @@
-/* hakmem-arena. An arena that a thread has left waits, blocks and all, for the next thread. */
+/* hakmem-arena: one arena for each thread, which abandons it, blocks and all, to the threads to
+ * come. */
 #include "allocator.h"
 
 #include <pthread.h>
@@ -8,38 +9,21 @@
 #include "stats/valid.h"
 #endif
 
-#define LEFT_MAX 1024
-
-static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
-static hk_arena_t *left[LEFT_MAX];
-static uint32_t left_first, left_count;
-
 static void register_fork(void) {
   if (pthread_atfork(hk_fork_prepare, hk_fork_parent, hk_fork_child) != 0) bench_fail("no atfork");
 }
 
-/* First left, first taken: a thread rarely gets the arena of the thread it takes its blocks from,
- * which would turn frees that are remote into local ones. */
 heap_t *heap_open(void) {
   static pthread_once_t registered = PTHREAD_ONCE_INIT;
-  hk_arena_t *arena = NULL;
   pthread_once(&registered, register_fork);
-  pthread_mutex_lock(&left_lock);
-  if (left_count > 0) {
-    arena = left[left_first++ % LEFT_MAX];
-    left_count--;
-  }
-  pthread_mutex_unlock(&left_lock);
+  hk_arena_t *arena = hk_arena_adopt();
   static const hk_arena_options_t options = {.shares_bytes = true}; /* as the others do */
   if (arena == NULL && hk_arena_create(&options, &arena) != HK_OK) bench_fail("no arena");
   return (heap_t *)arena;
 }
 
 void heap_leave(heap_t *heap) {
-  pthread_mutex_lock(&left_lock);
-  if (left_count == LEFT_MAX) bench_fail("too many arenas without a thread");
-  left[(left_first + left_count++) % LEFT_MAX] = (hk_arena_t *)heap;
-  pthread_mutex_unlock(&left_lock);
+  if (hk_arena_abandon((hk_arena_t *)heap) != HK_OK) bench_fail("the arena was not abandoned");
 }
 
 bool heap_destroy(heap_t *heap) { return hk_arena_destroy((hk_arena_t *)heap) == HK_OK; }

@@ -10,6 +10,8 @@ import { PROGRAMS } from './programs.mjs';
 
 const MIXED_SEED = 1234567;
 const STEPS = 1_000_000;
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 function randomMixed(slots, quick, quickRows) {
@@ -51,6 +53,15 @@ function larson(threads) {
   };
 }
 
+function ladder(megabytes, kilobytes, rounds) {
+  return {
+    name: `realloc-ladder-${megabytes}`,
+    about: `a block grown to ${megabytes} MB in steps of ${kilobytes} KB, each written`,
+    full: ['realloc_ladder', rounds, megabytes * MIB, kilobytes * KIB],
+    quick: ['realloc_ladder', 1, 16 * kilobytes * KIB, kilobytes * KIB],
+  };
+}
+
 export const CASES = [
   randomMixed(256, 20_000, [0, 10, 148, 341, 720, 1414, 2749, 5683]),
   randomMixed(400, 1_000_000, [0, 523, 8757, 17253, 34764, 68835, 137297, 282671]),
@@ -83,6 +94,21 @@ export const CASES = [
     full: ['burst', GIB],
     quick: ['burst', GIB / 64],
     columns: { 'RSS before': 'rssStart', freed: 'rssFreed', trimmed: 'rssTrimmed' },
+  },
+  ladder(10, 64, 20),
+  ladder(200, 1024, 1),
+  {
+    name: 'large-churn',
+    about: '4 MB allocated, written and freed, 1,000 times',
+    full: ['large_churn', 1000, 4 * MIB],
+    quick: ['large_churn', 10, 4 * MIB],
+  },
+  {
+    name: 'malloc-large-like',
+    about: '5..25 MB, 20 slots, 1,000 steps: free one, write a new one',
+    full: ['malloc_large', 1000, 5, 25],
+    quick: ['malloc_large', 20, 5, 6],
+    columns: { RSS: 'rss' },
   },
   {
     name: 'cycles',

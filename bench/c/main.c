@@ -26,6 +26,9 @@ static const case_t cases[] = {
     {"phases", case_phases, 1},             /* bytes */
     {"burst", case_burst, 1},               /* bytes */
     {"cycles", case_cycles, 1},             /* cycles */
+    {"realloc_ladder", case_realloc_ladder, 3}, /* rounds bytes step */
+    {"large_churn", case_large_churn, 2},       /* rounds bytes */
+    {"malloc_large", case_malloc_large, 3},     /* steps, min and max in MB */
 
     {"alloc_test", program_alloc_test, 4},       /* threads steps slots_log2 doublings */
     {"xmalloc", program_xmalloc, 2},             /* threads blocks */

@@ -2,10 +2,11 @@
  *
  * Owns:      which block is handed out next.
  * Called by: C programs.
- * Calls:     refill (an empty or a full magazine), large and run, remote, pagemap.
+ * Calls:     refill (an empty or a full magazine), abandoned, large and run, remote, pagemap.
  * Threads:   owner only; hk_free hands blocks of other arenas to remote.
  */
 #include "base/compiler.h"
+#include "front/abandoned.h"
 #include "front/magazine.h"
 #include "front/refill.h"
 #include "heap/remote.h"
@@ -61,12 +62,26 @@ static hk_status_t free_large(hk_arena_t *arena, const hk_slab_t *slab) {
   return status;
 }
 
+static hk_status_t free_remote_large(hk_arena_t *owner, hk_slab_t *slab) {
+  uint32_t bin = slab->bin;
+  size_t bytes = hk_run_block_bytes(slab);
+  hk_status_t status = hk_remote_put_large(owner, slab);
+  if (status != HK_OK) return status;
+  if (hk_abandoned_is(owner)) hk_abandoned_visit(owner);
+  hk_remote_count_large(owner, bin, bytes);
+  return HK_OK;
+}
+
 static hk_status_t free_remote(hk_arena_t *owner, hk_slab_t *slab, const void *block) {
-  if (slab->state == HK_SLAB_RUN) return hk_remote_put_large(owner, slab);
-  const hk_class_t *c = &owner->classes->bins[slab->bin];
-  uint32_t offset = hk_offset_in_slab(block);
+  if (slab->state == HK_SLAB_RUN) return free_remote_large(owner, slab);
+  uint32_t bin = slab->bin, offset = hk_offset_in_slab(block);
+  const hk_class_t *c = &owner->classes->bins[bin];
   if (!hk_classes_is_block(c->reciprocal, c->block_limit, offset)) return HK_NOT_OWNED;
-  return hk_remote_put(owner, slab, hk_classes_index(c, offset));
+  hk_status_t status = hk_remote_put(owner, slab, hk_classes_index(c, offset));
+  if (status != HK_OK) return status;
+  if (hk_abandoned_is(owner)) hk_abandoned_visit(owner);
+  hk_remote_count(owner, bin);
+  return HK_OK;
 }
 
 static inline hk_status_t push(hk_magazine_t *m, void **top, void *block) {

@@ -72,11 +72,19 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
+/* supply/demand.c: what large blocks take lately. */
+typedef struct hk_demand_t {
+  uint64_t used_bytes;                  /* now */
+  uint64_t peak_bytes, last_peak_bytes; /* most in use in this epoch, and in the one before */
+  uint64_t since_ns;                    /* when this epoch began */
+} hk_demand_t;
+
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge mappings */
   uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
+  hk_demand_t demand;
   hk_stat_t count, empties, adopted, committed_bytes, metadata_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
@@ -113,9 +121,11 @@ struct hk_arena_t {
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
 
-  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (release), the owner takes the
-   * whole list (acquire). */
+  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (seq_cst: see abandoned.h), the
+   * owner takes the whole list (acquire). */
   _Atomic(hk_slab_t *) remote_queue;
+  /* front/abandoned.c: hk_keeper_t. shared: whoever is the keeper acts as the owner. */
+  _Atomic(uint32_t) keeper;
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
   uint64_t gained_bins;
 

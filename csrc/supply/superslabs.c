@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "os/os.h"
 #include "super/cache.h"
+#include "supply/demand.h"
 
 /* Takes the lowest free index of the table; -1: none is free. */
 static int32_t take_index(hk_supply_t *supply) {
@@ -44,6 +45,14 @@ static void clean_up(hk_superslab_t *superslab) {
   if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->was_exposed = false;
 }
 
+/* Hands it to the cache, which keeps it warm if the arena is likely to need it again. Returns bytes
+ * of pages given back. */
+static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
+  return hk_cache_put(superslab, &(hk_cache_terms_t){.policy = arena->policy,
+                                                     .may_wait = arena->shares_bytes,
+                                                     .warm_bytes = hk_demand_room(arena)});
+}
+
 /* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
  * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
@@ -53,7 +62,7 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent)
       .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
   if (superslab == NULL) return NULL;
   if (!charge(superslab->bytes - bytes)) {
-    (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+    (void)put_cached(arena, superslab);
     return NULL;
   }
   hk_stat_add(&arena->supply.adopted, 1);
@@ -67,16 +76,33 @@ static bool charge_or_make_room(hk_arena_t *arena, size_t bytes) {
   return charge(bytes);
 }
 
+size_t hk_superslabs_round(size_t bytes) {
+  if (bytes <= HK_SUPERSLAB_BYTES) return bytes;
+  size_t step = ((size_t)1 << hk_log2(bytes - 1)) / 8;
+  return (bytes + step - 1) & ~(step - 1);
+}
+
+/* Maps one for `bytes`, which are charged already. Rounding is never what a limit refuses. NULL: the
+ * OS refused. */
+static hk_superslab_t *map_new(const hk_arena_t *arena, size_t bytes) {
+  size_t more = hk_superslabs_round(bytes) - bytes;
+  if (bytes > HK_SUPERSLAB_BYTES && bytes + more > hk_superslabs_room(arena)) more = 0;
+  if (!charge(more)) more = 0;
+  hk_superslab_t *superslab = hk_superslab_map(bytes + more);
+  if (superslab == NULL) uncharge(more);
+  return superslab;
+}
+
 /* Maps after everything has gone back to the OS that the arena and the process keep unused. */
 static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
   hk_superslabs_remove_empties(arena, 0);
-  return hk_cache_make_room() ? hk_superslab_map(bytes) : NULL;
+  return hk_cache_make_room() ? map_new(arena, bytes) : NULL;
 }
 
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
-  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) *superslab = map_into_room(arena, bytes);
   if (*superslab == NULL) {
@@ -137,7 +163,22 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
   superslab->settled = arena->settled;
-  hk_stat_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
+  hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
+}
+
+bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t bytes) {
+  hk_supply_t *supply = &arena->supply;
+  size_t before = superslab->bytes, more = bytes > before ? bytes - before : 0;
+  if (superslab->was_exposed || more > hk_superslabs_room(arena)) return false;
+  if (!hk_os_can_move() || !charge_or_make_room(arena, more)) return false;
+  if (!hk_superslab_resize(superslab, bytes)) {
+    uncharge(more);
+    return false;
+  }
+  if (bytes < before) uncharge(before - bytes);
+  hk_stat_t *const sums[] = {&supply->used_bytes, &supply->committed_bytes};
+  for (int i = 0; i < 2; i++) hk_stat_set(sums[i], hk_stat_get(sums[i]) + bytes - before);
+  return true;
 }
 
 void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {

@@ -5,6 +5,7 @@
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/cache.h"
+#include "supply/demand.h"
 #include "supply/superslabs.h"
 
 /* Empty SuperSlabs that an arena keeps, so that one slab going back and forth costs nothing. */
@@ -124,6 +125,7 @@ void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab) {
 
 void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
+  hk_demand_fall(arena, supply->demand.used_bytes);
   uint64_t lost_bytes = 0;
   for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
     hk_superslab_t *superslab = arena->superslabs[i];
@@ -148,6 +150,14 @@ void hk_supply_reset(hk_arena_t *arena) {
   hk_stat_set(&supply->lost_bytes, lost_bytes);
 }
 
+void hk_supply_leave(hk_arena_t *arena) {
+  HK_ASSERT(arena->ended);
+  hk_superslabs_remove_empties(arena, 0);
+  const hk_demand_t *demand = &arena->supply.demand;
+  if (demand->peak_bytes + demand->last_peak_bytes == 0) return; /* nothing of it is warm */
+  hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
+}
+
 static void purge_open(hk_arena_t *arena) {
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
     hk_stat_add(&arena->returned_bytes, hk_superslab_purge(s));
@@ -164,7 +174,7 @@ void hk_supply_trim(hk_arena_t *arena) {
 }
 
 void hk_supply_end(hk_arena_t *arena) {
-  hk_superslabs_remove_empties(arena, 0);
+  hk_supply_leave(arena);
   purge_open(arena);
 }
 

@@ -2,7 +2,7 @@
  *
  * Owns:      which slots of the arena's SuperSlabs are used, and the arena's limit on them.
  * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, arena.
- * Calls:     superslabs, superslab, cache.
+ * Calls:     superslabs, demand, superslab, cache.
  * Threads:   owner only.
  * Stages of a take: an unused slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
  */
@@ -38,6 +38,9 @@ void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab);
 /* Makes every slot unused, except those of exposed slabs, which are lost until they are concealed.
  * Huge mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
+
+/* Hands all empty SuperSlabs to the cache, where nothing of the arena stays warm: it has ended. */
+void hk_supply_leave(hk_arena_t *arena);
 
 /* Removes every SuperSlab that no exposed slab needs and purges unused slots of the others. The
  * arena has ended, so from then on none is kept. */
