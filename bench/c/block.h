@@ -35,13 +35,17 @@ static inline void block_check(const block_t *block) {
   }
 }
 
+static inline void block_write(block_t *block, size_t bytes, uint32_t tag) {
+  block->bytes = (uint32_t)bytes;
+  block->tag = tag;
+  if (CHECKED) block_fill(block);
+}
+
 /* A block of at least 8 bytes; `tag` is any number. */
 static inline block_t *block_new(heap_t *heap, size_t bytes, uint32_t tag) {
   block_t *block = heap_alloc(heap, bytes);
   if (CHECKED && block == NULL) bench_fail("out of memory");
-  block->bytes = (uint32_t)bytes;
-  block->tag = tag;
-  if (CHECKED) block_fill(block);
+  block_write(block, bytes, tag);
   return block;
 }
 

@@ -19,7 +19,7 @@
 
 #define THREADS_MAX 64
 
-static uint64_t started_ns, cpu_ns_at_start, rss_at_start;
+static uint64_t started_ns, rss_at_start;
 static allocator_stats_t stats_at_start;
 static char report[1024];
 
@@ -41,15 +41,27 @@ static uint64_t now_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t used_ns(int who) {
+/* Of all threads and of children that have ended. */
+typedef struct usage_t {
+  uint64_t cpu_ns, page_faults;
+} usage_t;
+
+static void add_usage(usage_t *usage, int who) {
   struct rusage used;
   getrusage(who, &used);
-  uint64_t seconds = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
-  return seconds * 1000000000u + (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000u;
+  usage->cpu_ns += (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000000u;
+  usage->cpu_ns += (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000u;
+  usage->page_faults += (uint64_t)used.ru_minflt;
 }
 
-/* Of all threads and of children that have ended. */
-static uint64_t cpu_ns(void) { return used_ns(RUSAGE_SELF) + used_ns(RUSAGE_CHILDREN); }
+static usage_t usage_now(void) {
+  usage_t usage = {0};
+  add_usage(&usage, RUSAGE_SELF);
+  add_usage(&usage, RUSAGE_CHILDREN);
+  return usage;
+}
+
+static usage_t usage_at_start;
 
 /* A line of /proc/self/status, in bytes. Read without stdio, which would call malloc. */
 static uint64_t status_bytes(const char *field) {
@@ -73,7 +85,7 @@ void bench_start(void) {
   rss_at_start = bench_rss_bytes();
   stats_at_start = allocator_stats();
   mark();
-  cpu_ns_at_start = cpu_ns();
+  usage_at_start = usage_now();
   started_ns = now_ns();
 }
 
@@ -102,9 +114,11 @@ static void report_stats(void) {
 }
 
 void bench_stop(uint64_t operations) {
-  uint64_t ns = now_ns() - started_ns, cpu = cpu_ns() - cpu_ns_at_start;
+  uint64_t ns = now_ns() - started_ns;
+  usage_t usage = usage_now();
   mark();
-  bench_report("cpuNs", cpu);
+  bench_report("cpuNs", usage.cpu_ns - usage_at_start.cpu_ns);
+  bench_report("pageFaults", usage.page_faults - usage_at_start.page_faults);
   bench_report("rssStart", rss_at_start);
   bench_report("rssPeak", status_bytes("VmHWM"));
   report_stats();

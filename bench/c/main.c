@@ -30,7 +30,7 @@ static const case_t cases[] = {
     {"large_churn", case_large_churn, 2},       /* rounds bytes */
     {"malloc_large", case_malloc_large, 3},     /* steps, min and max in MB */
 
-    {"alloc_test", program_alloc_test, 3},       /* threads steps slots_log2 */
+    {"alloc_test", program_alloc_test, 4},       /* threads steps slots_log2 doublings */
     {"xmalloc", program_xmalloc, 2},             /* threads blocks */
     {"mstress", program_mstress, 3},             /* threads share rounds */
     {"cfrac", program_cfrac, 1},                 /* steps */

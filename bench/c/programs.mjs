@@ -9,8 +9,8 @@ function allocTest(threads) {
   return {
     name: `alloc-test-${threads}`,
     about: `8..1023 B, sizes and lifetimes by power laws, 1 million slots, ${inThreads(threads)}`,
-    full: ['alloc_test', threads, 10_000_000, 20],
-    quick: ['alloc_test', threads, 200_000, 14],
+    full: ['alloc_test', threads, 10_000_000, 20, 6],
+    quick: ['alloc_test', threads, 200_000, 14, 6],
     threads: true,
   };
 }
@@ -40,8 +40,8 @@ function cacheLines(program, what) {
   return {
     name: program.replace('_', '-'),
     about: `8 B, 2 threads, ${what}`,
-    full: [program, 2, 2000, 8, 20_000],
-    quick: [program, 2, 100, 8, 100],
+    full: [program, 2, 2000, 8, 2500],
+    quick: [program, 2, 100, 8, 10],
     threads: true,
   };
 }
@@ -62,7 +62,7 @@ export const PROGRAMS = [
     full: ['espresso', 200, 40],
     quick: ['espresso', 1, 30],
   },
-  cacheLines('cache_thrash', 'each writes 20,000 times to a block and frees it'),
+  cacheLines('cache_thrash', 'each writes 2,500 times all over a block and frees it'),
   cacheLines('cache_scratch', 'the same after both freed a block of the main thread'),
   {
     name: 'thread-births',

@@ -28,8 +28,7 @@ static uint64_t fill(heap_t *heap, hoard_t *hoard, uint32_t size) {
   uint64_t before = hoard->count;
   for (void *memory; (memory = heap_alloc(heap, size)) != NULL; hoard->bytes += size) {
     block_t *block = hoard->blocks[hoard->count++] = memory;
-    *block = (block_t){.bytes = size, .tag = (uint32_t)hoard->count};
-    if (CHECKED) block_fill(block);
+    block_write(block, size, (uint32_t)hoard->count);
   }
   if (hoard->bytes > hoard->most_bytes) hoard->most_bytes = hoard->bytes;
   if (hoard->bytes < hoard->least_bytes) hoard->least_bytes = hoard->bytes;

@@ -1,24 +1,24 @@
 /* alloc_test: a heap that grows and then stays as large as it is, after the allocator test of OLogN
  * Technologies: a step takes a slot, frees the block in it if there is one and allocates one if not.
- * Sizes and lifetimes follow power laws: twice as long is half as frequent from 8 to 1024 bytes, and
- * three steps in four go to a quarter of the slots, three in four of these to a quarter of the quarter
+ * Sizes and lifetimes follow power laws: from 8 bytes on twice as long is half as frequent, and three
+ * steps in four go to a quarter of the slots, three in four of these to a quarter of the quarter
  * and so on. Each thread has slots of its own. An operation is a step.
  */
 #include "../block.h"
 #include "programs.h"
 
-#define SIZE_DOUBLINGS 6 /* 8..15 bytes, 16..31, .. 512..1023 */
 #define SLOTS_HOTTEST_LOG2 6
 
 typedef struct alloc_test_t {
   block_t **slots; /* threads x count */
   uint64_t steps;
-  uint32_t count_log2;
+  uint32_t count_log2, doublings;
 } alloc_test_t;
 
-static size_t power_law_size(uint32_t random) {
-  uint32_t doublings = (uint32_t)__builtin_ctz(random | 1u << SIZE_DOUBLINGS);
-  return ((size_t)8 << doublings) + ((random >> 16) & ((8u << doublings) - 1));
+/* 8 to 15 bytes, 16 to 31 and so on. */
+static size_t power_law_size(uint32_t most_doublings, uint32_t random) {
+  uint32_t doublings = (uint32_t)__builtin_ctz(random | 1u << most_doublings);
+  return ((size_t)8 << doublings) + ((random >> 14) & ((8u << doublings) - 1));
 }
 
 /* Pairs of bits that are not both 0 are three in four: each narrows the choice. */
@@ -44,7 +44,7 @@ static void work(void *context, uint32_t thread) {
       *slot = NULL;
     } else {
       state = bench_random(state);
-      *slot = block_new(heap, power_law_size(state), state);
+      *slot = block_new(heap, power_law_size(test->doublings, state), state);
     }
   }
   for (uint32_t i = 0; i < 1u << test->count_log2; i++) {
@@ -53,10 +53,12 @@ static void work(void *context, uint32_t thread) {
   heap_leave(heap);
 }
 
-/* threads steps slots (a power of two, as its logarithm) */
+/* threads steps slots (a power of two, as its logarithm) doublings (of sizes) */
 void program_alloc_test(const uint64_t *arguments) {
   uint32_t threads = (uint32_t)arguments[0];
-  alloc_test_t test = {.steps = arguments[1], .count_log2 = (uint32_t)arguments[2]};
+  alloc_test_t test = {.steps = arguments[1],
+                       .count_log2 = (uint32_t)arguments[2],
+                       .doublings = (uint32_t)arguments[3]};
   if (test.count_log2 <= SLOTS_HOTTEST_LOG2) bench_fail("more slots");
   test.slots = bench_memory(((size_t)threads << test.count_log2) * sizeof(block_t *));
   bench_threads(threads, work, &test);

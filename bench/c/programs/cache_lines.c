@@ -17,9 +17,15 @@ typedef struct lines_t {
   _Alignas(128) uintptr_t lines[THREADS_MAX]; /* where each thread has just written */
 } lines_t;
 
-static void write_often(block_t *block, uint64_t writes) {
-  volatile uint32_t *tag = &block->tag;
-  for (uint64_t i = 0; i < writes; i++) *tag = *tag + 1;
+/* Every byte of the block, and reads it: the head as well, which the caller writes anew. */
+static void write_often(block_t *block, size_t bytes, uint64_t times) {
+  volatile unsigned char *at = (volatile unsigned char *)block;
+  for (uint64_t i = 0; i < times; i++) {
+    for (size_t k = 0; k < bytes; k++) {
+      at[k] = (unsigned char)k;
+      (void)at[k];
+    }
+  }
 }
 
 /* Threads meet with a block in hand each; a build for tests looks whose lines they are. */
@@ -40,8 +46,8 @@ static void work(void *context, uint32_t thread) {
   for (uint64_t round = 0; round < lines->rounds; round++) {
     block_t *block = block_new(heap, lines->bytes, thread);
     if (CHECKED) check(lines, thread, block);
-    write_often(block, lines->writes);
-    block->tag = thread;
+    write_often(block, lines->bytes, lines->writes);
+    block_write(block, lines->bytes, thread);
     block_end(heap, block);
   }
   heap_leave(heap);

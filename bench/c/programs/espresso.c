@@ -11,6 +11,7 @@
 
 #define VARIABLES 20
 #define LITERALS 5
+#define LOOKED_AT 6 /* for a cube in the other cover: all would be most of the work */
 #define ALL ((1ull << 2 * VARIABLES) - 1)
 
 /* Two bits for each variable: may it be 0, may it be 1. A variable that may be neither: no point. */
@@ -85,13 +86,14 @@ static cover_t *complement_of_cube(heap_t *heap, cube_t cube) {
   return cover;
 }
 
-/* Both covers, each where its literal holds; cubes that both have hold everywhere. */
+/* Both covers, each where its literal holds; cubes that both have near their beginning hold everywhere. */
 static cover_t *merge(heap_t *heap, cover_t *zero, cover_t *one, uint32_t variable) {
   cover_t *cover = cover_new(heap, zero->count + one->count);
   for (uint32_t i = 0; i < zero->count; i++) {
     uint32_t k = 0;
-    while (k < one->count && one->cubes[k] != zero->cubes[i]) k++;
-    bool both = k < one->count;
+    uint32_t end = one->count < LOOKED_AT ? one->count : LOOKED_AT;
+    while (k < end && one->cubes[k] != zero->cubes[i]) k++;
+    bool both = k < end;
     cover->cubes[cover->count++] = both ? one->cubes[k] : zero->cubes[i] & literal(variable, false);
     if (both) one->cubes[k] = one->cubes[--one->count];
   }
