@@ -18,7 +18,7 @@ import {
 } from './free-after';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
-import { Retentions } from './retention';
+import { Retentions } from '../front/retentions';
 import { isWaiting, tell } from '../events/reports';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';

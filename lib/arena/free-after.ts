@@ -10,7 +10,7 @@ import { type Sink, anySink, sinkOf } from '../streams/sinks';
 import { ignore, validateThenable } from '../streams/endings';
 import type { View } from '../view/view';
 import { copyLike } from '../view/kinds';
-import type { Retentions } from './retention';
+import type { Retentions } from '../front/retentions';
 
 /**
  * What {@link Arena.freeAfterWrite} needs of a stream; every Writable of Node has it.

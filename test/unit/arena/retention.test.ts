@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Arena, type View, heapStats } from '../../../lib/index';
 import { resultOf } from '../support/child';
 import { codeOf, expectCode } from '../support/codes';
+import { atTheEndOfTheStack } from '../support/depths';
 import { checkSums, totalsOf } from '../support/sums';
 import { bytesOf } from '../support/views';
 
@@ -161,6 +162,77 @@ describe('retain and release', () => {
       arena.release(freed);
     });
     expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.destroy();
+  });
+});
+
+describe('what retains is a number', () => {
+  test('a getter on a view that frees it meanwhile retains nobody`s view', () => {
+    const arena = new Arena();
+    const view = arena.alloc(100);
+    let other!: Buffer;
+    Object.defineProperty(view, 'length', {
+      configurable: true,
+      get() {
+        Reflect.deleteProperty(view, 'length');
+        arena.free(view);
+        arena.trim();
+        other = arena.alloc(100);
+        return 100;
+      },
+    });
+    expectCode(() => arena.retain(view), 'ERR_HAKMEM_DOUBLE_FREE');
+    expectCode(() => arena.release(other), 'ERR_INVALID_STATE');
+    expect(pinned(arena)).toBe(0);
+    arena.free(other);
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.destroy();
+  });
+
+  test('a view whose memory somebody has taken away is not retained', () => {
+    const arena = new Arena();
+    const view = arena.alloc(100);
+    new ReadableStream({ type: 'bytes', start: (it) => it.enqueue(view) });
+    expectCode(() => arena.retain(view), 'ERR_HAKMEM_STALE_VIEW');
+    expect(pinned(arena)).toBe(0);
+    arena.destroy();
+  });
+
+  test('a view keeps its owner while it is retained, whoever that becomes', () => {
+    const arena = new Arena();
+    const outer = arena.openScope();
+    const view = arena.retain(outer.alloc(100, 7));
+    outer.keep(view);
+    outer.end();
+    expect(arena.owns(view)).toBe(true);
+    arena.free(view);
+    expect(arena.owns(view)).toBe(false);
+    expect(arena.release(view)).toBe(true);
+    expect(arena.alloc(100)).toBe(view);
+    arena.destroy();
+  });
+
+  test('a view that comes back is retained by nobody', () => {
+    const arena = new Arena();
+    for (let i = 0; i < 50; i++) {
+      const view = arena.alloc(100);
+      expectCode(() => arena.release(view), 'ERR_INVALID_STATE');
+      for (let k = 0; k <= i % 3; k++) arena.retain(view);
+      arena.free(view);
+      for (let k = 0; k <= i % 3; k++) expect(arena.release(view)).toBe(k === i % 3);
+    }
+    arena.destroy();
+  });
+
+  test('a reset that could not begin leaves nothing behind', () => {
+    const arena = new Arena();
+    const view = arena.retain(arena.alloc(100, 7));
+    const failures = atTheEndOfTheStack(() => arena.reset());
+    expect(failures).toBeGreaterThan(0);
+    expect(view.equals(Buffer.alloc(100, 7))).toBe(true);
+    expect(pinned(arena)).toBe(arena.usableSize(arena.alloc(100)));
+    expect(arena.release(view)).toBe(true);
+    expect([view.length, pinned(arena)]).toEqual([0, 0]);
     arena.destroy();
   });
 });
