@@ -25,12 +25,15 @@ import { validateSize } from '../options';
 import type { LiveBlock } from '../types';
 import * as owners from '../view/view';
 import { type View, idOf } from '../view/view';
+import * as kinds from '../view/kinds';
 import { type ViewMaker, bufferMaker, isGone } from '../view/kinds';
 
 const { HEAD, FULL_AT, RECORD_BITS, bucketOfBuffers, bucketOf } = buckets;
 const { FREES } = frontCounters;
 const { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } = geometry;
-const { BUCKET, BYTES, CLASS_SHIFT, HOLDERS, INFO, KIND_MASK, Kind, VIEW_SHIFT } = viewTable;
+const { BUCKET, BYTES, CLASS_SHIFT, HOLDERS, INFO, KIND_MASK, Kind, OTHER_THAN_BUFFER } = viewTable;
+const { VIEW_SHIFT } = viewTable;
+const { lengthOf } = kinds;
 const { ARENA, NO_OWNER } = owners;
 const PINNED_BYTES = frontStat('bytes_pinned');
 
@@ -123,12 +126,17 @@ export class Front extends FreshPath {
    * tables comes without a call between, here and below, so that nothing can interrupt it.
    */
   hold(view: View): boolean {
-    // Read first, because a program may have put a getter on the view.
-    const length = (view as Partial<Buffer> | null | undefined)?.length;
     const id = idOf(view, this.table.home);
-    if (this.ints[id]! >= 0 || this.ints[id + BYTES] !== length) return this.holdOther(id, view);
+    if (!this.isWholeBuffer(id, view)) return this.holdOther(id, view);
     this.beginHold(id, this.bytesBehind(id));
     return true;
+  }
+
+  /** Whether a view is a live Buffer on a block of a class, whose memory is there. The getter is the engine's. */
+  private isWholeBuffer(id: number, view: View): boolean {
+    const { ints } = this;
+    if (ints[id]! >= 0 || (ints[id + INFO]! & OTHER_THAN_BUFFER) !== 0) return false;
+    return lengthOf(view as Buffer) === ints[id + BYTES];
   }
 
   private holdOther(id: number, view: View): boolean {
@@ -148,6 +156,15 @@ export class Front extends FreshPath {
     ints[id + HOLDERS] = 1;
     table.heldCount++;
     stats[PINNED_BYTES]! += bytes;
+  }
+
+  /** Adds the first holder to a live view that its owner frees with it. false: it is not, or not plainly, live. */
+  holdFreed(view: View): boolean {
+    const id = idOf(view, this.table.home);
+    if (!this.isWholeBuffer(id, view)) return false;
+    this.beginHold(id, this.bytesBehind(id));
+    this.ints[id] = NO_OWNER;
+    return true;
   }
 
   /** Frees a view that is held, on behalf of its owner: the last release recycles it. */

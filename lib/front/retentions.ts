@@ -74,6 +74,13 @@ export class Retentions implements HoldKeeper {
     this.retain(view);
   }
 
+  /** Retains a live view, and frees it on behalf of its owner. */
+  holdFreed(view: View): void {
+    if (this.#front.holdFreed(view)) return;
+    this.hold(view);
+    this.giveUp(view);
+  }
+
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
   giveUp(view: View): void {
     this.#front.disown(view);
