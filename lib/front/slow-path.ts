@@ -9,7 +9,7 @@
  * Called by: the fresh path and the front, which extend it.
  * Calls:     the tables.
  */
-import { type FrontIdentity, custodyOf } from './custody';
+import { type FrontIdentity, custodyOf, doubleFree } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
 import { publishLimit } from '../events/events';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
@@ -19,7 +19,7 @@ import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
 import { FrontCounters } from './counters';
-import { BATCH_INTEGERS, COUNTED, Kind, ViewTable, infoOf } from './view-table';
+import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../native/native';
 import { validateSize } from '../options';
 import { type Ranges, SlabTable } from './slabs';
@@ -87,7 +87,7 @@ export class SlowPath implements FrontIdentity {
     this.classBySize = classesBySize(strides);
   }
 
-  get epoch(): object {
+  get epoch(): Epoch {
     return this.table.home;
   }
 
@@ -224,12 +224,13 @@ export class SlowPath implements FrontIdentity {
   // --- Free ---------------------------------------------------------------------------------------
 
   /** Takes back a view that is not, or not plainly, a live one of this front. */
-  protected freeOther(view: View): void {
+  protected freeOther(id: number, view: View): void {
+    if (this.table.disown(id)) return;
     this.finish();
     const custody = custodyOf(view);
     if (custody?.isOf(this) !== true) throw this.counted(this.refusal(view));
     if (custody.isFreed) throw this.counted(custody.refuseFree());
-    custody.free(view);
+    custody.free();
   }
 
   /** Takes back a live view, whatever it is. */
@@ -305,8 +306,9 @@ export class SlowPath implements FrontIdentity {
     if (custody?.isOf(this) === true && custody.isFreed) return custody.refusal();
     const home = homeOf(view);
     if (home?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    const isFree = home === this.table.home && this.ownerOf(view) === NO_OWNER;
-    return new HakmemError(isFree ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
+    if (home !== this.table.home || this.ownerOf(view) !== NO_OWNER)
+      return new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    return doubleFree(this.table.isHeld(idOf(view, home)));
   }
 
   /** Counts a free that is refused, by its reason. */
