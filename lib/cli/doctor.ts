@@ -59,7 +59,7 @@ const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'outs
 function binaryFinding(file: string | undefined): Finding {
   const name = 'binary';
   if (file !== undefined) return good(name, `${file} (${ORIGINS[originOf(file, ROOT)]})`);
-  const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
+  const problem = 'there is none for this platform: `npx hakmem-arena build` compiles one';
   return { name, value: 'none', problem };
 }
 

@@ -15,6 +15,7 @@ const HELP = `hakmem-arena: Buffers from explicit memory arenas
                                                       watch a service that runs the monitor
   npx hakmem-arena doctor [--verify]                  is everything in order on this machine?
                                                       --verify: and are the binaries the published ones?
+  npx hakmem-arena build [--force]                    compile a binary, if there is none that loads
   npx hakmem-arena --help | --version
 `;
 
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import('./bench.js')).bench,
   top: async () => (await import('./top.js')).top,
   doctor: async () => (await import('./doctor.js')).doctor,
+  build: async () => (await import('./build.js')).build,
 };
 
 async function run(args: readonly string[]): Promise<number> {

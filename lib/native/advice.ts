@@ -8,7 +8,7 @@ import { WrongAddon, originOf } from './identity';
 
 const NODE_API_NEEDED = 9;
 const REBUILD =
-  '`npm rebuild hakmem-arena` builds one; that takes a C and a C++ compiler, make and Python';
+  '`npx hakmem-arena build` compiles one; that takes a C and a C++ compiler, make and Python';
 
 /** A variable of the environment that decides which file is loaded. */
 export interface LoaderVariable {
@@ -73,8 +73,8 @@ export function replacementOf(file: string, root: string): string {
   }
   return isCheckout
     ? '`npm run build:native` builds it again'
-    : '`npm rebuild hakmem-arena --build-from-source` builds it again, and without its folder ' +
-        'build/ the package loads a prebuilt one';
+    : '`npx hakmem-arena build` compiles it again, and without its folder build/ the package loads a ' +
+        'prebuilt one';
 }
 
 function adviceOn(error: unknown, root: string): string {
@@ -97,10 +97,7 @@ function adviceOn(error: unknown, root: string): string {
     );
   }
   if (typeof message === 'string' && message.startsWith('No native build was found')) {
-    return (
-      `there is no binary for ${here} (prebuilt ones: ${prebuiltPlatforms(root)}), and installing ` +
-      `built none; ${REBUILD}`
-    );
+    return `there is no binary for ${here} (prebuilt ones: ${prebuiltPlatforms(root)}); ${REBUILD}`;
   }
   return (
     `there is a binary, but Node ${process.version} on this ${here} machine cannot load it; was ` +

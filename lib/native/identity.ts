@@ -116,7 +116,7 @@ function hasNewerSources(file: string, root: string): boolean {
     (attempt(() => statSync(join(root, path)).mtimeMs) ?? 0) > built;
   const sources = attempt(() => readdirSync(join(root, 'csrc'), { recursive: true })) ?? [];
   return (
-    ['binding.gyp', 'tools/build/recipe.mjs'].some(isNewer) ||
+    ['binding.gyp', 'vendor/binding.gyp', 'tools/build/recipe.mjs'].some(isNewer) ||
     sources.some((name) => isNewer(join('csrc', String(name))))
   );
 }

@@ -45,7 +45,7 @@ describe('a local build', () => {
   test('is refused once a source has changed, with the way to build it again', async () => {
     copy.write(LOCAL, ADDON);
     copy.edit('csrc/os/os.c', (text) => `${text}int more;\n`);
-    const rebuild = 'npm rebuild hakmem-arena --build-from-source';
+    const rebuild = 'npx hakmem-arena build';
     expectRefused(await copy.load(), 'built from other sources', rebuild, 'hakmem_arena.node');
     copy.write('tools/build/native.mjs', '');
     expectRefused(await copy.load(), 'npm run build:native');

@@ -398,7 +398,7 @@ describe('loading', () => {
     symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(folder, 'node_modules'));
     const failure = await resultOf<Failure>(report(folder));
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
-    expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.message).toContain('npx hakmem-arena build');
     expect(failure.message).toContain(`no binary for ${process.platform}-${process.arch}`);
     expect(failure.message).toContain('prebuilt ones: none');
     expect(failure.cause).toContain('No native build was found');
@@ -417,7 +417,7 @@ describe('loading', () => {
     const failure = await resultOf<Failure>(report(folder));
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('made on another machine');
-    expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.message).toContain('npx hakmem-arena build');
     expect(failure.cause).toContain('hakmem_arena.node');
   });
 
