@@ -1,5 +1,6 @@
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,8 +46,9 @@ test('holds nothing superfluous', () => {
 test('holds everything that loading, building and reading it takes', () => {
   const sources = filesUnder('csrc').filter((file) => /\.(c|cc|h)$/.test(file));
   const modules = filesUnder('lib')
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => file.replace(/^lib\/(.*)\.ts$/, 'dist/$1.js'));
+    // The page is one module.
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('lib/monitor/page/'))
+    .map((file) => file.replace(/^lib\/(.*?)(\.d)?\.ts$/, 'dist/$1.js'));
   const addons = TARGETS.map((target) => `prebuilds/${fileOf(target)}`);
   const vendored = ['vendor/binding.gyp', 'vendor/node-addon-api/napi.h'];
   const others = [...addons, 'README.md', 'LICENSE', ...vendored];
@@ -54,6 +56,11 @@ test('holds everything that loading, building and reading it takes', () => {
     (file) => !tarball.files.includes(file),
   );
   assert.deepEqual(missing, []);
+});
+
+test('says its version to bundles, which have no package.json of ours', () => {
+  const { VERSION } = createRequire(import.meta.url)('../../dist/base/version.js');
+  assert.equal(VERSION, manifest.version);
 });
 
 test('gives package managers nothing to run and nothing to build', () => {
