@@ -5,6 +5,7 @@
  * Commands are loaded when they are called, so that `doctor` works where the addon does not load.
  */
 import { printableLines } from '../base/printable';
+import { VERSION } from '../base/version';
 import { UsageError } from './usage';
 
 const HELP = `hakmem-arena: Buffers from explicit memory arenas
@@ -33,7 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 async function run(args: readonly string[]): Promise<number> {
   const [name = '--help', ...rest] = args;
   if (name === '--version') {
-    console.log((await import('./doctor.js')).packageVersion());
+    console.log(VERSION);
     return 0;
   }
   if (name === '--help' || name === '-h' || rest.includes('--help')) {
