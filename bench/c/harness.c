@@ -101,9 +101,11 @@ void bench_report(const char *name, uint64_t value) {
   append(",\"%s\":%llu", name, (unsigned long long)value);
 }
 
-/* The counts that an allocator keeps of itself; nothing for one that keeps none. */
+/* The counts that an allocator keeps of itself; nothing for one that keeps none, or whose heaps have
+ * ended since and taken theirs with them. */
 static void report_stats(void) {
   allocator_stats_t stats = allocator_stats();
+  if (stats.allocs < stats_at_start.allocs) stats = stats_at_start = (allocator_stats_t){0};
   bench_report("allocs", stats.allocs - stats_at_start.allocs);
   bench_report("slow", stats.slow - stats_at_start.slow);
   if (stats.allocs == 0) return;
