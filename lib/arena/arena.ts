@@ -94,6 +94,10 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
     return takeUnsafe(this.#front, size, alignment, ARENA) as ArenaBuffer;
   }
 
+  allocAtLeast(size: number): ArenaBuffer {
+    return this.#front.allocAtLeast(size, ARENA) as ArenaBuffer;
+  }
+
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
     return takeCopy(this.#front, value, encodingOrOffset, length, ARENA) as ArenaBuffer;
   }
