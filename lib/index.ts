@@ -36,6 +36,7 @@ export type {
   BinStats,
   ByteStats,
   ClassStats,
+  DecayStats,
   FailureStats,
   HeapStats,
   HeapTotals,

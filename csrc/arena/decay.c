@@ -58,7 +58,7 @@ uint64_t hk_decay(hk_arena_t *arena, uint64_t now_ns) {
   uint64_t bytes = hk_stat_get(&decay->bytes) - before;
   if (bytes == 0) return next_ns;
   hk_stat_add(&arena->returned_bytes, bytes);
-  hk_stat_add(&decay->calls, 1);
+  hk_stat_add(&decay->turns, 1);
   hk_stat_add(&decay->ns, hk_os_now_ns() - begin_ns);
   return next_ns;
 }

@@ -250,14 +250,14 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 /* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_free_in_slab +
  * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
- * bytes_decayed: of pages that hk_decay gave back, in decay_calls calls and decay_ns nanoseconds.
+ * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
  * bytes_retaken: of purged slabs, by trims too, that were needed again.
  * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
  * limit; failures_retried: those that a second try of the front cured. */
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_calls) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
+  X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
   X(failures_retried) HK_FRONT_STATS(X)
 
 /* X(field) of the process. now_ns: the monotonic clock at the reading. superslabs_*: SuperSlabs and

@@ -94,7 +94,7 @@ typedef struct hk_decay_t {
   bool under_way, is_waiting; /* it is; some of what is free is kept because it may be needed */
   uint32_t bin, slab, left;   /* where it goes on, and how many blocks are still kept there */
   uint64_t seen[HK_BIN_MAX];  /* what came and went in a bin when nothing was left to be purged */
-  hk_stat_t bytes, calls, ns; /* given back; calls that did so, and their time */
+  hk_stat_t bytes, turns, ns; /* given back; calls that did so, and their time */
   hk_stat_t retaken_bytes;    /* heap/heap.c: of purged slabs that were needed again */
 } hk_decay_t;
 

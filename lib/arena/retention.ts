@@ -12,7 +12,7 @@
 import { Custody, custodyOf } from '../front/custody';
 import { HakmemError, invalidState } from '../errors';
 import type { Front } from '../front/front';
-import type { Remains } from '../front/slow-path';
+import type { Remains } from '../front/slabs';
 import { type NativeArena, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';

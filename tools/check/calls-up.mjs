@@ -13,6 +13,7 @@ import { filesUnder } from '../build/recipe.mjs';
 /** Interfaces that may be called up through, and why. */
 const ALLOWED = new Map([
   ['Collectable', 'The garbage collector has it called, from the event loop: nothing waits above.'],
+  ['Decaying', 'A timer has it called, from the event loop: nothing waits above.'],
 ]);
 
 const OPTIONS = {
