@@ -17,7 +17,7 @@
 import { Custody, type Held, type HoldKeeper, custodyOf } from './custody';
 import { invalidState } from '../errors';
 import type { Front } from './front';
-import type { Remains } from './slow-path';
+import type { Remains } from './slabs';
 import type { Epoch } from './view-table';
 import { type NativeArena, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
