@@ -22,6 +22,8 @@ export interface Remains {
   readonly kept: ReadonlyMap<number, Ranges>;
 }
 
+export const NO_REMAINS: Remains = { slabs: undefined, kept: new Map() };
+
 /** UINT32_MAX: see hk_next_retirable. */
 const KEEP_BY_POLICY = 0xffffffff;
 

@@ -23,7 +23,7 @@ import { FrontCounters } from './counters';
 import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
-import { type Remains, SlabTable } from './slabs';
+import { NO_REMAINS, type Remains, SlabTable } from './slabs';
 import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { usedBytesOf } from '../stats/stats';
@@ -31,7 +31,6 @@ import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker } from '../view/kinds';
 
 const emptyBuffer = new ArrayBuffer(0);
-const NOTHING: Remains = { slabs: undefined, kept: new Map() };
 
 export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'purgeDelayMs'>;
 
@@ -59,7 +58,7 @@ export class SlowPath implements FrontIdentity {
   hasEnded = false;
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
-  private remains = NOTHING;
+  private remains = NO_REMAINS;
 
   constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions) {
     this.core = core;
