@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "front/abandoned.h"
 #include "front/refill.h"
+#include "heap/decay.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "heap/run.h"
@@ -146,6 +147,9 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   arena->shares_bytes = options->shares_bytes;
   arena->scrubs = options->scrubs != 0;
   arena->max_bytes = options->max_bytes;
+  int64_t delay_ms =
+      options->purge_delay != 0 ? (int64_t)options->purge_delay - 2 : process->purge_delay_ms;
+  arena->decay.delay_ns = delay_ms < 0 ? HK_DECAY_NEVER : (uint64_t)delay_ms * 1000000;
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {
     arena->classes = &arena->own_classes;

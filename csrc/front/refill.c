@@ -204,6 +204,27 @@ void hk_front_flush(hk_arena_t *arena) {
   retire_surplus(arena, 0);
 }
 
+/* Changes with every block that comes or goes. */
+static uint64_t mark_of(const hk_magazine_t *m) {
+  return hk_stat_get(&m->frees) * 64 + hk_stat_get(&m->moved_in) + (uintptr_t)hk_magazine_top(m);
+}
+
+void hk_front_decay(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_magazine_t *m = &arena->magazines[bin];
+    uint32_t count = hk_magazine_count(m);
+    if (count > 0 && arena->front_marks[bin] == mark_of(m)) flush_oldest(arena, bin, count);
+    arena->front_marks[bin] = mark_of(m);
+  }
+}
+
+bool hk_front_is_empty(const hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    if (hk_magazine_count(&arena->magazines[bin]) > 0) return false;
+  }
+  return true;
+}
+
 /* --- From the core ---------------------------------------------------------------------------- */
 
 /* Writes addresses of up to `want` blocks of `slab` from `at` on, the lowest last. Their indices

@@ -15,6 +15,13 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   return HK_OK;
 }
 
+/* Pages of a slab that is taken now were given back too early. */
+static void note_regret(hk_arena_t *arena, hk_bin_t *b, const hk_slab_t *slab) {
+  uint64_t bytes = hk_popcount32(slab->purged_pages) * hk_os_page_bytes();
+  hk_stat_add(&arena->decay.retaken_bytes, bytes);
+  b->regret += slab->free_count;
+}
+
 /* Replaces an exhausted current slab; with `grow` false only by a slab that the class has
  * already. */
 static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin, bool grow) {
@@ -27,6 +34,7 @@ static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin
     hk_status_t status = bind_new_slab(arena, bin, &next);
     if (status != HK_OK) return status;
   }
+  if (next->purged_pages != 0) note_regret(arena, b, next);
   if (b->current != NULL) hk_bin_take(b, b->current);
   hk_bin_take(b, next);
   hk_bin_put(b, next, HK_SLAB_LIST_CURRENT);
@@ -47,6 +55,7 @@ void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken) {
   hk_bin_t *b = &arena->bins[bin];
   hk_stat_add(&b->out, taken);
   hk_stat_raise(&b->high_water, hk_stat_get(&b->out));
+  hk_peaks_raise(&b->peaks, hk_stat_get(&b->out));
   hk_stat_add(&b->refills, 1);
 }
 

@@ -2,6 +2,8 @@
 
 #include "heap/remote.h"
 #include "heap/run.h"
+#include "heap/trim.h"
+#include "os/os.h"
 
 hk_status_t hk_large_take(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
   if (size_bytes > HK_SIZE_MAX) return HK_OUT_OF_MEMORY_OS;
@@ -32,6 +34,19 @@ hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref
   }
   *ref = hk_arena_base_ref(slab);
   return HK_OK;
+}
+
+size_t hk_large_purge(hk_arena_t *arena, uint32_t ref, size_t from, size_t bytes) {
+  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  bool is_block = slab != NULL && (ref & HK_REF_INDEX_MASK) == 0 && slab->state == HK_SLAB_RUN &&
+                  !hk_run_is_claimed(slab);
+  if (!is_block || (from | bytes) % HK_SLAB_BYTES != 0) return 0;
+  size_t size = hk_run_block_bytes(slab);
+  if (from > size || bytes > size - from || bytes == 0 || !hk_trim_is_ours(arena, slab)) return 0;
+  if (!hk_os_purge(hk_arena_slab_address(slab) + from, bytes)) return 0;
+  hk_stat_add(&arena->decay.bytes, bytes);
+  hk_stat_add(&arena->returned_bytes, bytes);
+  return bytes;
 }
 
 hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {

@@ -3,7 +3,7 @@
  * Owns:      nothing.
  * Called by: fronts of other languages, through hk_large_alloc and hk_large_free, which know blocks
  *            by reference; the front in C, by slab.
- * Calls:     run, remote (drain), failures.
+ * Calls:     run, remote (drain), trim, failures, os.
  * Threads:   owner only.
  */
 #ifndef HK_HEAP_LARGE_H

@@ -7,6 +7,7 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/spare.h"
+#include "super/age.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2
@@ -22,6 +23,7 @@ static struct {
   hk_cache_stats_t stats;
   uint64_t warm, warm_bytes; /* of them */
   uint64_t cooled;           /* no longer warm, and their pages are still to go */
+  uint64_t due_ns;           /* hk_cache_decay has nothing to do before; 0: it is not known */
 } cache = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_CACHE)};
 
 static void set_warmth(hk_superslab_t *superslab, hk_warmth_t warmth) {
@@ -61,6 +63,7 @@ static void insert_entry(hk_superslab_t *superslab) {
   superslab->next = next;
   *(younger != NULL ? &younger->next : &cache.head) = superslab;
   *(next != NULL ? &next->prev : &cache.tail) = superslab;
+  cache.due_ns = 0;
   cache.stats.cached++;
   cache.stats.cached_bytes += superslab->bytes;
 }
@@ -174,6 +177,11 @@ static void put_entry(hk_superslab_t *superslab) {
   hk_lock_release(&cache.lock);
 }
 
+/* Its pages are to go now, unless they stay with it as its arena's policy says. */
+static void cool(hk_superslab_t *superslab) {
+  set_warmth(superslab, superslab->policy == HK_FREE_POLICY_BATCH ? HK_COOLED : HK_COLD);
+}
+
 /* Of what an arena put here the youngest stay warm, as far as `room` reaches. */
 static void cool_beyond(uint64_t arena_id, uint64_t room) {
   uint64_t count = 0;
@@ -184,7 +192,7 @@ static void cool_beyond(uint64_t arena_id, uint64_t room) {
       stays = s->bytes <= room;
       if (stays) room -= s->bytes;
     }
-    if (!stays) set_warmth(s, s->policy == HK_FREE_POLICY_BATCH ? HK_COOLED : HK_COLD);
+    if (!stays) cool(s);
   }
 }
 
@@ -220,6 +228,7 @@ size_t hk_cache_put(hk_superslab_t *superslab, const hk_cache_terms_t *terms) {
   HK_ASSERT(superslab->used_slots == 0 && superslab->warmth == HK_COLD);
   HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
   uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
+  superslab->purged_bytes = 0;
   set_quarantine(superslab, now_ns);
   superslab->policy = (uint8_t)terms->policy;
   bool is_warm = put_warm(superslab, terms->warm_bytes);
@@ -227,36 +236,26 @@ size_t hk_cache_put(hk_superslab_t *superslab, const hk_cache_terms_t *terms) {
   return purged + hk_cache_expire(now_ns);
 }
 
-static bool is_older(const hk_superslab_t *superslab, uint64_t age_ns, uint64_t now_ns) {
-  return superslab->cached_at_ns + age_ns <= now_ns;
-}
-
-static uint64_t ttl_ns(void) { return (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u; }
-
-static bool is_aged(const hk_superslab_t *superslab, uint64_t now_ns) {
-  return is_older(superslab, ttl_ns(), now_ns);
-}
-
-/* Warmth ends with age. Entries are ordered by age. */
-static void cool_aged(uint64_t now_ns) {
-  uint64_t age_ns = ttl_ns() < HK_WARM_NS ? ttl_ns() : HK_WARM_NS;
-  for (hk_superslab_t *s = cache.tail; s != NULL && is_older(s, age_ns, now_ns); s = s->prev) {
-    if (s->warmth == HK_WARM)
-      set_warmth(s, s->policy == HK_FREE_POLICY_BATCH ? HK_COOLED : HK_COLD);
+/* Warmth ends with age, at `warm_ns` at the latest. Entries are ordered by age. */
+static void cool_aged(uint64_t now_ns, uint64_t warm_ns) {
+  uint64_t ttl_ns = hk_age_ttl_ns(), age_ns = ttl_ns < warm_ns ? ttl_ns : warm_ns;
+  for (hk_superslab_t *s = cache.tail; s != NULL; s = s->prev) {
+    if (s->cached_at_ns + age_ns > now_ns) return;
+    if (s->warmth == HK_WARM) cool(s);
   }
 }
 
 /* Takes the oldest entry that may be unmapped off the list. NULL: none. */
 static hk_superslab_t *take_expired(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
-  if (cache.warm > 0) cool_aged(now_ns);
+  if (cache.warm > 0) cool_aged(now_ns, HK_WARM_NS);
   hk_superslab_t *oldest = cache.tail;
   bool over = is_over_limits(NULL);
   while (oldest != NULL && (oldest->warmth == HK_WARM || is_quarantined(oldest, now_ns))) {
     oldest = oldest->prev;
   }
   /* If the oldest is young only the limits can ask for it. */
-  if (oldest != NULL && !over && !is_aged(oldest, now_ns)) oldest = NULL;
+  if (oldest != NULL && !over && !hk_age_is_reached(oldest, now_ns)) oldest = NULL;
   if (oldest != NULL) unlink_entry(oldest);
   hk_lock_release(&cache.lock);
   return oldest;
@@ -265,7 +264,7 @@ static hk_superslab_t *take_expired(uint64_t now_ns) {
 /* true: its pages are to go back now. */
 static bool is_due(const hk_superslab_t *superslab, uint64_t now_ns) {
   return superslab->warmth == HK_COOLED ||
-         (superslab->dirty_slots != 0 && is_aged(superslab, now_ns));
+         (superslab->dirty_slots != 0 && hk_age_is_reached(superslab, now_ns));
 }
 
 /* Takes an entry off the list whose pages are to go back. NULL: none. */
@@ -273,7 +272,7 @@ static hk_superslab_t *take_due(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;
   while (oldest != NULL && !is_due(oldest, now_ns)) {
-    bool more = cache.cooled > 0 || is_aged(oldest, now_ns);
+    bool more = cache.cooled > 0 || hk_age_is_reached(oldest, now_ns);
     oldest = more ? oldest->prev : NULL;
   }
   if (oldest != NULL) unlink_entry(oldest);
@@ -287,15 +286,54 @@ static size_t unmap_entry(hk_superslab_t *superslab) {
   return hk_superslab_unmap(superslab) ? bytes : 0;
 }
 
-size_t hk_cache_expire(uint64_t now_ns) {
+/* Purges a part of an entry that take_due took. Returns bytes of pages given back. */
+static size_t purge_part(hk_superslab_t *superslab, bool whole) {
+  bool is_over;
+  size_t bytes = hk_superslab_purge_part(superslab, whole ? SIZE_MAX : HK_AGE_PART_BYTES, &is_over);
+  hk_lock_acquire(&cache.lock);
+  insert_entry(superslab);
+  if (!is_over) set_warmth(superslab, HK_COOLED);
+  hk_lock_release(&cache.lock);
+  return bytes;
+}
+
+/* Works until `until_ns`; sets `*is_over` if that was enough. Returns bytes of pages given back. */
+static size_t age(uint64_t now_ns, uint64_t until_ns, bool *is_over) {
   size_t bytes = 0, purged = 1;
   hk_superslab_t *superslab;
-  while ((superslab = take_expired(now_ns)) != NULL) bytes += unmap_entry(superslab);
-  while (purged != 0 && (superslab = take_due(now_ns)) != NULL) {
-    purged = hk_superslab_purge(superslab);
-    bytes += purged;
-    put_entry(superslab);
+  while ((superslab = take_expired(now_ns)) != NULL) {
+    bytes += unmap_entry(superslab);
+    if (hk_os_now_ns() >= until_ns) return bytes;
   }
+  while (purged != 0 && (superslab = take_due(now_ns)) != NULL) {
+    bytes += purged = purge_part(superslab, until_ns == UINT64_MAX);
+    if (hk_os_now_ns() >= until_ns) return bytes;
+  }
+  *is_over = true;
+  return bytes;
+}
+
+size_t hk_cache_expire(uint64_t now_ns) {
+  bool is_over;
+  return age(now_ns, UINT64_MAX, &is_over);
+}
+
+size_t hk_cache_decay(uint64_t now_ns, uint64_t warm_ns, uint64_t until_ns, uint64_t *due_ns) {
+  bool is_over = false;
+  hk_lock_acquire(&cache.lock);
+  *due_ns = cache.due_ns;
+  if (*due_ns <= now_ns) cool_aged(now_ns, warm_ns);
+  hk_lock_release(&cache.lock);
+  if (*due_ns > now_ns) return 0;
+  size_t bytes = age(now_ns, until_ns, &is_over);
+  hk_lock_acquire(&cache.lock);
+  cache.due_ns = is_over ? UINT64_MAX : 0;
+  for (const hk_superslab_t *s = cache.head; s != NULL && is_over; s = s->next) {
+    uint64_t due = hk_age_due_ns(s, warm_ns);
+    if (due < cache.due_ns) cache.due_ns = due;
+  }
+  *due_ns = cache.due_ns;
+  hk_lock_release(&cache.lock);
   return bytes;
 }
 

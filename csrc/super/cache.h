@@ -1,8 +1,8 @@
 /* Cache: empty SuperSlabs of the whole process, between owners.
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
- * Called by: supply, stats; arena, counters and refill when they need metadata.
- * Calls:     superslab, os, spare, lock.
+ * Called by: supply, stats, arena (decay); arena, counters and refill when they need metadata.
+ * Calls:     age, superslab, os, spare, lock.
  * Threads:   any; one lock, never held across a system call.
  *
  * Quarantine (I6): an operation of the system that is under way, such as a read or a
@@ -72,6 +72,11 @@ size_t hk_cache_cool(uint64_t arena_id);
 /* Unmaps SuperSlabs beyond the limits of count, bytes and age. `now_ns`: hk_os_now_ns(). Returns
  * bytes of pages given back. */
 size_t hk_cache_expire(uint64_t now_ns);
+
+/* The same bit by bit, until `until_ns`; what is warm stays so for `warm_ns` at most. `*due_ns`: when
+ * there is more to do; 0: at once, UINT64_MAX: nothing ages here. Costs little when that is not
+ * yet. */
+size_t hk_cache_decay(uint64_t now_ns, uint64_t warm_ns, uint64_t until_ns, uint64_t *due_ns);
 
 /* Unmaps every SuperSlab that is not in quarantine and purges the others. Returns bytes of pages
  * given back. */

@@ -233,6 +233,19 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
 
 size_t hk_superslab_purge(hk_superslab_t *superslab) { return clean_dirty(superslab, hk_os_purge); }
 
+size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, bool *is_over) {
+  *is_over = true;
+  if (!hk_superslab_is_huge(superslab)) return hk_superslab_purge(superslab);
+  HK_ASSERT(superslab->used_slots == 0);
+  size_t from = superslab->purged_bytes, left = superslab->bytes - from;
+  size_t part = left < part_bytes ? left : part_bytes;
+  if (superslab->dirty_slots == 0 || !hk_os_purge(superslab->base + from, part)) return 0;
+  superslab->purged_bytes = from + part;
+  *is_over = part == left;
+  if (*is_over) HK_WRITE_ONCE(superslab->dirty_slots, 0);
+  return part;
+}
+
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
   if (hk_superslab_is_huge(superslab)) return superslab->dirty_slots != 0 ? superslab->bytes : 0;
   return hk_popcount32(superslab->dirty_slots) * HK_SLAB_BYTES;

@@ -32,6 +32,7 @@ struct hk_superslab_t {
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
+  size_t purged_bytes;    /* in the cache: of a huge mapping that is purged in parts */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */
@@ -103,6 +104,10 @@ size_t hk_superslab_reset(hk_superslab_t *superslab);
 
 /* Gives the pages of dirty unused slots back to the OS. Returns their bytes. */
 size_t hk_superslab_purge(hk_superslab_t *superslab);
+
+/* The same, of a huge mapping only the next `part_bytes`; no slot may be used. `*is_over`: nothing is
+ * left, or the OS refused. */
+size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, bool *is_over);
 
 /* Bytes of dirty slots, used or not. */
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);

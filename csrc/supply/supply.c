@@ -31,6 +31,7 @@ static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slo
   hk_superslab_use(superslab, slot, count);
   hk_superslabs_list(supply, superslab);
   hk_stat_add(&supply->used_bytes, count * HK_SLAB_BYTES);
+  hk_peaks_raise(&supply->peaks, hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES);
 }
 
 static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int *slot) {
@@ -166,6 +167,37 @@ static void purge_open(hk_arena_t *arena) {
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
     hk_stat_add(&arena->returned_bytes, hk_superslab_purge(s));
   }
+}
+
+static uint32_t dirty_unused(const hk_superslab_t *superslab) {
+  return hk_popcount32(superslab->dirty_slots & ~superslab->used_slots);
+}
+
+/* Unused slabs that may soon be needed again. */
+static uint32_t expected(const hk_arena_t *arena, uint64_t used) {
+  if (arena->decay.delay_ns == 0) return 0;
+  return hk_peaks_reserve(&arena->supply.peaks, (uint32_t)used);
+}
+
+/* Slabs are taken from the head of the list, so what lies behind those that are kept goes. */
+bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns) {
+  hk_decay_t *decay = &arena->decay;
+  uint64_t used = hk_stat_get(&arena->supply.used_bytes) / HK_SLAB_BYTES;
+  uint64_t left = expected(arena, used);
+  uint64_t prewarmed = arena->supply.prewarmed * HK_SUPERSLAB_SLABS;
+  if (left > 0) decay->is_waiting = true;
+  if (left + used < prewarmed) left = prewarmed - used;
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
+    uint32_t dirty = dirty_unused(s);
+    if (dirty <= left) {
+      left -= dirty;
+      continue;
+    }
+    left = 0;
+    hk_stat_add(&decay->bytes, hk_superslab_purge(s));
+    if (hk_os_now_ns() >= until_ns) return false;
+  }
+  return true;
 }
 
 void hk_supply_trim(hk_arena_t *arena) {

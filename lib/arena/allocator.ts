@@ -49,6 +49,20 @@ export interface Allocator {
   allocUnsafe(size: number, alignment?: number): ArenaBuffer;
 
   /**
+   * A Buffer with old contents that is as long as its block: at least `size` bytes, and all that an allocation of
+   * `size` bytes takes. For what is filled as far as data comes: reads, receives, output that grows. Arenas have 64
+   * lengths up to 64 KB, and multiples of 64 KB beyond, so that sizes which never come twice are as fast as one
+   * that does.
+   *
+   * @param size - bytes, 0 or more; 0 gives an empty Buffer.
+   * @throws as {@link Allocator.allocUnsafe}.
+   * @example
+   * const chunk = arena.allocAtLeast(3000);
+   * console.log(chunk.length, arena.usableSize(chunk)); // 3264 3264
+   */
+  allocAtLeast(size: number): ArenaBuffer;
+
+  /**
    * A Buffer with a copy of `value`, like `Buffer.from`; memory is always copied, also of an
    * ArrayBuffer.
    *

@@ -14,7 +14,7 @@ import { type FreeAfterWriteOptions, freeAfter, freeAfterWrite, writeAndFree } f
 import type { WritableLike, WriteTarget } from '../streams/targets';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
-import { Retentions } from '../front/retentions';
+import { Retentions } from './retentions';
 import { isWaiting, tell } from '../events/reports';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
@@ -92,6 +92,10 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
     if (alignment === undefined) return this.#front.alloc(size, ARENA) as ArenaBuffer;
     return takeUnsafe(this.#front, size, alignment, ARENA) as ArenaBuffer;
+  }
+
+  allocAtLeast(size: number): ArenaBuffer {
+    return this.#front.allocAtLeast(size, ARENA) as ArenaBuffer;
   }
 
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {

@@ -116,6 +116,21 @@ export class Scope implements Allocator, Disposable {
   }
 
   /**
+   * Like `arena.allocAtLeast`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.allocAtLeast}.
+   * @example
+   * await arena.scope(async (scope) => {
+   *   const page = scope.allocAtLeast(10_000);
+   *   const { bytesRead } = await file.read(page, 0, page.length);
+   *   handle(page.subarray(0, bytesRead));
+   * });
+   */
+  allocAtLeast(size: number): ArenaBuffer {
+    return this.#own(this.#front().allocAtLeast(size, this.#owner)) as ArenaBuffer;
+  }
+
+  /**
    * Like `arena.from`, for this scope.
    *
    * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.from}.

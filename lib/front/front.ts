@@ -13,6 +13,7 @@
  *
  * What V8 asks of hot code stands in docs/ARCHITECTURE.md. JavaScript outside this package cannot reach a front.
  */
+import { constants } from 'node:buffer';
 import * as buckets from './buckets';
 import * as frontCounters from './counters';
 import { custodyOf } from './custody';
@@ -30,7 +31,7 @@ import { type ViewMaker, bufferMaker, isGone } from '../view/kinds';
 
 const { HEAD, FULL_AT, RECORD_BITS, bucketOfBuffers, bucketOf } = buckets;
 const { FREES } = frontCounters;
-const { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } = geometry;
+const { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK, SLAB_BYTES } = geometry;
 const { BUCKET, BYTES, CLASS_SHIFT, HOLDERS, INFO, KIND_MASK, Kind, OTHER_THAN_BUFFER } = viewTable;
 const { VIEW_SHIFT } = viewTable;
 const { lengthOf } = kinds;
@@ -225,6 +226,20 @@ export class Front extends FreshPath {
   }
 
   // --- Other ways to allocate ---------------------------------------------------------------------
+
+  /** A Buffer of at least `size` bytes, as long as its block. Few lengths exist, so each of them repeats. */
+  allocAtLeast(size: number, owner: number): Buffer {
+    if (typeof size === 'number' && (size | 0) === size && size > 0 && size <= CLASS_SIZE_MAX) {
+      return this.alloc(this.strides[this.classFor(size)]!, owner);
+    }
+    validateSize(size);
+    const slabs = Math.ceil(size / SLAB_BYTES);
+    const view = this.alloc(Math.min(slabs * SLAB_BYTES, constants.MAX_LENGTH), owner);
+    const bytes = this.blockBytes(view);
+    // A mapping that is used again may be larger than asked for.
+    const isShort = bytes > lengthOf(view) && this.canResize(view, bytes);
+    return isShort ? this.resizeInPlace(view, bytes) : view;
+  }
 
   /** A Buffer at a multiple of `alignment`, a power of two up to 4096. */
   allocAligned(size: number, alignment: number, owner: number): Buffer {

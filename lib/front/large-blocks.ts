@@ -3,10 +3,12 @@
  *
  * Freed blocks are kept by demand, so that a size used before costs a view and no system call, whatever its size:
  * as many bytes as lately were live beyond those that are now, and some for sizes that change. The size freed least
- * lately goes to the core first.
+ * lately goes to the core first. What is kept and was not used for the purge delay stays where it is without its pages.
  */
+import { nowMs } from '../base/clock';
 import { noteSuperSlabs } from '../events/events';
 import type { FrontCounters } from './counters';
+import type { Decay } from './decay';
 import { exchangeOf, native } from '../native/native';
 import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from './geometry';
 import type { SlabTable } from './slabs';
@@ -21,6 +23,17 @@ const EPOCH_MS = 10_000;
  */
 const VARIETY_SIZES = 12;
 const VARIETY_SHARE = 6;
+
+/** Bytes that are purged between two looks at the clock. */
+const PURGED_AT_ONCE = 2 * 1024 * 1024;
+
+interface Kept {
+  readonly ref: number;
+  /** When it was freed. */
+  readonly sinceMs: number;
+  /** So much of it has no pages. */
+  purged: number;
+}
 
 interface LiveBytes {
   readonly requested: number;
@@ -47,7 +60,7 @@ class Demand {
 
   /** Counts the end of `bytes` that were live. */
   fall(bytes: number): void {
-    const age = performance.now() - this.#since;
+    const age = nowMs() - this.#since;
     if (age >= this.#epochMs) {
       this.#lastPeak = age < 2 * this.#epochMs ? this.#peak : this.live;
       this.#peak = this.live;
@@ -55,6 +68,11 @@ class Demand {
     }
     if (this.live > this.#peak) this.#peak = this.live;
     this.live -= bytes;
+  }
+
+  /** false: the room will only shrink when less is live. */
+  get isFalling(): boolean {
+    return Math.max(this.#peak, this.#lastPeak) > this.live;
   }
 
   room(): number {
@@ -69,16 +87,18 @@ export class LargeBlocks {
   readonly #slabs: SlabTable;
   readonly #counters: FrontCounters;
   /** Free blocks by their size, the one freed last at the end; the size freed least lately comes first. */
-  readonly #kept = new Map<number, number[]>();
+  readonly #kept = new Map<number, Kept[]>();
   /** Those that are live, by block. */
   readonly #live = new Map<number, LiveBytes>();
   readonly #demand = new Demand();
+  readonly #decay: Decay;
   #keptBytes = 0;
   /** Whether the block taken last reads as zero, because nobody has had its memory before. */
   isZero = false;
 
-  constructor(arena: number, slabs: SlabTable, counters: FrontCounters) {
+  constructor(arena: number, slabs: SlabTable, counters: FrontCounters, decay: Decay) {
     this.#arena = arena;
+    this.#decay = decay;
     this.#slabs = slabs;
     this.#counters = counters;
   }
@@ -105,28 +125,55 @@ export class LargeBlocks {
 
   /** Which of the kept blocks of a size was freed last, of those not given away; -1: there is none. */
   #findUsable(bytes: number): number {
-    const refs = this.#kept.get(bytes);
-    if (refs === undefined) return -1;
-    return refs.findLastIndex((ref) => !this.#slabs.isGivenAway(ref >>> REF_INDEX_BITS));
+    const kept = this.#kept.get(bytes);
+    if (kept === undefined) return -1;
+    return kept.findLastIndex(({ ref }) => !this.#slabs.isGivenAway(ref >>> REF_INDEX_BITS));
   }
 
   /** Takes the kept block of a size that stands at `at`. */
   #takeKept(bytes: number, at: number): number {
-    const refs = this.#kept.get(bytes)!;
-    const [ref] = refs.splice(at, 1);
-    if (refs.length === 0) this.#kept.delete(bytes);
+    const kept = this.#kept.get(bytes)!;
+    const [block] = kept.splice(at, 1);
+    if (kept.length === 0) this.#kept.delete(bytes);
     this.#keptBytes -= bytes;
-    return ref!;
+    return block!.ref;
   }
 
   /** Takes a block of `bytes` bytes back; what is kept beyond the demand goes to the core. */
   put(ref: number, bytes: number): void {
-    const refs = this.#kept.get(bytes) ?? [];
-    refs.push(ref);
+    const kept = this.#kept.get(bytes) ?? [];
+    kept.push({ ref, sinceMs: nowMs(), purged: 0 });
     this.#kept.delete(bytes);
-    this.#kept.set(bytes, refs);
+    this.#kept.set(bytes, kept);
     this.#keptBytes += bytes;
     this.#shrink(this.#demand.room());
+    this.#decay.note();
+  }
+
+  /** Gives back pages of what is kept and was not used for a while, until `untilMs`. false: that was all. */
+  decay(untilMs: number): boolean {
+    this.#demand.fall(0);
+    this.#shrink(this.#demand.room());
+    let isWaiting = this.#keptBytes > 0 && this.#demand.isFalling;
+    const oldMs = nowMs() - this.#decay.delayMs;
+    for (const [bytes, kept] of this.#kept) {
+      for (const block of kept) {
+        if (block.purged >= bytes) continue;
+        isWaiting = true;
+        if (block.sinceMs <= oldMs && !this.#purge(block, bytes, untilMs)) return true;
+      }
+    }
+    return isWaiting;
+  }
+
+  /** false: time is up. */
+  #purge(block: Kept, bytes: number, untilMs: number): boolean {
+    for (; block.purged < bytes; block.purged += PURGED_AT_ONCE) {
+      if (nowMs() >= untilMs) return false;
+      const part = Math.min(PURGED_AT_ONCE, bytes - block.purged);
+      native.purgeLarge(this.#arena, block.ref, block.purged, part);
+    }
+    return true;
   }
 
   /** Forgets all blocks; the core has taken them back. */

@@ -112,6 +112,13 @@ export interface Native {
   destroyArena(arena: number, pinned?: Uint32Array): number;
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
+  /**
+   * All arenas of this environment, and the cache, give back what nobody needed for a while, for a millisecond's
+   * work. Milliseconds until the next call; -1: nothing waits.
+   */
+  decay(): number;
+  /** Gives back pages of a large block that the front keeps; returns their bytes. */
+  purgeLarge(arena: number, ref: number, from: number, bytes: number): number;
   /** Bytes of pages that went back to the operating system so far, by a trim or on the way. */
   returnedBytes(arena: number): number;
   refill(arena: number, bin: number, want: number): number;
@@ -153,6 +160,8 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   resetArena: 'function',
   returnedBytes: 'function',
   trimArena: 'function',
+  decay: 'function',
+  purgeLarge: 'function',
   refill: 'function',
   noteRetry: 'function',
   flush: 'function',

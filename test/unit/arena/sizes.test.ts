@@ -1,5 +1,7 @@
+import { constants } from 'node:buffer';
 import { describe, expect, test } from '@jest/globals';
 import { Arena } from '../../../lib/index';
+import { bucketOfBuffers } from '../../../lib/front/buckets';
 import { native } from '../../../lib/native/native';
 import { expectCode } from '../support/codes';
 import { checkSums, rowOf, totalsOf } from '../support/sums';
@@ -51,6 +53,70 @@ describe('the class of a size', () => {
     checkSums(arena.stats());
     arena.destroy();
   });
+
+  test.each(powerEdges(23))('at least %i bytes are the whole block', (size) => {
+    const arena = new Arena();
+    for (let round = 0; round < 3; round++) {
+      const views = [arena.allocAtLeast(size), arena.openScope().allocAtLeast(size)];
+      for (const view of views) {
+        expect(view.length).toBeGreaterThanOrEqual(Math.max(size, blockBytesFor(size)));
+        expect(view.length).toBe(arena.usableSize(view));
+        view.fill(0xa5);
+        arena.free(view);
+      }
+    }
+    expect(totalsOf(checkSums(arena.stats()) as never)).toMatchObject({ live: 0, liveBytes: 0 });
+    arena.destroy();
+  });
+
+  test('at least so many bytes: the lengths that exist have buckets of their own, and repeat', () => {
+    const buckets = STRIDES.map(bucketOfBuffers);
+    expect(new Set(buckets).size).toBe(STRIDES.length);
+    const arena = new Arena();
+    const seen = new Set<Buffer>();
+    for (let size = 1; size <= 65_536; size++) {
+      const view = arena.allocAtLeast(size);
+      seen.add(view);
+      arena.free(view);
+    }
+    // A length above 1 KB gets a bucket once it was freed four times.
+    expect(seen.size).toBeLessThan(STRIDES.length * 5);
+    arena.destroy();
+  });
+
+  test('at least so many bytes: refuses what allocUnsafe refuses, and 0 is empty', () => {
+    const arena = new Arena({ maxBytes: 4 * MIB, sizeClasses: [32, 1600] });
+    expect([arena.allocAtLeast(0), arena.allocAtLeast(-0)].map((it) => it.length)).toEqual([0, 0]);
+    expect([1, 33, 1601].map((size) => arena.allocAtLeast(size).length)).toEqual([
+      32, 1600, 65_536,
+    ]);
+    for (const wrong of ['5', undefined, null, {}, 5n]) {
+      expectCode(() => arena.allocAtLeast(wrong as never), 'ERR_INVALID_ARG_TYPE');
+    }
+    for (const wrong of [-1, 1.5, NaN, Infinity, 2 ** 53, constants.MAX_LENGTH + 1]) {
+      expectCode(() => arena.allocAtLeast(wrong), 'ERR_OUT_OF_RANGE');
+    }
+    expectCode(() => arena.allocAtLeast(8 * MIB), 'ERR_HAKMEM_OUT_OF_MEMORY');
+    expectCode(() => arena.allocAtLeast(constants.MAX_LENGTH), 'ERR_HAKMEM_OUT_OF_MEMORY');
+    const scope = arena.openScope();
+    scope.end();
+    expectCode(() => scope.allocAtLeast(5), 'ERR_INVALID_STATE');
+    arena.destroy();
+    expectCode(() => arena.allocAtLeast(5), 'ERR_HAKMEM_ARENA_DESTROYED');
+  });
+
+  test.each([{ views: 'fresh' }, { guard: { sampleRate: 1 } }, { zero: 'free' }] as const)(
+    'at least so many bytes, in an arena with %j',
+    (options) => {
+      const arena = new Arena(options);
+      for (const size of [1, 100, 3000, 65_537, 300_000]) {
+        const view = arena.allocAtLeast(size);
+        expect(view.length).toBe(arena.usableSize(view));
+        arena.free(view);
+      }
+      arena.destroy();
+    },
+  );
 
   test('wastes at most an eighth of a block between 128 B and 8 KB', () => {
     const arena = new Arena();

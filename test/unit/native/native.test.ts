@@ -185,6 +185,7 @@ describe('the entries refuse what would harm memory', () => {
       () => native.destroyArena(bad),
       () => native.resetArena(bad),
       () => native.trimArena(bad),
+      () => native.purgeLarge(bad, 0, 0, 65_536),
       () => native.refill(bad, 0, 1),
       () => native.flush(bad, 0, 0),
       () => native.largeAlloc(bad, 100_000),
