@@ -3,14 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { install, installed, pinnedTools } from './support.mjs';
+import { install, installed, note, pinnedTools, versionOf } from './support.mjs';
 
 const skip =
   (process.platform !== 'linux' || process.arch !== 'x64') && 'no bundlers for this machine';
@@ -41,6 +41,8 @@ const importTool = async (name) => {
   return import(pathToFileURL(path));
 };
 
+const noteBundler = (name) => note('bundlers', name, versionOf(name.toLowerCase()));
+
 function run(file, command = [process.execPath]) {
   const [program, ...args] = [...command, file];
   return spawnSync(program, args, { cwd: dirname(file), encoding: 'utf8', timeout: 60_000 });
@@ -65,13 +67,20 @@ function assertAdviceHelps(file, command) {
   const foreign = join(pinnedTools(), '@rollup/rollup-linux-x64-gnu/rollup.linux-x64-gnu.node');
   mkdirSync(join(alone, 'build/Release'), { recursive: true });
   cpSync(foreign, join(alone, 'build/Release/other.node'));
-  const { status, stderr } = run(copy, command);
-  assert.notEqual(status, 0);
-  assert.match(stderr, /ERR_HAKMEM_NATIVE_LOAD/);
-  const [, from, to] = /copy (\S+prebuilds) to (\S+)$/m.exec(stderr) ?? [];
-  assert.ok(to, stderr);
-  cpSync(join(project, from), to, { recursive: true });
-  assertWorks(run(copy, command));
+  // On the machine where it runs, there is nothing of the one where it was made.
+  const modules = join(project, 'node_modules');
+  renameSync(modules, `${modules}-hidden`);
+  try {
+    const { status, stderr } = run(copy, command);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /ERR_HAKMEM_NATIVE_LOAD/);
+    const [, from, to] = /copy node_modules\/(\S+prebuilds) to (\S+)$/m.exec(stderr) ?? [];
+    assert.ok(to, stderr);
+    cpSync(join(`${modules}-hidden`, from), to, { recursive: true });
+    assertWorks(run(copy, command));
+  } finally {
+    renameSync(`${modules}-hidden`, modules);
+  }
 }
 
 async function esbuild(outfile, format) {
@@ -95,6 +104,8 @@ function webpack(file, isModule) {
     target: 'node20',
     entry: join(project, 'app.mjs'),
     experiments: { outputModule: isModule },
+    // That takes most of the time: once is enough.
+    optimization: { minimize: !isModule },
     output: { path: dirname(file), filename: basename(file), ...module },
   };
   return new Promise((resolve, reject) => {
@@ -128,6 +139,14 @@ async function vite(file, noExternal) {
   });
 }
 
+/** It writes down where each file was, in place of `__filename`. */
+function bun(outfile, ...options) {
+  const program = join(pinnedTools(), '@oven/bun-linux-x64/bin/bun');
+  const args = ['build', join(project, 'app.mjs'), `--outfile=${outfile}`, ...options];
+  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
+  assert.equal(status, 0, stderr);
+}
+
 /** Name to the file that it makes, and how. */
 const BUNDLERS = {
   'esbuild, CommonJS': ['esbuild/app.cjs', (file) => esbuild(file, 'cjs')],
@@ -136,6 +155,7 @@ const BUNDLERS = {
   'webpack, ES module': ['webpack/app.mjs', (file) => webpack(file, true)],
   'rollup, CommonJS': ['rollup/app.cjs', (file) => rollup(file, 'cjs')],
   'rollup, ES module': ['rollup/app.mjs', (file) => rollup(file, 'es')],
+  Bun: ['bun/app.mjs', (file) => bun(file, '--target=node')],
   'Vite SSR, everything inside': ['vite-all/app.mjs', (file) => vite(file, true)],
 };
 
@@ -149,6 +169,7 @@ for (const [name, [output, bundle]] of Object.entries(BUNDLERS)) {
       assert.ok(readFileSync(file).length > 50_000, 'the package is not inside');
       assertWorks(run(file));
       assertAdviceHelps(file);
+      noteBundler(name.split(/[ ,]/)[0]);
     },
   );
 }
@@ -157,6 +178,7 @@ test('Vite SSR, as it comes: leaves the package outside', { skip }, async () => 
   const file = join(project, 'out/vite/app.mjs');
   await vite(file, undefined);
   assertWorks(run(file));
+  noteBundler('Vite');
 });
 
 test('ncc: copies the addon', { skip }, async () => {
@@ -167,6 +189,7 @@ test('ncc: copies the addon', { skip }, async () => {
     writeFileSync(join(folder, name), source);
   }
   assertWorks(run(join(folder, 'index.js')));
+  noteBundler('@vercel/ncc');
 });
 
 test('@vercel/nft: traces the addon and all that the page needs', { skip }, async () => {
@@ -176,6 +199,7 @@ test('@vercel/nft: traces the addon and all that the page needs', { skip }, asyn
   for (const name of fileList) cpSync(join(project, name), join(folder, name));
   assert.equal(existsSync(join(folder, 'node_modules/hakmem-arena/csrc')), false);
   assertWorks(run(join(folder, 'app.mjs')));
+  noteBundler('@vercel/nft');
 });
 
 test('a single executable of Node: says what to copy beside it', { skip }, async () => {
@@ -194,6 +218,7 @@ test('a single executable of Node: says what to copy beside it', { skip }, async
     sentinelFuse: SEA_FUSE,
   });
   assertAdviceHelps(path('app'), []);
+  note('bundlers', "Node's single executables", process.versions.node);
 });
 
 test('an addon of another package under prebuilds/ is passed over', { skip }, async () => {

@@ -13,6 +13,7 @@ import {
   install,
   installed,
   nodeOf,
+  note,
   result,
 } from './support.mjs';
 
@@ -37,6 +38,7 @@ for (const major of MAJORS) {
       assertPrebuilt(project);
       const { version } = useBothWays(project, node);
       assert.equal(version.split('.')[0], `v${major}`);
+      note('platforms', 'linux-x64-glibc', 'Node', version.slice(1));
     });
   });
 }

@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { barePath, inProject, npmProgram, pinnedTools, registry, result } from './support.mjs';
+import { barePath, inProject, npmProgram, pinnedTools } from './support.mjs';
+import { note, registry, result, versionOf } from './support.mjs';
 
 const skip =
   (process.platform !== 'linux' || process.arch !== 'x64') &&
@@ -17,18 +18,28 @@ const TIMEOUT_MS = 120_000;
 const node = process.execPath;
 const tool = (path) => join(pinnedTools(), path);
 
+function npmVersion() {
+  const options = { encoding: 'utf8' };
+  return spawnSync(node, [npmProgram(), '--version'], options).stdout.trim();
+}
+
 /** How to add a package, and how to run a file. */
 const MANAGERS = {
-  npm: { add: () => [node, npmProgram(), 'install'] },
-  pnpm: { add: () => [tool('@pnpm/exe.linux-x64/pnpm'), 'add'] },
-  'yarn 1': { add: () => [node, tool('yarn/bin/yarn.js'), 'add'] },
-  "yarn 4, Plug'n'Play": {
+  npm: { add: () => [node, npmProgram(), 'install'], version: npmVersion },
+  pnpm: {
+    add: () => [tool('@pnpm/exe.linux-x64/pnpm'), 'add'],
+    version: () => versionOf('pnpm'),
+  },
+  yarn: { add: () => [node, tool('yarn/bin/yarn.js'), 'add'], version: () => versionOf('yarn') },
+  "yarn with Plug'n'Play": {
+    version: () => versionOf('@yarnpkg/cli-dist'),
     add: () => [node, tool('@yarnpkg/cli-dist/bin/yarn.js'), 'add'],
     run: () => [node, '-r', './.pnp.cjs'],
     // Without it yarn looks for the project in the folders above.
     lock: 'yarn.lock',
   },
-  bun: {
+  Bun: {
+    version: () => versionOf('bun'),
     add: () => [tool('@oven/bun-linux-x64/bin/bun'), 'add'],
     run: () => [tool('@oven/bun-linux-x64/bin/bun')],
   },
@@ -87,6 +98,8 @@ for (const [name, manager] of Object.entries(MANAGERS)) {
       const used = result(project, [...run, 'use.cjs', '--thread']);
       assert.equal(used.live, 0);
       assert.match(used.addon, /prebuilds.linux-x64.hakmem-arena\.glibc\.node$/);
+      note('managers', name, manager.version());
+      if (name === 'Bun') note('platforms', 'linux-x64-glibc', 'Bun', used.bun);
       assert.equal(existsSync(join(realpathSync(used.addon), '../../../build')), false);
     });
   });

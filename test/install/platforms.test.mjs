@@ -12,6 +12,7 @@ import {
   inProject,
   install,
   missing,
+  note,
   program,
   result,
 } from './support.mjs';
@@ -48,6 +49,7 @@ for (const major of MAJORS) {
     });
     assert.equal(used.arch, 'arm64');
     assert.match(used.addon, /prebuilds.linux-arm64.hakmem-arena\.glibc\.node$/);
+    note('platforms', 'linux-arm64-glibc', 'Node', used.version.slice(1));
   });
 }
 
@@ -59,6 +61,7 @@ test('win32-x64: Node 20 under Wine', { skip: missing('wine') }, () => {
   const used = usedBy(['wine', node], { env, argument: ['--thread'] });
   assert.equal(used.platform, 'win32');
   assert.match(used.addon, /prebuilds.win32-x64.hakmem-arena\.node$/);
+  note('platforms', 'win32-x64', 'Node', used.version.slice(1));
 });
 
 // There is no Node for musl to be had from npm, but there is Bun. It wants a C++ library for musl,
@@ -85,4 +88,5 @@ test('linux-x64 with musl: Bun', { skip: missing('musl-gcc') || isHere(`${MUSL}/
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const used = usedBy(['env', ...variables, bun]);
   assert.match(used.addon, /prebuilds.linux-x64.hakmem-arena\.musl\.node$/);
+  note('platforms', 'linux-x64-musl', 'Bun', used.bun);
 });

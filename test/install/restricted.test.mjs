@@ -7,7 +7,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { MAJORS, install, nodeOf, pinnedTools } from './support.mjs';
+import { MAJORS, install, nodeOf, note, pinnedTools, versionOf } from './support.mjs';
 
 const skip =
   (process.platform !== 'linux' || process.arch !== 'x64') && 'no Deno or Nodes for this machine';
@@ -90,5 +90,6 @@ for (const given of [DENO, [], DENO.slice(0, 1), DENO.slice(1), DENO.slice(0, 2)
     const deno = join(pinnedTools(), '@deno/linux-x64-glibc/deno');
     const named = allowStepwise(deno, ['run', '--no-prompt', ...given]);
     assert.deepEqual([...given, ...named].sort(), [...DENO].sort());
+    note('platforms', 'linux-x64-glibc', 'Deno', versionOf('deno'));
   });
 }

@@ -3,12 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { QUIET } from '../../tools/test/nodes.mjs';
+import { QUIET, pinnedTools } from '../../tools/test/nodes.mjs';
 
 export { MAJORS, nodeOf, pinnedTools, program } from '../../tools/test/nodes.mjs';
 
@@ -36,6 +36,16 @@ export function registry() {
   const url = process.env.HAKMEM_REGISTRY;
   assert.ok(url, 'run `npm run test:install`');
   return url;
+}
+
+/** Adds to the record what a test has tried: a part of tools/test/record.mjs, names, and a version. */
+export function note(...keys) {
+  appendFileSync(process.env.HAKMEM_NOTES, `${JSON.stringify(keys)}\n`);
+}
+
+/** Version of a tool that test/install/tools/ pins. */
+export function versionOf(name) {
+  return JSON.parse(readFileSync(join(pinnedTools(), name, 'package.json'), 'utf8')).version;
 }
 
 /** npm itself, to be run by any Node. */

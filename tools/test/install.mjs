@@ -3,6 +3,8 @@
 // line of Node and on the platforms that run here.
 //
 //   npm run test:install -- [NAME]...     only the files of test/install/ with these names
+//   npm run test:install -- --record      writes what was tried, with versions, to test/install/record.json and
+//                                         from there to the README; otherwise the record has to hold
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,9 +12,12 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { readRecord, writePages, writeRecord } from '../docs/platforms.mjs';
+import { readNotes, unproven } from './record.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = join(ROOT, '.build/tarball');
+const NOTES = join(FOLDER, 'notes');
 
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
@@ -29,7 +34,8 @@ execFileSync('npm', ['publish', '--loglevel=error', '--tag=latest', ...options],
 });
 const name = readdirSync(FOLDER).find((file) => file.startsWith('hakmem-arena-'));
 
-const chosen = process.argv.slice(2);
+const isRecording = process.argv[2] === '--record';
+const chosen = process.argv.slice(isRecording ? 3 : 2);
 const tests = readdirSync(join(ROOT, 'test/install'))
   .filter((file) => file.endsWith('.test.mjs'))
   .filter((file) => chosen.length === 0 || chosen.includes(file.slice(0, -'.test.mjs'.length)));
@@ -37,8 +43,25 @@ const args = ['--test', '--test-concurrency=1', '--test-reporter=spec'];
 const child = spawn(process.execPath, [...args, ...tests.map((file) => `test/install/${file}`)], {
   cwd: ROOT,
   stdio: 'inherit',
-  env: { ...process.env, HAKMEM_TARBALL: join(FOLDER, name), HAKMEM_REGISTRY: address },
+  env: {
+    ...process.env,
+    HAKMEM_TARBALL: join(FOLDER, name),
+    HAKMEM_REGISTRY: address,
+    HAKMEM_NOTES: NOTES,
+  },
 });
 const [status] = await once(child, 'exit');
 registry.stdin.end();
 process.exitCode = status ?? 1;
+
+const run = readNotes(NOTES);
+if (isRecording && status === 0) {
+  await writeRecord(run);
+  writePages();
+} else if (chosen.length === 0 && process.platform === 'linux' && process.arch === 'x64') {
+  const missing = unproven(readRecord(), run);
+  if (missing.length > 0) {
+    console.error(`test/install/record.json says that this was tried:\n${missing.join('\n')}`);
+    process.exitCode = 1;
+  }
+}

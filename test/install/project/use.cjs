@@ -35,7 +35,8 @@ async function main() {
     assert.equal(code, 0);
   }
   const { version, platform, arch } = process;
-  console.log(JSON.stringify({ live, version, platform, arch, addon }));
+  const { bun } = process.versions;
+  console.log(JSON.stringify({ live, version, bun, platform, arch, addon }));
 }
 
 main();

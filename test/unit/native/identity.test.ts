@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readFileSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { HERE as OWN_FILE } from '../../../lib/base/here';
 import { adviceFor, loaderVariables } from '../../../lib/native/advice';
+import { placesOfBundle } from '../../../lib/native/loader';
 import { PACKAGE_ROOT } from '../support/child';
 import {
   ADDON,
@@ -196,6 +198,41 @@ describe('advice', () => {
       expect(adviceFor(thrown, root)).not.toBe('');
     }
   });
+});
+
+describe('advice on what is not there', () => {
+  const missing = new Error('No native build was found for plan9');
+
+  test('compiles one in the package', () => {
+    expect(adviceFor(missing, copy.root)).toContain('`npx hakmem-arena build` compiles one');
+  });
+
+  test.each([
+    ['without a package.json', undefined],
+    ['in a project with its own', '{ "name": "service", "version": "5.0.0" }'],
+    ['beside one that is none', 'null'],
+  ])('says of a bundle %s where a copy would be found', (_, text) => {
+    copy.remove('package.json');
+    if (text !== undefined) copy.write('package.json', text);
+    const advice = adviceFor(missing, copy.root);
+    expect(advice).toMatch(/it runs from a bundle, .*: leave hakmem-arena out of the bundle/);
+    expect(advice).toMatch(/copy node_modules\/hakmem-arena\/prebuilds to \S+prebuilds$/);
+  });
+
+  test('names what may not be read', () => {
+    const denied = Object.assign(new Error('x'), { code: 'ERR_ACCESS_DENIED', resource: '/etc/x' });
+    expect(adviceFor(denied, copy.root)).toContain('--allow-fs-read=/etc/x');
+  });
+});
+
+test('a bundle looks beside itself, and where HAKMEM_ARENA_PREBUILD says nowhere else', () => {
+  expect(placesOfBundle()).toEqual([dirname(OWN_FILE), PACKAGE_ROOT]);
+  process.env['HAKMEM_ARENA_PREBUILD'] = 'elsewhere';
+  try {
+    expect(placesOfBundle()).toEqual([resolve('elsewhere')]);
+  } finally {
+    delete process.env['HAKMEM_ARENA_PREBUILD'];
+  }
 });
 
 describe('variables of the loader', () => {
