@@ -31,6 +31,7 @@ export type {
   BinStats,
   ByteStats,
   ClassStats,
+  DecayStats,
   FailureStats,
   HeapStats,
   HeapTotals,

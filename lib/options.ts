@@ -15,8 +15,8 @@ const ALIGNMENT_MAX = 4096;
 /** So that counting down stays in small integers. */
 const SAMPLE_RATE_MAX = 2 ** 30 - 1;
 
-/** What the core takes as a number and users say otherwise: `scrubs` is `zero: 'free'`. */
-const DERIVED = ['scrubs'] as const;
+/** What the core takes as a number and users say otherwise: `zero: 'free'`, and `purgeDelayMs`. */
+const DERIVED = ['scrubs', 'purgeDelay'] as const;
 type Derived = (typeof DERIVED)[number];
 
 /** What the core takes as a number and users give by the same name. */
@@ -27,6 +27,14 @@ const givenOptions = native.tables.arenaOptions.filter(
 /** What the core takes as numbers, by their names in the addon's table; lib itself reads these two. */
 type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number };
 
+/** 0 stands for what the process has, as in all of them; so a delay is 2 more than it is, and 1 is never. */
+const PURGE_DELAY_OFFSET = 2;
+const purgeDelayMax =
+  native.tables.arenaOptions.find(({ name }) => name === 'purgeDelay')!.max - PURGE_DELAY_OFFSET;
+const processPurgeDelayMs = native.tables.options.find(
+  ({ name }) => name === 'HAKMEM_PURGE_DELAY_MS',
+)!.value;
+
 /** Options with defaults filled in. */
 export interface ResolvedOptions {
   /** '': the core names the arena. */
@@ -36,6 +44,8 @@ export interface ResolvedOptions {
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
+  /** -1: never. */
+  readonly purgeDelayMs: number;
   readonly views: 'recycle' | 'fresh';
   /** One allocation in so many is guarded; 0: none. */
   readonly guardRate: number;
@@ -122,6 +132,12 @@ function resolveCores(
   return core;
 }
 
+function resolvePurgeDelay(delayMs: unknown): number {
+  if (delayMs === undefined) return processPurgeDelayMs;
+  validateInteger(delayMs, 'options.purgeDelayMs', -1, purgeDelayMax);
+  return delayMs;
+}
+
 function resolveStrides(sizes: unknown): readonly number[] {
   const name = 'options.sizeClasses';
   if (!Array.isArray(sizes)) throw invalidArgType(name, 'an array of numbers', sizes);
@@ -180,6 +196,7 @@ const KNOWN_OPTIONS = new Set([
   'leaks',
   'reclaim',
   'zero',
+  'purgeDelayMs',
 ]);
 
 /** Checks and completes what `new Arena()` was given: its own properties, those of no prototype. */
@@ -195,8 +212,10 @@ export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
   const { name, sizeClasses } = options;
   const zero = resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
+  const purgeDelayMs = resolvePurgeDelay(options.purgeDelayMs);
   const core = resolveCores(options as Record<string, unknown>, {
     scrubs: zero === 'free' ? 1 : 0,
+    purgeDelay: purgeDelayMs + PURGE_DELAY_OFFSET,
   });
   return {
     name: resolveName(name),
@@ -204,6 +223,7 @@ export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
     core,
     strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
     hasOwnClasses: sizeClasses !== undefined,
+    purgeDelayMs,
     views: resolveChoice(options.views, 'views', ['recycle', 'fresh'] as const),
     guardRate: resolveGuard(options.guard),
     leaks,

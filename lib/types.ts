@@ -47,6 +47,13 @@ export interface ArenaOptions {
    */
   readonly prewarm?: number;
   /**
+   * Milliseconds after which memory that was freed, and that nobody needed since, has gone back to the operating
+   * system, little by little and without a call: -1 to 86,400,000. What was in use within half of that time is kept at
+   * hand. 0: at once; -1: never, but by `trim()`.
+   * @default as `HAKMEM_PURGE_DELAY_MS`
+   */
+  readonly purgeDelayMs?: number;
+  /**
    * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
    * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
    * @default 'recycle'

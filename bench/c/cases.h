@@ -12,5 +12,8 @@ void case_handover(const uint64_t *arguments);
 void case_phases(const uint64_t *arguments);
 void case_burst(const uint64_t *arguments);
 void case_cycles(const uint64_t *arguments);
+void case_realloc_ladder(const uint64_t *arguments);
+void case_large_churn(const uint64_t *arguments);
+void case_malloc_large(const uint64_t *arguments);
 
 #endif

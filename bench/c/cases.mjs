@@ -4,9 +4,14 @@
 //   only          rivals that can play it, when not all
 //   quickRows     allocations of the quick run in rows C0..C7, where they are known to the unit
 //   columns       figures that only this case has, in bytes
+//   threads       it has threads, which ThreadSanitizer is to see in the quick run (tools/test/programs-c.mjs)
+
+import { PROGRAMS } from './programs.mjs';
 
 const MIXED_SEED = 1234567;
 const STEPS = 1_000_000;
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 function randomMixed(slots, quick, quickRows) {
@@ -34,6 +39,7 @@ function midLarge(name, threads, cycles, about) {
     about: `8..34 KB, 2048 slots, ${threads} thread${threads > 1 ? 's' : ''}, ${about}`,
     full: ['mid_large', threads, cycles, 2048, 42],
     quick: ['mid_large', threads, 2_000, 256, 42],
+    threads: threads > 1,
   };
 }
 
@@ -43,6 +49,16 @@ function larson(threads) {
     about: `8..1000 B, 5000 blocks per thread, ${threads} thread${threads > 1 ? 's' : ''} at a time`,
     full: ['larson', 1000, 8, 1000, 5000, 100, 4141, threads],
     quick: ['larson', 10, 8, 1000, 100, 10, 4141, threads],
+    threads: true,
+  };
+}
+
+function ladder(megabytes, kilobytes, rounds) {
+  return {
+    name: `realloc-ladder-${megabytes}`,
+    about: `a block grown to ${megabytes} MB in steps of ${kilobytes} KB, each written`,
+    full: ['realloc_ladder', rounds, megabytes * MIB, kilobytes * KIB],
+    quick: ['realloc_ladder', 1, 16 * kilobytes * KIB, kilobytes * KIB],
   };
 }
 
@@ -56,18 +72,20 @@ export const CASES = [
   midLarge('mid-large', 2, 40_000, '40,000 cycles each from a cold start'),
   midLarge('mid-large-long', 1, 4_000_000, '4 million cycles'),
   midLarge('mid-large-long', 2, 4_000_000, '4 million cycles each'),
-  ...[1, 2, 4].map(larson),
+  ...[1, 2, 4, 8].map(larson),
   {
     name: 'handover',
     about: '16..1024 B, one thread allocates, another one frees: every free is remote',
     full: ['handover', 5_000_000, 16, 1024],
     quick: ['handover', 20_000, 16, 1024],
+    threads: true,
   },
   {
     name: 'phases',
     about: '200 MB of one size, touched, freed by another thread, then the next of ten sizes',
     full: ['phases', 200 * 2 ** 20],
     quick: ['phases', 2 ** 20],
+    threads: true,
     columns: { 'RSS after': 'rssEnd' },
   },
   {
@@ -76,6 +94,21 @@ export const CASES = [
     full: ['burst', GIB],
     quick: ['burst', GIB / 64],
     columns: { 'RSS before': 'rssStart', freed: 'rssFreed', trimmed: 'rssTrimmed' },
+  },
+  ladder(10, 64, 20),
+  ladder(200, 1024, 1),
+  {
+    name: 'large-churn',
+    about: '4 MB allocated, written and freed, 1,000 times',
+    full: ['large_churn', 1000, 4 * MIB],
+    quick: ['large_churn', 10, 4 * MIB],
+  },
+  {
+    name: 'malloc-large-like',
+    about: '5..25 MB, 20 slots, 1,000 steps: free one, write a new one',
+    full: ['malloc_large', 1000, 5, 25],
+    quick: ['malloc_large', 20, 5, 6],
+    columns: { RSS: 'rss' },
   },
   {
     name: 'cycles',
@@ -91,4 +124,5 @@ export const CASES = [
     },
     only: ['hakmem', 'mimalloc-heap'],
   },
+  ...PROGRAMS,
 ];

@@ -11,7 +11,9 @@
 
 #include "base/assert.h"
 #include "base/options.h"
+#include "front/abandoned.h"
 #include "front/refill.h"
+#include "heap/decay.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "heap/run.h"
@@ -28,6 +30,7 @@ static struct {
   hk_lock_t lock;
   hk_arena_t *first, *last;
   uint64_t last_id;
+  uint64_t abandoned; /* of them */
 } registry = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_REGISTRY)};
 
 static void register_arena(hk_arena_t *arena) {
@@ -38,10 +41,15 @@ static void register_arena(hk_arena_t *arena) {
   hk_lock_release(&registry.lock);
 }
 
-static void unregister_arena(hk_arena_t *arena) {
-  hk_lock_acquire(&registry.lock);
+/* Under the lock. */
+static void unlink_arena(const hk_arena_t *arena) {
   *(arena->prev != NULL ? &arena->prev->next : &registry.first) = arena->next;
   *(arena->next != NULL ? &arena->next->prev : &registry.last) = arena->prev;
+}
+
+static void unregister_arena(const hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  unlink_arena(arena);
   hk_lock_release(&registry.lock);
 }
 
@@ -65,68 +73,6 @@ static void put_record(hk_arena_t *arena) {
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
   memset(arena, 0, offsetof(hk_arena_t, superslabs));
   hk_spare_put(arena, hk_arena_record_bytes());
-}
-
-static void set_name(hk_arena_t *arena, const char *name) {
-  if (name != NULL) {
-    (void)snprintf(arena->name, sizeof arena->name, "%s", name);
-  } else {
-    (void)snprintf(arena->name, sizeof arena->name, "arena-%llu", (unsigned long long)arena->id);
-  }
-}
-
-static bool are_valid(const hk_arena_options_t *options) {
-  if (options->name != NULL && strlen(options->name) > HK_ARENA_NAME_MAX) return false;
-#define CHECK_OPTION(field, name, max, choices, meaning) \
-  if (options->field > (max)) return false;
-  HK_ARENA_OPTION_LIST(CHECK_OPTION)
-#undef CHECK_OPTION
-  return options->max_bytes == 0 || options->prewarm_bytes <= options->max_bytes;
-}
-
-static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *options) {
-  const hk_options_t *process = hk_options_get();
-  if (!are_valid(options)) return HK_INVALID_ARGUMENT;
-  arena->thp = options->thp != 0 ? (int64_t)options->thp - 1 : process->thp;
-  arena->policy = options->policy != 0 ? (int64_t)options->policy - 1 : process->free_policy;
-  arena->shares_bytes = options->shares_bytes;
-  arena->scrubs = options->scrubs != 0;
-  arena->max_bytes = options->max_bytes;
-  arena->classes = hk_classes_default();
-  if (options->class_sizes != NULL) {
-    arena->classes = &arena->own_classes;
-    return hk_classes_build(&arena->own_classes, options->class_sizes, options->class_count);
-  }
-  return HK_OK;
-}
-
-hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
-  static const hk_arena_options_t defaults;
-  if (options == NULL) options = &defaults;
-  bool fresh; /* not needed: put_record leaves a record zeroed */
-  hk_arena_t *arena = hk_cache_map_metadata(hk_arena_record_bytes(), &fresh);
-  if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
-  hk_status_t status = configure(arena, options);
-  if (status == HK_OK) {
-    arena->counters = hk_counters_create();
-    if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
-  }
-  if (status != HK_OK) {
-    put_record(arena);
-    return status;
-  }
-  arena->id = next_id();
-  hk_front_init(arena);
-  arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
-  set_name(arena, options->name);
-  register_arena(arena);
-  status = hk_supply_prewarm(arena, options->prewarm_bytes);
-  if (status != HK_OK) {
-    (void)hk_arena_destroy(arena);
-    return status;
-  }
-  *result = arena;
-  return HK_OK;
 }
 
 /* Counts everything that was live as freed, by the owner unless another thread has freed it. */
@@ -156,12 +102,154 @@ static void free_all(hk_arena_t *arena) {
   hk_front_drop(arena);
 }
 
-void hk_arena_reset(hk_arena_t *arena) {
+static void reset(hk_arena_t *arena) {
   free_all(arena);
   settle_counters(arena);
   hk_run_reset(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
+
+/* Nobody finds the arena any more. */
+static void end_arena(hk_arena_t *arena) {
+  arena->ended = true;
+  if (hk_counters_are_shared(arena->counters)) {
+    reset(arena);
+  } else {
+    free_all(arena); /* nobody reads the counters any more */
+  }
+  hk_supply_leave(arena);
+  hk_counters_drop(arena->counters);
+  put_record(arena);
+}
+
+static void set_name(hk_arena_t *arena, const char *name) {
+  if (name != NULL) {
+    (void)snprintf(arena->name, sizeof arena->name, "%s", name);
+  } else {
+    (void)snprintf(arena->name, sizeof arena->name, "arena-%llu", (unsigned long long)arena->id);
+  }
+}
+
+static bool are_valid(const hk_arena_options_t *options) {
+  if (options->name != NULL && strlen(options->name) > HK_ARENA_NAME_MAX) return false;
+#define CHECK_OPTION(field, name, max, choices, meaning) \
+  if (options->field > (max)) return false;
+  HK_ARENA_OPTION_LIST(CHECK_OPTION)
+#undef CHECK_OPTION
+  return options->max_bytes == 0 || options->prewarm_bytes <= options->max_bytes;
+}
+
+static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *options) {
+  const hk_options_t *process = hk_options_get();
+  if (!are_valid(options)) return HK_INVALID_ARGUMENT;
+  arena->thp = options->thp != 0 ? (int64_t)options->thp - 1 : process->thp;
+  arena->policy = options->policy != 0 ? (int64_t)options->policy - 1 : process->free_policy;
+  arena->shares_bytes = options->shares_bytes;
+  arena->scrubs = options->scrubs != 0;
+  arena->max_bytes = options->max_bytes;
+  int64_t delay_ms =
+      options->purge_delay != 0 ? (int64_t)options->purge_delay - 2 : process->purge_delay_ms;
+  arena->decay.delay_ns = delay_ms < 0 ? HK_DECAY_NEVER : (uint64_t)delay_ms * 1000000;
+  arena->classes = hk_classes_default();
+  if (options->class_sizes != NULL) {
+    arena->classes = &arena->own_classes;
+    return hk_classes_build(&arena->own_classes, options->class_sizes, options->class_count);
+  }
+  return HK_OK;
+}
+
+static bool is_any(const hk_arena_t *arena) { return hk_abandoned_is(arena); }
+
+static bool is_dead(const hk_arena_t *arena) {
+  return hk_abandoned_is(arena) && hk_stat_get(&arena->supply.count) == 0;
+}
+
+/* Under the lock: an abandoned arena, whose keeper the caller is now. NULL: there is none, or each
+ * has a keeper. */
+static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
+  hk_arena_t *arena = registry.abandoned > 0 ? registry.first : NULL;
+  while (arena != NULL && !(is_wanted(arena) && hk_abandoned_enter(arena))) arena = arena->next;
+  if (arena != NULL) registry.abandoned--;
+  return arena;
+}
+
+/* Ends the abandoned arenas whose last block was freed. */
+static void bury_dead(void) {
+  hk_arena_t *arena;
+  do {
+    hk_lock_acquire(&registry.lock);
+    arena = take_abandoned(is_dead);
+    if (arena != NULL) unlink_arena(arena);
+    hk_lock_release(&registry.lock);
+    if (arena != NULL) end_arena(arena);
+  } while (arena != NULL);
+}
+
+static void register_abandoned(hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  atomic_store(&arena->keeper, HK_KEEPER_THREAD);
+  registry.abandoned++;
+  hk_lock_release(&registry.lock);
+}
+
+/* The keeper collects what was freed and leaves. */
+static void leave_abandoned(hk_arena_t *arena) {
+  bool is_left;
+  do {
+    hk_abandoned_collect(arena);
+    hk_lock_acquire(&registry.lock);
+    is_left = hk_abandoned_leave(arena);
+    hk_lock_release(&registry.lock);
+  } while (!is_left);
+}
+
+hk_arena_t *hk_arena_adopt(void) {
+  hk_lock_acquire(&registry.lock);
+  hk_arena_t *arena = take_abandoned(is_any);
+  hk_lock_release(&registry.lock);
+  if (arena == NULL) return NULL;
+  /* The front comes first: without one no block of the arena could be freed by its owner. */
+  if (arena->front == NULL && !hk_front_create(arena)) {
+    register_abandoned(arena);
+    leave_abandoned(arena);
+    return NULL;
+  }
+  arena->ended = false;
+  atomic_store(&arena->keeper, HK_KEEPER_OWNER);
+  return arena;
+}
+
+hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
+  static const hk_arena_options_t defaults;
+  if (options == NULL) options = &defaults;
+  bury_dead();
+  bool fresh; /* not needed: put_record leaves a record zeroed */
+  hk_arena_t *arena = hk_cache_map_metadata(hk_arena_record_bytes(), &fresh);
+  if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
+  hk_status_t status = configure(arena, options);
+  if (status == HK_OK) {
+    arena->counters = hk_counters_create();
+    if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
+  }
+  if (status != HK_OK) {
+    put_record(arena);
+    return status;
+  }
+  arena->id = next_id();
+  hk_front_init(arena);
+  arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
+  set_name(arena, options->name);
+  register_arena(arena);
+  status = hk_supply_prewarm(arena, options->prewarm_bytes);
+  if (status != HK_OK) {
+    (void)hk_arena_destroy(arena);
+    return status;
+  }
+  *result = arena;
+  return HK_OK;
+}
+
+void hk_arena_reset(hk_arena_t *arena) { reset(arena); }
 
 void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
 
@@ -179,14 +267,19 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
   unregister_arena(arena);
-  if (hk_counters_are_shared(arena->counters)) {
-    hk_arena_reset(arena);
-  } else {
-    free_all(arena); /* nobody reads the counters any more */
-  }
-  hk_superslabs_remove_empties(arena, 0);
-  hk_counters_drop(arena->counters);
-  put_record(arena);
+  end_arena(arena);
+  return HK_OK;
+}
+
+hk_status_t hk_arena_abandon(hk_arena_t *arena) {
+  if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
+  arena->ended = true; /* it keeps nothing for later */
+  hk_front_flush(arena);
+  hk_front_drop(arena);
+  hk_supply_leave(arena);
+  register_abandoned(arena);
+  leave_abandoned(arena);
+  bury_dead();
   return HK_OK;
 }
 

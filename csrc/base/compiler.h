@@ -18,6 +18,8 @@
 /* Index of the lowest set bit; `bits` must not be 0. */
 static inline uint32_t hk_ctz64(uint64_t bits) { return (uint32_t)__builtin_ctzll(bits); }
 static inline uint32_t hk_ctz32(uint32_t bits) { return (uint32_t)__builtin_ctz(bits); }
+/* Index of the highest set bit; `bits` must not be 0. */
+static inline uint32_t hk_log2(uint64_t bits) { return 63 - (uint32_t)__builtin_clzll(bits); }
 static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__builtin_popcountll(bits); }
 static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__builtin_popcount(bits); }
 #else
@@ -34,6 +36,11 @@ static inline uint32_t hk_ctz64(uint64_t bits) {
   return (uint32_t)index;
 }
 static inline uint32_t hk_ctz32(uint32_t bits) { return hk_ctz64(bits); }
+static inline uint32_t hk_log2(uint64_t bits) {
+  unsigned long index;
+  _BitScanReverse64(&index, bits);
+  return (uint32_t)index;
+}
 static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__popcnt64(bits); }
 static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(bits); }
 #endif

@@ -25,6 +25,8 @@
     "address space of the SuperSlabs kept for reuse")                                             \
   X(superslab_ttl_sec, "HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL, "s",                       \
     "age at which a kept SuperSlab is unmapped; one that was exposed, never before 10 s")         \
+  X(purge_delay_ms, "HAKMEM_PURGE_DELAY_MS", 2000, -1, 86400000, NULL, "ms",                      \
+    "age at which pages of free memory have gone back to the OS; 0: at once, -1: never")          \
   X(free_policy, "HAKMEM_FREE_POLICY", 1, 0, 1, "keep|batch", "",                                 \
     "keep: pages stay when a SuperSlab is kept for reuse; batch: they go back to the OS")         \
   X(thp, "HAKMEM_THP", 0, 0, 2, "auto|always|never", "",                                          \

@@ -1,4 +1,4 @@
-// Arenas: create, reset, trim, destroy.
+// Arenas: create, reset, trim, decay, destroy.
 #include <cstring>
 
 #include "binding/arguments.h"
@@ -88,6 +88,7 @@ Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core) {
     hk_arena_destroy(core);
     return Napi::Value();
   }
+  hk_arena_ask_before_purge(core, IsOurs, arena);
   Napi::Value counters = CountersBuffer(env, core);
   Napi::Value handle = counters.IsEmpty() ? Napi::Value() : GarbageHandle(env, arena);
   if (handle.IsEmpty()) {
@@ -174,8 +175,39 @@ Napi::Value TrimArena(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   ArenaHandle *arena = arguments.Arena();
   if (!arguments.ok()) return arguments.Refuse();
-  NoticeGivenAway(info.Env(), arena);
   return Napi::Number::New(info.Env(), static_cast<double>(hk_arena_trim(arena->core)));
+}
+
+// decay() -> milliseconds until it wants to be called again, 0 or more; -1: nothing waits. Of all arenas of this
+// environment, and of the cache, what nobody needed for a while goes back, for a millisecond's work.
+Napi::Value Decay(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  if (!arguments.ok()) return arguments.Refuse();
+  const Environment *environment = EnvironmentOf(info.Env());
+  uint64_t now_ns = hk_clock_ns(), next_ns = hk_decay(nullptr, now_ns);
+  for (uint32_t i = 0; i < environment->slot_count; i++) {
+    const ArenaHandle *arena = environment->slots[i].arena;
+    if (arena == nullptr || arena->ended) continue;
+    uint64_t due_ns = hk_decay(arena->core, now_ns);
+    if (due_ns < next_ns) next_ns = due_ns;
+  }
+  if (next_ns == UINT64_MAX) return Napi::Number::New(info.Env(), -1);
+  double ms = next_ns > now_ns ? static_cast<double>(next_ns - now_ns) / 1e6 : 0;
+  return Napi::Number::New(info.Env(), ms);
+}
+
+// purgeLarge(arena, reference, from, bytes) -> bytes given back to the OS, of a block that the front keeps
+Napi::Value PurgeLarge(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t ref = arguments.Uint32(1);
+  double from = arguments.Double(2), bytes = arguments.Double(3);
+  constexpr double max = static_cast<double>(HK_SIZE_MAX);
+  bool readable = from >= 0 && bytes >= 0 && from <= max && bytes <= max;
+  if (!arguments.ok() || !readable) return arguments.Refuse();
+  size_t purged =
+      hk_large_purge(arena->core, ref, static_cast<size_t>(from), static_cast<size_t>(bytes));
+  return Napi::Number::New(info.Env(), static_cast<double>(purged));
 }
 
 } // namespace
@@ -186,6 +218,8 @@ void DefineArenas(Napi::Object exports) {
   Define<ResetArena>(exports, "resetArena");
   Define<ReturnedBytes>(exports, "returnedBytes");
   Define<TrimArena>(exports, "trimArena");
+  Define<Decay>(exports, "decay");
+  Define<PurgeLarge>(exports, "purgeLarge");
 }
 
 } // namespace hakmem

@@ -52,6 +52,7 @@ template <typename T> bool Grow(T **table, uint32_t *count, uint32_t needed) {
 bool CreateEnvironment(Napi::Env env) {
   auto *environment = new Environment();
   if (environment == nullptr) return false;
+  environment->env = env;
   env.SetInstanceData<Environment, EndEnvironment>(environment);
   return true;
 }

@@ -84,6 +84,7 @@ struct Sentinel : Allocated {
 };
 
 struct Environment : Allocated {
+  napi_env env;
   ArenaSlot *slots;
   uint32_t slot_count;
   uint32_t first_free; // as next_free
@@ -146,8 +147,9 @@ void DefineTables(Napi::Object exports);
 // are still held.
 bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab);
 
-// Finds out which ArrayBuffers somebody has taken away: before anything is done to the bytes of free blocks.
-void NoticeGivenAway(Napi::Env env, ArenaHandle *arena);
+// Whether an exposed slab is still its arena's, or somebody has taken its ArrayBuffer away: the core asks before
+// anything is done to the bytes of free blocks. `context`: its ArenaHandle.
+bool IsOurs(void *context, uint32_t slab);
 
 // Detaches all of them but those that are pinned.
 void ConcealAll(Napi::Env env, ArenaHandle *arena);

@@ -274,11 +274,15 @@ bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
   return entry->holds == 0;
 }
 
-void NoticeGivenAway(Napi::Env env, ArenaHandle *arena) {
-  for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
-    SlabEntry *entry = &arena->slabs[slab];
-    if (entry->current != nullptr && AttachedBuffer(entry).IsEmpty()) IsGivenAway(env, entry);
-  }
+bool IsOurs(void *context, uint32_t slab) {
+  auto *arena = static_cast<ArenaHandle *>(context);
+  if (slab >= arena->slab_count || arena->environment == nullptr) return false;
+  Napi::Env env = arena->environment->env;
+  Napi::HandleScope scope(env);
+  SlabEntry *entry = &arena->slabs[slab];
+  if (!AttachedBuffer(entry).IsEmpty()) return true;
+  (void)IsGivenAway(env, entry);
+  return false;
 }
 
 void ConcealAll(Napi::Env env, ArenaHandle *arena) {

@@ -2,14 +2,16 @@
  *
  * Owns:      nothing.
  * Called by: C programs.
- * Calls:     alloc, through hk_alloc and hk_free; run (resize in place); pagemap.
+ * Calls:     alloc, through hk_alloc and hk_free; run (resize in place); superslabs (room); pagemap.
  * Threads:   owner only.
  */
 #include <string.h>
 
+#include "base/options.h"
 #include "front/magazine.h"
 #include "heap/run.h"
 #include "super/pagemap.h"
+#include "supply/superslabs.h"
 
 /* true: nobody has written to this run or huge mapping since the OS gave its pages. */
 static bool is_fresh(const void *large_block) {
@@ -39,37 +41,49 @@ void *hk_alloc_aligned(hk_arena_t *arena, size_t size_bytes, size_t alignment) {
   return hk_alloc(arena, arena->classes->bins[bin].stride_bytes);
 }
 
-/* The record of the block, if it is a run of this arena, else NULL. */
-static hk_slab_t *run_at(const hk_arena_t *arena, const void *block) {
+/* The record of the block, if it is a run or a huge mapping of this arena, else NULL. */
+static hk_slab_t *large_at(const hk_arena_t *arena, const void *block) {
   if (!hk_owns(arena, block)) return NULL;
   hk_superslab_t *superslab = hk_pagemap_find(block);
-  if (hk_superslab_is_huge(superslab)) return NULL;
-  hk_slab_t *slab = &superslab->slabs[hk_slot_of(block)];
+  hk_slab_t *slab = &superslab->slabs[hk_superslab_is_huge(superslab) ? 0 : hk_slot_of(block)];
   return slab->state == HK_SLAB_RUN && hk_arena_slab_address(slab) == block ? slab : NULL;
 }
 
-/* Resizes a run in place: it takes the slabs behind it, or leaves its last ones. false: it must
- * move. */
-static bool resize_run(hk_arena_t *arena, hk_slab_t *run, size_t size_bytes) {
-  size_t before_bytes = hk_run_block_bytes(run);
-  if (!hk_run_resize(arena, run, size_bytes)) return false;
-  hk_run_count_resize(arena, before_bytes, hk_run_block_bytes(run));
-  return true;
+/* Resizes a large block without a copy. Returns where it is then; NULL: it must move. */
+static void *resize_large(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  size_t before_bytes = hk_run_block_bytes(slab);
+  if (!hk_run_resize(arena, slab, size_bytes)) return NULL;
+  hk_run_count_resize(arena, slab, before_bytes);
+  return hk_arena_slab_address(slab);
+}
+
+/* What to ask for when a large block must move because it grows: a quarter more, so that one that
+ * grows again and again is copied a few times and not each time. Near a limit, what is needed. */
+static size_t with_slack(const hk_arena_t *arena, size_t size_bytes) {
+  if (size_bytes > HK_SIZE_MAX / 2 || hk_options_get()->max_memory_mb != 0) return size_bytes;
+  size_t wanted = size_bytes + size_bytes / 4;
+  return wanted > hk_superslabs_room(arena) ? size_bytes : wanted;
+}
+
+static void *move(hk_arena_t *arena, void *block, size_t usable, size_t size_bytes) {
+  bool grows = usable > HK_CLASS_SIZE_MAX && size_bytes > usable;
+  void *moved = hk_alloc(arena, grows ? with_slack(arena, size_bytes) : size_bytes);
+  if (moved == NULL) return NULL;
+  memcpy(moved, block, size_bytes < usable ? size_bytes : usable);
+  if (hk_free(arena, block) == HK_OK) return moved;
+  (void)hk_free(arena, moved);
+  return NULL;
 }
 
 void *hk_realloc(hk_arena_t *arena, void *block, size_t size_bytes) {
   if (block == NULL) return hk_alloc(arena, size_bytes);
   size_t usable = hk_usable_size(block);
   if (usable == 0) return NULL;
-  hk_slab_t *run = run_at(arena, block);
-  if (run != NULL && hk_run_is_claimed(run)) return NULL; /* freed by another thread */
-  if (run != NULL && resize_run(arena, run, size_bytes)) return block;
+  hk_slab_t *large = large_at(arena, block);
+  if (large != NULL && hk_run_is_claimed(large)) return NULL; /* freed by another thread */
+  void *resized = large != NULL ? resize_large(arena, large, size_bytes) : NULL;
+  if (resized != NULL) return resized;
   /* A block stays where it is unless it is too small, or more than half of it would be unused. */
   if (size_bytes <= usable && size_bytes >= usable / 2 && hk_owns(arena, block)) return block;
-  void *moved = hk_alloc(arena, size_bytes);
-  if (moved == NULL) return NULL;
-  memcpy(moved, block, size_bytes < usable ? size_bytes : usable);
-  if (hk_free(arena, block) == HK_OK) return moved;
-  (void)hk_free(arena, moved);
-  return NULL;
+  return move(arena, block, usable, size_bytes);
 }

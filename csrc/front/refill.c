@@ -177,8 +177,8 @@ static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
 
 /* Retires empty slabs until each bin has `keep`; UINT32_MAX: what the retire policy says. */
 static void retire_surplus(hk_arena_t *arena, uint32_t keep) {
-  int32_t slab;
-  while ((slab = hk_next_retirable(arena, keep)) >= 0) (void)hk_retire(arena, (uint32_t)slab);
+  hk_slab_t *slab;
+  while ((slab = hk_heap_next_retirable(arena, keep)) != NULL) hk_heap_retire(arena, slab);
 }
 
 void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
@@ -202,6 +202,27 @@ void hk_front_flush(hk_arena_t *arena) {
     if (hk_magazine_count(m) > 0) flush_oldest(arena, bin, hk_magazine_count(m));
   }
   retire_surplus(arena, 0);
+}
+
+/* Changes with every block that comes or goes. */
+static uint64_t mark_of(const hk_magazine_t *m) {
+  return hk_stat_get(&m->frees) * 64 + hk_stat_get(&m->moved_in) + (uintptr_t)hk_magazine_top(m);
+}
+
+void hk_front_decay(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_magazine_t *m = &arena->magazines[bin];
+    uint32_t count = hk_magazine_count(m);
+    if (count > 0 && arena->front_marks[bin] == mark_of(m)) flush_oldest(arena, bin, count);
+    arena->front_marks[bin] = mark_of(m);
+  }
+}
+
+bool hk_front_is_empty(const hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    if (hk_magazine_count(&arena->magazines[bin]) > 0) return false;
+  }
+  return true;
 }
 
 /* --- From the core ---------------------------------------------------------------------------- */

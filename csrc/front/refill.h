@@ -1,7 +1,8 @@
 /* Refill: blocks on their way between the magazines of the front in C and the core.
  *
  * Owns:      the memory of the stacks, and how many blocks a magazine may hold.
- * Called by: alloc (empty or full magazine), arena (creation, reset, end, trim).
+ * Called by: alloc (empty or full magazine), arena (creation, reset, end, trim,
+ *            decay).
  * Calls:     heap slab by slab, remote (drain), pagemap, spare, failures.
  * Threads:   owner only.
  */
@@ -40,5 +41,11 @@ void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin);
 /* Gives all blocks of all magazines back to the core, and the slabs that are empty then to the
  * supply. */
 void hk_front_flush(hk_arena_t *arena);
+
+/* Gives back the blocks of magazines that nobody used since the last call. */
+void hk_front_decay(hk_arena_t *arena);
+
+/* true: every magazine is empty. */
+bool hk_front_is_empty(const hk_arena_t *arena);
 
 #endif

@@ -2,7 +2,13 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "supply/demand.h"
+#include "supply/superslabs.h"
 #include "supply/supply.h"
+
+static size_t round_to_slabs(size_t bytes) {
+  return (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
+}
 
 size_t hk_run_block_bytes(const hk_slab_t *slab) {
   return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
@@ -35,11 +41,13 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   hk_stat_add(&kind->out, 1);
   hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
   hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));
+  hk_demand_rise(arena, hk_run_block_bytes(*slab));
   return HK_OK;
 }
 
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
+  hk_demand_fall(arena, hk_run_block_bytes(slab));
   hk_stat_add(&kind->flushes, 1);
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
@@ -60,19 +68,40 @@ static void cut(hk_arena_t *arena, hk_slab_t *first, uint32_t span) {
   hk_supply_put(arena, first + span, rest);
 }
 
-bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
-  HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_run_is_claimed(slab));
-  if (slab->bin != HK_BIN_RUN || slab->exposed) return false;
-  if (size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_RUN_SIZE_MAX) return false;
+/* false: there is no room behind it. */
+static bool resize_run(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   uint32_t before = slab->span_slabs;
   uint32_t span = (uint32_t)((size_bytes + HK_SLAB_BYTES - 1) / HK_SLAB_BYTES);
   if (span > before && !hk_supply_extend(arena, slab, before, span)) return false;
+  /* Little is left to a block that goes up and down. */
+  if (span < before && span * 4 >= before * 3) return true;
   if (span < before) cut(arena, slab, span);
   bind(slab, HK_BIN_RUN, span);
-  hk_run_kind_t *kind = hk_run_kind(arena, HK_BIN_RUN);
-  hk_stat_sub(&kind->block_bytes, before * HK_SLAB_BYTES);
-  hk_stat_add(&kind->block_bytes, span * HK_SLAB_BYTES);
   return true;
+}
+
+/* false: it cannot be resized without a copy, or it is worth nothing. */
+static bool resize_huge(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  size_t before = slab->superslab->bytes, whole = round_to_slabs(size_bytes);
+  if (size_bytes <= before && size_bytes >= before / 2) return true;
+  /* As for a new block, rounding must not be what a limit refuses. */
+  return hk_superslabs_resize(arena, slab->superslab, hk_superslabs_round(whole)) ||
+         hk_superslabs_resize(arena, slab->superslab, whole);
+}
+
+bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
+  HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_run_is_claimed(slab));
+  if (slab->exposed || size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_SIZE_MAX) return false;
+  bool huge = slab->bin == HK_BIN_HUGE;
+  if (huge != (size_bytes > HK_RUN_SIZE_MAX)) return false;
+  size_t before = hk_run_block_bytes(slab);
+  bool done = huge ? resize_huge(arena, slab, size_bytes) : resize_run(arena, slab, size_bytes);
+  size_t after = hk_run_block_bytes(slab);
+  hk_stat_t *sum = &hk_run_kind(arena, slab->bin)->block_bytes;
+  hk_stat_set(sum, hk_stat_get(sum) + after - before);
+  hk_demand_fall(arena, before);
+  hk_demand_rise(arena, after);
+  return done;
 }
 
 void hk_run_reset(hk_arena_t *arena) {
@@ -95,8 +124,9 @@ void hk_run_count_alloc(hk_arena_t *arena, const hk_slab_t *slab) {
   add_live_bytes(arena, slab->bin, (double)hk_run_block_bytes(slab));
 }
 
-void hk_run_count_resize(hk_arena_t *arena, size_t before_bytes, size_t after_bytes) {
-  add_live_bytes(arena, HK_BIN_RUN, (double)after_bytes - (double)before_bytes);
+void hk_run_count_resize(hk_arena_t *arena, const hk_slab_t *slab, size_t before_bytes) {
+  double after_bytes = (double)hk_run_block_bytes(slab);
+  add_live_bytes(arena, slab->bin, after_bytes - (double)before_bytes);
 }
 
 void hk_run_count_free(hk_arena_t *arena, uint32_t bin, size_t bytes) {

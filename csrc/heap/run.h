@@ -3,7 +3,7 @@
  * Owns:      hk_run_kind_t, one for runs and one for huge mappings; the records of a block's slabs;
  *            the front's counters of these blocks, as far as C writes them.
  * Called by: remote (put, claim), large, expose, the front in C.
- * Calls:     supply, slab.
+ * Calls:     supply, superslabs, demand, slab.
  * Threads:   owner only, unless said otherwise.
  */
 #ifndef HK_HEAP_RUN_H
@@ -19,7 +19,7 @@ static inline hk_run_kind_t *hk_run_kind(hk_arena_t *arena, uint32_t bin) {
 /* Size of the block that begins at this slab (state RUN). */
 size_t hk_run_block_bytes(const hk_slab_t *slab);
 
-/* Takes a block of `bytes`, a multiple of 64 KB. The caller owns it, live. HK_OUT_OF_MEMORY_*. */
+/* Takes a block of at least `bytes`, a multiple of 64 KB. The caller owns it, live. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab);
 
 /* Claims a live block for whoever frees it. Of all threads that try, exactly one gets true. */
@@ -35,8 +35,9 @@ static inline bool hk_run_is_claimed(const hk_slab_t *slab) {
 /* Puts a block that the caller has claimed back into the supply. */
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab);
 
-/* Resizes a live run in place to `size_bytes`, 64 KB < size <= 2 MB. false: nothing changed,
- * because the slabs behind it are in use, it is no run or would be none, or JavaScript sees it. */
+/* Resizes a live block beyond 64 KB to `size_bytes`, without a copy: a run grows over unused slabs
+ * behind it, a huge mapping may get another address; either leaves its end when much of it is too
+ * many. false: nothing changed; it must be moved by the caller, or stay as it is. */
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
 
 /* Forgets every block, when all slots are taken away at once. */
@@ -45,7 +46,7 @@ void hk_run_reset(hk_arena_t *arena);
 /* Count in the front's counters what the front in C did with a block; a front in JavaScript counts
  * for itself. The front in C knows no lengths, so sizes of blocks stand for them. */
 void hk_run_count_alloc(hk_arena_t *arena, const hk_slab_t *slab);
-void hk_run_count_resize(hk_arena_t *arena, size_t before_bytes, size_t after_bytes);
+void hk_run_count_resize(hk_arena_t *arena, const hk_slab_t *slab, size_t before_bytes);
 void hk_run_count_free(hk_arena_t *arena, uint32_t bin, size_t bytes);
 
 /* The bytes of a remotely freed block are no longer live, whatever the front. The free itself was

@@ -28,8 +28,15 @@ static uint32_t free_pages(const hk_slab_t *slab, uint32_t stride, size_t page) 
   return pages;
 }
 
-/* Purges the pages of free blocks, except of blocks never handed out. Returns bytes given back. */
-static size_t trim_slab(hk_slab_t *slab, uint32_t stride) {
+bool hk_trim_is_ours(const hk_arena_t *arena, const hk_slab_t *slab) {
+  if (slab->given) return false;
+  if (!slab->exposed || arena->keeps_slab == NULL) return true;
+  return arena->keeps_slab(arena->front_context, hk_arena_slab_number(slab));
+}
+
+size_t hk_trim_slab(hk_arena_t *arena, hk_slab_t *slab) {
+  if (!hk_trim_is_ours(arena, slab)) return 0;
+  uint32_t stride = arena->classes->bins[slab->bin].stride_bytes;
   size_t page = hk_os_page_bytes(), bytes = 0;
   size_t touched = hk_os_round_to_pages(end_of(slab, stride, slab->touched_blocks));
   uint32_t todo =
@@ -50,12 +57,11 @@ static size_t trim_slab(hk_slab_t *slab, uint32_t stride) {
   return bytes;
 }
 
-static size_t trim_superslab(const hk_arena_t *arena, hk_superslab_t *superslab) {
+static size_t trim_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < superslab->slab_count; i++) {
     hk_slab_t *slab = &superslab->slabs[i];
-    if (slab->state != HK_SLAB_CLASS || slab->trimmed || slab->given) continue;
-    bytes += trim_slab(slab, arena->classes->bins[slab->bin].stride_bytes);
+    if (hk_trim_is_due(slab)) bytes += hk_trim_slab(arena, slab);
   }
   return bytes;
 }

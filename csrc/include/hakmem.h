@@ -44,6 +44,9 @@ typedef struct hk_arena_t hk_arena_t;
 
 #define HK_ARENA_NAME_MAX 63
 
+/* A day; see hk_arena_options_t. */
+#define HK_PURGE_DELAY_MAX (2 + 86400000)
+
 /* What an arena can be given as a number: X(field, name in JavaScript, max, choices or NULL, meaning). 0 is the
  * default of each. An option with choices is 1 + the index of the word; 0: as the process has it. */
 #define HK_ARENA_OPTION_LIST(X)                                                                    \
@@ -52,6 +55,9 @@ typedef struct hk_arena_t hk_arena_t;
   X(thp, "thp", 1 + HK_THP_NEVER, "auto|always|never", "transparent huge pages")                   \
   X(policy, "policy", 1 + HK_FREE_POLICY_BATCH, "keep|batch",                                      \
     "what becomes of the pages of SuperSlabs that are given up")                                   \
+  X(purge_delay, "purgeDelay", HK_PURGE_DELAY_MAX, NULL,                                           \
+    "2 + milliseconds at which pages of free memory have gone back to the OS; 1: never; 0: as the " \
+    "process has it")                                                                              \
   X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
     "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
   X(scrubs, "scrubs", 1, NULL,                                                                     \
@@ -83,6 +89,16 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **aren
  * are not out of hk_free yet, are waited for. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
+/* The calling thread, which owns the arena, lets go of it: nobody allocates from it any more, and its
+ * live blocks may be freed by any thread (hk_free). Their memory serves all arenas as it becomes free;
+ * the arena itself is gone some time after its last block. The pointer must not be used again.
+ * HK_SLAB_BUSY: a slab is exposed, and nothing has changed. */
+hk_status_t hk_arena_abandon(hk_arena_t *arena);
+
+/* The calling thread becomes the owner of an arena that was abandoned, blocks and options as they are,
+ * which is cheaper than to create one. NULL: there is none, or the OS has no memory. */
+hk_arena_t *hk_arena_adopt(void);
+
 /* Destroys the arena as far as possible now. HK_SLAB_BUSY: slabs are exposed. Then all blocks are
  * free, all memory but those slabs is in the cache, and the arena only waits for them to be
  * concealed; call this again after the last one. Until then exposed slabs belong to whoever sees
@@ -102,6 +118,30 @@ void hk_arena_reset(hk_arena_t *arena);
  * stays. Blocks in the magazines of C callers count as free, blocks that another front keeps do
  * not. Returns bytes of pages given back. */
 size_t hk_arena_trim(hk_arena_t *arena);
+
+/* Gives back what nobody needed for a while, bit by bit: pages of free blocks and slabs, which stay
+ * where they are, and of the process-wide cache. What was in use lately is kept, because it may be
+ * needed again: all of it for half of the purge delay (HAKMEM_PURGE_DELAY_MS, or the arena's own), from
+ * there on less and less, and nothing at its end. To be called from time to time while the program
+ * is not in the middle of work. It works for about a millisecond from `now_ns` on, so that calls for
+ * several arenas with the same `now_ns` share that; and it costs nothing when nothing is due.
+ * `now_ns`: hk_clock_ns(). Returns when it is to be called again; UINT64_MAX: not before memory has
+ * been freed. NULL: only the cache, by the delay of the process. */
+uint64_t hk_decay(hk_arena_t *arena, uint64_t now_ns);
+
+/* The monotonic clock, in nanoseconds. Any thread. */
+uint64_t hk_clock_ns(void);
+
+/* For a front that exposes slabs: before pages of free blocks in an exposed slab go back, `is_ours` is
+ * asked whether its ArrayBuffer is still the front's own. false: it is not; by then the front may
+ * have given the slab away (hk_slab_give_away), and must have done nothing else. */
+void hk_arena_ask_before_purge(hk_arena_t *arena, bool (*is_ours)(void *context, uint32_t slab),
+                               void *context);
+
+/* Gives the pages of [from, from + bytes) of a live block beyond 64 KB back, both multiples of 64 KB: its
+ * front keeps it, nobody uses it, and it reads as zero from then on. Returns their bytes; 0: it is
+ * no such block, or the OS refused. */
+size_t hk_large_purge(hk_arena_t *arena, uint32_t ref, size_t from, size_t bytes);
 
 uint64_t hk_arena_id(const hk_arena_t *arena);
 const char *hk_arena_name(const hk_arena_t *arena);
@@ -220,12 +260,14 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 /* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_free_in_slab +
  * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
+ * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
+ * bytes_retaken: of purged slabs, by trims too, that were needed again.
  * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
  * limit; failures_retried: those that a second try of the front cured. */
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_given_away) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
+  X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
   X(failures_retried) HK_FRONT_STATS(X)
 
 /* X(field) of the process. now_ns: the monotonic clock at the reading. superslabs_*: SuperSlabs and

@@ -70,6 +70,19 @@ bool hk_os_unmap_metadata(void *address, size_t bytes) {
   return true;
 }
 
+bool hk_os_can_move(void) { return prims->remap != NULL; }
+
+bool hk_os_resize(void *address, size_t bytes, size_t new_bytes) {
+  return hk_os_can_move() && prims->remap(address, bytes, NULL, new_bytes) == HK_OS_DONE;
+}
+
+bool hk_os_move(void *address, size_t bytes, void *to, size_t new_bytes) {
+  HK_ASSERT(new_bytes >= bytes);
+  if (!hk_os_can_move() || prims->remap(address, bytes, to, new_bytes) != HK_OS_DONE) return false;
+  COUNT(unmap); /* the old addresses, as the map of the new ones was counted */
+  return true;
+}
+
 bool hk_os_purge(void *address, size_t bytes) {
   if (atomic_load_explicit(&purge_disabled, memory_order_relaxed)) return false;
   switch (prims->purge(address, bytes)) {

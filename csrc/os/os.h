@@ -36,6 +36,17 @@ bool hk_os_unmap(void *address, size_t bytes);
 void *hk_os_map_metadata(size_t bytes);
 bool hk_os_unmap_metadata(void *address, size_t bytes);
 
+/* Resizes a mapping where it is; its pages stay as they are, new ones read as zero. false: nothing
+ * changed, because the system has no such call or somebody is behind the mapping. */
+bool hk_os_resize(void *address, size_t bytes, size_t new_bytes);
+
+/* Moves a mapping, pages and all, onto the larger one of `new_bytes` at `to`, which nobody has
+ * touched. Nothing is left at `address`. false: nothing changed. */
+bool hk_os_move(void *address, size_t bytes, void *to, size_t new_bytes);
+
+/* true: the system has what hk_os_resize and hk_os_move need. */
+bool hk_os_can_move(void);
+
 /* Gives the pages of a range back; the range stays mapped and reads as zero. false: nothing
  * changed, not even contents. An ENOMEM (with HAKMEM_SS_MADVISE_STRICT any refusal) disables
  * purging for the process: the OS has no more mappings to give, and each try could split one. */

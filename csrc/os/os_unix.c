@@ -1,6 +1,10 @@
 /* The contract os_prims.h on Linux, macOS and the BSDs: mmap, madvise, munmap. */
 #ifndef _WIN32
+#ifdef __linux__
+#define _GNU_SOURCE /* mremap */
+#else
 #define _DEFAULT_SOURCE
+#endif
 #define _DARWIN_C_SOURCE
 
 #include <errno.h>
@@ -88,6 +92,15 @@ static hk_os_result_t unix_advise_huge(void *address, size_t bytes, bool want) {
 #endif
 }
 
+#ifdef __linux__
+static hk_os_result_t linux_remap(void *address, size_t bytes, void *to, size_t new_bytes) {
+  int before = errno;
+  void *now = to == NULL ? mremap(address, bytes, new_bytes, 0)
+                         : mremap(address, bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  return result_of(now == MAP_FAILED ? -1 : 0, before);
+}
+#endif
+
 static uint64_t unix_now_ns(void) {
   struct timespec now;
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -104,6 +117,9 @@ const hk_os_prims_t hk_os_native = {.map = unix_map,
                                     .unmap = unix_unmap,
                                     .purge = unix_purge,
                                     .advise_huge = unix_advise_huge,
+#ifdef __linux__
+                                    .remap = linux_remap,
+#endif
                                     .now_ns = unix_now_ns};
 
 #endif

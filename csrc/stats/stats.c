@@ -115,6 +115,10 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->superslabs_adopted = hk_stat_get(&arena->supply.adopted);
   stats->bytes_given_away = hk_stat_get(&arena->given_bytes);
   stats->bytes_metadata = metadata_bytes(arena);
+  stats->bytes_decayed = hk_stat_get(&arena->decay.bytes);
+  stats->bytes_retaken = hk_stat_get(&arena->decay.retaken_bytes);
+  stats->decay_turns = hk_stat_get(&arena->decay.turns);
+  stats->decay_ns = hk_stat_get(&arena->decay.ns);
   stats->bytes_max = arena->max_bytes;
   stats->failures_os = hk_stat_get(&arena->failures_os);
   stats->failures_limit = hk_stat_get(&arena->failures_limit);

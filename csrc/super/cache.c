@@ -7,9 +7,13 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/spare.h"
+#include "super/age.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2
+
+/* A list of more is too long to be searched with every block that comes or goes. */
+#define WARM_MAX 256
 
 /* All fields under the lock. `head` is the most recently cached. */
 static struct {
@@ -17,9 +21,27 @@ static struct {
   hk_superslab_t *head, *tail;
   hk_superslab_t *deferred[DEFERRED_MAX]; /* those whose purge is deferred, youngest first */
   hk_cache_stats_t stats;
+  uint64_t warm, warm_bytes; /* of them */
+  uint64_t cooled;           /* no longer warm, and their pages are still to go */
+  uint64_t due_ns;           /* hk_cache_decay has nothing to do before; 0: it is not known */
 } cache = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_CACHE)};
 
+static void set_warmth(hk_superslab_t *superslab, hk_warmth_t warmth) {
+  if (superslab->warmth == HK_WARM) {
+    cache.warm--;
+    cache.warm_bytes -= superslab->bytes;
+  }
+  cache.cooled -= superslab->warmth == HK_COOLED;
+  superslab->warmth = warmth;
+  cache.cooled += warmth == HK_COOLED;
+  if (warmth == HK_WARM) {
+    cache.warm++;
+    cache.warm_bytes += superslab->bytes;
+  }
+}
+
 static void unlink_entry(hk_superslab_t *superslab) {
+  set_warmth(superslab, HK_COLD);
   for (int i = 0; i < DEFERRED_MAX; i++) {
     if (cache.deferred[i] == superslab) cache.deferred[i] = NULL;
   }
@@ -41,11 +63,19 @@ static void insert_entry(hk_superslab_t *superslab) {
   superslab->next = next;
   *(younger != NULL ? &younger->next : &cache.head) = superslab;
   *(next != NULL ? &next->prev : &cache.tail) = superslab;
+  cache.due_ns = 0;
   cache.stats.cached++;
   cache.stats.cached_bytes += superslab->bytes;
 }
 
-static bool is_over_limits(uint64_t count, uint64_t bytes) {
+/* What is warm is bounded by what arenas need, not by the limits of the cache. */
+static bool is_over_limits(const hk_superslab_t *coming) {
+  uint64_t count = cache.stats.cached - cache.warm;
+  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes;
+  if (coming != NULL) {
+    count++;
+    bytes += coming->bytes;
+  }
   const hk_options_t *options = hk_options_get();
   return count > (uint64_t)options->superslab_max_cached ||
          bytes > (uint64_t)options->superslab_max_memory_mb * HK_MIB;
@@ -78,16 +108,21 @@ static bool is_beyond(const quarantine_t *quarantine, uint64_t times) {
          quarantine->bytes > times * HK_QUARANTINE_BYTES_MAX;
 }
 
-/* The youngest that fits and may be used at once. NULL: none; `*quarantine` is what waits then. */
+/* The smallest that fits and may be used at once, and of those the youngest. NULL: none;
+ * `*quarantine` is what waits then. */
 static hk_superslab_t *find_free(const hk_cache_request_t *request, quarantine_t *quarantine) {
+  hk_superslab_t *best = NULL;
   uint64_t now_ns = hk_os_now_ns();
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
     bool waits = is_quarantined(s, now_ns);
-    if (fits_well(s, request) && (!waits || is_own(s, request))) return s;
+    if (fits_well(s, request) && (!waits || is_own(s, request))) {
+      if (best == NULL || s->bytes < best->bytes) best = s;
+      if (s->bytes == request->bytes) break;
+    }
     quarantine->count += waits ? 1 : 0;
     quarantine->bytes += waits ? s->bytes : 0;
   }
-  return NULL;
+  return best;
 }
 
 static hk_superslab_t *find_oldest(const hk_cache_request_t *request,
@@ -142,52 +177,104 @@ static void put_entry(hk_superslab_t *superslab) {
   hk_lock_release(&cache.lock);
 }
 
-size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait) {
-  HK_ASSERT(superslab->used_slots == 0);
-  HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
+/* Its pages are to go now, unless they stay with it as its arena's policy says. */
+static void cool(hk_superslab_t *superslab) {
+  set_warmth(superslab, superslab->policy == HK_FREE_POLICY_BATCH ? HK_COOLED : HK_COLD);
+}
+
+/* Of what an arena put here the youngest stay warm, as far as `room` reaches. */
+static void cool_beyond(uint64_t arena_id, uint64_t room) {
+  uint64_t count = 0;
+  for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    if (s->warmth != HK_WARM) continue;
+    bool stays = ++count <= WARM_MAX;
+    if (stays && s->last_arena_id == arena_id) {
+      stays = s->bytes <= room;
+      if (stays) room -= s->bytes;
+    }
+    if (!stays) cool(s);
+  }
+}
+
+/* true: it came in, warm. */
+static bool put_warm(hk_superslab_t *superslab, uint64_t room) {
+  bool is_warm = superslab->bytes <= room;
   hk_lock_acquire(&cache.lock);
   cache.stats.put++;
-  hk_cache_stats_t now = cache.stats;
+  if (is_warm) {
+    insert_entry(superslab);
+    set_warmth(superslab, HK_WARM);
+  }
+  if (cache.warm > 0) cool_beyond(superslab->last_arena_id, room);
   hk_lock_release(&cache.lock);
-  bool over = is_over_limits(now.cached + 1, now.cached_bytes + superslab->bytes);
-  bool purge = policy == HK_FREE_POLICY_BATCH || over;
-  uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
-  set_quarantine(superslab, now_ns);
+  return is_warm;
+}
+
+/* Returns bytes of pages given back. */
+static size_t put_cold(hk_superslab_t *superslab, bool may_wait) {
+  hk_lock_acquire(&cache.lock);
+  bool over = is_over_limits(superslab);
+  hk_lock_release(&cache.lock);
+  bool purge = superslab->policy == HK_FREE_POLICY_BATCH || over;
   if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
     superslab = defer_purge(superslab);
   }
   size_t purged = purge && superslab != NULL ? hk_superslab_purge(superslab) : 0;
   if (superslab != NULL) put_entry(superslab);
+  return purged;
+}
+
+size_t hk_cache_put(hk_superslab_t *superslab, const hk_cache_terms_t *terms) {
+  HK_ASSERT(superslab->used_slots == 0 && superslab->warmth == HK_COLD);
+  HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
+  uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
+  superslab->purged_bytes = 0;
+  set_quarantine(superslab, now_ns);
+  superslab->policy = (uint8_t)terms->policy;
+  bool is_warm = put_warm(superslab, terms->warm_bytes);
+  size_t purged = is_warm ? 0 : put_cold(superslab, terms->may_wait);
   return purged + hk_cache_expire(now_ns);
 }
 
-static bool is_aged(const hk_superslab_t *superslab, uint64_t now_ns) {
-  uint64_t ttl_ns = (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u;
-  return superslab->cached_at_ns + ttl_ns <= now_ns;
+/* Warmth ends with age, at `warm_ns` at the latest. Entries are ordered by age. */
+static void cool_aged(uint64_t now_ns, uint64_t warm_ns) {
+  uint64_t ttl_ns = hk_age_ttl_ns(), age_ns = ttl_ns < warm_ns ? ttl_ns : warm_ns;
+  for (hk_superslab_t *s = cache.tail; s != NULL; s = s->prev) {
+    if (s->cached_at_ns + age_ns > now_ns) return;
+    if (s->warmth == HK_WARM) cool(s);
+  }
 }
 
 /* Takes the oldest entry that may be unmapped off the list. NULL: none. */
 static hk_superslab_t *take_expired(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
+  if (cache.warm > 0) cool_aged(now_ns, HK_WARM_NS);
   hk_superslab_t *oldest = cache.tail;
-  bool over = is_over_limits(cache.stats.cached, cache.stats.cached_bytes);
-  while (oldest != NULL && is_quarantined(oldest, now_ns)) oldest = oldest->prev;
-  /* Entries are ordered by age, so if the oldest is young only the limits can ask for it. */
-  if (oldest != NULL && !over && !is_aged(oldest, now_ns)) oldest = NULL;
+  bool over = is_over_limits(NULL);
+  while (oldest != NULL && (oldest->warmth == HK_WARM || is_quarantined(oldest, now_ns))) {
+    oldest = oldest->prev;
+  }
+  /* If the oldest is young only the limits can ask for it. */
+  if (oldest != NULL && !over && !hk_age_is_reached(oldest, now_ns)) oldest = NULL;
   if (oldest != NULL) unlink_entry(oldest);
   hk_lock_release(&cache.lock);
   return oldest;
 }
 
-/* Takes an entry in quarantine off the list that is old enough to give its pages back. NULL:
- * none. */
-static hk_superslab_t *take_touched(uint64_t now_ns) {
+/* true: its pages are to go back now. */
+static bool is_due(const hk_superslab_t *superslab, uint64_t now_ns) {
+  return superslab->warmth == HK_COOLED ||
+         (superslab->dirty_slots != 0 && hk_age_is_reached(superslab, now_ns));
+}
+
+/* Takes an entry off the list whose pages are to go back. NULL: none. */
+static hk_superslab_t *take_due(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;
-  while (oldest != NULL && is_aged(oldest, now_ns) && oldest->dirty_slots == 0) {
-    oldest = oldest->prev;
+  while (oldest != NULL && !is_due(oldest, now_ns)) {
+    bool more = cache.cooled > 0 || hk_age_is_reached(oldest, now_ns);
+    oldest = more ? oldest->prev : NULL;
   }
-  if (oldest != NULL && !is_aged(oldest, now_ns)) oldest = NULL;
   if (oldest != NULL) unlink_entry(oldest);
   hk_lock_release(&cache.lock);
   return oldest;
@@ -199,23 +286,72 @@ static size_t unmap_entry(hk_superslab_t *superslab) {
   return hk_superslab_unmap(superslab) ? bytes : 0;
 }
 
-size_t hk_cache_expire(uint64_t now_ns) {
+/* Purges a part of an entry that take_due took. Returns bytes of pages given back. */
+static size_t purge_part(hk_superslab_t *superslab, bool whole) {
+  bool is_over;
+  size_t bytes = hk_superslab_purge_part(superslab, whole ? SIZE_MAX : HK_AGE_PART_BYTES, &is_over);
+  hk_lock_acquire(&cache.lock);
+  insert_entry(superslab);
+  if (!is_over) set_warmth(superslab, HK_COOLED);
+  hk_lock_release(&cache.lock);
+  return bytes;
+}
+
+/* Works until `until_ns`; sets `*is_over` if that was enough. Returns bytes of pages given back. */
+static size_t age(uint64_t now_ns, uint64_t until_ns, bool *is_over) {
   size_t bytes = 0, purged = 1;
   hk_superslab_t *superslab;
-  while ((superslab = take_expired(now_ns)) != NULL) bytes += unmap_entry(superslab);
-  while (purged != 0 && (superslab = take_touched(now_ns)) != NULL) {
-    purged = hk_superslab_purge(superslab);
-    bytes += purged;
-    put_entry(superslab);
+  while ((superslab = take_expired(now_ns)) != NULL) {
+    bytes += unmap_entry(superslab);
+    if (hk_os_now_ns() >= until_ns) return bytes;
   }
+  while (purged != 0 && (superslab = take_due(now_ns)) != NULL) {
+    bytes += purged = purge_part(superslab, until_ns == UINT64_MAX);
+    if (hk_os_now_ns() >= until_ns) return bytes;
+  }
+  *is_over = true;
   return bytes;
+}
+
+size_t hk_cache_expire(uint64_t now_ns) {
+  bool is_over;
+  return age(now_ns, UINT64_MAX, &is_over);
+}
+
+size_t hk_cache_decay(uint64_t now_ns, uint64_t warm_ns, uint64_t until_ns, uint64_t *due_ns) {
+  bool is_over = false;
+  hk_lock_acquire(&cache.lock);
+  *due_ns = cache.due_ns;
+  if (*due_ns <= now_ns) cool_aged(now_ns, warm_ns);
+  hk_lock_release(&cache.lock);
+  if (*due_ns > now_ns) return 0;
+  size_t bytes = age(now_ns, until_ns, &is_over);
+  hk_lock_acquire(&cache.lock);
+  cache.due_ns = is_over ? UINT64_MAX : 0;
+  for (const hk_superslab_t *s = cache.head; s != NULL && is_over; s = s->next) {
+    uint64_t due = hk_age_due_ns(s, warm_ns);
+    if (due < cache.due_ns) cache.due_ns = due;
+  }
+  *due_ns = cache.due_ns;
+  hk_lock_release(&cache.lock);
+  return bytes;
+}
+
+size_t hk_cache_cool(uint64_t arena_id) {
+  hk_lock_acquire(&cache.lock);
+  if (cache.warm > 0) cool_beyond(arena_id, 0);
+  hk_lock_release(&cache.lock);
+  return hk_cache_expire(hk_os_now_ns());
 }
 
 /* Takes every entry, the youngest first. */
 static hk_superslab_t *take_all(void) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *all = cache.head;
-  for (hk_superslab_t *s = all; s != NULL; s = s->next) cache.stats.cached_bytes -= s->bytes;
+  for (hk_superslab_t *s = all; s != NULL; s = s->next) {
+    set_warmth(s, HK_COLD);
+    cache.stats.cached_bytes -= s->bytes;
+  }
   cache.stats.cached = 0;
   cache.head = cache.tail = NULL;
   memset(cache.deferred, 0, sizeof cache.deferred);

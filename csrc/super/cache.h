@@ -1,8 +1,8 @@
 /* Cache: empty SuperSlabs of the whole process, between owners.
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
- * Called by: supply, stats; arena, counters and refill when they need metadata.
- * Calls:     superslab, os, spare, lock.
+ * Called by: supply, stats, arena (decay); arena, counters and refill when they need metadata.
+ * Calls:     age, superslab, os, spare, lock.
  * Threads:   any; one lock, never held across a system call.
  *
  * Quarantine (I6): an operation of the system that is under way, such as a read or a
@@ -30,6 +30,9 @@
 /* Beyond so many times those limits, a mapping much larger than the request serves it, too. */
 #define HK_QUARANTINE_CRAMMED 16
 
+/* How long what an arena may soon need again keeps its pages, unless the TTL is shorter. */
+#define HK_WARM_NS ((uint64_t)10 * 1000000000)
+
 typedef struct hk_cache_stats_t {
   uint64_t cached;       /* SuperSlabs here now */
   uint64_t cached_bytes; /* their address space */
@@ -44,21 +47,36 @@ typedef struct hk_cache_request_t {
   bool urgent; /* the OS refused to map one: even quarantine is no reason to refuse */
 } hk_cache_request_t;
 
-/* Takes a SuperSlab, the most recently cached first. A huge one is at most an eighth larger than
+/* Takes a SuperSlab, the smallest that fits, and of those the most recently cached. A huge one is at most an eighth larger than
  * asked for, unless it comes out of an overfull quarantine. The caller owns it. Its slots are
  * unused; dirty ones hold bytes of arena `last_arena_id`, and if it was exposed any slot may hold
  * anything. NULL: the cache has none that fits. */
 hk_superslab_t *hk_cache_take(const hk_cache_request_t *request);
 
-/* Puts an unused SuperSlab into the cache, which owns it from then on. `policy`:
- * HK_FREE_POLICY_KEEP, or BATCH to give its pages back. With `may_wait` the last two SuperSlabs put
- * keep their pages until others follow, because arenas that come and go would fault them in each
- * time. Returns bytes of pages given back. */
-size_t hk_cache_put(hk_superslab_t *superslab, int64_t policy, bool may_wait);
+/* What an arena says of a SuperSlab that it puts here. */
+typedef struct hk_cache_terms_t {
+  int64_t policy;      /* HK_FREE_POLICY_KEEP, or BATCH to give its pages back */
+  bool may_wait;       /* the last two put keep their pages until others follow, because arenas that
+                        * come and go would fault them in each time */
+  uint64_t warm_bytes; /* so much of what the arena put last is warm: no limit applies to it, and it
+                        * keeps its pages, until HK_WARM_NS have passed */
+} hk_cache_terms_t;
+
+/* Puts an unused SuperSlab into the cache, which owns it from then on. Returns bytes of pages given
+ * back. */
+size_t hk_cache_put(hk_superslab_t *superslab, const hk_cache_terms_t *terms);
+
+/* Nothing of an arena stays warm. Returns bytes of pages given back. */
+size_t hk_cache_cool(uint64_t arena_id);
 
 /* Unmaps SuperSlabs beyond the limits of count, bytes and age. `now_ns`: hk_os_now_ns(). Returns
  * bytes of pages given back. */
 size_t hk_cache_expire(uint64_t now_ns);
+
+/* The same bit by bit, until `until_ns`; what is warm stays so for `warm_ns` at most. `*due_ns`: when
+ * there is more to do; 0: at once, UINT64_MAX: nothing ages here. Costs little when that is not
+ * yet. */
+size_t hk_cache_decay(uint64_t now_ns, uint64_t warm_ns, uint64_t until_ns, uint64_t *due_ns);
 
 /* Unmaps every SuperSlab that is not in quarantine and purges the others. Returns bytes of pages
  * given back. */

@@ -78,6 +78,58 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
   return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
 }
 
+static size_t round_to_chunks(size_t bytes) {
+  return (bytes + HK_SUPERSLAB_BYTES - 1) & ~(HK_SUPERSLAB_BYTES - 1);
+}
+
+/* Clears the page map behind `bytes`, of what was a mapping of `before`. */
+static void forget_behind(char *base, size_t bytes, size_t before) {
+  size_t from = round_to_chunks(bytes), to = round_to_chunks(before);
+  if (from < to) hk_pagemap_remove(base + from, to - from);
+}
+
+static bool resize_in_place(hk_superslab_t *superslab, size_t bytes) {
+  size_t before = superslab->bytes;
+  /* Shrinking: nobody may find us behind our end once those addresses can be another's. */
+  if (bytes < before) forget_behind(superslab->base, bytes, before);
+  bool done = hk_os_resize(superslab->base, before, bytes);
+  if (done && bytes < before) return true;
+  /* Growth is entered; a shrinking that was refused is put back, for which it needs no leaf. */
+  if (!done && bytes > before) return false;
+  if (hk_pagemap_insert(superslab->base, done ? bytes : before, superslab)) return done;
+  (void)hk_os_resize(superslab->base, bytes, before);
+  return false;
+}
+
+static bool resize_elsewhere(hk_superslab_t *superslab, size_t bytes) {
+  char *from = superslab->base, *to = hk_os_map(bytes, HK_SUPERSLAB_BYTES);
+  if (to == NULL) return false;
+  if (hk_pagemap_insert(to, bytes, superslab)) {
+    /* Once the pages have moved, the addresses can be another's at any moment. */
+    hk_pagemap_remove(from, superslab->bytes);
+    if (hk_os_move(from, superslab->bytes, to, bytes)) {
+      HK_WRITE_ONCE(superslab->base, to);
+      return true;
+    }
+    (void)hk_pagemap_insert(from, superslab->bytes, superslab); /* its leaves are there */
+    hk_pagemap_remove(to, bytes);
+  }
+  (void)hk_os_unmap(to, bytes);
+  return false;
+}
+
+bool hk_superslab_resize(hk_superslab_t *superslab, size_t bytes) {
+  HK_ASSERT(hk_superslab_is_huge(superslab) && !superslab->was_exposed);
+  HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
+  if (!hk_os_can_move()) return false;
+  bool grows = bytes > superslab->bytes;
+  if (!resize_in_place(superslab, bytes) && !(grows && resize_elsewhere(superslab, bytes))) {
+    return false;
+  }
+  HK_WRITE_ONCE(superslab->bytes, bytes);
+  return true;
+}
+
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
   HK_ASSERT(slabs >= 1 && slabs <= HK_SUPERSLAB_SLABS);
   /* After the loop bit i is set if slots i .. i + slabs - 1 are unused. */
@@ -180,6 +232,19 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
 }
 
 size_t hk_superslab_purge(hk_superslab_t *superslab) { return clean_dirty(superslab, hk_os_purge); }
+
+size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, bool *is_over) {
+  *is_over = true;
+  if (!hk_superslab_is_huge(superslab)) return hk_superslab_purge(superslab);
+  HK_ASSERT(superslab->used_slots == 0);
+  size_t from = superslab->purged_bytes, left = superslab->bytes - from;
+  size_t part = left < part_bytes ? left : part_bytes;
+  if (superslab->dirty_slots == 0 || !hk_os_purge(superslab->base + from, part)) return 0;
+  superslab->purged_bytes = from + part;
+  *is_over = part == left;
+  if (*is_over) HK_WRITE_ONCE(superslab->dirty_slots, 0);
+  return part;
+}
 
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
   if (hk_superslab_is_huge(superslab)) return superslab->dirty_slots != 0 ? superslab->bytes : 0;

@@ -11,15 +11,18 @@
 
 #include "super/slab.h"
 
+/* In the cache: WARM keeps its pages; COOLED did, and they are to go back. */
+typedef enum hk_warmth_t { HK_COLD, HK_WARM, HK_COOLED } hk_warmth_t;
+
 typedef struct hk_superslab_t hk_superslab_t;
 struct hk_superslab_t {
-  char *base; /* constant; 2 MB aligned */
+  char *base; /* 2 MB aligned; constant, unless hk_superslab_resize moves a huge one */
   /* shared: the arena that owns it, NULL in the cache; written with release, read with acquire by
    * threads that free. */
   _Atomic(void *) owner;
-  size_t bytes;        /* constant; HK_SUPERSLAB_BYTES, or more: huge */
+  size_t bytes;        /* as `base`; HK_SUPERSLAB_BYTES, or more: huge. Published: see slab.h. */
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
-  uint32_t index;      /* in its arena's table */
+  uint32_t index;      /* in its arena's table; HK_ARENA_SUPERSLABS_MAX: it is not in there */
   uint32_t used_slots; /* bit per slot that is not UNUSED */
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */
@@ -27,6 +30,9 @@ struct hk_superslab_t {
   uint8_t thp;            /* what was last advised: HK_THP_* */
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
+  uint8_t warmth;         /* hk_warmth_t */
+  uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
+  size_t purged_bytes;    /* in the cache: of a huge mapping that is purged in parts */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */
@@ -52,6 +58,10 @@ void hk_superslab_touch(hk_superslab_t *superslab);
 /* Unmaps it. No slot may be used. false: the OS refused; the address space is lost, but nothing
  * refers to it any more. */
 bool hk_superslab_unmap(hk_superslab_t *superslab);
+
+/* Resizes a huge mapping that JavaScript has never seen, where it is or by moving its pages to
+ * another place, without a copy. false: nothing changed, the system refused or has no such call. */
+bool hk_superslab_resize(hk_superslab_t *superslab, size_t bytes);
 
 /* Counts of the process so far; any thread. */
 typedef struct hk_superslab_stats_t {
@@ -94,6 +104,10 @@ size_t hk_superslab_reset(hk_superslab_t *superslab);
 
 /* Gives the pages of dirty unused slots back to the OS. Returns their bytes. */
 size_t hk_superslab_purge(hk_superslab_t *superslab);
+
+/* The same, of a huge mapping only the next `part_bytes`; no slot may be used. `*is_over`: nothing is
+ * left, or the OS refused. */
+size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, bool *is_over);
 
 /* Bytes of dirty slots, used or not. */
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);

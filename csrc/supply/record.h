@@ -13,6 +13,7 @@
 #include "os/os.h"
 #include "super/superslab.h"
 #include "supply/counters.h"
+#include "supply/peaks.h"
 
 /* heap/bin.c: the slabs of one size class, in lists. */
 typedef struct hk_bin_t {
@@ -21,7 +22,12 @@ typedef struct hk_bin_t {
   hk_slab_t *empty;   /* list: all blocks free; candidates for retirement */
   hk_slab_t *aside;   /* list: given away, so no block of them is handed out */
   uint32_t empty_count;
-  bool draining; /* too many empty slabs: the bin offers them until few are left */
+  bool draining;    /* too many empty slabs: the bin offers them until few are left */
+  hk_peaks_t peaks; /* of `out` */
+  /* Free blocks that were taken although their slab had been purged: so many more are worth their
+   * pages. It falls with time, slowly while the bin is in use. */
+  uint32_t regret;
+  uint64_t stepped_refills; /* `refills` when the last step ended */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
   hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
   /* shared: any thread adds (release), after all else that it does for a free, so for a moment the
@@ -72,12 +78,35 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
+/* supply/demand.c: what large blocks take lately. */
+typedef struct hk_demand_t {
+  uint64_t used_bytes;                  /* now */
+  uint64_t peak_bytes, last_peak_bytes; /* most in use in this epoch, and in the one before */
+  uint64_t since_ns;                    /* when this epoch began */
+} hk_demand_t;
+
+/* heap/decay.c: what is given back little by little. */
+typedef struct hk_decay_t {
+  uint64_t delay_ns;   /* arena/arena.c; constant. HK_DECAY_NEVER: not at all */
+  uint64_t stepped_ns; /* when the step under way began */
+  uint64_t due_ns;     /* nothing is to be done before */
+  /* A pass goes over all bins, and where its time is up the next call goes on. */
+  bool under_way, is_waiting; /* it is; some of what is free is kept because it may be needed */
+  uint32_t bin, slab, left;   /* where it goes on, and how many blocks are still kept there */
+  uint64_t seen[HK_BIN_MAX];  /* what came and went in a bin when nothing was left to be purged */
+  hk_stat_t bytes, turns, ns; /* given back; calls that did so, and their time */
+  hk_stat_t retaken_bytes;    /* heap/heap.c: of purged slabs that were needed again */
+} hk_decay_t;
+
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge mappings */
   uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
-  hk_stat_t count, empties, adopted, committed_bytes, metadata_bytes, used_bytes, lost_bytes;
+  hk_demand_t demand;
+  hk_peaks_t peaks; /* of used slabs */
+  hk_stat_t count, indexed, empties, adopted, committed_bytes, metadata_bytes, used_bytes,
+      lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 
@@ -100,6 +129,10 @@ struct hk_arena_t {
   hk_bin_t bins[HK_BIN_MAX];
   hk_run_kind_t runs[HK_BIN_COUNT - HK_BIN_MAX]; /* runs, huge mappings */
   hk_supply_t supply;
+  hk_decay_t decay;
+  /* heap/trim.c asks a front with them, if it is not NULL: see hk_arena_ask_before_purge. */
+  bool (*keeps_slab)(void *context, uint32_t slab);
+  void *front_context;
   hk_stat_t exposed_slabs, given_bytes;                    /* heap/expose.c */
   hk_stat_t double_frees;                                  /* whoever finds one */
   hk_stat_t returned_bytes;                                /* pages given back to the OS for it */
@@ -110,12 +143,15 @@ struct hk_arena_t {
   void *front;
   size_t front_used; /* pointers of it that stacks were made of */
   hk_stat_t front_bytes;
+  uint64_t front_marks[HK_BIN_MAX]; /* of the magazines when hk_front_decay last looked */
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
 
-  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (release), the owner takes the
-   * whole list (acquire). */
+  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (seq_cst: see abandoned.h), the
+   * owner takes the whole list (acquire). */
   _Atomic(hk_slab_t *) remote_queue;
+  /* front/abandoned.c: hk_keeper_t. shared: whoever is the keeper acts as the owner. */
+  _Atomic(uint32_t) keeper;
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
   uint64_t gained_bins;
 
@@ -132,6 +168,12 @@ struct hk_arena_t {
 /* Bytes of the mapping that holds a record. */
 static inline size_t hk_arena_record_bytes(void) {
   return hk_os_round_to_pages(sizeof(hk_arena_t));
+}
+
+/* false: no reference leads to the slab, because the arena has too many. Only the front in C, which
+ * knows blocks by their addresses, can use it. */
+static inline bool hk_arena_has_ref(const hk_slab_t *slab) {
+  return slab->superslab->index < HK_ARENA_SUPERSLABS_MAX;
 }
 
 /* The slab of a slab number, whatever its state; NULL: there is no such slab. */

@@ -5,20 +5,22 @@
 #include "base/options.h"
 #include "os/os.h"
 #include "super/cache.h"
+#include "supply/demand.h"
 
-/* Takes the lowest free index of the table; -1: none is free. */
-static int32_t take_index(hk_supply_t *supply) {
+/* Takes the lowest free index of the table; HK_ARENA_SUPERSLABS_MAX: none is free. */
+static uint32_t take_index(hk_supply_t *supply) {
   for (uint32_t w = 0; w < HK_ARENA_SUPERSLABS_MAX / 64; w++) {
     uint64_t unused = ~supply->index_words[w];
     if (unused == 0) continue;
     uint32_t bit = hk_ctz64(unused);
     supply->index_words[w] |= (uint64_t)1 << bit;
-    return (int32_t)(w * 64 + bit);
+    return w * 64 + bit;
   }
-  return -1;
+  return HK_ARENA_SUPERSLABS_MAX;
 }
 
 static void put_index(hk_supply_t *supply, uint32_t index) {
+  if (index == HK_ARENA_SUPERSLABS_MAX) return;
   supply->index_words[index / 64] &= ~((uint64_t)1 << (index % 64));
 }
 
@@ -44,6 +46,14 @@ static void clean_up(hk_superslab_t *superslab) {
   if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->was_exposed = false;
 }
 
+/* Hands it to the cache, which keeps it warm if the arena is likely to need it again. Returns bytes
+ * of pages given back. */
+static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
+  return hk_cache_put(superslab, &(hk_cache_terms_t){.policy = arena->policy,
+                                                     .may_wait = arena->shares_bytes,
+                                                     .warm_bytes = hk_demand_room(arena)});
+}
+
 /* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
  * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
@@ -53,7 +63,7 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent)
       .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
   if (superslab == NULL) return NULL;
   if (!charge(superslab->bytes - bytes)) {
-    (void)hk_cache_put(superslab, arena->policy, arena->shares_bytes);
+    (void)put_cached(arena, superslab);
     return NULL;
   }
   hk_stat_add(&arena->supply.adopted, 1);
@@ -67,16 +77,33 @@ static bool charge_or_make_room(hk_arena_t *arena, size_t bytes) {
   return charge(bytes);
 }
 
+size_t hk_superslabs_round(size_t bytes) {
+  if (bytes <= HK_SUPERSLAB_BYTES) return bytes;
+  size_t step = ((size_t)1 << hk_log2(bytes - 1)) / 8;
+  return (bytes + step - 1) & ~(step - 1);
+}
+
+/* Maps one for `bytes`, which are charged already. Rounding is never what a limit refuses. NULL: the
+ * OS refused. */
+static hk_superslab_t *map_new(const hk_arena_t *arena, size_t bytes) {
+  size_t more = hk_superslabs_round(bytes) - bytes;
+  if (bytes > HK_SUPERSLAB_BYTES && bytes + more > hk_superslabs_room(arena)) more = 0;
+  if (!charge(more)) more = 0;
+  hk_superslab_t *superslab = hk_superslab_map(bytes + more);
+  if (superslab == NULL) uncharge(more);
+  return superslab;
+}
+
 /* Maps after everything has gone back to the OS that the arena and the process keep unused. */
 static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
   hk_superslabs_remove_empties(arena, 0);
-  return hk_cache_make_room() ? hk_superslab_map(bytes) : NULL;
+  return hk_cache_make_room() ? map_new(arena, bytes) : NULL;
 }
 
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
-  if (*superslab == NULL) *superslab = hk_superslab_map(bytes);
+  if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) *superslab = map_into_room(arena, bytes);
   if (*superslab == NULL) {
@@ -87,11 +114,14 @@ static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **supe
   return HK_OK;
 }
 
-/* Enters a SuperSlab in the arena's table. Whoever holds the lock can rely on every SuperSlab in
+/* Enters a SuperSlab in the arena's table, if it has room. Whoever holds the lock can rely on every SuperSlab in
  * the table staying, and on their count; stats/heap_map.c does. */
 static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
-  arena->superslabs[superslab->index] = superslab;
+  if (superslab->index < HK_ARENA_SUPERSLABS_MAX) {
+    arena->superslabs[superslab->index] = superslab;
+    hk_stat_add(&arena->supply.indexed, 1);
+  }
   hk_stat_add(&arena->supply.count, 1);
   hk_stat_add(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
@@ -99,7 +129,10 @@ static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
 
 static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
-  arena->superslabs[superslab->index] = NULL;
+  if (superslab->index < HK_ARENA_SUPERSLABS_MAX) {
+    arena->superslabs[superslab->index] = NULL;
+    hk_stat_sub(&arena->supply.indexed, 1);
+  }
   hk_stat_sub(&arena->supply.count, 1);
   hk_stat_sub(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
@@ -107,15 +140,16 @@ static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
 
 hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **result) {
   hk_supply_t *supply = &arena->supply;
-  int32_t index = take_index(supply);
-  if (index < 0) return HK_OUT_OF_MEMORY_TABLE;
+  uint32_t index = take_index(supply);
+  /* The front in C, which has memory then, needs no references. */
+  if (index == HK_ARENA_SUPERSLABS_MAX && arena->front == NULL) return HK_OUT_OF_MEMORY_TABLE;
   hk_superslab_t *superslab;
   hk_status_t status = obtain(arena, bytes, &superslab);
   if (status != HK_OK) {
-    put_index(supply, (uint32_t)index);
+    put_index(supply, index);
     return status;
   }
-  superslab->index = (uint32_t)index;
+  superslab->index = index;
   superslab->last_arena_id = arena->id;
   atomic_store_explicit(&superslab->owner, arena, memory_order_release);
   enter(arena, superslab);
@@ -137,7 +171,22 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
   superslab->settled = arena->settled;
-  hk_stat_add(&arena->returned_bytes, hk_cache_put(superslab, arena->policy, arena->shares_bytes));
+  hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
+}
+
+bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t bytes) {
+  hk_supply_t *supply = &arena->supply;
+  size_t before = superslab->bytes, more = bytes > before ? bytes - before : 0;
+  if (superslab->was_exposed || more > hk_superslabs_room(arena)) return false;
+  if (!hk_os_can_move() || !charge_or_make_room(arena, more)) return false;
+  if (!hk_superslab_resize(superslab, bytes)) {
+    uncharge(more);
+    return false;
+  }
+  if (bytes < before) uncharge(before - bytes);
+  hk_stat_t *const sums[] = {&supply->used_bytes, &supply->committed_bytes};
+  for (int i = 0; i < 2; i++) hk_stat_set(sums[i], hk_stat_get(sums[i]) + bytes - before);
+  return true;
 }
 
 void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {

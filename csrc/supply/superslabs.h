@@ -3,7 +3,7 @@
  * Owns:      the lists, the table and the indices of hk_supply_t; what all arenas of the process
  *            hold together, and the limit on it.
  * Called by: supply, arena (destroy).
- * Calls:     superslab, cache, lock.
+ * Calls:     demand, superslab, cache, lock.
  * Threads:   owner only; the sum over all arenas is shared (atomic, relaxed).
  */
 #ifndef HK_SUPPLY_SUPERSLABS_H
@@ -40,10 +40,18 @@ static inline void hk_superslabs_list(hk_supply_t *supply, hk_superslab_t *super
   *head = superslab;
 }
 
+/* The size that is mapped for a huge block of `bytes`: eight for each doubling, so that mappings
+ * fit again; at most an eighth more. A SuperSlab is mapped as it is. */
+size_t hk_superslabs_round(size_t bytes);
+
 /* Takes a SuperSlab from the cache or the OS, or for more than its size a huge mapping of at least
  * `bytes`. It is empty, listed and the arena's. HK_OUT_OF_MEMORY_*: nothing changed, except that
  * empty SuperSlabs may have gone to the cache to make room. */
 hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab);
+
+/* Resizes a huge mapping in use, without a copy. false: nothing changed; a limit is reached,
+ * JavaScript has seen it, or the system cannot. */
+bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t bytes);
 
 /* Hands a SuperSlab without used slots to the cache, which owns it from then on. Pages that go back
  * to the OS on the way count as returned by the arena. */

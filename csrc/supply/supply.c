@@ -5,6 +5,7 @@
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/cache.h"
+#include "supply/demand.h"
 #include "supply/superslabs.h"
 
 /* Empty SuperSlabs that an arena keeps, so that one slab going back and forth costs nothing. */
@@ -30,6 +31,7 @@ static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slo
   hk_superslab_use(superslab, slot, count);
   hk_superslabs_list(supply, superslab);
   hk_stat_add(&supply->used_bytes, count * HK_SLAB_BYTES);
+  hk_peaks_raise(&supply->peaks, hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES);
 }
 
 static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int *slot) {
@@ -122,36 +124,80 @@ void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab) {
   hk_superslabs_remove(arena, superslab);
 }
 
+/* Returns bytes of lost slabs. It is on no list before, and on its list afterwards, or gone. */
+static size_t reset_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
+  bool was_empty = superslab->used_slots == 0;
+  size_t lost = hk_superslab_reset(superslab);
+  if (arena->scrubs) hk_superslab_wipe(superslab);
+  hk_superslabs_list(&arena->supply, superslab);
+  if (lost > 0) return lost;
+  if (hk_superslab_is_huge(superslab)) {
+    hk_superslabs_remove(arena, superslab);
+  } else if (!was_empty) {
+    hk_stat_add(&arena->supply.empties, 1);
+  }
+  return 0;
+}
+
 void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
+  hk_superslab_t *const lists[] = {supply->full, supply->open};
+  supply->full = supply->open = NULL;
+  hk_demand_fall(arena, supply->demand.used_bytes);
   uint64_t lost_bytes = 0;
-  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
-    hk_superslab_t *superslab = arena->superslabs[i];
-    if (superslab == NULL) {
-      if (supply->index_words[i / 64] == 0) i |= 63;
-      continue;
-    }
-    bool was_empty = superslab->used_slots == 0;
-    hk_superslabs_unlist(supply, superslab);
-    size_t lost = hk_superslab_reset(superslab);
-    if (arena->scrubs) hk_superslab_wipe(superslab);
-    lost_bytes += lost;
-    hk_superslabs_list(supply, superslab);
-    if (lost > 0) continue;
-    if (hk_superslab_is_huge(superslab)) {
-      hk_superslabs_remove(arena, superslab);
-    } else if (!was_empty) {
-      hk_stat_add(&supply->empties, 1);
+  for (int i = 0; i < 2; i++) {
+    for (hk_superslab_t *s = lists[i], *next; s != NULL; s = next) {
+      next = s->next;
+      lost_bytes += reset_superslab(arena, s);
     }
   }
   hk_stat_set(&supply->used_bytes, lost_bytes);
   hk_stat_set(&supply->lost_bytes, lost_bytes);
 }
 
+void hk_supply_leave(hk_arena_t *arena) {
+  HK_ASSERT(arena->ended);
+  hk_superslabs_remove_empties(arena, 0);
+  const hk_demand_t *demand = &arena->supply.demand;
+  if (demand->peak_bytes + demand->last_peak_bytes == 0) return; /* nothing of it is warm */
+  hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
+}
+
 static void purge_open(hk_arena_t *arena) {
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
     hk_stat_add(&arena->returned_bytes, hk_superslab_purge(s));
   }
+}
+
+static uint32_t dirty_unused(const hk_superslab_t *superslab) {
+  return hk_popcount32(superslab->dirty_slots & ~superslab->used_slots);
+}
+
+/* Unused slabs that may soon be needed again. */
+static uint32_t expected(const hk_arena_t *arena, uint64_t used) {
+  if (arena->decay.delay_ns == 0) return 0;
+  return hk_peaks_reserve(&arena->supply.peaks, (uint32_t)used);
+}
+
+/* Slabs are taken from the head of the list, so what lies behind those that are kept goes. */
+bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns) {
+  hk_decay_t *decay = &arena->decay;
+  uint64_t used = hk_stat_get(&arena->supply.used_bytes) / HK_SLAB_BYTES;
+  uint64_t left = expected(arena, used);
+  uint64_t prewarmed = arena->supply.prewarmed * HK_SUPERSLAB_SLABS;
+  if (left > 0) decay->is_waiting = true;
+  if (left + used < prewarmed) left = prewarmed - used;
+  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
+    uint32_t dirty = dirty_unused(s);
+    if (dirty <= left) {
+      left -= dirty;
+      continue;
+    }
+    left = 0;
+    hk_stat_add(&decay->bytes, hk_superslab_purge(s));
+    if (hk_os_now_ns() >= until_ns) return false;
+  }
+  return true;
 }
 
 void hk_supply_trim(hk_arena_t *arena) {
@@ -164,7 +210,7 @@ void hk_supply_trim(hk_arena_t *arena) {
 }
 
 void hk_supply_end(hk_arena_t *arena) {
-  hk_superslabs_remove_empties(arena, 0);
+  hk_supply_leave(arena);
   purge_open(arena);
 }
 

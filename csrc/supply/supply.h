@@ -1,8 +1,8 @@
 /* Supply: where an arena's slabs come from and where they go.
  *
  * Owns:      which slots of the arena's SuperSlabs are used, and the arena's limit on them.
- * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, arena.
- * Calls:     superslabs, superslab, cache.
+ * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, decay, arena.
+ * Calls:     superslabs, demand, superslab, cache.
  * Threads:   owner only.
  * Stages of a take: an unused slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
  */
@@ -39,9 +39,16 @@ void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab);
  * Huge mappings go to the cache, SuperSlabs stay. */
 void hk_supply_reset(hk_arena_t *arena);
 
+/* Hands all empty SuperSlabs to the cache, where nothing of the arena stays warm: it has ended. */
+void hk_supply_leave(hk_arena_t *arena);
+
 /* Removes every SuperSlab that no exposed slab needs and purges unused slots of the others. The
  * arena has ended, so from then on none is kept. */
 void hk_supply_end(hk_arena_t *arena);
+
+/* Purges unused slots beyond those that may soon be needed again, until `until_ns`, but at least
+ * one SuperSlab. true: none is left; sets decay.is_waiting if some are kept. */
+bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns);
 
 /* Purges unused slots, removes all empty SuperSlabs, and trims the spare mappings and the cache. */
 void hk_supply_trim(hk_arena_t *arena);

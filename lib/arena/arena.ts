@@ -15,7 +15,7 @@ import { type FreeAfterWriteOptions, freeAfter, freeAfterWrite, writeAndFree } f
 import type { WritableLike, WriteTarget } from '../streams/targets';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
-import { Retentions } from '../front/retentions';
+import { Retentions } from './retentions';
 import { isWaiting, tell } from '../events/reports';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';

@@ -9,7 +9,7 @@ import { ignore, settledAfter, validateThenable } from '../streams/endings';
 import type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from '../streams/targets';
 import type { View } from '../view/view';
 import { copyLike } from '../view/kinds';
-import type { Retentions } from '../front/retentions';
+import type { Retentions } from './retentions';
 import { isWritable, startWrite } from './writes';
 
 /**

@@ -10,7 +10,7 @@
  */
 import { type Cancel, type Closable, isClosable, whenClosed } from '../streams/closings';
 import { invalidArgType } from '../errors';
-import type { Retentions } from '../front/retentions';
+import type { Retentions } from './retentions';
 import { type Sink, anySink, sinkOf } from '../streams/sinks';
 import type { WritableLike } from '../streams/targets';
 import type { View } from '../view/view';

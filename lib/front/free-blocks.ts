@@ -10,8 +10,9 @@
  *
  *   stacks[at + TOP]    at = class x 8; position in `refs` of the block that was put last
  *   stacks[at + BASE]   position below the first block, where NO_BLOCK stands for the end
- *   stacks[at + LIMIT]  the last position
+ *   stacks[at + LIMIT]  the last position; of a stack that is closed, because it was not in demand, BASE
  */
+import type { Decay } from './decay';
 import { exchangeOf, native } from '../native/native';
 import type { SlabTable } from './slabs';
 
@@ -29,6 +30,9 @@ const BATCH_START = 16;
 const KEPT_BYTES = 1024 * 1024;
 const KEPT_MIN = 32;
 const KEPT_MAX = 2 * BATCH_MAX;
+
+/** So few blocks that are not in demand go all at once; of more, half each time. */
+const FEW = 8;
 
 const TOP = 0;
 const BASE = 1;
@@ -53,11 +57,15 @@ export class FreeBlocks {
   readonly refs: Int32Array;
   readonly #arena: number;
   readonly #slabs: SlabTable;
+  readonly #decay: Decay;
+  /** `refs` when decay last looked at each stack; empty before. */
+  #seen = new Int32Array();
 
   /** Of classes with these bytes a block. */
-  constructor(arena: number, strides: readonly number[], slabs: SlabTable) {
+  constructor(arena: number, strides: readonly number[], slabs: SlabTable, decay: Decay) {
     this.#arena = arena;
     this.#slabs = slabs;
+    this.#decay = decay;
     this.stacks = new Int32Array(strides.length << STACK_BITS);
     this.refs = new Int32Array(layOut(this.stacks, strides)).fill(NO_BLOCK);
   }
@@ -82,9 +90,35 @@ export class FreeBlocks {
     const { stacks } = this;
     const at = index << STACK_BITS;
     if (stacks[at + TOP] === stacks[at + LIMIT]) {
-      this.#flush(index, (stacks[at + LIMIT]! - stacks[at + BASE]!) >> 1);
+      stacks[at + LIMIT] = this.#fullOf(at);
+      if (stacks[at + TOP] === stacks[at + LIMIT]) {
+        this.#flush(index, (stacks[at + LIMIT]! - stacks[at + BASE]!) >> 1);
+      }
+      this.#push(at, ref);
+      this.#decay.note();
+    } else {
+      this.#push(at, ref);
     }
-    this.#push(at, ref);
+  }
+
+  /**
+   * Gives the core of a class what nobody took since the last call: those at the bottom that are where they were. An
+   * empty stack is closed, so that the next block that comes is noticed. false: it is closed.
+   */
+  decay(index: number): boolean {
+    const { refs, stacks } = this;
+    const at = index << STACK_BITS;
+    const base = stacks[at + BASE]!;
+    if (stacks[at + LIMIT] === base) return false;
+    if (this.#seen.length === 0) this.#seen = new Int32Array(refs.length).fill(NO_BLOCK);
+    let idle = 0;
+    for (let i = base + 1; i <= stacks[at + TOP]! && refs[i] === this.#seen[i]; i++) idle++;
+    this.#flush(index, idle > FEW ? idle >> 1 : idle);
+    const top = stacks[at + TOP]!;
+    if (top === base) stacks[at + LIMIT] = base;
+    this.#seen.fill(NO_BLOCK, base + 1, this.#fullOf(at) + 1);
+    this.#seen.set(refs.subarray(base + 1, top + 1), base + 1);
+    return top > base;
   }
 
   /** Gives a block to the core, which will not hand it out again while its slab is given away. */
@@ -124,6 +158,11 @@ export class FreeBlocks {
     }
   }
 
+  /** The last position of a stack, closed or not. */
+  #fullOf(at: number): number {
+    return (this.stacks[at + (1 << STACK_BITS) + BASE] ?? this.refs.length) - 1;
+  }
+
   #push(at: number, ref: number): void {
     const top = this.stacks[at + TOP]! + 1;
     this.refs[top] = ref;
@@ -137,11 +176,14 @@ export class FreeBlocks {
     const exchange = exchangeOf();
     const got = native.refill(this.#arena, index, batch);
     if (got <= 0) return got;
+    stacks[at + LIMIT] = this.#fullOf(at);
     stacks[at + OWNED]! += got;
     stacks[at + BATCH] = Math.min(batch * 2, stacks[at + LARGEST_BATCH]!);
     // Lowest address last, so that it is handed out first and untouched pages stay untouched.
     for (let i = got - 1; i > 0; i--) this.#push(at, exchange[i]!);
-    return exchange[0]!;
+    const ref = exchange[0]!;
+    this.#decay.note();
+    return ref;
   }
 
   /** Gives the `count` oldest blocks to the core, and retires a slab if that left too many empty. */

@@ -1,24 +1,38 @@
 /**
  * Large blocks: those beyond 64 KB. Each is a run of slabs or a mapping, with an ArrayBuffer of its own.
  *
- * Owns:      the bytes of live ones; a few freed ones, so that a service that needs 1 MB again and again pays for
- *            a view and no system call. The oldest goes first.
- * Called by: the slow path, and the front when it is asked.
+ * Freed blocks are kept by demand, so that a size used before costs a view and no system call, whatever its size:
+ * as many bytes as lately were live beyond those that are now, and some for sizes that change. The size freed least
+ * lately goes to the core first. What is kept and was not used for the purge delay stays where it is without its pages.
  */
+import { nowMs } from '../base/clock';
 import { noteSuperSlabs } from '../events/events';
 import type { FrontCounters } from './counters';
+import type { Decay } from './decay';
 import { exchangeOf, native } from '../native/native';
 import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from './geometry';
 import type { SlabTable } from './slabs';
 import { sizeOf } from '../view/kinds';
 
-/** Free blocks kept, and their bytes: the working set of a few large requests. */
-const KEEP_BLOCKS = 16;
-const KEEP_BYTES = 16 * 1024 * 1024;
+/** How long a peak counts, at least; at most twice as long. The core does the same (csrc/supply/demand.h). */
+const EPOCH_MS = 10_000;
 
-interface KeptBlock {
+/**
+ * Beyond what was live at once, blocks of other sizes. One of each from 64 KB to 6 MB are 12 times the largest;
+ * an arena may take a sixth of what the whole cache may hold.
+ */
+const VARIETY_SIZES = 12;
+const VARIETY_SHARE = 6;
+
+/** Bytes that are purged between two looks at the clock. */
+const PURGED_AT_ONCE = 2 * 1024 * 1024;
+
+interface Kept {
   readonly ref: number;
-  readonly bytes: number;
+  /** When it was freed. */
+  readonly sinceMs: number;
+  /** So much of it has no pages. */
+  purged: number;
 }
 
 interface LiveBytes {
@@ -26,20 +40,65 @@ interface LiveBytes {
   readonly block: number;
 }
 
+function optionValue(name: string): number {
+  return native.tables.options.find((option) => option.name === name)!.value;
+}
+
+/** Bytes of live blocks, and how many bytes of free ones are worth keeping. */
+class Demand {
+  live = 0;
+  #peak = 0;
+  #lastPeak = 0;
+  #since = 0;
+  readonly #epochMs = Math.min(EPOCH_MS, optionValue('HAKMEM_SUPERSLAB_TTL_SEC') * 1000);
+  readonly #varietyMax =
+    (optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') * 1024 * 1024) / VARIETY_SHARE;
+  readonly #keepsNothing =
+    this.#epochMs === 0 ||
+    this.#varietyMax === 0 ||
+    optionValue('HAKMEM_SUPERSLAB_MAX_CACHED') === 0;
+
+  /** Counts the end of `bytes` that were live. */
+  fall(bytes: number): void {
+    const age = nowMs() - this.#since;
+    if (age >= this.#epochMs) {
+      this.#lastPeak = age < 2 * this.#epochMs ? this.#peak : this.live;
+      this.#peak = this.live;
+      this.#since += age;
+    }
+    if (this.live > this.#peak) this.#peak = this.live;
+    this.live -= bytes;
+  }
+
+  /** false: the room will only shrink when less is live. */
+  get isFalling(): boolean {
+    return Math.max(this.#peak, this.#lastPeak) > this.live;
+  }
+
+  room(): number {
+    if (this.#keepsNothing) return 0;
+    const peak = Math.max(this.#peak, this.#lastPeak);
+    return Math.max(peak - this.live, 0) + Math.min(peak * VARIETY_SIZES, this.#varietyMax);
+  }
+}
+
 export class LargeBlocks {
   readonly #arena: number;
   readonly #slabs: SlabTable;
   readonly #counters: FrontCounters;
-  /** Oldest first. */
-  readonly #kept: KeptBlock[] = [];
+  /** Free blocks by their size, the one freed last at the end; the size freed least lately comes first. */
+  readonly #kept = new Map<number, Kept[]>();
   /** Those that are live, by block. */
   readonly #live = new Map<number, LiveBytes>();
+  readonly #demand = new Demand();
+  readonly #decay: Decay;
   #keptBytes = 0;
   /** Whether the block taken last reads as zero, because nobody has had its memory before. */
   isZero = false;
 
-  constructor(arena: number, slabs: SlabTable, counters: FrontCounters) {
+  constructor(arena: number, slabs: SlabTable, counters: FrontCounters, decay: Decay) {
     this.#arena = arena;
+    this.#decay = decay;
     this.#slabs = slabs;
     this.#counters = counters;
   }
@@ -47,32 +106,86 @@ export class LargeBlocks {
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
   take(size: number): number {
     const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
-    const at = this.#kept.findLastIndex(
-      ({ ref, bytes }) => bytes === wanted && !this.#slabs.isGivenAway(ref >>> REF_INDEX_BITS),
-    );
-    if (at < 0) return this.#allocate(size);
+    const bytes = this.#bestFit(wanted);
+    if (bytes === 0) return this.#allocate(size);
     this.isZero = false;
-    const [block] = this.#kept.splice(at, 1);
-    this.#keptBytes -= wanted;
+    return this.#takeKept(bytes, this.#findUsable(bytes));
+  }
+
+  /** The smallest size kept that holds `wanted` bytes and is at most an eighth larger; 0: there is none. */
+  #bestFit(wanted: number): number {
+    if (this.#findUsable(wanted) >= 0) return wanted;
+    let best = 0;
+    for (const bytes of this.#kept.keys()) {
+      const fits = bytes >= wanted && bytes <= wanted + wanted / 8;
+      if (fits && (best === 0 || bytes < best) && this.#findUsable(bytes) >= 0) best = bytes;
+    }
+    return best;
+  }
+
+  /** Which of the kept blocks of a size was freed last, of those not given away; -1: there is none. */
+  #findUsable(bytes: number): number {
+    const kept = this.#kept.get(bytes);
+    if (kept === undefined) return -1;
+    return kept.findLastIndex(({ ref }) => !this.#slabs.isGivenAway(ref >>> REF_INDEX_BITS));
+  }
+
+  /** Takes the kept block of a size that stands at `at`. */
+  #takeKept(bytes: number, at: number): number {
+    const kept = this.#kept.get(bytes)!;
+    const [block] = kept.splice(at, 1);
+    if (kept.length === 0) this.#kept.delete(bytes);
+    this.#keptBytes -= bytes;
     return block!.ref;
   }
 
-  /** Keeps a freed block of `bytes` bytes; old ones go to the core when too much is kept. */
+  /** Takes a block of `bytes` bytes back; what is kept beyond the demand goes to the core. */
   put(ref: number, bytes: number): void {
-    this.#kept.push({ ref, bytes });
+    const kept = this.#kept.get(bytes) ?? [];
+    kept.push({ ref, sinceMs: nowMs(), purged: 0 });
+    this.#kept.delete(bytes);
+    this.#kept.set(bytes, kept);
     this.#keptBytes += bytes;
-    while (this.#kept.length > KEEP_BLOCKS || this.#keptBytes > KEEP_BYTES) this.#flushOldest();
+    this.#shrink(this.#demand.room());
+    this.#decay.note();
+  }
+
+  /** Gives back pages of what is kept and was not used for a while, until `untilMs`. false: that was all. */
+  decay(untilMs: number): boolean {
+    this.#demand.fall(0);
+    this.#shrink(this.#demand.room());
+    let isWaiting = this.#keptBytes > 0 && this.#demand.isFalling;
+    const oldMs = nowMs() - this.#decay.delayMs;
+    for (const [bytes, kept] of this.#kept) {
+      for (const block of kept) {
+        if (block.purged >= bytes) continue;
+        isWaiting = true;
+        if (block.sinceMs <= oldMs && !this.#purge(block, bytes, untilMs)) return true;
+      }
+    }
+    return isWaiting;
+  }
+
+  /** false: time is up. */
+  #purge(block: Kept, bytes: number, untilMs: number): boolean {
+    for (; block.purged < bytes; block.purged += PURGED_AT_ONCE) {
+      if (nowMs() >= untilMs) return false;
+      const part = Math.min(PURGED_AT_ONCE, bytes - block.purged);
+      native.purgeLarge(this.#arena, block.ref, block.purged, part);
+    }
+    return true;
   }
 
   /** Forgets all blocks; the core has taken them back. */
   clear(): void {
-    this.#kept.length = this.#keptBytes = 0;
+    this.#kept.clear();
     this.#live.clear();
+    this.#demand.fall(this.#demand.live);
+    this.#keptBytes = 0;
   }
 
-  /** Gives all kept blocks to the core. */
   flushAll(): void {
-    while (this.#kept.length > 0) this.#flushOldest();
+    this.#shrink(0);
   }
 
   /** Bytes of a live block. */
@@ -85,6 +198,7 @@ export class LargeBlocks {
     const block = sizeOf(this.#slabs.bufferOf(ref >>> REF_INDEX_BITS)!);
     const classIndex = classFor(block);
     this.#live.set(ref, { requested: bytes, block });
+    this.#demand.live += block;
     this.#counters.countAlloc(classIndex, bytes);
     this.#counters.addLiveBlockBytes(classIndex, block);
   }
@@ -94,6 +208,7 @@ export class LargeBlocks {
     const { requested, block } = this.#live.get(ref)!;
     const classIndex = classFor(block);
     this.#live.delete(ref);
+    this.#demand.fall(block);
     this.#counters.countFree(classIndex, requested);
     this.#counters.addLiveBlockBytes(classIndex, -block);
     return block;
@@ -106,10 +221,11 @@ export class LargeBlocks {
     return ref;
   }
 
-  #flushOldest(): void {
-    const { ref, bytes } = this.#kept.shift()!;
-    this.#keptBytes -= bytes;
-    this.drop(ref);
+  #shrink(room: number): void {
+    while (this.#keptBytes > room) {
+      const [bytes] = this.#kept.keys();
+      this.drop(this.#takeKept(bytes!, 0));
+    }
   }
 
   /** Gives a block to the core. */

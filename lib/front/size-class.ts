@@ -7,6 +7,7 @@
  *            bounded number of blocks of a class, whatever lengths it sees.
  */
 import type { BucketTable } from './buckets';
+import type { Decay } from './decay';
 import { type FreeBlocks, blocksIn } from './free-blocks';
 import { CLASS_SIZE_MAX } from './geometry';
 import type { ViewTable } from './view-table';
@@ -33,6 +34,7 @@ interface Tables {
   readonly buckets: BucketTable;
   readonly views: ViewTable;
   readonly blocks: FreeBlocks;
+  readonly decay: Decay;
 }
 
 /** A bucket that has a cap of this class. */
@@ -40,6 +42,8 @@ interface Loan {
   readonly bucket: number;
   /** Allocations when the class last looked. */
   seenAllocs: number;
+  /** The same of decay. */
+  decayAllocs: number;
 }
 
 export class SizeClass {
@@ -62,13 +66,22 @@ export class SizeClass {
     const { buckets, blocks } = this.#tables;
     if (buckets.roomOf(bucket) > 0) return true;
     if (blocks.isRefused(this.#index)) return false;
-    if (this.#left <= 0) this.#takeBack(bucket);
+    if (this.#left <= 0) this.#takeBack(bucket, 'seenAllocs');
     if (this.#left <= 0) {
       blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
       return false;
     }
     this.#lend(bucket);
     return true;
+  }
+
+  /**
+   * Takes half of what the caps exceed what was allocated from their buckets since the last call. false: no bucket has
+   * a cap any more, so that the next view that comes is noticed.
+   */
+  decay(): boolean {
+    this.#takeBack(0, 'decayAllocs');
+    return this.#loans.length > 0;
   }
 
   /** Drops all views; their blocks are free. */
@@ -92,7 +105,11 @@ export class SizeClass {
   #lend(bucket: number): void {
     const { buckets } = this.#tables;
     const cap = buckets.capOf(bucket);
-    if (cap === 0) this.#loans.push({ bucket, seenAllocs: buckets.allocsOf(bucket) });
+    if (cap === 0) {
+      const allocs = buckets.allocsOf(bucket);
+      this.#loans.push({ bucket, seenAllocs: allocs, decayAllocs: allocs });
+      this.#tables.decay.note();
+    }
     const more = Math.min(Math.max(cap, 1), this.#left);
     this.#lent += more;
     buckets.addCap(bucket, more);
@@ -112,13 +129,13 @@ export class SizeClass {
    * Takes from the caps that exceed what was allocated from their buckets since the last time. The bucket that is
    * about to get a view stays its length's: a view in a bucket that nobody owns would not be counted.
    */
-  #takeBack(asking: number): void {
+  #takeBack(asking: number, seen: 'seenAllocs' | 'decayAllocs'): void {
     const { buckets } = this.#tables;
     let kept = 0;
     for (const loan of this.#loans) {
       const allocs = buckets.allocsOf(loan.bucket);
-      const demand = allocs - loan.seenAllocs;
-      loan.seenAllocs = allocs;
+      const demand = allocs - loan[seen];
+      loan[seen] = allocs;
       const cap = buckets.capOf(loan.bucket);
       if (demand < cap) this.#shrink(loan, (demand + cap) >> 1);
       if (buckets.capOf(loan.bucket) > 0) this.#loans[kept++] = loan;

@@ -14,6 +14,16 @@ import { clearBytes, sizeOf } from '../view/kinds';
 /** Parts of a slab, as pairs of positions: where each begins and ends. */
 export type Ranges = readonly (readonly [number, number])[];
 
+/** What stays of a front that is reset or destroyed. */
+export interface Remains {
+  /** Slabs that stay attached, because a view of them is retained; undefined: there are none. */
+  readonly slabs: Uint32Array | undefined;
+  /** Where these views are. */
+  readonly kept: ReadonlyMap<number, Ranges>;
+}
+
+export const NO_REMAINS: Remains = { slabs: undefined, kept: new Map() };
+
 /** UINT32_MAX: see hk_next_retirable. */
 const KEEP_BY_POLICY = 0xffffffff;
 

@@ -13,6 +13,7 @@ import { type FrontIdentity, custodyOf, doubleFree } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
 import { publishLimit } from '../events/events';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
+import { Decay } from './decay';
 import { FreeBlocks } from './free-blocks';
 import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
@@ -21,8 +22,9 @@ import { Records } from './records';
 import { FrontCounters } from './counters';
 import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../native/native';
-import { validateSize } from '../options';
-import { type Ranges, SlabTable } from './slabs';
+import { type ResolvedOptions, validateSize } from '../options';
+import { NO_REMAINS, type Remains, SlabTable } from './slabs';
+import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { usedBytesOf } from '../stats/stats';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
@@ -30,21 +32,7 @@ import { type ViewMaker, bufferMaker } from '../view/kinds';
 
 const emptyBuffer = new ArrayBuffer(0);
 
-/** What stays of a front that is reset or destroyed. */
-export interface Remains {
-  /** Slabs that stay attached, because a view of them is retained; undefined: there are none. */
-  readonly slabs: Uint32Array | undefined;
-  /** Where these views are. */
-  readonly kept: ReadonlyMap<number, Ranges>;
-}
-
-const NOTHING: Remains = { slabs: undefined, kept: new Map() };
-
-export interface FrontOptions {
-  readonly maxBytes: number;
-  /** Block sizes, ascending, ending with 64 KB. */
-  readonly strides: readonly number[];
-}
+export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'purgeDelayMs'>;
 
 /** Fields are declared and written once: see "What V8 asks of hot code" in docs/ARCHITECTURE.md. */
 export class SlowPath implements FrontIdentity {
@@ -64,13 +52,15 @@ export class SlowPath implements FrontIdentity {
   declare private readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare private readonly maxBytes: number;
+  declare private readonly timer: Decay;
+  declare private readonly surplus: Surplus;
   /** true: destroyed, or about to be. */
   hasEnded = false;
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
-  private remains = NOTHING;
+  private remains = NO_REMAINS;
 
-  constructor(core: NativeArena, { maxBytes, strides }: FrontOptions) {
+  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions) {
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
@@ -81,10 +71,12 @@ export class SlowPath implements FrontIdentity {
     this.ints = this.records.ints;
     this.table = new ViewTable(this.records, core);
     this.buckets = new BucketTable(this.records, this.counters);
-    this.blocks = new FreeBlocks(core.id, strides, this.slabs);
-    this.large = new LargeBlocks(core.id, this.slabs, this.counters);
+    this.timer = new Decay(this, purgeDelayMs);
+    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer);
+    this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
+    this.surplus = new Surplus(this.classes, this.blocks, this.large);
   }
 
   get epoch(): Epoch {
@@ -320,8 +312,8 @@ export class SlowPath implements FrontIdentity {
   private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
     const reason = reasonOf(name);
-    const usedBytes = usedBytesOf(this.core.id);
-    const sizes = { requestedBytes, usedBytes, maxBytes: this.maxBytes };
+    const { maxBytes } = this;
+    const sizes = { requestedBytes, usedBytes: usedBytesOf(this.core.id), maxBytes };
     if (reason === 'limit') publishLimit(this.core.id, sizes);
     return new OutOfMemoryError(reason, text, sizes);
   }
@@ -336,6 +328,12 @@ export class SlowPath implements FrontIdentity {
     this.blocks.flushAll();
     this.large.flushAll();
     this.slabs.retireAll();
+  }
+
+  /** Gives the core a part of what was not in demand since the last time. false: nothing is left. */
+  giveSurplusBack(untilMs: number): boolean {
+    this.finish();
+    return !this.hasEnded && this.surplus.giveBack(untilMs);
   }
 
   /** Takes everything back at once, what remains aside: all views are stale then. */
@@ -366,9 +364,11 @@ export class SlowPath implements FrontIdentity {
       // Once only: another arena may have the number of this one then.
       this.isEnding = false;
       native.destroyArena(this.arena, slabs);
+      this.timer.end();
     } else {
       native.resetArena(this.arena, slabs);
       this.isEnding = false;
+      this.timer.note();
     }
   }
 
@@ -394,7 +394,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, classes, strides, table: views } = this;
-    return (classes[index] ??= new SizeClass(index, strides[index]!, { buckets, views, blocks }));
+    const { buckets, blocks, classes, strides, table: views, timer: decay } = this;
+    const tables = { buckets, views, blocks, decay };
+    return (classes[index] ??= new SizeClass(index, strides[index]!, tables));
   }
 }

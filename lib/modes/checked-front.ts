@@ -10,7 +10,7 @@ import { watchClones } from './clones';
 import { Custody, custodyOf, doubleFree } from '../front/custody';
 import { HakmemError } from '../errors';
 import { Front } from '../front/front';
-import type { Remains } from '../front/slow-path';
+import type { Remains } from '../front/slabs';
 import { Quarantine, type GuardedBlock, discard, reportDoubleFree } from './guard';
 import { type Collectable, LeakDetector, Watched } from './leaks';
 import type { NativeArena } from '../native/native';

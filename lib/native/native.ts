@@ -1,13 +1,11 @@
 /**
- * Native: the addon's entries as TypeScript sees them, and the loader.
+ * Native: the addon's entries as TypeScript sees them.
  *
  * Functions return a result >= 0, or a negated status of the core.
  */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { HakmemError } from '../errors';
 import { adviceFor } from './advice';
-import { findAddon, verifyAddon } from './identity';
+import { ROOT, loadAddon } from './loader';
 
 /** A core arena. */
 export interface NativeArena {
@@ -114,6 +112,13 @@ export interface Native {
   destroyArena(arena: number, pinned?: Uint32Array): number;
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
+  /**
+   * All arenas of this environment, and the cache, give back what nobody needed for a while, for a millisecond's
+   * work. Milliseconds until the next call; -1: nothing waits.
+   */
+  decay(): number;
+  /** Gives back pages of a large block that the front keeps; returns their bytes. */
+  purgeLarge(arena: number, ref: number, from: number, bytes: number): number;
   /** Bytes of pages that went back to the operating system so far, by a trim or on the way. */
   returnedBytes(arena: number): number;
   refill(arena: number, bin: number, want: number): number;
@@ -155,6 +160,8 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   resetArena: 'function',
   returnedBytes: 'function',
   trimArena: 'function',
+  decay: 'function',
+  purgeLarge: 'function',
   refill: 'function',
   noteRetry: 'function',
   flush: 'function',
@@ -175,14 +182,10 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
 };
 
 function load(): Native {
-  const root = join(__dirname, '..', '..');
   try {
-    const file = findAddon(root);
-    const addon: unknown = createRequire(__filename)(file);
-    verifyAddon(addon, ENTRIES, file, root);
-    return addon as Native;
+    return loadAddon(ENTRIES) as Native;
   } catch (error) {
-    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, root), { cause: error });
+    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, ROOT), { cause: error });
   }
 }
 

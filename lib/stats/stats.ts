@@ -16,6 +16,7 @@ import { mergeClasses, readClasses } from './classes';
 import type {
   ArenaStats,
   ByteStats,
+  DecayStats,
   FailureStats,
   HeapStats,
   HeapTotals,
@@ -60,6 +61,10 @@ const BYTES_MAX = arenaOffset('bytes_max');
 const FAILURES_OS = arenaOffset('failures_os');
 const FAILURES_LIMIT = arenaOffset('failures_limit');
 const FAILURES_RETRIED = arenaOffset('failures_retried');
+const BYTES_DECAYED = arenaOffset('bytes_decayed');
+const BYTES_RETAKEN = arenaOffset('bytes_retaken');
+const DECAY_TURNS = arenaOffset('decay_turns');
+const DECAY_NS = arenaOffset('decay_ns');
 const DOUBLE_FREES = arenaOffset('double_frees');
 const STALE_FREES = arenaOffset('stale_frees');
 const FOREIGN_FREES = arenaOffset('foreign_frees');
@@ -120,6 +125,15 @@ function readFailures(v: Float64Array, at: number): FailureStats {
   };
 }
 
+function readDecay(v: Float64Array, at: number): DecayStats {
+  return {
+    decayedBytes: v[at + BYTES_DECAYED]!,
+    retakenBytes: v[at + BYTES_RETAKEN]!,
+    turns: v[at + DECAY_TURNS]!,
+    ms: v[at + DECAY_NS]! / 1e6,
+  };
+}
+
 function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaStats {
   const at = record.fieldsAt;
   return {
@@ -132,6 +146,7 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     os,
     bytes: readBytes(v, at, v[at + BYTES_METADATA]!),
     failures: readFailures(v, at),
+    decay: readDecay(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
     leakedBlocks: v[at + LEAKED_BLOCKS]!,
   };
@@ -147,6 +162,7 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
     os,
     bytes: readBytes(values, at, values[METADATA_BYTES]!),
     failures: readFailures(values, at),
+    decay: readDecay(values, at),
     detachedSlabs: values[at + DETACHED_SLABS]!,
     leakedBlocks: values[at + LEAKED_BLOCKS]!,
   };

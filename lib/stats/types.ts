@@ -182,6 +182,25 @@ export interface FailureStats {
 }
 
 /**
+ * What went back to the operating system little by little, because nobody needed it for a while
+ * ({@link ArenaOptions.purgeDelayMs}).
+ *
+ * @example
+ * const { decayedBytes, retakenBytes } = arena.stats().decay;
+ * if (retakenBytes > decayedBytes / 2) logger.info('a longer HAKMEM_PURGE_DELAY_MS would save page faults');
+ */
+export interface DecayStats {
+  /** Pages given back so, in bytes; those of a trim are not among them. */
+  readonly decayedBytes: number;
+  /** Pages given back, by a trim too, in slabs whose blocks were needed again. */
+  readonly retakenBytes: number;
+  /** Turns in which pages were given back. */
+  readonly turns: number;
+  /** Their time, in milliseconds. */
+  readonly ms: number;
+}
+
+/**
  * What {@link Arena.stats} returns: a snapshot.
  *
  * @example
@@ -207,6 +226,8 @@ export interface ArenaStats {
   readonly bytes: ByteStats;
   /** Requests that failed. */
   readonly failures: FailureStats;
+  /** What went back to the operating system by itself. */
+  readonly decay: DecayStats;
   /** Slabs whose ArrayBuffer was detached by somebody else. */
   readonly detachedSlabs: number;
   /**

@@ -22,7 +22,7 @@ static hk_superslab_t *mapped(size_t bytes) {
 static hk_superslab_t *put_new(size_t bytes, bool seen) {
   hk_superslab_t *superslab = mapped(bytes);
   superslab->was_exposed = seen;
-  (void)hk_cache_put(superslab, hk_options_get()->free_policy, false);
+  (void)hk_cache_put(superslab, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy});
   return superslab;
 }
 
@@ -117,7 +117,7 @@ HK_TEST(time_spent_in_use_does_not_count_as_age) {
   fake_os.now_ns += 50 * SECOND_NS;
   EXPECT_EQ(take(HK_SUPERSLAB_BYTES), superslab);
   fake_os.now_ns += 50 * SECOND_NS;
-  (void)hk_cache_put(superslab, hk_options_get()->free_policy, false);
+  (void)hk_cache_put(superslab, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy});
   EXPECT_EQ(cached(), 1);
   end();
 }
@@ -141,7 +141,8 @@ HK_TEST(seen_memory_beyond_the_limits_costs_address_space_alone) {
   hk_superslab_t *within = put_new(HK_SUPERSLAB_BYTES, true);
   hk_superslab_t *beyond = mapped(HK_SUPERSLAB_BYTES);
   beyond->was_exposed = true;
-  EXPECT_EQ(hk_cache_put(beyond, hk_options_get()->free_policy, false), HK_SLAB_BYTES);
+  EXPECT_EQ(hk_cache_put(beyond, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy}),
+            HK_SLAB_BYTES);
   EXPECT_EQ(within->base[0], 0x3c);
   EXPECT_EQ(beyond->base[0], 0);
   EXPECT_EQ(beyond->dirty_slots, 0);
@@ -236,7 +237,7 @@ HK_TEST(memory_of_a_world_that_has_ended_needs_no_quarantine) {
   begin(0, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
   superslab->was_exposed = superslab->settled = true;
-  (void)hk_cache_put(superslab, HK_FREE_POLICY_KEEP, false);
+  (void)hk_cache_put(superslab, &(hk_cache_terms_t){.policy = HK_FREE_POLICY_KEEP});
   EXPECT_EQ(cached(), 0);
   end();
 }
@@ -269,11 +270,13 @@ HK_TEST(quarantine_is_bounded_and_then_the_oldest_serves_anybody) {
 HK_TEST(the_policy_batch_gives_pages_back_and_keep_does_not) {
   begin(256, 60, HK_FREE_POLICY_BATCH);
   hk_superslab_t *superslab = mapped(HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(hk_cache_put(superslab, hk_options_get()->free_policy, false), HK_SLAB_BYTES);
+  EXPECT_EQ(hk_cache_put(superslab, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy}),
+            HK_SLAB_BYTES);
   EXPECT_EQ(superslab->base[0], 0);
   begin(256, 60, HK_FREE_POLICY_KEEP);
   superslab = mapped(HK_SUPERSLAB_BYTES);
-  EXPECT_EQ(hk_cache_put(superslab, hk_options_get()->free_policy, false), 0);
+  EXPECT_EQ(hk_cache_put(superslab, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy}),
+            0);
   EXPECT_EQ(superslab->base[0], 0x3c);
   EXPECT_EQ(fake_os.purges, 0);
   end();
@@ -285,7 +288,7 @@ HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
   EXPECT(take(9 * HK_MIB + HK_SLAB_BYTES) == NULL);
   EXPECT(take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
   EXPECT_EQ(take(8 * HK_MIB), huge);
-  (void)hk_cache_put(huge, hk_options_get()->free_policy, false);
+  (void)hk_cache_put(huge, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy});
   hk_cache_request_t request = {.bytes = 8 * HK_MIB, .bytes_max = 9 * HK_MIB - 1};
   EXPECT(hk_cache_take(&request) == NULL);
   request = (hk_cache_request_t){.bytes = 9 * HK_MIB, .bytes_max = 9 * HK_MIB};

@@ -287,11 +287,11 @@ HK_TEST(maps_refused_from_the_nth_on_cost_one_call_for_every_n) {
 
 /* false: there is no unmap n. */
 static bool refuse_unmap(const script_t *script, uint64_t n) {
-  end_t end, expected = undisturbed(script);
   hk_os_stats_t before, after;
   hk_options_t *options = hk_test_options();
   hk_options_t saved = *options;
   options->superslab_max_cached = 0; /* nothing stays: more is unmapped */
+  end_t end, expected = undisturbed(script);
   fake_os_begin();
   fake_os.nth_unmap = n;
   hk_os_stats(&before);

@@ -223,6 +223,10 @@ static inline void fuzz_alloc(fuzz_t *f, uint32_t how) {
   }
 }
 
+static inline uint64_t fuzz_huge_allocs(const fuzz_arena_t *home) {
+  return hk_test_stats(home->arena).bins[HK_BIN_HUGE].allocs;
+}
+
 /* Also from one arena into another. */
 static inline void fuzz_realloc(fuzz_t *f) {
   fuzz_arena_t *home = fuzz_pick_arena(f);
@@ -231,6 +235,8 @@ static inline void fuzz_realloc(fuzz_t *f) {
   block_t *block = &slot->block;
   if (home->arena == NULL || block->address == NULL) return;
   FUZZ_MUST(block_holds(block));
+  bool was_huge = block->bin == HK_BIN_HUGE && home == slot->home;
+  uint64_t allocs = was_huge ? fuzz_huge_allocs(home) : 0;
   void *moved = hk_realloc(home->arena, block->address, bytes);
   if (moved == NULL) {
     FUZZ_MUST(fuzz_may_refuse(home) && block_holds(block));
@@ -239,11 +245,15 @@ static inline void fuzz_realloc(fuzz_t *f) {
   block_t resized = {.address = moved, .bytes = block->bytes, .key = block->key};
   FUZZ_MUST(block_holds_after_resize(&resized, bytes));
   bool has_moved = moved != block->address;
+  /* A huge block can change its address without a copy, and is the same block then. */
+  if (has_moved && was_huge && fuzz_bin_at(home->arena, moved) == HK_BIN_HUGE) {
+    has_moved = fuzz_huge_allocs(home) != allocs;
+  }
   FUZZ_MUST(has_moved || home == slot->home);
   if (has_moved) {
     slot->home->frees[block->bin]++;
     if (home != slot->home) slot->home->remote_frees[block->bin]++;
-    block->bin = fuzz_bin(home, bytes);
+    block->bin = fuzz_bin_at(home->arena, moved); /* a run that grows may become huge */
   } else {
     home->allocs[block->bin]--; /* fuzz_accept counts it again */
   }

@@ -11,6 +11,7 @@ static const struct {
                 {"HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL},
                 {"HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL},
                 {"HAKMEM_SUPERSLAB_TTL_SEC", 60, 0, 86400, NULL},
+                {"HAKMEM_PURGE_DELAY_MS", 2000, -1, 86400000, NULL},
                 {"HAKMEM_FREE_POLICY", HK_FREE_POLICY_BATCH, 0, 1, "keep|batch"},
                 {"HAKMEM_THP", HK_THP_AUTO, 0, 2, "auto|always|never"},
                 {"HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL},

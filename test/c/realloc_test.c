@@ -247,6 +247,130 @@ HK_TEST(a_run_that_another_thread_has_freed_is_not_resized) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+/* --- Huge blocks, which are mappings of their own --------------------------------------------- */
+
+static uint64_t os_maps(void) {
+  hk_os_stats_t stats;
+  hk_os_stats(&stats);
+  return stats.map;
+}
+
+/* Grows a block by `step` up to `bytes`. Returns how many bytes had to move with a copy, as far as
+ * addresses and system calls tell. */
+static char *climb(hk_arena_t *arena, size_t bytes, size_t step, size_t *moves) {
+  char *block = NULL;
+  for (size_t size = step; size <= bytes; size += step) {
+    char *grown = hk_realloc(arena, block, size);
+    if (!EXPECT(grown != NULL && hk_usable_size(grown) >= size)) return block;
+    if (block != NULL && grown != block) ++*moves;
+    block = grown;
+    hk_pattern_fill(block + size - step, 64, size);
+    if (size % (step * 16) == 0) EXPECT(hk_arena_is_valid(arena));
+  }
+  for (size_t size = step; size <= bytes; size += step) {
+    if (!hk_pattern_holds(block + size - step, 64, size)) EXPECT(!"contents lost");
+  }
+  return block;
+}
+
+HK_TEST(a_ladder_to_200_mb_moves_at_most_at_each_class) {
+  hk_test_empty_cache();
+  hk_arena_t *arena = hk_test_arena(0);
+  size_t moves = 0;
+  uint64_t maps = os_maps();
+  char *block = climb(arena, 200 * HK_MIB, HK_MIB / 4, &moves);
+  EXPECT(moves <= 7 * 8);
+  EXPECT(os_maps() - maps <= 7 * 8 + 1);
+  hk_arena_stats_t stats = hk_test_stats(arena);
+  EXPECT_EQ(stats.bytes_live, hk_usable_size(block));
+  EXPECT(stats.bytes_committed <= 225 * HK_MIB + 2 * HK_SUPERSLAB_BYTES);
+  free_ok(arena, block);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+/* The fake OS has no call that moves pages. */
+HK_TEST(without_a_call_that_moves_pages_a_ladder_copies_a_few_times) {
+  fake_os_begin();
+  hk_arena_t *arena = hk_test_arena(0);
+  size_t moves = 0;
+  char *block = climb(arena, 64 * HK_MIB, HK_MIB / 8, &moves);
+  EXPECT(moves <= 20); /* log(32) / log(1.25) beyond 2 MB, and few below */
+  free_ok(arena, block);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  fake_os_end();
+}
+
+HK_TEST(two_blocks_that_grow_in_turns_keep_apart) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *blocks[2] = {NULL, NULL};
+  size_t moves = 0;
+  for (size_t size = HK_SLAB_BYTES; size <= 40 * HK_MIB; size += HK_SLAB_BYTES) {
+    for (size_t i = 0; i < 2; i++) {
+      char *grown = hk_realloc(arena, blocks[i], size);
+      if (!EXPECT(grown != NULL)) return;
+      if (grown != blocks[i]) moves++;
+      blocks[i] = grown;
+      hk_pattern_fill(blocks[i] + size - HK_SLAB_BYTES, 64, size + i);
+    }
+  }
+  for (size_t size = HK_SLAB_BYTES; size <= 40 * HK_MIB; size += HK_SLAB_BYTES) {
+    for (size_t i = 0; i < 2; i++) {
+      if (!hk_pattern_holds(blocks[i] + size - HK_SLAB_BYTES, 64, size + i)) EXPECT(!"lost");
+    }
+  }
+  EXPECT(moves <= 2 * 60);
+  for (size_t i = 0; i < 2; i++) free_ok(arena, blocks[i]);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(a_huge_block_shrinks_where_it_is_and_its_end_is_nobodys) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *block = hk_alloc(arena, 40 * HK_MIB);
+  hk_pattern_fill(block, 3 * HK_MIB, 1);
+  EXPECT(hk_realloc(arena, block, 30 * HK_MIB) == block);
+  EXPECT_EQ(hk_usable_size(block), 40 * HK_MIB);
+  EXPECT(hk_realloc(arena, block, 3 * HK_MIB) == block);
+  EXPECT_EQ(hk_usable_size(block), 3 * HK_MIB);
+  EXPECT(hk_pagemap_find(block + 4 * HK_MIB) == NULL);
+  EXPECT_EQ(hk_arena_used_bytes(arena), 3 * HK_MIB);
+  EXPECT_EQ(hk_test_stats(arena).bytes_live, 3 * HK_MIB);
+  EXPECT(hk_pattern_holds(block, 3 * HK_MIB, 1));
+  EXPECT(hk_arena_is_valid(arena));
+  free_ok(arena, block);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(a_block_that_javascript_has_seen_never_changes_its_address_space) {
+  hk_arena_t *arena = hk_test_arena(0);
+  char *block = hk_alloc(arena, 5 * HK_MIB);
+  uint32_t number = hk_arena_slab_number(&hk_pagemap_find(block)->slabs[0]);
+  EXPECT_EQ(hk_slab_set_exposed(arena, number, true), HK_OK);
+  EXPECT_EQ(hk_slab_set_exposed(arena, number, false), HK_OK);
+  hk_pattern_fill(block, 5 * HK_MIB, 1);
+  char *grown = hk_realloc(arena, block, 9 * HK_MIB);
+  EXPECT(grown != block);
+  EXPECT(hk_pattern_holds(grown, 5 * HK_MIB, 1));
+  EXPECT(hk_pagemap_find(block) != NULL); /* still mapped, and nobody else's */
+  free_ok(arena, grown);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+HK_TEST(at_the_limit_a_huge_block_grows_to_the_last_slab) {
+  hk_arena_t *arena = hk_test_arena(20 * HK_MIB);
+  char *block = hk_alloc(arena, 18 * HK_MIB);
+  block = hk_realloc(arena, block, 20 * HK_MIB - HK_SLAB_BYTES);
+  EXPECT_EQ(hk_usable_size(block), 20 * HK_MIB);
+  EXPECT(hk_realloc(arena, block, 20 * HK_MIB + 1) == NULL);
+  EXPECT_EQ(hk_usable_size(block), 20 * HK_MIB);
+  EXPECT(hk_arena_is_valid(arena));
+  free_ok(arena, block);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
+/* --- All sizes -------------------------------------------------------------------------------- */
+
 HK_TEST(resizing_nothing_allocates) {
   hk_arena_t *arena = hk_test_arena(0);
   void *block = hk_realloc(arena, NULL, 100);
@@ -282,18 +406,21 @@ HK_TEST(a_block_of_another_arena_moves_into_this_one) {
   EXPECT_EQ(hk_arena_destroy(other), HK_OK);
 }
 
-HK_TEST_MAIN(zeroed_blocks_are_zero_after_others_wrote_there,
-             a_zeroed_run_over_used_and_unused_slabs_is_zero,
-             a_zeroed_block_is_zero_where_the_os_refuses_to_purge,
-             memory_fresh_from_the_os_is_not_written, an_array_beyond_any_size_is_null,
-             blocks_of_any_size_are_aligned_to_any_power_of_two_up_to_2_mb,
-             an_arena_with_classes_of_its_own_aligns_blocks,
-             an_alignment_that_is_none_or_too_large_is_null,
-             contents_are_kept_between_any_two_sizes, a_block_that_fits_stays_where_it_is,
-             a_run_grows_where_it_is_while_the_slabs_behind_it_are_unused,
-             a_run_moves_when_somebody_is_behind_it_or_the_superslab_ends,
-             a_run_shrinks_where_it_is_and_what_it_leaves_serves_others,
-             at_the_limit_a_run_grows_only_where_it_is,
-             a_run_that_another_thread_has_freed_is_not_resized, resizing_nothing_allocates,
-             a_resize_that_fails_leaves_the_block_as_it_was,
-             a_block_of_another_arena_moves_into_this_one)
+HK_TEST_MAIN(
+    zeroed_blocks_are_zero_after_others_wrote_there,
+    a_zeroed_run_over_used_and_unused_slabs_is_zero,
+    a_zeroed_block_is_zero_where_the_os_refuses_to_purge, memory_fresh_from_the_os_is_not_written,
+    an_array_beyond_any_size_is_null, blocks_of_any_size_are_aligned_to_any_power_of_two_up_to_2_mb,
+    an_arena_with_classes_of_its_own_aligns_blocks, an_alignment_that_is_none_or_too_large_is_null,
+    contents_are_kept_between_any_two_sizes, a_block_that_fits_stays_where_it_is,
+    a_run_grows_where_it_is_while_the_slabs_behind_it_are_unused,
+    a_run_moves_when_somebody_is_behind_it_or_the_superslab_ends,
+    a_run_shrinks_where_it_is_and_what_it_leaves_serves_others,
+    at_the_limit_a_run_grows_only_where_it_is, a_run_that_another_thread_has_freed_is_not_resized,
+    a_ladder_to_200_mb_moves_at_most_at_each_class,
+    without_a_call_that_moves_pages_a_ladder_copies_a_few_times,
+    two_blocks_that_grow_in_turns_keep_apart,
+    a_huge_block_shrinks_where_it_is_and_its_end_is_nobodys,
+    a_block_that_javascript_has_seen_never_changes_its_address_space,
+    at_the_limit_a_huge_block_grows_to_the_last_slab, resizing_nothing_allocates,
+    a_resize_that_fails_leaves_the_block_as_it_was, a_block_of_another_arena_moves_into_this_one)

@@ -94,6 +94,7 @@ static struct {
   uint64_t nth_map, nth_unmap, nth_purge;
   hk_os_result_t nth_purge_result;
   uint64_t now_ns;                        /* the time, which stands still */
+  uint64_t purge_ns;                      /* but for what a purge takes of it */
   uint64_t maps, unmaps, purges, advices; /* calls that arrived */
   size_t mapped_bytes;                    /* mapped through here and not unmapped */
   size_t slab_bytes;                      /* of which SuperSlabs and huge mappings */
@@ -128,6 +129,7 @@ static inline hk_os_result_t fake_os_unmap(void *address, size_t bytes) {
 
 static inline hk_os_result_t fake_os_purge(void *address, size_t bytes) {
   fake_os.purges++;
+  fake_os.now_ns += fake_os.purge_ns;
   if (fake_os.purges == fake_os.nth_purge) return fake_os.nth_purge_result;
   if (fake_os.purge_result != HK_OS_DONE) return fake_os.purge_result;
   return hk_os_native.purge(address, bytes);

@@ -44,6 +44,8 @@ const RIGHT = {
   destroyArena: ['arena', () => Uint32Array.of(0, 1)],
   resetArena: ['arena', () => Uint32Array.of(0, 1)],
   trimArena: ['arena'],
+  decay: [],
+  purgeLarge: ['arena', () => native.largeAlloc(arena.id, 200_000), () => 0, () => 65_536],
   refill: ['arena', () => 7, () => 64],
   flush: ['arena', () => 3, () => 50],
   largeAlloc: ['arena', () => 100_000],

@@ -30,7 +30,7 @@ describe('failures', () => {
     for (let i = 0; i < 40; i++) arena.free(arena.alloc(i % 2 === 0 ? 4000 : 100));
     expect(arena.stats().failures).toMatchObject({ limit: 0, os: 0, retried: 39 });
     const large = new Arena({ maxBytes: 1 * MIB });
-    for (let i = 0; i < 10; i++) large.free(large.alloc(i % 2 === 0 ? 600_000 : 700_000));
+    for (let i = 0; i < 10; i++) large.free(large.alloc(i % 2 === 0 ? 600_000 : 900_000));
     expect(large.stats().failures).toMatchObject({ limit: 0, os: 0, retried: 9 });
     arena.destroy();
     large.destroy();

@@ -346,7 +346,7 @@ test.each(['trim', 'reset'])(
     })();`,
       { nodeArguments: ['--expose-gc'] },
     );
-    expect(report.held).toBe((1 + 1 + 2 + 46) * SLAB_BYTES);
+    expect(report.held).toBe((1 + 1 + 2 + 48) * SLAB_BYTES);
     expect(report).toMatchObject({ released: 0, destroyed: 0 });
   },
 );

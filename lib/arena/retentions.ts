@@ -14,11 +14,11 @@
  *
  * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
-import { Custody, type Held, type HoldKeeper, custodyOf } from './custody';
+import { Custody, type Held, type HoldKeeper, custodyOf } from '../front/custody';
 import { invalidState } from '../errors';
-import type { Front } from './front';
-import type { Remains } from './slow-path';
-import type { Epoch } from './view-table';
+import type { Front } from '../front/front';
+import type { Remains } from '../front/slabs';
+import type { Epoch } from '../front/view-table';
 import { type NativeArena, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';

@@ -1,0 +1,58 @@
+#include "supply/demand.h"
+
+#include "base/options.h"
+
+/* Beyond what was used at once an arena keeps blocks of other sizes: there are 8 classes to a
+ * doubling, and an eighth of what the whole cache may hold is what one arena may take of it. */
+#define VARIETY_SIZES 8
+#define VARIETY_SHARE 8
+
+/* The TTL of the cache is a promise about all empty memory, so an epoch is never longer. */
+static uint64_t epoch_ns(void) {
+  uint64_t ttl_ns = (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u;
+  return ttl_ns < HK_DEMAND_EPOCH_NS ? ttl_ns : HK_DEMAND_EPOCH_NS;
+}
+
+static void roll(hk_demand_t *demand) {
+  uint64_t now_ns = hk_os_now_ns(), epoch = epoch_ns();
+  uint64_t age_ns = now_ns - demand->since_ns;
+  if (age_ns < epoch) return;
+  demand->last_peak_bytes = age_ns >= 2 * epoch ? demand->used_bytes : demand->peak_bytes;
+  demand->peak_bytes = demand->used_bytes;
+  demand->since_ns = now_ns;
+}
+
+void hk_demand_rise(hk_arena_t *arena, uint64_t bytes) {
+  hk_demand_t *demand = &arena->supply.demand;
+  demand->used_bytes += bytes;
+  if (demand->used_bytes > demand->peak_bytes) demand->peak_bytes = demand->used_bytes;
+}
+
+void hk_demand_fall(hk_arena_t *arena, uint64_t bytes) {
+  hk_demand_t *demand = &arena->supply.demand;
+  roll(demand);
+  demand->used_bytes -= bytes;
+}
+
+static bool keeps_nothing(const hk_arena_t *arena) {
+  const hk_options_t *options = hk_options_get();
+  return arena->decay.delay_ns == 0 || options->superslab_ttl_sec == 0 ||
+         options->superslab_max_cached == 0 || options->superslab_max_memory_mb == 0;
+}
+
+/* Sizes that change find nothing that fits in what one of them left. A front of another language
+ * keeps blocks of many sizes itself, and what it keeps is in use here. */
+static uint64_t variety_bytes(const hk_arena_t *arena, uint64_t peak) {
+  if (arena->front == NULL) return 0;
+  uint64_t most = (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB / VARIETY_SHARE;
+  uint64_t wanted = peak * VARIETY_SIZES;
+  return wanted < most ? wanted : most;
+}
+
+uint64_t hk_demand_room(const hk_arena_t *arena) {
+  const hk_demand_t *demand = &arena->supply.demand;
+  if (arena->ended || keeps_nothing(arena)) return 0;
+  uint64_t peak = demand->peak_bytes, used = demand->used_bytes;
+  if (demand->last_peak_bytes > peak) peak = demand->last_peak_bytes;
+  return (peak > used ? peak - used : 0) + variety_bytes(arena, peak);
+}

@@ -1,0 +1,39 @@
+/**
+ * Clock and timer, as they were when the package was loaded: a program's tests that put others in their place
+ * (fake timers of jest, vitest or sinon) must not stop what is none of their business, nor run it out of turn.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { performance } from 'node:perf_hooks';
+import { clearTimeout, setTimeout } from 'node:timers';
+
+const clock = performance.now.bind(performance);
+const start = setTimeout;
+const stop = clearTimeout;
+const queue = queueMicrotask;
+
+/** Outside of every asynchronous context: a timer would keep what a program has stored in the one it began in. */
+const outside = AsyncLocalStorage.snapshot();
+
+/** Milliseconds on a clock that never jumps. */
+export function nowMs(): number {
+  return clock();
+}
+
+/** Calls `run` once, after so many milliseconds, unless nothing else keeps the process alive so long. */
+export function startTimer(run: () => void, ms: number): NodeJS.Timeout {
+  return outside(() => start(run, ms).unref());
+}
+
+export function stopTimer(timer: NodeJS.Timeout): void {
+  stop(timer);
+}
+
+/** Runs `task` right after the code that is running. false: the stack is full. */
+export function soon(task: () => void): boolean {
+  try {
+    queue(task);
+    return true;
+  } catch {
+    return false;
+  }
+}
