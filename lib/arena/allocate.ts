@@ -6,6 +6,8 @@
 import { types } from 'node:util';
 import type { Front } from '../front/front';
 import { validateAlignment, validateLength, validateSize } from '../options';
+import { giveUp } from './give-up';
+import { takeText } from './text';
 import type { TypedView, ViewConstructor } from '../types';
 import { clearBuffer, lengthOf, setBytes, viewMakerFor } from '../view/kinds';
 import type { View } from '../view/view';
@@ -35,14 +37,11 @@ type Fill = string | Uint8Array | number;
 
 const bufferFrom = Buffer.from.bind(Buffer) as (...args: unknown[]) => Buffer;
 
-// Node's own methods. A program may have put others on a Buffer that is recycled.
-type Method<R> = (this: Buffer, ...args: never[]) => R;
-const { fill, write } = Buffer.prototype as unknown as {
-  readonly fill: Method<Buffer>;
-  readonly write: Method<number>;
+// Node's own: a program may have put another one on a Buffer that is recycled.
+const { fill } = Buffer.prototype as unknown as {
+  readonly fill: (this: Buffer, ...args: never[]) => Buffer;
 };
 const fillBuffer = Function.prototype.call.bind(fill) as (...args: unknown[]) => Buffer;
-const writeText = Function.prototype.call.bind(write) as (...args: unknown[]) => number;
 
 export function takeUnsafe(front: Front, size: number, alignment: number, owner: number): Buffer {
   validateAlignment(alignment);
@@ -76,11 +75,6 @@ export function takeFilled(
   }
 }
 
-/** Frees a view that nobody has seen. */
-function giveUp(front: Front, view: View): void {
-  if (front.owns(view)) front.takeBack(view);
-}
-
 export function takeCopy(
   front: Front,
   value: FromValue,
@@ -88,15 +82,9 @@ export function takeCopy(
   length: number | undefined,
   owner: number,
 ): Buffer {
-  if (typeof value === 'string' && isPlainEncoding(encodingOrOffset)) {
-    const view = front.alloc(Buffer.byteLength(value, encodingOrOffset), owner);
-    try {
-      writeText(view, value, encodingOrOffset);
-    } catch (error) {
-      giveUp(front, view);
-      throw error;
-    }
-    return view;
+  if (typeof value === 'string') {
+    const view = takeText(front, value, encodingOrOffset, owner);
+    if (view !== undefined) return view;
   }
   // Node decides what the arguments mean, and throws its own errors, before anything is allocated here.
   const source = types.isUint8Array(value) ? value : bufferFrom(value, encodingOrOffset, length);
@@ -124,21 +112,4 @@ export function takeTyped<C extends ViewConstructor>(
   const view: View = front.allocView(maker, bytes, owner);
   if (!front.isZero(bytes)) maker.clear(view);
   return view as TypedView<C>;
-}
-
-/** Encodings whose byteLength is exact, so that the string can be written without a copy between. */
-function isPlainEncoding(encoding: unknown): encoding is BufferEncoding | undefined {
-  switch (encoding) {
-    case undefined:
-    case 'utf8':
-    case 'utf-8':
-    case 'latin1':
-    case 'binary':
-    case 'ascii':
-    case 'ucs2':
-    case 'utf16le':
-      return true;
-    default:
-      return false;
-  }
 }

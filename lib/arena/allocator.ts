@@ -78,6 +78,20 @@ export interface Allocator {
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer;
 
   /**
+   * A Buffer with the bytes of several one after another, like `Buffer.concat`.
+   *
+   * @param list - Buffers or Uint8Arrays, of anybody.
+   * @param totalLength - bytes of the result: what is more is cut off, what is missing is zero.
+   * @throws what `Buffer.concat` throws for the same arguments.
+   * @throws {ERR_HAKMEM_OUT_OF_MEMORY} `maxBytes`, or the operating system, has no more.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @defaultValue `totalLength` the sum of all lengths
+   * @example
+   * const message = arena.concat([arena.from('head'), Buffer.from('body')]);
+   */
+  concat(list: readonly Uint8Array[], totalLength?: number): ArenaBuffer;
+
+  /**
    * A zeroed typed array or DataView, aligned for its element.
    *
    * @param ctor - one of the engine's TypedArray constructors, or DataView.

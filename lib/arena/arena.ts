@@ -4,6 +4,7 @@
 import type { Allocator } from './allocator';
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { ArenaBase, forgetParts, parts } from './create';
+import { takeConcat } from './concat';
 import { copyOut } from './copy-out';
 import type { Custodian } from './custodian';
 import { dispose } from '../base/dispose';
@@ -100,6 +101,10 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
 
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
     return takeCopy(this.#front, value, encodingOrOffset, length, ARENA) as ArenaBuffer;
+  }
+
+  concat(list: readonly Uint8Array[], totalLength?: number): ArenaBuffer {
+    return takeConcat(this.#front, list, totalLength, ARENA) as ArenaBuffer;
   }
 
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {

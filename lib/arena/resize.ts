@@ -1,6 +1,7 @@
 /**
  * Resize: a live view becomes one of another size, in place or by a copy.
  */
+import { types } from 'node:util';
 import type { Front } from '../front/front';
 import { validateSize } from '../options';
 import type { ScopeHost } from './scope';
@@ -26,7 +27,11 @@ export function resize(host: ScopeHost, view: View, size: number): ArenaBuffer {
 
 function moved(front: Front, view: View, size: number, oldSize: number): Buffer {
   const next = front.alloc(size, front.ownerOf(view));
-  if (size > 0 && oldSize > 0) setBytes(next, bytesOf(view, Math.min(size, oldSize)));
+  if (size > 0 && oldSize > 0) {
+    // To make a view of the bytes would cost as much as to allocate and free.
+    const isWhole = size >= oldSize && types.isUint8Array(view);
+    setBytes(next, isWhole ? view : bytesOf(view, Math.min(size, oldSize)));
+  }
   front.takeBack(view);
   return next;
 }

@@ -5,6 +5,7 @@
  * another owner, so the end of the scope leaves it alone.
  */
 import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import { takeConcat } from './concat';
 import type { Allocator } from './allocator';
 import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
@@ -140,6 +141,17 @@ export class Scope implements Allocator, Disposable {
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
     const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#owner);
     return this.#own(view) as ArenaBuffer;
+  }
+
+  /**
+   * Like `arena.concat`, for this scope.
+   *
+   * @throws {ERR_INVALID_STATE} after `end()`; otherwise as {@link Arena.concat}.
+   * @example
+   * arena.scope((scope) => handle(scope.concat([scope.from('head'), scope.from('body')])));
+   */
+  concat(list: readonly Uint8Array[], totalLength?: number): ArenaBuffer {
+    return this.#own(takeConcat(this.#front(), list, totalLength, this.#owner)) as ArenaBuffer;
   }
 
   /**

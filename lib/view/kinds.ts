@@ -42,7 +42,7 @@ export const lengthOf = getterOf(typedArray, 'length') as (bytes: Uint8Array) =>
 export const setBytes = Function.prototype.call.bind(
   // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
   Uint8Array.prototype.set,
-) as (target: Uint8Array, source: Uint8Array) => void;
+) as (target: Uint8Array, source: Uint8Array, at?: number) => void;
 
 const ofTypedArray = extentGetters(typedArray);
 const ofDataView = extentGetters(DataView.prototype);

@@ -1,0 +1,274 @@
+/**
+ * Text: a string becomes bytes in a block, in as few steps as its encoding allows.
+ *
+ * A call of the engine's own encoders costs 50 to 80 ns, as much as twenty characters in JavaScript. So short strings
+ * are written here, long ones there; where the length of the result follows from that of the string, nothing is
+ * measured first. UTF-8 is taken for ASCII while the last long string was: then its length is that of the string,
+ * and whether that was right the encoder tells.
+ *
+ * What the encoders do with characters that do not belong to an encoding, only they know: a result that is shorter
+ * than expected is given up, and the caller asks Node.
+ */
+import type { Front } from '../front/front';
+import { giveUp } from './give-up';
+
+/** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
+const SHORT_UTF8 = 24;
+const SHORT_BYTES = 12;
+const SHORT_UTF16 = 16;
+const SHORT_HEX = 40;
+const SHORT_BASE64 = 24;
+
+type Encode = (this: Buffer, text: string, offset: number, length: number) => number;
+type Encoder = `${'base64' | 'base64url' | 'hex' | 'latin1' | 'ucs2' | 'utf8'}Write`;
+
+// Node's own methods. A program may have put others on a Buffer that is recycled.
+const { base64Write, base64urlWrite, hexWrite, latin1Write, ucs2Write, utf8Write } =
+  Buffer.prototype as unknown as Readonly<Record<Encoder, Encode>>;
+const byteLength = Buffer.byteLength.bind(Buffer);
+const encoder = new TextEncoder();
+const encodeInto = encoder.encodeInto.bind(encoder);
+
+/** Values of digits by character below 128; NO_DIGIT of all others. */
+const NO_DIGIT = 255;
+const HEX_DIGITS = digitsOf('0123456789abcdef');
+for (const digit of 'ABCDEF') HEX_DIGITS[digit.charCodeAt(0)] = parseInt(digit, 16);
+/** Of both alphabets, because Node takes either for each of the two encodings. */
+const BASE64_DIGITS = digitsOf('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+BASE64_DIGITS['-'.charCodeAt(0)] = 62;
+BASE64_DIGITS['_'.charCodeAt(0)] = 63;
+
+function digitsOf(alphabet: string): Uint8Array {
+  const digits = new Uint8Array(128).fill(NO_DIGIT);
+  for (let i = 0; i < alphabet.length; i++) digits[alphabet.charCodeAt(i)] = i;
+  return digits;
+}
+
+/** What Node's encoders are told by; a call of a method that is passed on would not be compiled into the caller. */
+const UTF8 = 0;
+const LATIN1 = 1;
+const UTF16 = 2;
+const HEX = 3;
+const BASE64 = 4;
+const BASE64URL = 5;
+
+function encode(view: Buffer, text: string, bytes: number, encoding: number): number {
+  switch (encoding) {
+    case UTF8:
+      return utf8Write.call(view, text, 0, bytes);
+    case LATIN1:
+      return latin1Write.call(view, text, 0, bytes);
+    case UTF16:
+      return ucs2Write.call(view, text, 0, bytes);
+    case HEX:
+      return hexWrite.call(view, text, 0, bytes);
+    case BASE64:
+      return base64Write.call(view, text, 0, bytes);
+    default:
+      return base64urlWrite.call(view, text, 0, bytes);
+  }
+}
+
+let isMostlyAscii = true;
+
+/** A view with the bytes of a text; undefined: Node has to say what it means. */
+export function takeText(
+  front: Front,
+  text: string,
+  encoding: unknown,
+  owner: number,
+): Buffer | undefined {
+  switch (encoding) {
+    case undefined:
+    case 'utf8':
+    case 'utf-8':
+      return takeUtf8(front, text, owner);
+    case 'latin1':
+    case 'binary':
+    case 'ascii':
+      if (text.length <= SHORT_BYTES) return takeShortBytes(front, text, owner);
+      return encoded(front, text, text.length, LATIN1, owner);
+    case 'utf16le':
+    case 'ucs2':
+      if (text.length <= SHORT_UTF16) return takeShortUtf16(front, text, owner);
+      return encoded(front, text, 2 * text.length, UTF16, owner);
+    case 'hex':
+      if (text.length <= SHORT_HEX) return takeShortHex(front, text, owner);
+      return encoded(front, text, text.length >>> 1, HEX, owner);
+    case 'base64':
+    case 'base64url':
+      if (text.length <= SHORT_BASE64) return takeShortBase64(front, text, owner);
+      return encoded(
+        front,
+        text,
+        base64Length(text),
+        encoding === 'base64' ? BASE64 : BASE64URL,
+        owner,
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** Bytes of text without characters that do not belong to base64; with padding or without. */
+function base64Length(text: string): number {
+  const { length } = text;
+  let digits = length;
+  if (length > 0 && text.charCodeAt(length - 1) === 61) digits--;
+  if (digits > 1 && text.charCodeAt(length - 2) === 61) digits--;
+  return Math.floor((digits * 3) / 4);
+}
+
+/** Has one of Node's encoders write a text. undefined: it is shorter than `bytes`. */
+function encoded(
+  front: Front,
+  text: string,
+  bytes: number,
+  encoding: number,
+  owner: number,
+): Buffer | undefined {
+  const view = front.alloc(bytes, owner);
+  if (bytes === 0) return view;
+  try {
+    if (encode(view, text, bytes, encoding) === bytes) return view;
+  } catch (error) {
+    giveUp(front, view);
+    throw error;
+  }
+  giveUp(front, view);
+  return undefined;
+}
+
+function takeUtf8(front: Front, text: string, owner: number): Buffer | undefined {
+  const { length } = text;
+  if (length <= SHORT_UTF8) {
+    return takeShortAscii(front, text, owner) ?? takeShortUtf8(front, text, owner);
+  }
+  if (isMostlyAscii) {
+    const view = takeAscii(front, text, owner);
+    if (view !== undefined) return view;
+  }
+  const bytes = byteLength(text);
+  isMostlyAscii = bytes === length;
+  return encoded(front, text, bytes, UTF8, owner);
+}
+
+/** undefined: it is not ASCII. */
+function takeShortAscii(front: Front, text: string, owner: number): Buffer | undefined {
+  const { length } = text;
+  const view = front.alloc(length, owner);
+  let at = 0;
+  for (; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 127) break;
+    view[at] = code;
+  }
+  if (at === length) return view;
+  front.takeBack(view);
+  return undefined;
+}
+
+/** Bytes of UTF-8 of a short text; -1: it has surrogates. */
+function utf8LengthOf(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80) continue;
+    if ((code & 0xf800) === 0xd800) return -1;
+    bytes += code < 0x800 ? 1 : 2;
+  }
+  return bytes;
+}
+
+function takeShortUtf8(front: Front, text: string, owner: number): Buffer | undefined {
+  const bytes = utf8LengthOf(text);
+  if (bytes < 0) return encoded(front, text, byteLength(text), UTF8, owner);
+  const view = front.alloc(bytes, owner);
+  let to = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80) {
+      view[to++] = code;
+    } else if (code < 0x800) {
+      view[to++] = 0xc0 | (code >> 6);
+      view[to++] = 0x80 | (code & 0x3f);
+    } else {
+      view[to++] = 0xe0 | (code >> 12);
+      view[to++] = 0x80 | ((code >> 6) & 0x3f);
+      view[to++] = 0x80 | (code & 0x3f);
+    }
+  }
+  return view;
+}
+
+/** Writes UTF-8 into as many bytes as there are characters. undefined: they are not all ASCII. */
+function takeAscii(front: Front, text: string, owner: number): Buffer | undefined {
+  const { length } = text;
+  const view = front.alloc(length, owner);
+  try {
+    const { read, written } = encodeInto(text, view);
+    if (read === length && written === length) return view;
+  } catch (error) {
+    giveUp(front, view);
+    throw error;
+  }
+  giveUp(front, view);
+  return undefined;
+}
+
+/** The low byte of each character. */
+function takeShortBytes(front: Front, text: string, owner: number): Buffer {
+  const { length } = text;
+  const view = front.alloc(length, owner);
+  for (let at = 0; at < length; at++) view[at] = text.charCodeAt(at);
+  return view;
+}
+
+function takeShortUtf16(front: Front, text: string, owner: number): Buffer {
+  const { length } = text;
+  const view = front.alloc(2 * length, owner);
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    view[2 * at] = code;
+    view[2 * at + 1] = code >> 8;
+  }
+  return view;
+}
+
+function takeShortHex(front: Front, text: string, owner: number): Buffer | undefined {
+  const bytes = text.length >>> 1;
+  const view = front.alloc(bytes, owner);
+  let at = 0;
+  for (; at < bytes; at++) {
+    const first = text.charCodeAt(2 * at);
+    const second = text.charCodeAt(2 * at + 1);
+    if ((first | second) > 127) break;
+    const high = HEX_DIGITS[first]!;
+    const low = HEX_DIGITS[second]!;
+    if ((high | low) === NO_DIGIT) break;
+    view[at] = (high << 4) | low;
+  }
+  if (at === bytes) return view;
+  front.takeBack(view);
+  return undefined;
+}
+
+function takeShortBase64(front: Front, text: string, owner: number): Buffer | undefined {
+  const bytes = base64Length(text);
+  const view = front.alloc(bytes, owner);
+  const digits = Math.ceil((bytes * 4) / 3);
+  let bits = 0;
+  let to = 0;
+  let at = 0;
+  for (; at < digits; at++) {
+    const code = text.charCodeAt(at);
+    const digit = code > 127 ? NO_DIGIT : BASE64_DIGITS[code]!;
+    if (digit === NO_DIGIT) break;
+    bits = (bits << 6) | digit;
+    // Every digit but the first of four completes a byte.
+    if ((at & 3) !== 0) view[to++] = bits >> (6 - 2 * (at & 3));
+  }
+  if (at === digits) return view;
+  front.takeBack(view);
+  return undefined;
+}
