@@ -83,7 +83,7 @@ export class HakmemError extends Error {
 export class OutOfMemoryError extends HakmemError {
   /**
    * 'limit': the arena's `maxBytes`; 'process': `HAKMEM_MAX_MEMORY_MB`; 'os': the operating system;
-   * 'table': 16 GB of SuperSlabs per arena.
+   * 'table': 8192 SuperSlabs or huge mappings per arena.
    */
   readonly reason: 'limit' | 'os' | 'process' | 'table';
   /** Bytes of the request that failed. */

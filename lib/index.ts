@@ -13,13 +13,8 @@ export { Arena } from './arena/arena';
 export type { Custodian } from './arena/custodian';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
-export type {
-  FreeAfterWriteOptions,
-  WebWritableLike,
-  WebWriterLike,
-  WritableLike,
-  WriteTarget,
-} from './arena/free-after';
+export type { FreeAfterWriteOptions } from './arena/free-after';
+export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';

@@ -15,10 +15,15 @@
 
 typedef struct heap_t heap_t;
 
+/* 1: a build for tests. What is freed must be ours to free, and block.h fills whole blocks. */
+#ifndef CHECKED
+#define CHECKED 0
+#endif
+
 /* A heap for the calling thread, who alone allocates from it. */
 heap_t *heap_open(void);
 
-/* The thread is about to end; blocks of the heap may live on. Threads to come may be given it. */
+/* The thread is about to end; blocks of the heap may live on. */
 void heap_leave(heap_t *heap);
 
 /* Ends a heap and every block of it. false: this allocator has no heaps that can be ended. */
@@ -31,21 +36,27 @@ void heap_trim(heap_t *heap);
 
 /* What the allocator says about itself; all 0 when it says nothing. */
 typedef struct allocator_stats_t {
-  uint64_t allocs;
+  uint64_t allocs, live;
   uint64_t slow;                 /* allocs that went behind the front */
   uint64_t rows[ALLOCATOR_ROWS]; /* allocs by row */
 } allocator_stats_t;
 
 allocator_stats_t allocator_stats(void);
 
+/* In builds for tests, while all threads are quiet: whether it counts again what it has counted. */
+bool allocator_adds_up(void);
+
 #if ALLOCATOR == 1
 #include "hakmem.h"
+
+_Noreturn void allocator_refused(hk_status_t status);
 
 static inline void *heap_alloc(heap_t *heap, size_t size) {
   return hk_alloc((hk_arena_t *)heap, size);
 }
 static inline void heap_free(heap_t *heap, void *block) {
-  (void)hk_free((hk_arena_t *)heap, block);
+  hk_status_t status = hk_free((hk_arena_t *)heap, block);
+  if (CHECKED && status != HK_OK) allocator_refused(status);
 }
 static inline void *heap_realloc(heap_t *heap, void *block, size_t size) {
   return hk_realloc((hk_arena_t *)heap, block, size);

@@ -1,39 +1,34 @@
-/* hakmem-arena. An arena that a thread has left waits, blocks and all, for the next thread. */
+/* hakmem-arena: one arena for each thread, which abandons it, blocks and all, to the threads to
+ * come. */
 #include "allocator.h"
 
 #include <pthread.h>
 
 #include "harness.h"
+#if CHECKED
+#include "stats/valid.h"
+#endif
 
-#define LEFT_MAX 1024
+static void register_fork(void) {
+  if (pthread_atfork(hk_fork_prepare, hk_fork_parent, hk_fork_child) != 0) bench_fail("no atfork");
+}
 
-static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
-static hk_arena_t *left[LEFT_MAX];
-static uint32_t left_first, left_count;
-
-/* First left, first taken: a thread rarely gets the arena of the thread it takes its blocks from,
- * which would turn frees that are remote into local ones. */
 heap_t *heap_open(void) {
-  hk_arena_t *arena = NULL;
-  pthread_mutex_lock(&left_lock);
-  if (left_count > 0) {
-    arena = left[left_first++ % LEFT_MAX];
-    left_count--;
-  }
-  pthread_mutex_unlock(&left_lock);
+  static pthread_once_t registered = PTHREAD_ONCE_INIT;
+  pthread_once(&registered, register_fork);
+  hk_arena_t *arena = hk_arena_adopt();
   static const hk_arena_options_t options = {.shares_bytes = true}; /* as the others do */
   if (arena == NULL && hk_arena_create(&options, &arena) != HK_OK) bench_fail("no arena");
   return (heap_t *)arena;
 }
 
 void heap_leave(heap_t *heap) {
-  pthread_mutex_lock(&left_lock);
-  if (left_count == LEFT_MAX) bench_fail("too many arenas without a thread");
-  left[(left_first + left_count++) % LEFT_MAX] = (hk_arena_t *)heap;
-  pthread_mutex_unlock(&left_lock);
+  if (hk_arena_abandon((hk_arena_t *)heap) != HK_OK) bench_fail("the arena was not abandoned");
 }
 
 bool heap_destroy(heap_t *heap) { return hk_arena_destroy((hk_arena_t *)heap) == HK_OK; }
+
+void allocator_refused(hk_status_t status) { bench_fail(hk_status_text(status)); }
 
 void heap_trim(heap_t *heap) { (void)hk_arena_trim((hk_arena_t *)heap); }
 
@@ -45,6 +40,7 @@ static bool add_arena(hk_arena_t *arena, void *context) {
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) {
     sum->allocs += stats.bins[bin].allocs;
     sum->slow += stats.bins[bin].slow;
+    sum->live += stats.bins[bin].live;
   }
   for (uint32_t bin = 0; bin < classes->count; bin++) {
     uint32_t row = classes->bins[bin].row;
@@ -57,4 +53,20 @@ allocator_stats_t allocator_stats(void) {
   allocator_stats_t sum = {0};
   hk_arena_each(add_arena, &sum);
   return sum;
+}
+
+#if CHECKED
+static bool add_up(hk_arena_t *arena, void *context) {
+  bool *all = context;
+  *all = *all && hk_arena_is_valid(arena);
+  return true;
+}
+#endif
+
+bool allocator_adds_up(void) {
+  bool all = true;
+#if CHECKED
+  hk_arena_each(add_up, &all);
+#endif
+  return all;
 }

@@ -4,6 +4,9 @@
 //   only          rivals that can play it, when not all
 //   quickRows     allocations of the quick run in rows C0..C7, where they are known to the unit
 //   columns       figures that only this case has, in bytes
+//   threads       it has threads, which ThreadSanitizer is to see in the quick run (tools/test/programs-c.mjs)
+
+import { PROGRAMS } from './programs.mjs';
 
 const MIXED_SEED = 1234567;
 const STEPS = 1_000_000;
@@ -36,6 +39,7 @@ function midLarge(name, threads, cycles, about) {
     about: `8..34 KB, 2048 slots, ${threads} thread${threads > 1 ? 's' : ''}, ${about}`,
     full: ['mid_large', threads, cycles, 2048, 42],
     quick: ['mid_large', threads, 2_000, 256, 42],
+    threads: threads > 1,
   };
 }
 
@@ -45,6 +49,7 @@ function larson(threads) {
     about: `8..1000 B, 5000 blocks per thread, ${threads} thread${threads > 1 ? 's' : ''} at a time`,
     full: ['larson', 1000, 8, 1000, 5000, 100, 4141, threads],
     quick: ['larson', 10, 8, 1000, 100, 10, 4141, threads],
+    threads: true,
   };
 }
 
@@ -67,18 +72,20 @@ export const CASES = [
   midLarge('mid-large', 2, 40_000, '40,000 cycles each from a cold start'),
   midLarge('mid-large-long', 1, 4_000_000, '4 million cycles'),
   midLarge('mid-large-long', 2, 4_000_000, '4 million cycles each'),
-  ...[1, 2, 4].map(larson),
+  ...[1, 2, 4, 8].map(larson),
   {
     name: 'handover',
     about: '16..1024 B, one thread allocates, another one frees: every free is remote',
     full: ['handover', 5_000_000, 16, 1024],
     quick: ['handover', 20_000, 16, 1024],
+    threads: true,
   },
   {
     name: 'phases',
     about: '200 MB of one size, touched, freed by another thread, then the next of ten sizes',
     full: ['phases', 200 * 2 ** 20],
     quick: ['phases', 2 ** 20],
+    threads: true,
     columns: { 'RSS after': 'rssEnd' },
   },
   {
@@ -117,4 +124,5 @@ export const CASES = [
     },
     only: ['hakmem', 'mimalloc-heap'],
   },
+  ...PROGRAMS,
 ];

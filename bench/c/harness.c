@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +41,28 @@ static uint64_t now_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Of all threads and of children that have ended. */
+typedef struct usage_t {
+  uint64_t cpu_ns, page_faults;
+} usage_t;
+
+static void add_usage(usage_t *usage, int who) {
+  struct rusage used;
+  getrusage(who, &used);
+  usage->cpu_ns += (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000000u;
+  usage->cpu_ns += (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000u;
+  usage->page_faults += (uint64_t)used.ru_minflt;
+}
+
+static usage_t usage_now(void) {
+  usage_t usage = {0};
+  add_usage(&usage, RUSAGE_SELF);
+  add_usage(&usage, RUSAGE_CHILDREN);
+  return usage;
+}
+
+static usage_t usage_at_start;
+
 /* A line of /proc/self/status, in bytes. Read without stdio, which would call malloc. */
 static uint64_t status_bytes(const char *field) {
   static char text[8192];
@@ -62,6 +85,7 @@ void bench_start(void) {
   rss_at_start = bench_rss_bytes();
   stats_at_start = allocator_stats();
   mark();
+  usage_at_start = usage_now();
   started_ns = now_ns();
 }
 
@@ -91,12 +115,20 @@ static void report_stats(void) {
 
 void bench_stop(uint64_t operations) {
   uint64_t ns = now_ns() - started_ns;
+  usage_t usage = usage_now();
   mark();
+  bench_report("cpuNs", usage.cpu_ns - usage_at_start.cpu_ns);
+  bench_report("pageFaults", usage.page_faults - usage_at_start.page_faults);
   bench_report("rssStart", rss_at_start);
   bench_report("rssPeak", status_bytes("VmHWM"));
   report_stats();
   (void)dprintf(STDOUT_FILENO, "{\"operations\":%llu,\"ns\":%llu%s}\n",
                 (unsigned long long)operations, (unsigned long long)ns, report);
+}
+
+void bench_expect_empty(void) {
+  if (allocator_stats().live != 0) bench_fail("there are blocks that nobody has freed");
+  if (!allocator_adds_up()) bench_fail("the allocator's books do not add up");
 }
 
 typedef struct thread_t {

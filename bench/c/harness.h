@@ -17,6 +17,9 @@ void bench_stop(uint64_t operations);
 /* Adds a field to the result. Before bench_stop. */
 void bench_report(const char *name, uint64_t value);
 
+/* Fails when there are live blocks, or the allocator's books do not add up, where it can tell. */
+void bench_expect_empty(void);
+
 /* Resident now, and reserved, of this process. */
 uint64_t bench_rss_bytes(void);
 uint64_t bench_mapped_bytes(void);

@@ -7,6 +7,7 @@
 
 #include "cases.h"
 #include "harness.h"
+#include "programs/programs.h"
 
 #define ARGUMENTS_MAX 8
 
@@ -28,6 +29,18 @@ static const case_t cases[] = {
     {"realloc_ladder", case_realloc_ladder, 3}, /* rounds bytes step */
     {"large_churn", case_large_churn, 2},       /* rounds bytes */
     {"malloc_large", case_malloc_large, 3},     /* steps, min and max in MB */
+
+    {"alloc_test", program_alloc_test, 4},       /* threads steps slots_log2 doublings */
+    {"xmalloc", program_xmalloc, 2},             /* threads blocks */
+    {"mstress", program_mstress, 3},             /* threads share rounds */
+    {"cfrac", program_cfrac, 1},                 /* steps */
+    {"espresso", program_espresso, 2},           /* complements cubes */
+    {"cache_thrash", program_cache_thrash, 4},   /* threads rounds bytes writes */
+    {"cache_scratch", program_cache_scratch, 4}, /* threads rounds bytes writes */
+    {"thread_births", program_thread_births, 3}, /* threads at_once bytes */
+    {"left_behind", program_left_behind, 2},     /* threads bytes */
+    {"fork_storm", program_fork_storm, 3},       /* children busy_threads bytes */
+    {"address_limit", program_address_limit, 1}, /* bytes */
 };
 
 int main(int argc, char **argv) {

@@ -20,28 +20,45 @@ function figuresOf({ runs, traced }) {
     speed: medianOf(speeds),
     slowest: Math.min(...speeds),
     fastest: Math.max(...speeds),
+    cpu: Math.min(...runs.map(({ operations, cpuNs }) => cpuNs / operations)),
     calls: traced && (traced.systemCalls * 1e6) / traced.operations,
     slow: median('allocs') > 0 ? median('slow') / median('allocs') : undefined,
   };
 }
 
-/** Header and rows of a case, as text. `to best`: speed as a multiple of the fastest rival's. */
+/**
+ * Header and rows of a case, as text. `to best`: speed as a multiple of the fastest rival's, and the
+ * same of the least processor time per operation of any run.
+ */
 export function tableOf(one, results) {
   const figures = Object.entries(results).map(([name, result]) => [name, figuresOf(result)]);
-  const rivals = figures.filter(([name]) => !isOurs(name)).map(([, { speed }]) => speed);
-  const best = Math.max(...rivals);
+  const rivals = figures.filter(([name]) => !isOurs(name)).map(([, figure]) => figure);
+  const best = Math.max(...rivals.map(({ speed }) => speed));
+  const bestCpu = Math.min(...rivals.map(({ cpu }) => cpu));
   const columns = Object.entries(one.columns ?? {});
-  const rows = figures.map(([name, { median, speed, slowest, fastest, calls, slow }]) => [
+  const rows = figures.map(([name, { median, speed, slowest, fastest, cpu, calls, slow }]) => [
     name,
     speed.toPrecision(4),
     `${slowest.toPrecision(4)}..${fastest.toPrecision(4)}`,
     rivals.length > 0 ? `${(speed / best).toFixed(2)}x` : '',
+    cpu.toPrecision(4),
+    rivals.length > 0 ? `${(bestCpu / cpu).toFixed(2)}x` : '',
     mib(median('rssPeak')),
     calls === undefined ? '?' : calls.toFixed(1),
     slow === undefined ? '' : `${(slow * 100).toFixed(3)} %`,
     ...columns.map(([, field]) => mib(median(field))),
   ]);
-  const header = ['', 'M/s', 'spread', 'to best', 'peak RSS', 'calls/M', 'slow'];
+  const header = [
+    '',
+    'M/s',
+    'spread',
+    'to best',
+    'cpu ns',
+    'to best cpu',
+    'peak RSS',
+    'calls/M',
+    'slow',
+  ];
   return [[...header, ...columns.map(([title]) => title)], ...rows];
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/options.h"
+#include "front/abandoned.h"
 #include "front/refill.h"
 #include "heap/decay.h"
 #include "heap/heap.h"
@@ -29,6 +30,7 @@ static struct {
   hk_lock_t lock;
   hk_arena_t *first, *last;
   uint64_t last_id;
+  uint64_t abandoned; /* of them */
 } registry = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_REGISTRY)};
 
 static void register_arena(hk_arena_t *arena) {
@@ -39,10 +41,15 @@ static void register_arena(hk_arena_t *arena) {
   hk_lock_release(&registry.lock);
 }
 
-static void unregister_arena(hk_arena_t *arena) {
-  hk_lock_acquire(&registry.lock);
+/* Under the lock. */
+static void unlink_arena(const hk_arena_t *arena) {
   *(arena->prev != NULL ? &arena->prev->next : &registry.first) = arena->next;
   *(arena->next != NULL ? &arena->next->prev : &registry.last) = arena->prev;
+}
+
+static void unregister_arena(const hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  unlink_arena(arena);
   hk_lock_release(&registry.lock);
 }
 
@@ -66,6 +73,53 @@ static void put_record(hk_arena_t *arena) {
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
   memset(arena, 0, offsetof(hk_arena_t, superslabs));
   hk_spare_put(arena, hk_arena_record_bytes());
+}
+
+/* Counts everything that was live as freed, by the owner unless another thread has freed it. */
+static void settle_counters(hk_arena_t *arena) {
+  hk_counters_t *c = arena->counters;
+  hk_counters_write_begin(c);
+  for (uint32_t i = 0; i <= HK_EXACT_LENGTH_MAX; i++) {
+    hk_counter_set(&c->frees.by_length[i], hk_counter_get(&c->allocs.by_length[i]));
+  }
+  for (uint32_t i = 0; i < HK_COUNTER_SLOTS; i++) {
+    hk_counter_set(&c->frees.by_slot[i], hk_counter_get(&c->allocs.by_slot[i]));
+  }
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+    hk_counter_set(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]));
+    hk_counter_set(&c->live_bytes[bin], 0);
+  }
+  hk_run_settle(arena);
+  hk_front_settle(arena);
+  hk_counters_write_end(c);
+}
+
+/* Every block becomes free. */
+static void free_all(hk_arena_t *arena) {
+  hk_remote_finish(arena);
+  hk_supply_reset(arena);
+  hk_heap_reset(arena);
+  hk_front_drop(arena);
+}
+
+static void reset(hk_arena_t *arena) {
+  free_all(arena);
+  settle_counters(arena);
+  hk_run_reset(arena);
+  HK_ASSERT_SLOW(hk_arena_is_valid(arena));
+}
+
+/* Nobody finds the arena any more. */
+static void end_arena(hk_arena_t *arena) {
+  arena->ended = true;
+  if (hk_counters_are_shared(arena->counters)) {
+    reset(arena);
+  } else {
+    free_all(arena); /* nobody reads the counters any more */
+  }
+  hk_supply_leave(arena);
+  hk_counters_drop(arena->counters);
+  put_record(arena);
 }
 
 static void set_name(hk_arena_t *arena, const char *name) {
@@ -104,9 +158,71 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   return HK_OK;
 }
 
+static bool is_any(const hk_arena_t *arena) { return hk_abandoned_is(arena); }
+
+static bool is_dead(const hk_arena_t *arena) {
+  return hk_abandoned_is(arena) && hk_stat_get(&arena->supply.count) == 0;
+}
+
+/* Under the lock: an abandoned arena, whose keeper the caller is now. NULL: there is none, or each
+ * has a keeper. */
+static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
+  hk_arena_t *arena = registry.abandoned > 0 ? registry.first : NULL;
+  while (arena != NULL && !(is_wanted(arena) && hk_abandoned_enter(arena))) arena = arena->next;
+  if (arena != NULL) registry.abandoned--;
+  return arena;
+}
+
+/* Ends the abandoned arenas whose last block was freed. */
+static void bury_dead(void) {
+  hk_arena_t *arena;
+  do {
+    hk_lock_acquire(&registry.lock);
+    arena = take_abandoned(is_dead);
+    if (arena != NULL) unlink_arena(arena);
+    hk_lock_release(&registry.lock);
+    if (arena != NULL) end_arena(arena);
+  } while (arena != NULL);
+}
+
+static void register_abandoned(hk_arena_t *arena) {
+  hk_lock_acquire(&registry.lock);
+  atomic_store(&arena->keeper, HK_KEEPER_THREAD);
+  registry.abandoned++;
+  hk_lock_release(&registry.lock);
+}
+
+/* The keeper collects what was freed and leaves. */
+static void leave_abandoned(hk_arena_t *arena) {
+  bool is_left;
+  do {
+    hk_abandoned_collect(arena);
+    hk_lock_acquire(&registry.lock);
+    is_left = hk_abandoned_leave(arena);
+    hk_lock_release(&registry.lock);
+  } while (!is_left);
+}
+
+hk_arena_t *hk_arena_adopt(void) {
+  hk_lock_acquire(&registry.lock);
+  hk_arena_t *arena = take_abandoned(is_any);
+  hk_lock_release(&registry.lock);
+  if (arena == NULL) return NULL;
+  /* The front comes first: without one no block of the arena could be freed by its owner. */
+  if (arena->front == NULL && !hk_front_create(arena)) {
+    register_abandoned(arena);
+    leave_abandoned(arena);
+    return NULL;
+  }
+  arena->ended = false;
+  atomic_store(&arena->keeper, HK_KEEPER_OWNER);
+  return arena;
+}
+
 hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **result) {
   static const hk_arena_options_t defaults;
   if (options == NULL) options = &defaults;
+  bury_dead();
   bool fresh; /* not needed: put_record leaves a record zeroed */
   hk_arena_t *arena = hk_cache_map_metadata(hk_arena_record_bytes(), &fresh);
   if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
@@ -133,39 +249,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   return HK_OK;
 }
 
-/* Counts everything that was live as freed, by the owner unless another thread has freed it. */
-static void settle_counters(hk_arena_t *arena) {
-  hk_counters_t *c = arena->counters;
-  hk_counters_write_begin(c);
-  for (uint32_t i = 0; i <= HK_EXACT_LENGTH_MAX; i++) {
-    hk_counter_set(&c->frees.by_length[i], hk_counter_get(&c->allocs.by_length[i]));
-  }
-  for (uint32_t i = 0; i < HK_COUNTER_SLOTS; i++) {
-    hk_counter_set(&c->frees.by_slot[i], hk_counter_get(&c->allocs.by_slot[i]));
-  }
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
-    hk_counter_set(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]));
-    hk_counter_set(&c->live_bytes[bin], 0);
-  }
-  hk_run_settle(arena);
-  hk_front_settle(arena);
-  hk_counters_write_end(c);
-}
-
-/* Every block becomes free. */
-static void free_all(hk_arena_t *arena) {
-  hk_remote_finish(arena);
-  hk_supply_reset(arena);
-  hk_heap_reset(arena);
-  hk_front_drop(arena);
-}
-
-void hk_arena_reset(hk_arena_t *arena) {
-  free_all(arena);
-  settle_counters(arena);
-  hk_run_reset(arena);
-  HK_ASSERT_SLOW(hk_arena_is_valid(arena));
-}
+void hk_arena_reset(hk_arena_t *arena) { reset(arena); }
 
 void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
 
@@ -183,15 +267,19 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
   unregister_arena(arena);
-  arena->ended = true;
-  if (hk_counters_are_shared(arena->counters)) {
-    hk_arena_reset(arena);
-  } else {
-    free_all(arena); /* nobody reads the counters any more */
-  }
+  end_arena(arena);
+  return HK_OK;
+}
+
+hk_status_t hk_arena_abandon(hk_arena_t *arena) {
+  if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
+  arena->ended = true; /* it keeps nothing for later */
+  hk_front_flush(arena);
+  hk_front_drop(arena);
   hk_supply_leave(arena);
-  hk_counters_drop(arena->counters);
-  put_record(arena);
+  register_abandoned(arena);
+  leave_abandoned(arena);
+  bury_dead();
   return HK_OK;
 }
 

@@ -26,7 +26,7 @@
  * class. */
 #define HK_REF_INDEX_BITS 13
 #define HK_REF_INDEX_MASK (((uint32_t)1 << HK_REF_INDEX_BITS) - 1)
-#define HK_ARENA_SUPERSLABS_MAX 8192
+#define HK_ARENA_SUPERSLABS_MAX 8192 /* that references lead to */
 
 /* Most blocks in one batch between a front and the core. */
 #define HK_BATCH_MAX 2048

@@ -2,28 +2,36 @@
  *
  * Owns:      which block is handed out next.
  * Called by: C programs.
- * Calls:     refill (an empty or a full magazine), large and run, remote, pagemap.
+ * Calls:     refill (an empty or a full magazine), abandoned, large and run, remote, pagemap.
  * Threads:   owner only; hk_free hands blocks of other arenas to remote.
  */
 #include "base/compiler.h"
+#include "front/abandoned.h"
 #include "front/magazine.h"
 #include "front/refill.h"
+#include "heap/large.h"
 #include "heap/remote.h"
 #include "heap/run.h"
 #include "super/pagemap.h"
 
+/* A run or huge mapping, in the worst case after the magazines have given back what they hold. */
+static hk_slab_t *take_large(hk_arena_t *arena, size_t size_bytes) {
+  hk_slab_t *slab;
+  hk_status_t status = hk_large_take(arena, size_bytes, &slab);
+  if (status == HK_OK) return slab;
+  hk_note_refusal(arena, status);
+  hk_front_flush(arena);
+  hk_status_t again = hk_large_take(arena, size_bytes, &slab);
+  if (again != HK_OK) hk_note_refusal(arena, again);
+  hk_note_retry(arena, status, again == HK_OK);
+  return again == HK_OK ? slab : NULL;
+}
+
 static HK_NOINLINE void *alloc_large(hk_arena_t *arena, size_t size_bytes) {
   if (arena->front == NULL && !hk_front_create(arena)) return NULL;
   hk_front_collect(arena);
-  uint32_t ref;
-  hk_status_t status = hk_large_alloc(arena, size_bytes, &ref);
-  if (status != HK_OK) {
-    hk_front_flush(arena);
-    bool cured = hk_large_alloc(arena, size_bytes, &ref) == HK_OK;
-    hk_note_retry(arena, status, cured);
-    if (!cured) return NULL;
-  }
-  const hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  const hk_slab_t *slab = take_large(arena, size_bytes);
+  if (slab == NULL) return NULL;
   hk_run_count_alloc(arena, slab);
   return hk_arena_slab_address(slab);
 }
@@ -53,20 +61,34 @@ static hk_slab_t *slab_at(hk_superslab_t *superslab, const void *address) {
   return &superslab->slabs[hk_superslab_is_huge(superslab) ? 0 : hk_slot_of(address)];
 }
 
-static hk_status_t free_large(hk_arena_t *arena, const hk_slab_t *slab) {
+static hk_status_t free_large(hk_arena_t *arena, hk_slab_t *slab) {
   uint32_t bin = slab->bin;
   size_t bytes = hk_run_block_bytes(slab);
-  hk_status_t status = hk_large_free(arena, hk_arena_base_ref(slab));
+  hk_status_t status = hk_large_put(arena, slab);
   if (status == HK_OK) hk_run_count_free(arena, bin, bytes);
   return status;
 }
 
+static hk_status_t free_remote_large(hk_arena_t *owner, hk_slab_t *slab) {
+  uint32_t bin = slab->bin;
+  size_t bytes = hk_run_block_bytes(slab);
+  hk_status_t status = hk_remote_put_large(owner, slab);
+  if (status != HK_OK) return status;
+  if (hk_abandoned_is(owner)) hk_abandoned_visit(owner);
+  hk_remote_count_large(owner, bin, bytes);
+  return HK_OK;
+}
+
 static hk_status_t free_remote(hk_arena_t *owner, hk_slab_t *slab, const void *block) {
-  if (slab->state == HK_SLAB_RUN) return hk_remote_put_large(owner, slab);
-  const hk_class_t *c = &owner->classes->bins[slab->bin];
-  uint32_t offset = hk_offset_in_slab(block);
+  if (slab->state == HK_SLAB_RUN) return free_remote_large(owner, slab);
+  uint32_t bin = slab->bin, offset = hk_offset_in_slab(block);
+  const hk_class_t *c = &owner->classes->bins[bin];
   if (!hk_classes_is_block(c->reciprocal, c->block_limit, offset)) return HK_NOT_OWNED;
-  return hk_remote_put(owner, slab, hk_classes_index(c, offset));
+  hk_status_t status = hk_remote_put(owner, slab, hk_classes_index(c, offset));
+  if (status != HK_OK) return status;
+  if (hk_abandoned_is(owner)) hk_abandoned_visit(owner);
+  hk_remote_count(owner, bin);
+  return HK_OK;
 }
 
 static inline hk_status_t push(hk_magazine_t *m, void **top, void *block) {

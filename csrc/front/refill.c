@@ -177,8 +177,8 @@ static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
 
 /* Retires empty slabs until each bin has `keep`; UINT32_MAX: what the retire policy says. */
 static void retire_surplus(hk_arena_t *arena, uint32_t keep) {
-  int32_t slab;
-  while ((slab = hk_next_retirable(arena, keep)) >= 0) (void)hk_retire(arena, (uint32_t)slab);
+  hk_slab_t *slab;
+  while ((slab = hk_heap_next_retirable(arena, keep)) != NULL) hk_heap_retire(arena, slab);
 }
 
 void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {

@@ -69,6 +69,7 @@ hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t 
     /* A batch that has a block already is not worth a new slab. */
     hk_slab_t *slab;
     hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab);
+    if (status == HK_OK && !hk_arena_has_ref(slab)) status = HK_OUT_OF_MEMORY_TABLE;
     if (status != HK_OK && taken == 0) hk_note_refusal(arena, status);
     if (status != HK_OK && taken == 0) return status;
     if (status != HK_OK) break;
@@ -142,16 +143,21 @@ static hk_slab_t *surplus_slab(const hk_bin_t *b, uint32_t keep) {
   return is_empty && hk_slab_is_quiet(b->current) ? b->current : empty_aside(b);
 }
 
-int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
+hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep) {
   bool by_policy = keep == UINT32_MAX;
   if (!by_policy) hk_remote_drain(arena);
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_bin_t *b = &arena->bins[bin];
     if (by_policy && !b->draining) continue;
-    const hk_slab_t *slab = surplus_slab(b, by_policy ? (uint32_t)hk_bin_empty_low(b) : keep);
-    if (slab != NULL) return (int32_t)hk_arena_slab_number(slab);
+    hk_slab_t *slab = surplus_slab(b, by_policy ? (uint32_t)hk_bin_empty_low(b) : keep);
+    if (slab != NULL) return slab;
   }
-  return -1;
+  return NULL;
+}
+
+int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
+  const hk_slab_t *slab = hk_heap_next_retirable(arena, keep);
+  return slab != NULL && hk_arena_has_ref(slab) ? (int32_t)hk_arena_slab_number(slab) : -1;
 }
 
 bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
@@ -160,11 +166,7 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
          hk_slab_is_quiet(slab);
 }
 
-hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
-  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
-  if (slab == NULL || slab->state != HK_SLAB_CLASS) return HK_NOT_OWNED;
-  if (slab->free_count != slab->capacity) return HK_SLAB_BUSY;
-  if (!hk_slab_is_quiet(slab)) return HK_SLAB_BUSY;
+void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab) {
   hk_bin_t *b = &arena->bins[slab->bin];
   hk_bin_take(b, slab);
   hk_arena_forget_bin(arena, slab);
@@ -174,6 +176,14 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
   bool is_clean = slab->touched_blocks == 0 && !slab->superslab->was_exposed;
   if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot);
   hk_supply_put(arena, slab, 1);
+}
+
+hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
+  hk_slab_t *slab = hk_arena_slab(arena, slab_number);
+  if (slab == NULL || slab->state != HK_SLAB_CLASS) return HK_NOT_OWNED;
+  if (slab->free_count != slab->capacity) return HK_SLAB_BUSY;
+  if (!hk_slab_is_quiet(slab)) return HK_SLAB_BUSY;
+  hk_heap_retire(arena, slab);
   return HK_OK;
 }
 

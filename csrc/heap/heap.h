@@ -27,6 +27,13 @@ void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
 /* Counts an allocation that its front could not serve. */
 void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin);
 
+/* The next slab that the arena should retire so that each bin has `keep` empty ones; UINT32_MAX: what
+ * the retire policy says. NULL: none is left. */
+hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep);
+
+/* Gives such a slab back to the supply. */
+void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab);
+
 /* Forgets every slab, when all slots are taken away at once. Statistics settle at "none out". */
 void hk_heap_reset(hk_arena_t *arena);
 

@@ -1,25 +1,33 @@
-/* Large: the block edge for blocks beyond 64 KB, hk_large_alloc and hk_large_free.
- *
- * Owns:      nothing.
- * Called by: the fronts.
- * Calls:     run, remote (drain), trim, failures, os.
- * Threads:   owner only.
- */
+#include "heap/large.h"
+
 #include "heap/remote.h"
 #include "heap/run.h"
 #include "heap/trim.h"
 #include "os/os.h"
 
-static hk_status_t take_whole_slabs(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
+hk_status_t hk_large_take(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
   if (size_bytes > HK_SIZE_MAX) return HK_OUT_OF_MEMORY_OS;
   hk_remote_drain(arena);
   return hk_run_take(arena, (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1), slab);
 }
 
+hk_status_t hk_large_put(hk_arena_t *arena, hk_slab_t *slab) {
+  if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
+  hk_run_put(arena, slab);
+  return HK_OK;
+}
+
+static hk_status_t take_with_ref(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
+  hk_status_t status = hk_large_take(arena, size_bytes, slab);
+  if (status != HK_OK || hk_arena_has_ref(*slab)) return status;
+  (void)hk_large_put(arena, *slab);
+  return HK_OUT_OF_MEMORY_TABLE;
+}
+
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref) {
   if (size_bytes <= HK_CLASS_SIZE_MAX) return HK_INVALID_ARGUMENT;
   hk_slab_t *slab;
-  hk_status_t status = take_whole_slabs(arena, size_bytes, &slab);
+  hk_status_t status = take_with_ref(arena, size_bytes, &slab);
   if (status != HK_OK) {
     hk_note_refusal(arena, status);
     return status;
@@ -46,7 +54,5 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   if (slab == NULL || (ref & HK_REF_INDEX_MASK) != 0) return HK_NOT_OWNED;
   if (slab->state == HK_SLAB_UNUSED) return HK_DOUBLE_FREE;
   if (slab->state != HK_SLAB_RUN) return HK_NOT_OWNED;
-  if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
-  hk_run_put(arena, slab);
-  return HK_OK;
+  return hk_large_put(arena, slab);
 }

@@ -8,7 +8,7 @@ static void push(hk_arena_t *arena, hk_slab_t *slab) {
   do {
     slab->remote_next = head;
   } while (!atomic_compare_exchange_weak_explicit(&arena->remote_queue, &head, slab,
-                                                  memory_order_release, memory_order_relaxed));
+                                                  memory_order_seq_cst, memory_order_relaxed));
 }
 
 static void enqueue(hk_arena_t *arena, hk_slab_t *slab) {
@@ -29,24 +29,26 @@ static hk_remote_t put_first(hk_arena_t *arena, hk_slab_t *slab, uint32_t index)
 }
 
 hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
-  hk_bin_t *b = &arena->bins[slab->bin];
   hk_remote_t result = hk_slab_join_remote(slab, index);
   if (result == HK_REMOTE_ALONE) result = put_first(arena, slab, index);
-  if (result == HK_REMOTE_DOUBLE) return HK_DOUBLE_FREE;
-  /* Last of all: see hk_remote_finish. */
-  atomic_fetch_add_explicit(&b->frees_remote, 1, memory_order_release);
-  return HK_OK;
+  return result == HK_REMOTE_DOUBLE ? HK_DOUBLE_FREE : HK_OK;
+}
+
+void hk_remote_count(hk_arena_t *arena, uint32_t bin) {
+  atomic_fetch_add_explicit(&arena->bins[bin].frees_remote, 1, memory_order_release);
 }
 
 hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab) {
   if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
-  hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
-  size_t bytes = hk_run_block_bytes(slab);
   push(arena, slab);
-  /* Last of all, and the frees after the bytes: see hk_remote_finish. */
+  return HK_OK;
+}
+
+void hk_remote_count_large(hk_arena_t *arena, uint32_t bin, uint64_t bytes) {
+  hk_run_kind_t *kind = hk_run_kind(arena, bin);
+  /* The frees after the bytes: see hk_remote_finish. */
   atomic_fetch_add_explicit(&kind->bytes_remote, bytes, memory_order_release);
   atomic_fetch_add_explicit(&kind->frees_remote, 1, memory_order_release);
-  return HK_OK;
 }
 
 static void collect_large(hk_arena_t *arena, hk_slab_t *slab) {

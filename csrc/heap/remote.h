@@ -14,11 +14,17 @@
 
 #include "supply/record.h"
 
-/* Hands a live block back to its owner. HK_DOUBLE_FREE: its remote bit is already set. */
+/* Hands a live block back to its owner; hk_remote_count follows. HK_DOUBLE_FREE: its remote bit is
+ * already set, and nothing is to be counted. */
 hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 
-/* Hands a run or huge mapping back to its owner. HK_DOUBLE_FREE: somebody has freed it already. */
+/* The same for a run or huge mapping; hk_remote_count_large follows. */
 hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab);
+
+/* Count the free of a block, whose slab may serve others by now: its bin and bytes were read before.
+ * Last of all that a thread does to the arena: see hk_remote_finish. */
+void hk_remote_count(hk_arena_t *arena, uint32_t bin);
+void hk_remote_count_large(hk_arena_t *arena, uint32_t bin, uint64_t bytes);
 
 /* Collects all remote frees of the arena: blocks into free bits, large blocks into the supply. */
 void hk_remote_drain(hk_arena_t *arena);

@@ -89,6 +89,16 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **aren
  * are not out of hk_free yet, are waited for. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
+/* The calling thread, which owns the arena, lets go of it: nobody allocates from it any more, and its
+ * live blocks may be freed by any thread (hk_free). Their memory serves all arenas as it becomes free;
+ * the arena itself is gone some time after its last block. The pointer must not be used again.
+ * HK_SLAB_BUSY: a slab is exposed, and nothing has changed. */
+hk_status_t hk_arena_abandon(hk_arena_t *arena);
+
+/* The calling thread becomes the owner of an arena that was abandoned, blocks and options as they are,
+ * which is cheaper than to create one. NULL: there is none, or the OS has no memory. */
+hk_arena_t *hk_arena_adopt(void);
+
 /* Destroys the arena as far as possible now. HK_SLAB_BUSY: slabs are exposed. Then all blocks are
  * free, all memory but those slabs is in the cache, and the arena only waits for them to be
  * concealed; call this again after the last one. Until then exposed slabs belong to whoever sees

@@ -22,16 +22,24 @@ static void recount_slab(const hk_arena_t *arena, const hk_slab_t *slab, recount
   r->slabs[slab->bin]++;
 }
 
+static void recount_superslab(const hk_arena_t *arena, const hk_superslab_t *superslab,
+                              recount_t *r) {
+  uint32_t index = superslab->index;
+  r->superslabs++;
+  r->committed_bytes += superslab->bytes;
+  if (index < HK_ARENA_SUPERSLABS_MAX && arena->superslabs[index] != superslab) r->valid = false;
+  if (!hk_superslab_is_valid(superslab)) r->valid = false;
+  for (uint32_t slot = 0; slot < superslab->slab_count; slot++) {
+    recount_slab(arena, &superslab->slabs[slot], r);
+  }
+}
+
 static recount_t recount(const hk_arena_t *arena) {
   recount_t r = {.valid = true};
-  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
-    const hk_superslab_t *superslab = arena->superslabs[i];
-    if (superslab == NULL) continue;
-    r.superslabs++;
-    r.committed_bytes += superslab->bytes;
-    if (superslab->index != i || !hk_superslab_is_valid(superslab)) r.valid = false;
-    for (uint32_t slot = 0; slot < superslab->slab_count; slot++) {
-      recount_slab(arena, &superslab->slabs[slot], &r);
+  const hk_superslab_t *const lists[] = {arena->supply.full, arena->supply.open};
+  for (int i = 0; i < 2; i++) {
+    for (const hk_superslab_t *s = lists[i]; s != NULL; s = s->next) {
+      recount_superslab(arena, s, &r);
     }
   }
   return r;

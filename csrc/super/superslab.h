@@ -22,7 +22,7 @@ struct hk_superslab_t {
   _Atomic(void *) owner;
   size_t bytes;        /* as `base`; HK_SUPERSLAB_BYTES, or more: huge. Published: see slab.h. */
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
-  uint32_t index;      /* in its arena's table */
+  uint32_t index;      /* in its arena's table; HK_ARENA_SUPERSLABS_MAX: it is not in there */
   uint32_t used_slots; /* bit per slot that is not UNUSED */
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */

@@ -105,7 +105,8 @@ typedef struct hk_supply_t {
   uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
   hk_demand_t demand;
   hk_peaks_t peaks; /* of used slabs */
-  hk_stat_t count, empties, adopted, committed_bytes, metadata_bytes, used_bytes, lost_bytes;
+  hk_stat_t count, indexed, empties, adopted, committed_bytes, metadata_bytes, used_bytes,
+      lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 
@@ -146,9 +147,11 @@ struct hk_arena_t {
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
 
-  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (release), the owner takes the
-   * whole list (acquire). */
+  /* heap/remote.c. shared: slabs with remote frees; anyone pushes (seq_cst: see abandoned.h), the
+   * owner takes the whole list (acquire). */
   _Atomic(hk_slab_t *) remote_queue;
+  /* front/abandoned.c: hk_keeper_t. shared: whoever is the keeper acts as the owner. */
+  _Atomic(uint32_t) keeper;
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
   uint64_t gained_bins;
 
@@ -165,6 +168,12 @@ struct hk_arena_t {
 /* Bytes of the mapping that holds a record. */
 static inline size_t hk_arena_record_bytes(void) {
   return hk_os_round_to_pages(sizeof(hk_arena_t));
+}
+
+/* false: no reference leads to the slab, because the arena has too many. Only the front in C, which
+ * knows blocks by their addresses, can use it. */
+static inline bool hk_arena_has_ref(const hk_slab_t *slab) {
+  return slab->superslab->index < HK_ARENA_SUPERSLABS_MAX;
 }
 
 /* The slab of a slab number, whatever its state; NULL: there is no such slab. */

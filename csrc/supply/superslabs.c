@@ -7,19 +7,20 @@
 #include "super/cache.h"
 #include "supply/demand.h"
 
-/* Takes the lowest free index of the table; -1: none is free. */
-static int32_t take_index(hk_supply_t *supply) {
+/* Takes the lowest free index of the table; HK_ARENA_SUPERSLABS_MAX: none is free. */
+static uint32_t take_index(hk_supply_t *supply) {
   for (uint32_t w = 0; w < HK_ARENA_SUPERSLABS_MAX / 64; w++) {
     uint64_t unused = ~supply->index_words[w];
     if (unused == 0) continue;
     uint32_t bit = hk_ctz64(unused);
     supply->index_words[w] |= (uint64_t)1 << bit;
-    return (int32_t)(w * 64 + bit);
+    return w * 64 + bit;
   }
-  return -1;
+  return HK_ARENA_SUPERSLABS_MAX;
 }
 
 static void put_index(hk_supply_t *supply, uint32_t index) {
+  if (index == HK_ARENA_SUPERSLABS_MAX) return;
   supply->index_words[index / 64] &= ~((uint64_t)1 << (index % 64));
 }
 
@@ -113,11 +114,14 @@ static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **supe
   return HK_OK;
 }
 
-/* Enters a SuperSlab in the arena's table. Whoever holds the lock can rely on every SuperSlab in
+/* Enters a SuperSlab in the arena's table, if it has room. Whoever holds the lock can rely on every SuperSlab in
  * the table staying, and on their count; stats/heap_map.c does. */
 static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
-  arena->superslabs[superslab->index] = superslab;
+  if (superslab->index < HK_ARENA_SUPERSLABS_MAX) {
+    arena->superslabs[superslab->index] = superslab;
+    hk_stat_add(&arena->supply.indexed, 1);
+  }
   hk_stat_add(&arena->supply.count, 1);
   hk_stat_add(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
@@ -125,7 +129,10 @@ static void enter(hk_arena_t *arena, hk_superslab_t *superslab) {
 
 static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
   hk_lock_acquire(&arena->table_lock);
-  arena->superslabs[superslab->index] = NULL;
+  if (superslab->index < HK_ARENA_SUPERSLABS_MAX) {
+    arena->superslabs[superslab->index] = NULL;
+    hk_stat_sub(&arena->supply.indexed, 1);
+  }
   hk_stat_sub(&arena->supply.count, 1);
   hk_stat_sub(&arena->supply.metadata_bytes, hk_superslab_metadata_bytes(superslab));
   hk_lock_release(&arena->table_lock);
@@ -133,15 +140,16 @@ static void leave(hk_arena_t *arena, const hk_superslab_t *superslab) {
 
 hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **result) {
   hk_supply_t *supply = &arena->supply;
-  int32_t index = take_index(supply);
-  if (index < 0) return HK_OUT_OF_MEMORY_TABLE;
+  uint32_t index = take_index(supply);
+  /* The front in C, which has memory then, needs no references. */
+  if (index == HK_ARENA_SUPERSLABS_MAX && arena->front == NULL) return HK_OUT_OF_MEMORY_TABLE;
   hk_superslab_t *superslab;
   hk_status_t status = obtain(arena, bytes, &superslab);
   if (status != HK_OK) {
-    put_index(supply, (uint32_t)index);
+    put_index(supply, index);
     return status;
   }
-  superslab->index = (uint32_t)index;
+  superslab->index = index;
   superslab->last_arena_id = arena->id;
   atomic_store_explicit(&superslab->owner, arena, memory_order_release);
   enter(arena, superslab);

@@ -124,27 +124,31 @@ void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab) {
   hk_superslabs_remove(arena, superslab);
 }
 
+/* Returns bytes of lost slabs. It is on no list before, and on its list afterwards, or gone. */
+static size_t reset_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
+  bool was_empty = superslab->used_slots == 0;
+  size_t lost = hk_superslab_reset(superslab);
+  if (arena->scrubs) hk_superslab_wipe(superslab);
+  hk_superslabs_list(&arena->supply, superslab);
+  if (lost > 0) return lost;
+  if (hk_superslab_is_huge(superslab)) {
+    hk_superslabs_remove(arena, superslab);
+  } else if (!was_empty) {
+    hk_stat_add(&arena->supply.empties, 1);
+  }
+  return 0;
+}
+
 void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
+  hk_superslab_t *const lists[] = {supply->full, supply->open};
+  supply->full = supply->open = NULL;
   hk_demand_fall(arena, supply->demand.used_bytes);
   uint64_t lost_bytes = 0;
-  for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
-    hk_superslab_t *superslab = arena->superslabs[i];
-    if (superslab == NULL) {
-      if (supply->index_words[i / 64] == 0) i |= 63;
-      continue;
-    }
-    bool was_empty = superslab->used_slots == 0;
-    hk_superslabs_unlist(supply, superslab);
-    size_t lost = hk_superslab_reset(superslab);
-    if (arena->scrubs) hk_superslab_wipe(superslab);
-    lost_bytes += lost;
-    hk_superslabs_list(supply, superslab);
-    if (lost > 0) continue;
-    if (hk_superslab_is_huge(superslab)) {
-      hk_superslabs_remove(arena, superslab);
-    } else if (!was_empty) {
-      hk_stat_add(&supply->empties, 1);
+  for (int i = 0; i < 2; i++) {
+    for (hk_superslab_t *s = lists[i], *next; s != NULL; s = next) {
+      next = s->next;
+      lost_bytes += reset_superslab(arena, s);
     }
   }
   hk_stat_set(&supply->used_bytes, lost_bytes);

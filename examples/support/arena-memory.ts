@@ -25,7 +25,7 @@ export class ArenaMemory implements Memory {
   }
 
   write(stream: Writable, buffer: Buffer): void {
-    this.#arena.freeAfterWrite(stream, buffer).catch(() => undefined);
+    this.#arena.writeAndFree(stream, buffer);
   }
 
   report(): string {

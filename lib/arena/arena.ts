@@ -10,15 +10,11 @@ import { dispose } from '../base/dispose';
 import { HakmemError, invalidArgType } from '../errors';
 import { noteSuperSlabs } from '../events/events';
 import { type ScopeTarget, validateTarget } from '../streams/endings';
-import {
-  type FreeAfterWriteOptions,
-  type WriteTarget,
-  freeAfter,
-  freeAfterWrite,
-} from './free-after';
+import { type FreeAfterWriteOptions, freeAfter, freeAfterWrite, writeAndFree } from './free-after';
+import type { WritableLike, WriteTarget } from '../streams/targets';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
-import { Retentions } from './retention';
+import { Retentions } from '../front/retentions';
 import { isWaiting, tell } from '../events/reports';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
@@ -162,6 +158,10 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
     options?: FreeAfterWriteOptions,
   ): Promise<void> {
     return freeAfterWrite(this.#retentions, writable, view, options);
+  }
+
+  writeAndFree(writable: WritableLike, view: View, options?: FreeAfterWriteOptions): boolean {
+    return writeAndFree(this.#retentions, writable, view, options);
   }
 
   /**

@@ -2,7 +2,8 @@
  * Custodian: the calls of an arena that keep a view for whoever still uses it.
  */
 import type { View } from '../view/view';
-import type { FreeAfterWriteOptions, WriteTarget } from './free-after';
+import type { WritableLike, WriteTarget } from '../streams/targets';
+import type { FreeAfterWriteOptions } from './free-after';
 
 /**
  * What keeps a view beyond its free: an {@link Arena}.
@@ -74,4 +75,17 @@ export interface Custodian {
    * await arena.freeAfterWrite(socket, arena.from(`HTTP/1.1 204 No Content\r\n\r\n`));
    */
   freeAfterWrite(writable: WriteTarget, view: View, options?: FreeAfterWriteOptions): Promise<void>;
+
+  /**
+   * The same for whoever does not wait for the write: no promise is made. What goes wrong with the write, the stream
+   * tells by its own 'error' event, as for any other write; the view is freed all the same.
+   *
+   * @param writable - a Writable of Node. Streams of the web have nothing but promises.
+   * @returns what `writable.write` does: false means to wait for 'drain'.
+   * @throws {ERR_INVALID_ARG_TYPE} `writable` is no stream of Node; or what `writable.write` throws: then the view
+   *   stays the caller's. Otherwise as {@link Arena.free}.
+   * @example
+   * if (!arena.writeAndFree(socket, arena.from('tick'))) socket.once('drain', () => handle('again'));
+   */
+  writeAndFree(writable: WritableLike, view: View, options?: FreeAfterWriteOptions): boolean;
 }

@@ -8,7 +8,7 @@ import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './a
 import type { Allocator } from './allocator';
 import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
-import { type ScopeTarget, isThenable, whenOver } from '../streams/endings';
+import { type ScopeTarget, isThenable, settledAfter, whenOver } from '../streams/endings';
 import type { Front } from '../front/front';
 import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
 import { FIRST_SCOPE, ARENA, type View } from '../view/view';
@@ -254,10 +254,9 @@ export function runIn<R>(scope: Scope, fn: (scope: Scope) => R): R {
   try {
     result = fn(scope);
     if (isThenable(result)) {
-      const settled = Promise.resolve(result).finally(() => {
+      return settledAfter(result, () => {
         scope.end();
-      });
-      return settled as R;
+      }) as R;
     }
   } catch (error) {
     scope.end();

@@ -14,13 +14,10 @@ import { findAddon, originOf } from '../native/identity';
 import { type Finding, good } from './finding';
 import { verifyFindings } from './verify';
 import { printable, printableLines } from '../base/printable';
+import { VERSION } from '../base/version';
 
 const ROOT = join(__dirname, '..', '..');
 const load = createRequire(__filename);
-
-export function packageVersion(): string {
-  return (load(join(ROOT, 'package.json')) as { version: string }).version;
-}
 
 function readText(path: string): string | undefined {
   try {
@@ -59,7 +56,7 @@ const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'outs
 function binaryFinding(file: string | undefined): Finding {
   const name = 'binary';
   if (file !== undefined) return good(name, `${file} (${ORIGINS[originOf(file, ROOT)]})`);
-  const problem = 'there is none for this platform: `npm rebuild hakmem-arena` builds one';
+  const problem = 'there is none for this platform: `npx hakmem-arena build` compiles one';
   return { name, value: 'none', problem };
 }
 
@@ -161,7 +158,7 @@ function findings(verify: boolean): Finding[] {
   const native = test.problem === undefined ? [...optionFindings(), purgeFinding()] : [];
   const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
   return [
-    good('hakmem-arena', packageVersion()),
+    good('hakmem-arena', VERSION),
     nodeFinding(),
     binaryFinding(file),
     ...loaderFindings(),

@@ -5,6 +5,7 @@
  * Commands are loaded when they are called, so that `doctor` works where the addon does not load.
  */
 import { printableLines } from '../base/printable';
+import { VERSION } from '../base/version';
 import { UsageError } from './usage';
 
 const HELP = `hakmem-arena: Buffers from explicit memory arenas
@@ -15,6 +16,7 @@ const HELP = `hakmem-arena: Buffers from explicit memory arenas
                                                       watch a service that runs the monitor
   npx hakmem-arena doctor [--verify]                  is everything in order on this machine?
                                                       --verify: and are the binaries the published ones?
+  npx hakmem-arena build [--force]                    compile a binary, if there is none that loads
   npx hakmem-arena --help | --version
 `;
 
@@ -26,12 +28,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import('./bench.js')).bench,
   top: async () => (await import('./top.js')).top,
   doctor: async () => (await import('./doctor.js')).doctor,
+  build: async () => (await import('./build.js')).build,
 };
 
 async function run(args: readonly string[]): Promise<number> {
   const [name = '--help', ...rest] = args;
   if (name === '--version') {
-    console.log((await import('./doctor.js')).packageVersion());
+    console.log(VERSION);
     return 0;
   }
   if (name === '--help' || name === '-h' || rest.includes('--help')) {

@@ -7,11 +7,10 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { replacementOf } from '../native/advice';
 import {
-  type Identity,
   type ManifestEntry,
+  identityIn,
   manifestOf,
   originOf,
-  parseIdentity,
   prebuiltName,
   sourceHashOf,
 } from '../native/identity';
@@ -25,12 +24,6 @@ function sha256Of(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What the addon in `file` says of itself, whatever machine it is for. */
-function identityIn(file: string): Identity | undefined {
-  const text = readFileSync(file, 'latin1');
-  return parseIdentity(/hakmem-arena \d[\w.+-]* [0-9a-f]{64}/.exec(text)?.[0]);
 }
 
 /** Every addon under prebuilds/, by path below it. */

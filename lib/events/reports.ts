@@ -10,8 +10,10 @@
  */
 import { dirname, sep } from 'node:path';
 import { channel } from 'node:diagnostics_channel';
+import { HERE } from '../base/here';
 import { printableLines } from '../base/printable';
 import { ensureWholeStack } from '../base/stack';
+import { IS_BUNDLED } from '../native/loader';
 
 export const GUARD_CHANNEL = 'hakmem-arena:guard';
 export const LEAK_CHANNEL = 'hakmem-arena:leak';
@@ -21,8 +23,8 @@ export const CLONE_CHANNEL = 'hakmem-arena:clone';
 /** Places remembered, at most. A program with more of them is not warned about the others. */
 const PLACES_MAX = 1000;
 
-/** Innermost frames of a stack that identify a place. */
-const PLACE_FRAMES = 3;
+/** Innermost frames of a stack that identify a place. In a bundle the first of them are the package's own. */
+const PLACE_FRAMES = IS_BUNDLED ? 12 : 3;
 
 const warnedPlaces = new Set<string>();
 
@@ -120,8 +122,8 @@ export interface Trace {
   readonly stack?: string;
 }
 
-/** The folder that all of this package's code runs from. */
-const PACKAGE = dirname(__dirname) + sep;
+/** The folder that all of this package's code runs from; undefined: the program's code is in the same file. */
+const PACKAGE = IS_BUNDLED ? undefined : dirname(dirname(HERE)) + sep;
 
 /** The engine's own: a program may replace the global. */
 const OwnError = Error;
@@ -134,7 +136,7 @@ export function takeTrace(): Trace {
 /** The frames of a trace outside this package's own code, one to a line. Runs code of the program: see above. */
 export function textOf(trace: Trace | undefined): string {
   const frames = framesOf(trace);
-  const foreign = frames.findIndex((frame) => !frame.includes(PACKAGE));
+  const foreign = frames.findIndex((frame) => PACKAGE === undefined || !frame.includes(PACKAGE));
   return (foreign < 0 ? frames : frames.slice(foreign)).map((frame) => frame.trim()).join('\n');
 }
 

@@ -20,23 +20,44 @@ import { FreshPath } from './fresh-path';
 import * as geometry from './geometry';
 import { type FrontOptions } from './slow-path';
 import * as viewTable from './view-table';
-import type { NativeArena } from '../native/native';
+import { type NativeArena, frontStat } from '../native/native';
 import { validateSize } from '../options';
 import type { LiveBlock } from '../types';
-import { NO_OWNER, type View, idOf } from '../view/view';
+import * as owners from '../view/view';
+import { type View, idOf } from '../view/view';
+import * as kinds from '../view/kinds';
 import { type ViewMaker, bufferMaker, isGone } from '../view/kinds';
 
 const { HEAD, FULL_AT, RECORD_BITS, bucketOfBuffers, bucketOf } = buckets;
 const { FREES } = frontCounters;
-const { CLASS_SIZE_MAX, REF_INDEX_BITS } = geometry;
-const { BUCKET, Kind, VIEW_SHIFT } = viewTable;
+const { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } = geometry;
+const { BUCKET, BYTES, CLASS_SHIFT, HOLDERS, INFO, KIND_MASK, Kind, OTHER_THAN_BUFFER } = viewTable;
+const { VIEW_SHIFT } = viewTable;
+const { lengthOf } = kinds;
+const { ARENA, NO_OWNER } = owners;
+const PINNED_BYTES = frontStat('bytes_pinned');
+
+/** The block of a view that somebody retains. */
+export interface HeldBlock {
+  /** The view's number. */
+  readonly id: number;
+  readonly holders: number;
+  readonly bytes: number;
+  /** Its slab; -1: it has none. */
+  readonly slab: number;
+  /** Where in the slab the view begins and ends. */
+  readonly range: readonly [begin: number, end: number];
+}
 
 export class Front extends FreshPath {
   declare protected readonly views: readonly View[];
+  /** All counters of the arena. */
+  declare private readonly stats: Float64Array;
 
   constructor(core: NativeArena, options: FrontOptions) {
     super(core, options);
     this.views = this.table.views;
+    this.stats = new Float64Array(core.counters);
   }
 
   // --- Hot ----------------------------------------------------------------------------------------
@@ -67,7 +88,7 @@ export class Front extends FreshPath {
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   free(view: View): void {
     const id = idOf(view, this.table.home);
-    if (this.ints[id]! >= 0) this.freeOther(view);
+    if (this.ints[id]! >= 0) this.freeOther(id, view);
     else this.freeLive(id, view);
   }
 
@@ -80,7 +101,8 @@ export class Front extends FreshPath {
   freeOwned(view: View, owner: number): void {
     const id = idOf(view, this.table.home);
     if (this.ints[id] === -owner) this.freeLive(id, view);
-    else if (id === 0 && this.ownerOf(view) === owner) this.freeOther(view);
+    else if ((id === 0 || this.table.isHeld(id)) && this.ownerOf(view) === owner)
+      this.freeOther(id, view);
   }
 
   private freeLive(id: number, view: View): void {
@@ -95,6 +117,111 @@ export class Front extends FreshPath {
       ints[at + HEAD] = id;
       this.counts[bucket + FREES] = frees + 1;
     }
+  }
+
+  // --- Retain -------------------------------------------------------------------------------------
+
+  /**
+   * Adds a holder to a view that is live or retained. false: it is neither, or it is in custody. What changes the
+   * tables comes without a call between, here and below, so that nothing can interrupt it.
+   */
+  hold(view: View): boolean {
+    const id = idOf(view, this.table.home);
+    if (!this.isWholeBuffer(id, view)) return this.holdOther(id, view);
+    this.beginHold(id, this.bytesBehind(id));
+    return true;
+  }
+
+  /** Whether a view is a live Buffer on a block of a class, whose memory is there. The getter is the engine's. */
+  private isWholeBuffer(id: number, view: View): boolean {
+    const { ints } = this;
+    if (ints[id]! >= 0 || (ints[id + INFO]! & OTHER_THAN_BUFFER) !== 0) return false;
+    return lengthOf(view as Buffer) === ints[id + BYTES];
+  }
+
+  private holdOther(id: number, view: View): boolean {
+    const { ints } = this;
+    if (this.table.isHeld(id)) {
+      ints[id + HOLDERS]!++;
+      return true;
+    }
+    if (ints[id]! >= 0 || !this.owns(view)) return false;
+    this.beginHold(id, this.bytesBehind(id));
+    return true;
+  }
+
+  private beginHold(id: number, bytes: number): void {
+    const { ints, stats, table } = this;
+    ints[id] = -ints[id]!;
+    ints[id + HOLDERS] = 1;
+    table.heldCount++;
+    stats[PINNED_BYTES]! += bytes;
+  }
+
+  /** Adds the first holder to a live view that its owner frees with it. false: it is not, or not plainly, live. */
+  holdFreed(view: View): boolean {
+    const id = idOf(view, this.table.home);
+    if (!this.isWholeBuffer(id, view)) return false;
+    this.beginHold(id, this.bytesBehind(id));
+    this.ints[id] = NO_OWNER;
+    return true;
+  }
+
+  /** Frees a view that is held, on behalf of its owner: the last release recycles it. */
+  disown(view: View): void {
+    const id = idOf(view, this.table.home);
+    if (id === 0) custodyOf(view)!.owner = NO_OWNER;
+    else this.ints[id] = NO_OWNER;
+  }
+
+  /** Takes a holder away. true: the block is free now. undefined: nobody holds the view, or it is in custody. */
+  unhold(view: View): boolean | undefined {
+    const id = idOf(view, this.table.home);
+    if (id === 0 || this.ints[id + HOLDERS] !== 1) return this.unholdOther(id);
+    const bytes = this.bytesBehind(id);
+    const { ints, stats, table } = this;
+    const owner = ints[id]!;
+    ints[id] = owner === NO_OWNER ? -ARENA : -owner;
+    ints[id + HOLDERS] = 0;
+    table.heldCount--;
+    stats[PINNED_BYTES]! -= bytes;
+    if (owner !== NO_OWNER) return false;
+    this.recycle(id, view, bytes);
+    return true;
+  }
+
+  private unholdOther(id: number): false | undefined {
+    if (!this.table.isHeld(id)) return undefined;
+    this.ints[id + HOLDERS]!--;
+    return false;
+  }
+
+  /** Takes back a view that was held and freed. If it is interrupted, the view is held again. */
+  protected recycle(id: number, view: View, bytes: number): void {
+    try {
+      this.freeLive(id, view);
+    } catch (error) {
+      const { ints, stats, table } = this;
+      ints[id] = NO_OWNER;
+      ints[id + HOLDERS] = 1;
+      table.heldCount++;
+      stats[PINNED_BYTES]! += bytes;
+      throw error;
+    }
+  }
+
+  /** The blocks of views that are held, and where in its slab each view is. */
+  heldBlocks(): HeldBlock[] {
+    return [...this.table.held()].map((id) => {
+      const { table } = this;
+      const bytes = this.bytesBehind(id);
+      const slab = this.slabBehind(id);
+      const isLarge = table.kindOf(id) === Kind.Large;
+      const begin = isLarge ? 0 : (table.refOf(id) & REF_INDEX_MASK) * bytes;
+      const end = begin + (isLarge ? bytes : table.bytesOf(id));
+      const holders = this.ints[id + HOLDERS]!;
+      return { id, holders, bytes, slab, range: [begin, end] };
+    });
   }
 
   // --- Other ways to allocate ---------------------------------------------------------------------
@@ -134,7 +261,7 @@ export class Front extends FreshPath {
   canResize(view: View, size: number): boolean {
     const id = idOf(view, this.table.home);
     const kind = this.table.kindOf(id);
-    if (id === 0 || kind === Kind.Empty || size === 0) return false;
+    if (id === 0 || kind === Kind.Empty || size === 0 || this.table.isHeld(id)) return false;
     if (kind === Kind.Large && size <= CLASS_SIZE_MAX) return false;
     const bytes = this.blockBytes(view);
     return size <= bytes && size > bytes / 2;
@@ -164,21 +291,34 @@ export class Front extends FreshPath {
 
   // --- Questions ----------------------------------------------------------------------------------
 
+  /** Whether a view is live, at home here, and retained by nobody. */
+  protected isPlainlyLive(view: View): boolean {
+    const id = idOf(view, this.table.home);
+    return id !== 0 && this.ints[id]! < 0;
+  }
+
   /** Bytes of the block behind a live view. */
   blockBytes(view: View): number {
     const custody = custodyOf(view);
     if (custody !== undefined) return custody.bytes;
-    const { table } = this;
-    const id = idOf(view, table.home);
-    const kind = table.kindOf(id);
-    if (kind === Kind.Empty) return 0;
-    if (kind === Kind.Large) return this.large.blockBytes(table.refOf(id));
-    return this.strides[table.classOf(id)]!;
+    return this.bytesBehind(idOf(view, this.table.home));
+  }
+
+  /** The same by number. */
+  bytesBehind(id: number): number {
+    const info = this.ints[id + INFO]!;
+    const kind = info & KIND_MASK;
+    if (kind === Kind.Class) return this.strides[info >> CLASS_SHIFT]!;
+    return kind === Kind.Empty ? 0 : this.large.blockBytes(this.table.refOf(id));
   }
 
   /** The slab of a live view that is not in custody; -1: it has none. */
   slabOf(view: View): number {
-    const id = idOf(view, this.table.home);
+    return this.slabBehind(idOf(view, this.table.home));
+  }
+
+  /** The same by number. */
+  slabBehind(id: number): number {
     const isEmpty = this.table.kindOf(id) === Kind.Empty;
     return isEmpty ? -1 : this.table.refOf(id) >>> REF_INDEX_BITS;
   }

@@ -8,12 +8,14 @@
 export class Records {
   /** Replaced by a longer one when there is no room: see {@link Records.enlarged}. */
   declare ints: Int32Array;
-  declare private readonly reserved: number;
-  declare private end: number;
+  /** Position of the first integers that are taken. */
+  declare readonly first: number;
+  /** Position behind the last integers that are taken. */
+  declare end: number;
 
   /** The first `reserved` integers, a multiple of eight, are never taken. */
   constructor(reserved: number) {
-    this.reserved = this.end = reserved;
+    this.first = this.end = reserved;
     this.ints = new Int32Array(2 * reserved);
   }
 
@@ -38,6 +40,6 @@ export class Records {
   /** Takes everything back and zeroes it. */
   clear(): void {
     this.ints.fill(0);
-    this.end = this.reserved;
+    this.end = this.first;
   }
 }

@@ -9,18 +9,18 @@
  * Called by: the fresh path and the front, which extend it.
  * Calls:     the tables.
  */
-import { type FrontIdentity, custodyOf } from './custody';
+import { type FrontIdentity, custodyOf, doubleFree } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
 import { publishLimit } from '../events/events';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
-import { Decay } from './decay';
+import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
 import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
 import { FrontCounters } from './counters';
-import { BATCH_INTEGERS, COUNTED, Kind, ViewTable, infoOf } from './view-table';
+import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
 import { type Remains, SlabTable } from './slabs';
@@ -80,7 +80,7 @@ export class SlowPath implements FrontIdentity {
     this.surplus = new Surplus(this.classes, this.blocks, this.large);
   }
 
-  get epoch(): object {
+  get epoch(): Epoch {
     return this.table.home;
   }
 
@@ -217,12 +217,13 @@ export class SlowPath implements FrontIdentity {
   // --- Free ---------------------------------------------------------------------------------------
 
   /** Takes back a view that is not, or not plainly, a live one of this front. */
-  protected freeOther(view: View): void {
+  protected freeOther(id: number, view: View): void {
+    if (this.table.disown(id)) return;
     this.finish();
     const custody = custodyOf(view);
     if (custody?.isOf(this) !== true) throw this.counted(this.refusal(view));
     if (custody.isFreed) throw this.counted(custody.refuseFree());
-    custody.free(view);
+    custody.free();
   }
 
   /** Takes back a live view, whatever it is. */
@@ -299,7 +300,8 @@ export class SlowPath implements FrontIdentity {
     const home = homeOf(view);
     if (home?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
     const isFree = home === this.table.home && this.ownerOf(view) === NO_OWNER;
-    return new HakmemError(isFree ? 'ERR_HAKMEM_DOUBLE_FREE' : 'ERR_HAKMEM_STALE_VIEW');
+    if (!isFree) return new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    return doubleFree(this.table.isHeld(idOf(view, home)));
   }
 
   /** Counts a free that is refused, by its reason. */
@@ -311,8 +313,8 @@ export class SlowPath implements FrontIdentity {
   private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
     const reason = reasonOf(name);
-    const { maxBytes } = this;
-    const sizes = { requestedBytes, usedBytes: usedBytesOf(this.core.id), maxBytes };
+    const usedBytes = usedBytesOf(this.core.id);
+    const sizes = { requestedBytes, usedBytes, maxBytes: this.maxBytes };
     if (reason === 'limit') publishLimit(this.core.id, sizes);
     return new OutOfMemoryError(reason, text, sizes);
   }
@@ -323,9 +325,7 @@ export class SlowPath implements FrontIdentity {
   flushAll(): void {
     ensureWholeStack();
     this.finish();
-    for (const sizeClass of this.classes) sizeClass?.dropAll();
-    this.blocks.flushAll();
-    this.large.flushAll();
+    this.surplus.giveAllBack();
     this.slabs.retireAll();
   }
 
@@ -393,8 +393,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, classes, strides, table: views, timer: decay } = this;
+    const { buckets, blocks, table: views, timer: decay } = this;
     const tables = { buckets, views, blocks, decay };
-    return (classes[index] ??= new SizeClass(index, strides[index]!, tables));
+    return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }

@@ -14,9 +14,19 @@
  *   ints[id + BYTES]          bytes requested, on a block of a class
  *   ints[id + INFO]           the class of its block, and what it is: see infoOf
  *   ints[id + TARGET_BUCKET]  the bucket it may be kept in, or 0
+ *   ints[id + HOLDERS]        how many retain it; 0: nobody
+ *
+ * While somebody retains a view, ints[id] is its owner, not negated, or 0 once that has freed it. So the question
+ * that the hot path asks anyway, "is it live?", leads away from there.
  */
 import type { Records } from './records';
 import { NO_OWNER, FastBuffer, type Home, type View, forgetId } from '../view/view';
+
+/** Where views are at home from one reset to the next. */
+export interface Epoch extends Home {
+  /** What stays of views that were retained at its end, by number. */
+  remnants: ReadonlyMap<number, object> | undefined;
+}
 
 /** What a view is made of. */
 export const Kind = {
@@ -35,6 +45,7 @@ const REF = 2;
 const BYTES = 3;
 const INFO = 4;
 const TARGET_BUCKET = 5;
+const HOLDERS = 6;
 
 /** views[id >> VIEW_SHIFT] is the view of a number. */
 const VIEW_SHIFT = 3;
@@ -51,7 +62,7 @@ const OTHER_THAN_BUFFER = ((1 << CLASS_SHIFT) - 1) & ~COUNTED;
 
 // Exported by name: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
 export { BUCKET, BYTES, CLASS_SHIFT, COUNTED, INFO, OTHER_THAN_BUFFER, REF, TARGET_BUCKET };
-export { VIEW_SHIFT };
+export { HOLDERS, KIND_MASK, VIEW_SHIFT };
 
 /** What a view is. `viewKind` is that of its maker. */
 export function infoOf(kind: Kind, viewKind: number, classIndex: number): number {
@@ -71,14 +82,16 @@ export class ViewTable {
    * Home of the views since the last {@link ViewTable.clear}. A view with another home is stale. It keeps the
    * arena of the core alive as long as the views live.
    */
-  declare home: Home;
+  declare home: Epoch;
   /** The first number not in use; 0: there is none. */
   unused = 0;
+  /** Views that somebody retains. */
+  heldCount = 0;
   declare private readonly records: Records;
 
   constructor(records: Records, core: object) {
     this.records = records;
-    this.home = { core };
+    this.home = { core, remnants: undefined };
   }
 
   /** Makes a batch of numbers, for which the records have room. */
@@ -136,19 +149,41 @@ export class ViewTable {
   /** Forgets all views and their numbers. All views are stale then. */
   clear(): void {
     this.views.length = 0;
-    this.unused = 0;
-    this.home = { core: this.home.core };
+    this.unused = this.heldCount = 0;
+    this.home = { core: this.home.core, remnants: undefined };
   }
 
-  /** The owner of a live view; NO_OWNER of any other. */
+  /** The owner of a live view, retained or not; NO_OWNER of any other. */
   ownerOf(id: number): number {
     const link = this.records.ints[id]!;
-    return link < 0 ? -link : NO_OWNER;
+    if (link < 0) return -link;
+    return this.isHeld(id) ? link : NO_OWNER;
   }
 
   /** Number 0 is no view, and stays not live. */
   setOwner(id: number, owner: number): void {
-    if (id !== 0) this.records.ints[id] = -owner;
+    if (id !== 0) this.records.ints[id] = this.isHeld(id) ? owner : -owner;
+  }
+
+  /** Whether somebody retains a view. */
+  isHeld(id: number): boolean {
+    return id !== 0 && this.records.ints[id + HOLDERS] !== 0;
+  }
+
+  /** Frees a view that is retained, on behalf of its owner. false: it is free, or nobody retains it. */
+  disown(id: number): boolean {
+    if (!this.isHeld(id) || this.records.ints[id] === NO_OWNER) return false;
+    this.records.ints[id] = NO_OWNER;
+    return true;
+  }
+
+  /** The numbers of views that somebody retains. */
+  *held(): Generator<number> {
+    if (this.heldCount === 0) return;
+    const { ints, first, end } = this.records;
+    for (let id = first; id < end; id += RECORD) {
+      if (ints[id + HOLDERS] !== 0) yield id;
+    }
   }
 
   refOf(id: number): number {

@@ -7,7 +7,7 @@
  * is guarded, memory of its own; it is never used twice.
  */
 import { watchClones } from './clones';
-import { Custody, custodyOf } from '../front/custody';
+import { Custody, custodyOf, doubleFree } from '../front/custody';
 import { HakmemError } from '../errors';
 import { Front } from '../front/front';
 import type { Remains } from '../front/slabs';
@@ -58,17 +58,18 @@ class StandIn extends Custody implements Collectable {
     return this.guarded === undefined ? this.#front.slabOf(this.#real) : -1;
   }
 
-  override free(): void {
+  protected override recycle(): void {
     this.#front.freeStandIn(this, this.#real);
   }
 
   override refusal(): Error {
+    if (this.holders > 0) return doubleFree(true);
     const code = this.#isFresh ? 'ERR_HAKMEM_STALE_VIEW' : 'ERR_HAKMEM_DOUBLE_FREE';
     return new HakmemError(code, this.#isFresh ? 'it was freed before' : '');
   }
 
   override refuseFree(): Error {
-    if (this.guarded !== undefined) reportDoubleFree(this.guarded);
+    if (this.guarded !== undefined && this.holders === 0) reportDoubleFree(this.guarded);
     return this.refusal();
   }
 
@@ -266,7 +267,7 @@ export class CheckedFront extends Front {
   protected override clear(remains: Remains): void {
     if (this.hasEnded) this.#stopWatching();
     this.#quarantine.end();
-    for (const standIn of this.#guarded) if (standIn.holder === undefined) standIn.end();
+    for (const standIn of this.#guarded) if (standIn.holders === 0) standIn.end();
     this.#guarded.clear();
     this.#detector.clear();
     super.clear(remains);
@@ -282,8 +283,13 @@ export class CheckedFront extends Front {
 /** The same, which zeroes what is freed. It is a class of its own so that the others keep the faster way to free. */
 class ScrubbedFront extends CheckedFront {
   override takeBack(view: View): void {
-    if (custodyOf(view) === undefined && this.owns(view)) clearView(view);
+    if (this.isPlainlyLive(view)) clearView(view);
     super.takeBack(view);
+  }
+
+  protected override recycle(id: number, view: View, bytes: number): void {
+    clearView(view);
+    super.recycle(id, view, bytes);
   }
 
   override freeOwned(view: View, owner: number): void {

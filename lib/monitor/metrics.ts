@@ -2,8 +2,8 @@
  * Metrics: what monitoring systems are told about arenas. Names, units and help texts stand here once,
  * for Prometheus and for OpenTelemetry.
  */
-import { createRequire } from 'node:module';
 import { ownOptions } from '../base/own-options';
+import { VERSION } from '../base/version';
 import type { ArenaStats, ClassStats, HeapTotals } from '../stats/types';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -77,11 +77,6 @@ function failureReasons({ failures }: ArenaStats, emit: Emit): void {
 function limitBytes({ maxBytes }: ArenaStats, emit: Emit): void {
   if (maxBytes > 0) emit({}, maxBytes);
 }
-
-const readPackage = createRequire(__filename);
-
-/** Of hakmem-arena. */
-export const PACKAGE_VERSION = (readPackage('../../package.json') as { version: string }).version;
 
 const TABLE: readonly Metric[] = [
   {
@@ -278,7 +273,7 @@ const TABLE: readonly Metric[] = [
     unit: '1',
     help: 'Always 1; the label is the version of hakmem-arena.',
     labels: ['version'],
-    heap: (_totals, emit) => emit({ version: PACKAGE_VERSION }, 1),
+    heap: (_totals, emit) => emit({ version: VERSION }, 1),
   },
 ];
 

@@ -14,7 +14,8 @@ import {
 } from '@opentelemetry/api';
 import { invalidArgType } from '../errors';
 import { ownOptions } from '../base/own-options';
-import { type Labels, METRICS, type Metric, PACKAGE_VERSION } from './metrics';
+import { VERSION } from '../base/version';
+import { type Labels, METRICS, type Metric } from './metrics';
 import { type HeapMetricsOptions, keyOf, type Sample, Sampler } from './sampler';
 
 export type { HeapMetricsOptions } from './sampler';
@@ -88,7 +89,7 @@ export function observeHeapStats(options: OpenTelemetryOptions = {}): () => void
   if (typeof (meterProvider as Partial<MeterProvider> | null)?.getMeter !== 'function') {
     throw invalidArgType('options.meterProvider', 'a MeterProvider', meterProvider);
   }
-  const meter = meterProvider.getMeter('hakmem-arena', PACKAGE_VERSION);
+  const meter = meterProvider.getMeter('hakmem-arena', VERSION);
   const instruments = new Map<Metric, Observable>();
   const told = new Map(METRICS.map((metric) => [metric, new Told()]));
   for (const metric of METRICS) {

@@ -1,11 +1,12 @@
 /**
  * Native identity: does this addon belong to this package? The build writes one line into every addon,
- * `hakmem-arena <version> <hash of its sources>`; what it is compared with are package.json,
- * prebuilds/manifest.json and the sources themselves. Imports nothing of the package.
+ * `hakmem-arena <version> <hash of its sources>`; what it is compared with are the version of this code,
+ * prebuilds/manifest.json and the sources themselves. Imports nothing of the package that needs the addon.
  */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { VERSION } from '../base/version';
 
 /** What prebuilds/manifest.json says of one prebuilt addon. */
 export interface ManifestEntry {
@@ -22,29 +23,38 @@ export interface Identity {
 /** Where an addon was found: under prebuilds/, under build/, or outside the package. */
 export type Origin = 'prebuilt' | 'local' | 'elsewhere';
 
+/** Every entry of the addon, as `typeof` tells it. */
+export type Entries = Readonly<Record<string, string>>;
+
 /** The addon that was found is not the one that belongs to this package. */
 export class WrongAddon extends Error {
   readonly file: string;
+  /** Where it was looked for. */
+  readonly root: string;
+  /** It does not even say that it is one of some version of this package. */
+  readonly isForeign: boolean;
 
-  constructor(file: string, reason: string) {
+  constructor(file: string, root: string, reason: string, isForeign = false) {
     super(reason);
     this.file = file;
+    this.root = root;
+    this.isForeign = isForeign;
   }
 }
 
 /**
- * The addon that the package at `root` loads here; node-gyp-build decides.
+ * The addon that the package at `root` loads here; node-gyp-build decides. That is loaded here and not earlier,
+ * because it asks the environment and the file system, which the program may have been denied.
  *
  * @throws Error of node-gyp-build: there is none.
  */
 export function findAddon(root: string): string {
-  const nodeGypBuild = createRequire(__filename)('node-gyp-build') as {
-    path: (root: string) => string;
-  };
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const nodeGypBuild = require('node-gyp-build') as { path: (root: string) => string };
   return resolve(nodeGypBuild.path(root));
 }
 
-function attempt<T>(read: () => T): T | undefined {
+export function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {
@@ -56,14 +66,10 @@ function readJson(file: string): unknown {
   return attempt(() => JSON.parse(readFileSync(file, 'utf8')) as unknown);
 }
 
-/** Version of the package at `root`; undefined where a bundle has another package's file, or none. */
-export function versionOf(root: string): string | undefined {
-  const found = readJson(join(root, 'package.json')) as {
-    name?: unknown;
-    version?: unknown;
-  } | null;
-  const isOurs = found?.name === 'hakmem-arena' && typeof found.version === 'string';
-  return isOurs ? (found.version as string) : undefined;
+/** Whether `root` is a folder of this package, and not one that a bundle happens to lie in. */
+export function isPackage(root: string): boolean {
+  const { name } = (readJson(join(root, 'package.json')) ?? {}) as { name?: unknown };
+  return name === 'hakmem-arena';
 }
 
 /** The prebuilt addons by path below prebuilds/; undefined: there is no manifest. */
@@ -109,6 +115,12 @@ export function parseIdentity(line: unknown): Identity | undefined {
   return version === undefined || source === undefined ? undefined : { version, source };
 }
 
+/** What the addon in `file` says of itself, whatever machine it is for. */
+export function identityIn(file: string): Identity | undefined {
+  const text = readFileSync(file, 'latin1');
+  return parseIdentity(/hakmem-arena \d[\w.+-]* [0-9a-f]{64}/.exec(text)?.[0]);
+}
+
 /** Whether a source was written to after `file`. What npm unpacks is older than what it then builds. */
 function hasNewerSources(file: string, root: string): boolean {
   const built = attempt(() => statSync(file).mtimeMs) ?? 0;
@@ -116,7 +128,7 @@ function hasNewerSources(file: string, root: string): boolean {
     (attempt(() => statSync(join(root, path)).mtimeMs) ?? 0) > built;
   const sources = attempt(() => readdirSync(join(root, 'csrc'), { recursive: true })) ?? [];
   return (
-    ['binding.gyp', 'tools/build/recipe.mjs'].some(isNewer) ||
+    ['binding.gyp', 'vendor/binding.gyp', 'tools/build/recipe.mjs'].some(isNewer) ||
     sources.some((name) => isNewer(join('csrc', String(name))))
   );
 }
@@ -138,33 +150,48 @@ function isOfRightSources(source: string, file: string, root: string): boolean {
   return isKnown || known.length === 0;
 }
 
-/** What shows that `addon`, loaded from `file`, is not of the package at `root`; undefined: it is. */
-function mismatchOf(addon: unknown, file: string, root: string): string | undefined {
-  const identity = parseIdentity((addon as { identity?: unknown } | null | undefined)?.identity);
-  if (identity === undefined) return "it is another package's, or of a build before this version";
-  const version = versionOf(root);
-  if (version !== undefined && version !== identity.version) {
-    return `it is of version ${identity.version}, the package of version ${version}`;
+/** @throws WrongAddon: what says this of itself is not of the package at `root`. */
+function verifyIdentity(identity: Identity | undefined, file: string, root: string): void {
+  if (identity === undefined) {
+    const reason = "it is another package's, or of a build before this version";
+    throw new WrongAddon(file, root, reason, true);
   }
-  return isOfRightSources(identity.source, file, root)
-    ? undefined
-    : 'it was built from other sources than those of the package';
+  if (identity.version !== VERSION) {
+    const reason = `it is of version ${identity.version}, the package of version ${VERSION}`;
+    throw new WrongAddon(file, root, reason);
+  }
+  if (!isOfRightSources(identity.source, file, root)) {
+    throw new WrongAddon(file, root, 'it was built from other sources than those of the package');
+  }
 }
 
 /**
- * Asks an addon who it is before any of its `entries` is used.
+ * Has a file prove who it is before it is loaded: what is loaded has run. false: it cannot be read.
+ *
+ * @throws WrongAddon
+ */
+export function verifyFile(file: string, root: string): boolean {
+  const read = attempt(() => ({ identity: identityIn(file) }));
+  if (read !== undefined) verifyIdentity(read.identity, file, root);
+  return read !== undefined;
+}
+
+/**
+ * Looks at an addon before any of its `entries` is used. `root`: where it was looked for; undefined: its file
+ * has proved who it is.
  *
  * @throws WrongAddon
  */
 export function verifyAddon(
   addon: unknown,
-  entries: Readonly<Record<string, string>>,
+  entries: Entries,
   file: string,
-  root: string,
+  root: string | undefined,
 ): void {
-  const mismatch = mismatchOf(addon, file, root);
-  if (mismatch !== undefined) throw new WrongAddon(file, mismatch);
-  const found = addon as Record<string, unknown>;
+  const found = (addon ?? {}) as Record<string, unknown>;
+  if (root !== undefined) verifyIdentity(parseIdentity(found['identity']), file, root);
   const missing = Object.keys(entries).filter((name) => typeof found[name] !== entries[name]);
-  if (missing.length > 0) throw new WrongAddon(file, `it lacks ${missing.join(', ')}`);
+  if (missing.length > 0) {
+    throw new WrongAddon(file, root ?? dirname(file), `it lacks ${missing.join(', ')}`);
+  }
 }

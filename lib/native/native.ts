@@ -1,13 +1,11 @@
 /**
- * Native: the addon's entries as TypeScript sees them, and the loader.
+ * Native: the addon's entries as TypeScript sees them.
  *
  * Functions return a result >= 0, or a negated status of the core.
  */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { HakmemError } from '../errors';
 import { adviceFor } from './advice';
-import { findAddon, verifyAddon } from './identity';
+import { ROOT, loadAddon } from './loader';
 
 /** A core arena. */
 export interface NativeArena {
@@ -184,14 +182,10 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
 };
 
 function load(): Native {
-  const root = join(__dirname, '..', '..');
   try {
-    const file = findAddon(root);
-    const addon: unknown = createRequire(__filename)(file);
-    verifyAddon(addon, ENTRIES, file, root);
-    return addon as Native;
+    return loadAddon(ENTRIES) as Native;
   } catch (error) {
-    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, root), { cause: error });
+    throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, ROOT), { cause: error });
   }
 }
 

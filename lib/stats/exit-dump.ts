@@ -3,7 +3,6 @@
  * HAKMEM_SS_STATS_DUMP or HAKMEM_SS_OS_STATS ask for it; and warns once about switches whose value
  * means nothing.
  */
-import { createRequire } from 'node:module';
 import { formatHeapStats } from './format';
 import { native } from '../native/native';
 import { printable } from '../base/printable';
@@ -28,7 +27,8 @@ function dump(wanted: readonly ((line: string) => boolean)[]): void {
 
 /** Loaded only when there is something to print: most processes never need it. */
 function isMainThread(): boolean {
-  const threads = createRequire(__filename)('node:worker_threads') as { isMainThread: boolean };
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const threads = require('node:worker_threads') as { isMainThread: boolean };
   return threads.isMainThread;
 }
 

@@ -39,6 +39,30 @@ export function validateThenable(promise: unknown): asserts promise is PromiseLi
   if (!isThenable(promise)) throw invalidArgType('promise', 'an instance of Promise', promise);
 }
 
+/** Promise's own: a program may have put another one on a promise. */
+const thenOf = Function.prototype.call.bind(
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
+  Promise.prototype.then,
+) as <T>(promise: Promise<T>, ok: (value: T) => T, failed: (reason: unknown) => T) => Promise<T>;
+
+/**
+ * Does `work` when a promise settles, and settles as it does after that: one promise, and one turn of the queue more
+ * than to await it. An async function, or `finally`, would take two.
+ */
+export function settledAfter<T>(promise: PromiseLike<T>, work: () => void): Promise<T> {
+  return thenOf(
+    Promise.resolve(promise),
+    (value) => {
+      work();
+      return value;
+    },
+    (reason) => {
+      work();
+      throw reason;
+    },
+  );
+}
+
 /** Counts a promise's rejection as handled. */
 export function ignore(promise: PromiseLike<unknown>): void {
   Promise.resolve(promise).then(nothing, nothing);

@@ -86,9 +86,16 @@ function makeMessage({ OutgoingMessage }: typeof Http, socket: Row): Row {
 
 const { write, writev } = fs;
 
+/** Where a file has its `fs`. */
+let fsKey: symbol | undefined;
+
+function fsKeyOf(file: object): symbol | undefined {
+  return Object.getOwnPropertySymbols(file).find((it) => it.description === 'kFs');
+}
+
 /** Files that Node's own `fs` writes; not those of the option `fs`, or of a FileHandle. */
 function fileOf(file: object): Sink | undefined {
-  const symbol = Object.getOwnPropertySymbols(file).find((it) => it.description === 'kFs');
+  const symbol = (fsKey ??= fsKeyOf(file));
   const isOurs = symbol !== undefined && (file as Fields)[symbol] === fs;
   return isOurs && fs.write === write && fs.writev === writev ? letsGo(file) : undefined;
 }
@@ -151,13 +158,29 @@ let table: readonly Row[] | undefined;
 
 function isIntact({ prototype, methods }: Row, stream: object): boolean {
   if (!Object.prototype.isPrototypeOf.call(prototype, stream)) return false;
-  return methods.every(([name, method]) => (stream as Fields)[name] === method);
+  for (const [name, method] of methods) if ((stream as Fields)[name] !== method) return false;
+  return true;
+}
+
+/** The row that streams with a prototype may belong to, or null. Few prototypes make many streams. */
+const rows = new WeakMap<object, Row | null>();
+
+function rowFor(prototype: object): Row | null {
+  table ??= makeSinks();
+  const isOf = ({ prototype: base }: Row): boolean =>
+    base === prototype || Object.prototype.isPrototypeOf.call(base, prototype);
+  const row = table.find(isOf) ?? null;
+  rows.set(prototype, row);
+  return row;
 }
 
 /** The sink that a stream is, or undefined: nobody knows when it has let go of a chunk. */
 export function sinkOf(stream: object): Sink | undefined {
-  table ??= makeSinks();
-  return table.find((it) => isIntact(it, stream))?.sinkOf(stream);
+  const prototype = Object.getPrototypeOf(stream) as object | null;
+  if (prototype === null) return undefined;
+  const known = rows.get(prototype);
+  const row = known === undefined ? rowFor(prototype) : known;
+  return row !== null && isIntact(row, stream) ? row.sinkOf(stream) : undefined;
 }
 
 /**

@@ -100,6 +100,14 @@ export function copyLike(view: View): View {
   return make(buffer, 0, buffer.byteLength / elementBytes);
 }
 
+/** The same, which may share Node's pool with other Buffers, as any `Buffer.from` does. */
+export function pooledCopy(view: View): View {
+  if (!Buffer.isBuffer(view)) return copyLike(view);
+  const copy = Buffer.allocUnsafe(lengthOf(view));
+  setBytes(copy, view);
+  return copy;
+}
+
 /** The ArrayBuffer of any view. */
 export function bufferOf(view: View): ArrayBufferLike {
   return (tagOf(view) === undefined ? ofDataView : ofTypedArray).buffer(view);

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tableOf } from '../../bench/c/report.mjs';
 
-/** A rival whose runs did a thousand operations in so many microseconds each. */
+/** A rival whose runs did a thousand operations in so many microseconds each, computing half the time. */
 function rival(...microseconds) {
   const runs = microseconds.map((us) => ({
     operations: 1000,
     ns: us * 1000,
+    cpuNs: us * 500,
     rssPeak: 2 ** 20,
     allocs: 500,
     slow: 1,
@@ -31,6 +32,12 @@ test('speeds are medians, and nobody is compared with a build of ours', () => {
     'hakmem-linked': '4.00x',
     glibc: '1.00x',
   });
+});
+
+test('processor time is that of the run that took least', () => {
+  const table = tableOf({}, { hakmem: rival(30, 10, 20), glibc: rival(20, 90, 99) });
+  assert.deepEqual(column(table, 'cpu ns'), { hakmem: '5.000', glibc: '10.00' });
+  assert.deepEqual(column(table, 'to best cpu'), { hakmem: '2.00x', glibc: '1.00x' });
 });
 
 test('what was not counted is not shown as none', () => {

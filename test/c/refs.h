@@ -36,8 +36,11 @@ static inline hk_bin_stats_t bin_stats(hk_arena_t *arena, uint32_t bin) {
 }
 
 static inline hk_status_t put_remote(hk_arena_t *arena, uint32_t ref) {
-  return hk_remote_put(arena, hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS),
-                       ref & HK_REF_INDEX_MASK);
+  hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
+  uint32_t bin = slab->bin;
+  hk_status_t status = hk_remote_put(arena, slab, ref & HK_REF_INDEX_MASK);
+  if (status == HK_OK) hk_remote_count(arena, bin);
+  return status;
 }
 
 #endif

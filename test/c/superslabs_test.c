@@ -26,7 +26,7 @@ static hk_status_t refill_one(hk_arena_t *arena, size_t size) {
   return hk_refill(arena, hk_test_bin(size), &ref, 1, &got);
 }
 
-HK_TEST(a_full_address_table_gives_a_code_and_a_free_index_is_used_again) {
+static void begin_made_up(void) {
   static const hk_os_prims_t prims = {.map = made_up_map,
                                       .unmap = made_up_unmap,
                                       .purge = made_up_purge,
@@ -35,6 +35,15 @@ HK_TEST(a_full_address_table_gives_a_code_and_a_free_index_is_used_again) {
   hk_test_empty_cache();
   next_address = (uintptr_t)1 << 44;
   hk_os_replace(&prims);
+}
+
+static void end_made_up(void) {
+  hk_test_empty_cache();
+  hk_os_replace(NULL);
+}
+
+HK_TEST(a_full_address_table_gives_a_code_and_a_free_index_is_used_again) {
+  begin_made_up();
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t ref = 0, last = 0, other;
   for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX; i++) {
@@ -45,15 +54,40 @@ HK_TEST(a_full_address_table_gives_a_code_and_a_free_index_is_used_again) {
   EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &other), HK_OUT_OF_MEMORY_TABLE);
   EXPECT_EQ(hk_large_alloc(arena, HK_MIB, &other), HK_OUT_OF_MEMORY_TABLE);
   EXPECT_EQ(refill_one(arena, 64), HK_OUT_OF_MEMORY_TABLE);
-  EXPECT(hk_alloc(arena, 3 * HK_MIB) == NULL);
   EXPECT(hk_arena_is_valid(arena));
   EXPECT(ref <= INT32_MAX);
   EXPECT_EQ(hk_large_free(arena, last), HK_OK);
   EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &other), HK_OK);
   EXPECT_EQ(other, last);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
-  hk_test_empty_cache();
-  hk_os_replace(NULL);
+  end_made_up();
 }
 
-HK_TEST_MAIN(a_full_address_table_gives_a_code_and_a_free_index_is_used_again)
+HK_TEST(blocks_known_by_address_need_no_place_in_the_table) {
+  enum { BLOCKS = 3 * HK_ARENA_SUPERSLABS_MAX };
+  static const size_t sizes[] = {3 * HK_MIB, 2 * HK_MIB, 40000};
+  static void *blocks[BLOCKS];
+  begin_made_up();
+  hk_arena_t *arena = hk_test_arena(0);
+  uint32_t failed = 0, ref;
+  for (uint32_t i = 0; i < BLOCKS; i++) {
+    blocks[i] = hk_alloc(arena, sizes[i % 3]);
+    if (hk_usable_size(blocks[i]) < sizes[i % 3]) failed++;
+  }
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(hk_large_alloc(arena, 3 * HK_MIB, &ref), HK_OUT_OF_MEMORY_TABLE);
+  EXPECT(hk_test_stats(arena).superslabs_live > 2 * HK_ARENA_SUPERSLABS_MAX);
+  EXPECT(hk_arena_is_valid(arena));
+  for (uint32_t i = 0; i < BLOCKS; i += 2) failed += hk_free(arena, blocks[i]) != HK_OK;
+  for (uint32_t i = 1; i < BLOCKS; i += 4) failed += hk_free(NULL, blocks[i]) != HK_OK;
+  EXPECT_EQ(failed, 0);
+  EXPECT(hk_arena_is_valid(arena));
+  hk_arena_reset(arena);
+  EXPECT_EQ(hk_arena_used_bytes(arena), 0);
+  EXPECT(hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  end_made_up();
+}
+
+HK_TEST_MAIN(a_full_address_table_gives_a_code_and_a_free_index_is_used_again,
+             blocks_known_by_address_need_no_place_in_the_table)

@@ -220,6 +220,11 @@ tryEverywhere('a stream to write to', (...values) => arena.freeAfterWrite(...val
   () => other.alloc(5),
   () => ({ zeroCopy: true }),
 ]);
+tryEverywhere('a stream to write to and forget', (...values) => arena.writeAndFree(...values), [
+  () => ({ write: () => true, once: () => undefined }),
+  () => other.alloc(5),
+  () => ({ zeroCopy: true }),
+]);
 tryEverywhere('a target of a scope', (target) => arena.scopeUntil(target).end(), [
   () => Promise.resolve(),
 ]);

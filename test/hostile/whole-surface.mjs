@@ -79,6 +79,7 @@ async function useArena(what, options) {
   const kept = arena.from('written');
   const sink = new PassThrough();
   await arena.freeAfterWrite(sink, kept);
+  arena.writeAndFree(sink, arena.from('written'));
   await arena.freeAfter(arena.from('promised'), Promise.resolve(1));
   arena.reset();
   arena.trim();

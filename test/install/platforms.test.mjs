@@ -27,7 +27,7 @@ const isHere = (file) => !existsSync(file) && `there is no ${file} here`;
 /** The installed package used by a program for another platform, reached by `command`. */
 function usedBy(command, { options = [], env = {}, argument = [] } = {}) {
   return inProject((project) => {
-    install(project, { options: ['--ignore-scripts', ...options] });
+    install(project, { options });
     assertPrebuilt(project);
     const used = result(project, [...command, 'use.cjs', ...argument], env);
     assert.equal(used.live, 0);

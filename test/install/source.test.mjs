@@ -1,7 +1,7 @@
 // The packed tarball, built from source where there is a compiler and no prebuilt binary for it.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { failure, inProject, install, installed, missing, npm, result } from './support.mjs';
@@ -19,26 +19,37 @@ function assertBuilt(project) {
   assert.deepEqual(result(project, [process.execPath, 'use.mjs']), { text: 'by import' });
 }
 
-test('without a prebuilt binary, npm rebuild compiles one', { skip }, () => {
+/** `npx hakmem-arena build`, and what it says. */
+function build(project, ...options) {
+  return npm(project, ['exec', 'hakmem-arena', '--', 'build', ...options]);
+}
+
+test('without a prebuilt binary, the command that the error names compiles one', { skip }, () => {
   inProject((project) => {
-    install(project, { options: ['--ignore-scripts'] });
+    install(project);
     rmSync(join(installed(project), 'prebuilds'), { recursive: true });
-    npm(project, ['rebuild', 'hakmem-arena']);
+    const [, command] = /`npx ([^`]+)`/.exec(failure(project).message);
+    npm(project, ['exec', ...command.split(' ')]);
     assertBuilt(project);
+    assert.deepEqual(readdirSync(join(installed(project), 'build')), ['Release']);
+    assert.deepEqual(readdirSync(join(installed(project), 'build/Release')), ['hakmem_arena.node']);
+    assert.match(build(project), /There is a binary that loads/);
   });
 });
 
-test('with one, --build-from-source compiles all the same', { skip }, () => {
+test('with one, build --force compiles all the same', { skip }, () => {
   inProject((project) => {
-    install(project, { options: ['--build-from-source'] });
+    install(project);
+    assert.match(build(project), /There is a binary that loads/);
+    build(project, '--force');
     assertBuilt(project);
     // Sources that change afterwards make it a stale build: refused, and what the error says cures it.
     appendFileSync(join(installed(project), 'csrc/os/os.c'), '/* patched */\n');
     const { code, message } = failure(project);
     assert.equal(code, 'ERR_HAKMEM_NATIVE_LOAD');
     assert.match(message, /built from other sources/);
-    const [, command] = /`npm ([^`]+)`/.exec(message);
-    npm(project, command.split(' '));
+    const [, command] = /`npx ([^`]+)`/.exec(message);
+    npm(project, ['exec', ...command.split(' ')]);
     assertBuilt(project);
   });
 });

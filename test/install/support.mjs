@@ -10,7 +10,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { QUIET } from '../../tools/test/nodes.mjs';
 
-export { MAJORS, nodeOf, program } from '../../tools/test/nodes.mjs';
+export { MAJORS, nodeOf, pinnedTools, program } from '../../tools/test/nodes.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TIMEOUT_MS = 300_000;
@@ -24,11 +24,18 @@ export function missing(...programs) {
   return absent.length > 0 && `there is no ${absent.join(' and no ')} here`;
 }
 
-/** The tarball that tools/test/install.mjs has packed. */
+/** The tarball that tools/test/install.mjs has published. */
 export function tarball() {
   const path = process.env.HAKMEM_TARBALL;
   assert.ok(path, 'run `npm run test:install`');
   return path;
+}
+
+/** The registry that it was published to. */
+export function registry() {
+  const url = process.env.HAKMEM_REGISTRY;
+  assert.ok(url, 'run `npm run test:install`');
+  return url;
 }
 
 /** npm itself, to be run by any Node. */
@@ -67,14 +74,14 @@ export function install(project, { path = process.env.PATH, options = [] } = {})
 
 export function npm(project, args, { path = process.env.PATH } = {}) {
   const env = { ...process.env, PATH: path };
-  delete env.npm_config_build_from_source;
-  const { status, stdout, stderr } = spawnSync('npm', [...args, ...QUIET], {
+  const { status, stdout, stderr } = spawnSync('npm', [...QUIET, ...args], {
     cwd: project,
     env,
     encoding: 'utf8',
     timeout: TIMEOUT_MS,
   });
   assert.equal(status, 0, `npm ${args[0]}:\n${stdout}\n${stderr}`);
+  return stdout;
 }
 
 /** Runs a command to its end; returns the JSON that it prints. What it prints goes through a file,

@@ -94,7 +94,7 @@ describe.each(TAKERS.filter((taker) => HAS_TRANSFER || taker !== 'transfer'))(
       const report = await run(taker, end);
       expect(report.sizes).toHaveLength(4);
       expect(report).toMatchObject({ readable: true, wasSecret: false, hits: 0 });
-      expect(report.givenAway).toBe((1 + 1 + 16 + 77) * 65_536);
+      expect(report.givenAway).toBe((1 + 1 + 16 + 80) * 65_536);
     });
   },
 );

@@ -1,5 +1,6 @@
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,15 +26,15 @@ const manifest = readJson('package.json');
 /** Everything that may be published. dist/ is compared with lib/ on its own. */
 const WANTED = [
   /^(CHANGELOG|LICENSE|README)(\.md)?$/,
-  /^(package\.json|binding\.gyp)$/,
+  /^package\.json$/,
   /^csrc\/[\w/]+\.(c|cc|h)$/,
   /^dist\//,
   /^docs\/[A-Z]+\.md$/,
   /^grafana\//,
   /^prebuilds\/(README\.md|manifest\.json|[\w-]+\/hakmem-arena(\.\w+)?\.node)$/,
-  /^tools\/build\/(napi-include|recipe)\.mjs$/, // which binding.gyp runs
+  /^tools\/build\/(napi-include|recipe)\.mjs$/, // which vendor/binding.gyp runs
   /^tools\/build\/native-identity\.cjs$/, // and the loader, where the sources may have changed
-  /^vendor\/node-addon-api\/(napi(-inl)?\.h|LICENSE\.md)$/,
+  /^vendor\/(binding\.gyp|node-addon-api\/(napi(-inl)?\.h|LICENSE\.md))$/,
 ];
 
 test('holds nothing superfluous', () => {
@@ -45,14 +46,36 @@ test('holds nothing superfluous', () => {
 test('holds everything that loading, building and reading it takes', () => {
   const sources = filesUnder('csrc').filter((file) => /\.(c|cc|h)$/.test(file));
   const modules = filesUnder('lib')
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => file.replace(/^lib\/(.*)\.ts$/, 'dist/$1.js'));
+    // The page is one module.
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('lib/monitor/page/'))
+    .map((file) => file.replace(/^lib\/(.*?)(\.d)?\.ts$/, 'dist/$1.js'));
   const addons = TARGETS.map((target) => `prebuilds/${fileOf(target)}`);
-  const others = [...addons, 'README.md', 'LICENSE', 'binding.gyp', 'vendor/node-addon-api/napi.h'];
+  const vendored = ['vendor/binding.gyp', 'vendor/node-addon-api/napi.h'];
+  const others = [...addons, 'README.md', 'LICENSE', ...vendored];
   const missing = [...sources, ...modules, ...others].filter(
     (file) => !tarball.files.includes(file),
   );
   assert.deepEqual(missing, []);
+});
+
+test('says its version to bundles, which have no package.json of ours', () => {
+  const { VERSION } = createRequire(import.meta.url)('../../dist/base/version.js');
+  assert.equal(VERSION, manifest.version);
+});
+
+test('gives package managers nothing to run and nothing to build', () => {
+  // npm publishes an install script for a binding.gyp at the root unless it is told otherwise.
+  assert.equal(manifest.gypfile, false);
+  assert.deepEqual(
+    tarball.files.filter((file) => /^(binding\.gyp|\.hooks\/.*)$/.test(file)),
+    [],
+  );
+  const run = ['preinstall', 'install', 'postinstall'].filter((name) => manifest.scripts[name]);
+  assert.deepEqual(run, []);
+  // yarn 4 adds node-gyp, and 60 packages with it, to a package that names it in any script.
+  assert.doesNotMatch(Object.values(manifest.scripts).join('\n'), /node-gyp|prebuild-install/);
+  // Plug'n'Play keeps packages zipped, and a zipped addon cannot be loaded.
+  assert.equal(manifest.preferUnplugged, true);
 });
 
 test(`is smaller than ${MAX_BYTES} bytes`, () => {

@@ -127,7 +127,8 @@ export class Build {
 
   /** Links sources, the first of which names the program, with the core; returns its path. */
   async program(sources, objects, extra = []) {
-    const headers = filesUnder('test/c').filter((file) => file.endsWith('.h'));
+    const folders = ['test/c', 'bench/c'].flatMap((folder) => filesUnder(folder));
+    const headers = folders.filter((file) => file.endsWith('.h'));
     const program = this.#pathOf(sources[0], '');
     if (isOlder(program, [...sources, ...headers, ...objects])) {
       await this.#compile([...extra, '-o', program, ...sources, ...objects, '-lm']);

@@ -1,5 +1,5 @@
 // Where the C++ headers of node-addon-api are: prints it for binding.gyp. A published package brings
-// its own copy along (tools/release/vendor-headers.mjs), so that it depends on no package for building.
+// its own copy along (tools/release/vendor.mjs), so that it depends on no package for building.
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

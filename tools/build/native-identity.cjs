@@ -6,7 +6,7 @@
 //   node tools/build/native-identity.cjs         prints every file that the line depends on
 
 const { createHash } = require('node:crypto');
-const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require('node:fs');
+const { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 
 const ROOT = dirname(dirname(__dirname));
@@ -25,11 +25,17 @@ function hashedFiles(root = ROOT) {
   return ['binding.gyp', 'tools/build/recipe.mjs', ...sources];
 }
 
+/** Where such a file lies: in a published package binding.gyp is under vendor/ (tools/release/vendor.mjs). */
+function placeOf(file, root) {
+  const isMoved = file === 'binding.gyp' && !existsSync(join(root, file));
+  return isMoved ? join(root, 'vendor', file) : join(root, file);
+}
+
 /** Hash over them by path, whatever the line endings of the checkout and the blanks at the end of lines. */
 function sourceHash(root = ROOT) {
   const hash = createHash('sha256');
   for (const file of hashedFiles(root)) {
-    const text = readFileSync(join(root, file), 'utf8').replace(/[ \t\r]+$/gm, '');
+    const text = readFileSync(placeOf(file, root), 'utf8').replace(/[ \t\r]+$/gm, '');
     hash.update(`${file}\0${text}\0`);
   }
   return hash.digest('hex');

@@ -1,5 +1,8 @@
-// Builds the addon when it is missing or was not built from the sources as they are. Otherwise does
-// nothing. Unlike `node-gyp rebuild` this compiles only what changed.
+// Builds the addon when it is missing or was not built from the sources as they are, compiling only what
+// changed. Otherwise does nothing.
+//
+//   --rebuild       compiles everything in any case
+//   --if-missing    nothing either where the package loads, by a prebuilt addon for instance; needs dist/
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync, statSync, utimesSync } from 'node:fs';
@@ -38,10 +41,23 @@ function nodeGyp(...commands) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-if (isStale()) {
+/** Whether the package as it is, with whatever addon it finds, loads. */
+function loads() {
+  const { status } = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', ROOT], {
+    stdio: 'ignore',
+  });
+  return status === 0;
+}
+
+function bringUpToDate() {
   nodeGyp('configure', 'build');
   // make goes by the time of files, and a source that was put back may be older than what it changes.
   if (!isOfThisTree()) nodeGyp('rebuild');
   // When a generator was touched but not changed, make leaves the addon as it is.
   utimesSync(ADDON, new Date(), new Date());
 }
+
+const option = process.argv[2];
+if (option === '--rebuild') nodeGyp('rebuild');
+else if (option === '--if-missing' && loads()) console.log('The package has an addon that loads.');
+else if (isStale()) bringUpToDate();

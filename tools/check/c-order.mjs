@@ -15,7 +15,7 @@ export const C_ROOMS = [
 
 /** Boxes inside a room in the same way. In rooms without a row any order will do, but no circle. */
 export const C_BOXES = {
-  front: [['realloc'], ['alloc'], ['refill'], ['magazine']],
+  front: [['realloc'], ['alloc'], ['refill', 'abandoned'], ['magazine']],
   stats: [['valid'], ['stats', 'heap_map'], ['front_counts']],
   heap: [
     ['heap', 'large', 'decay'],

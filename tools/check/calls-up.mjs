@@ -14,6 +14,7 @@ import { filesUnder } from '../build/recipe.mjs';
 const ALLOWED = new Map([
   ['Collectable', 'The garbage collector has it called, from the event loop: nothing waits above.'],
   ['Decaying', 'A timer has it called, from the event loop: nothing waits above.'],
+  ['HoldKeeper', 'The same: it is called for what the garbage collector has taken.'],
 ]);
 
 const OPTIONS = {

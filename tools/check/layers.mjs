@@ -123,7 +123,9 @@ function checkTypeScript(root) {
         continue;
       }
       const path = posix.join(posix.dirname(file), name).replace(/\.js$/, '');
-      const target = [`${path}.ts`, `${path}/index.ts`].find((candidate) => known.has(candidate));
+      const target = ['.ts', '/index.ts', '.d.ts']
+        .map((ending) => `${path}${ending}`)
+        .find((candidate) => known.has(candidate));
       if (target === undefined) {
         report(`no such file in lib/: ${name}`);
         continue;

@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Writes the tarball into `folder`; returns its path, size in bytes, and the files in it. */
 export function pack(folder) {
   const vendor = (...options) =>
-    execFileSync(process.execPath, ['tools/release/vendor-headers.mjs', ...options], { cwd: ROOT });
+    execFileSync(process.execPath, ['tools/release/vendor.mjs', ...options], { cwd: ROOT });
   vendor();
   try {
     const options = ['--ignore-scripts', '--json', '--loglevel=error'];

@@ -1,11 +1,13 @@
 // Programs from the npm registry, Node of other lines above all: installed once, into .build/programs/.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAMS = fileURLToPath(new URL('../../.build/programs', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PROGRAMS = join(ROOT, '.build/programs');
 
 /** Options of npm that keep it to the point. */
 export const QUIET = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
@@ -33,4 +35,22 @@ export function nodeOf(major) {
   const isWindows = process.platform === 'win32';
   const name = `node-${isWindows ? 'win' : process.platform}-${process.arch}`;
   return program(name, major, isWindows ? 'bin/node.exe' : 'bin/node');
+}
+
+/** The package managers and bundlers that test/install/tools/ pins: the folder node_modules with them. */
+export function pinnedTools() {
+  const from = join(ROOT, 'test/install/tools');
+  const lock = readFileSync(join(from, 'package-lock.json'));
+  const hash = createHash('sha256').update(lock).digest('hex').slice(0, 12);
+  const folder = join(PROGRAMS, `tools@${hash}`);
+  const modules = join(folder, 'node_modules');
+  // npm writes this file last. `npm ci` does not take what npm itself leaves out of the lock file of pnpm.
+  if (!existsSync(join(modules, '.package-lock.json'))) {
+    mkdirSync(folder, { recursive: true });
+    for (const file of ['package.json', 'package-lock.json']) {
+      cpSync(join(from, file), join(folder, file));
+    }
+    execFileSync('npm', ['install', '--ignore-scripts', ...QUIET], { cwd: folder });
+  }
+  return modules;
 }

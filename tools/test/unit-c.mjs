@@ -1,16 +1,17 @@
-// Builds and runs the C tests: every test/c/*_test.c, linked with the whole core.
+// Builds and runs the C tests: every test/c/*_test.c, and the programs of bench/c, linked with the core.
 //
 //   npm run test:c -- [--flavour asan|tsan|release|plain|coverage] [--filter TEXT] [--test TEXT]
 //                     [--werror] [--verbose]
 //
 // Without --flavour every test runs under asan, and those with `threads` in their name under tsan as
-// well. --filter selects files, --test selects tests in them. Ends with `N passed, N failed`.
+// well. --filter selects files (or `programs`), --test selects tests in them. Ends with `N passed, N failed`.
 
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Build, inParallel } from '../build/c.mjs';
 import { FLAVOURS, filesUnder } from '../build/recipe.mjs';
+import { testPrograms } from './programs-c.mjs';
 
 const RUN_TIMEOUT_MS = 300_000;
 
@@ -25,11 +26,13 @@ const { values: options } = parseArgs({
 });
 
 /** Builds and runs the tests of one flavour; returns how many passed and failed. */
-async function testFlavour(flavour, tests) {
+async function testFlavour(flavour, tests, withPrograms) {
   const build = new Build(flavour, { werror: options.werror });
   if (build.launcher === undefined) {
     console.log(`${flavour}: does not work with this compiler on this machine`);
-    return flavour === 'asan' ? testFlavour('plain', tests) : { passed: 0, failed: 0 };
+    return flavour === 'asan'
+      ? testFlavour('plain', tests, withPrograms)
+      : { passed: 0, failed: 0 };
   }
   const objects = await build.core();
   const programs = new Map();
@@ -38,15 +41,21 @@ async function testFlavour(flavour, tests) {
   });
 
   const total = { passed: 0, failed: 0 };
+  const count = (name, { passed, failed }) => {
+    total.passed += passed;
+    total.failed += failed;
+    console.log(`${flavour} ${name}: ${passed} passed, ${failed} failed`);
+  };
   for (const test of tests) {
     const args = [options.test];
     const { code, output } = await build.run(programs.get(test), args, { timeout: RUN_TIMEOUT_MS });
     const counts = countsIn(output, code);
-    total.passed += counts.passed;
-    total.failed += counts.failed;
     if (options.verbose || counts.failed > 0) process.stdout.write(output);
-    const name = basename(test, '.c');
-    console.log(`${flavour} ${name}: ${counts.passed} passed, ${counts.failed} failed`);
+    count(basename(test, '.c'), counts);
+  }
+  if (withPrograms) {
+    const chosen = { ...options, timeout: RUN_TIMEOUT_MS };
+    count('programs', await testPrograms(flavour, build, objects, chosen));
   }
   return total;
 }
@@ -76,9 +85,10 @@ async function main() {
   const plan = options.flavour ? { [options.flavour]: tests } : { asan: tests, tsan: withThreads };
 
   const total = { passed: 0, failed: 0 };
+  const withPrograms = process.platform === 'linux' && 'programs'.includes(options.filter);
   for (const [flavour, chosen] of Object.entries(plan)) {
-    if (chosen.length === 0) continue;
-    const { passed, failed } = await testFlavour(flavour, chosen);
+    if (chosen.length === 0 && !withPrograms) continue;
+    const { passed, failed } = await testFlavour(flavour, chosen, withPrograms);
     total.passed += passed;
     total.failed += failed;
   }

@@ -21,7 +21,7 @@ static step_t *make_trace(uint64_t steps, uint32_t min, uint32_t max) {
     state = bench_random(state);
     trace[i].slot = (uint16_t)(state % SLOTS);
     state = bench_random(state);
-    trace[i].size = max == 0 ? service_mix[state % 8] : (uint16_t)(min + state % (max - min + 1));
+    trace[i].size = (uint16_t)(max == 0 ? service_mix[state % 8] : min + state % (max - min + 1));
   }
   return trace;
 }

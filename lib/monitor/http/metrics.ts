@@ -3,6 +3,8 @@
  * latter needs the optional peer prom-client, loaded on the first request for it.
  */
 import { createRequire } from 'node:module';
+import { HERE } from '../../base/here';
+import { type PromClient, type Registry, collectInto } from '../registry';
 
 /**
  * What the monitor needs of a registry of prom-client.
@@ -18,15 +20,19 @@ export interface MetricsRegister {
   metrics(): Promise<string>;
 }
 
-interface PromClient {
-  Registry: new () => MetricsRegister;
+interface Client extends PromClient {
+  readonly Registry: new () => Registry;
 }
 
-interface Collector {
-  collectHeapStats(register: MetricsRegister): unknown;
+/** Bundlers see the first one, and leave it alone where it is not installed, because it is tried. */
+function loadClient(): Client {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    return require('prom-client') as Client;
+  } catch {
+    return createRequire(HERE)('prom-client') as Client;
+  }
 }
-
-const load = createRequire(__filename);
 
 function isMissing(error: unknown): boolean {
   return (error as { code?: unknown }).code === 'MODULE_NOT_FOUND';
@@ -34,14 +40,14 @@ function isMissing(error: unknown): boolean {
 
 /** A registry with the metrics of all arenas; undefined: prom-client is not installed. */
 export function ownRegister(): MetricsRegister | undefined {
-  let client: PromClient;
+  let client: Client;
   try {
-    client = load('prom-client') as PromClient;
+    client = loadClient();
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
   const register = new client.Registry();
-  (load('../prometheus') as Collector).collectHeapStats(register);
+  collectInto(client, register);
   return register;
 }

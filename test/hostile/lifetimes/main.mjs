@@ -133,10 +133,14 @@ function makeArena() {
     });
 }
 
+/** Calls that end a view before they tell subscribers; one of those may then be handed the same view. */
+const ENDING_CALLS = ['free', 'release', 'realloc'];
+
 function own(entry, view, scope) {
   if (view === undefined) return;
-  if (shadow.views.has(view))
-    complain(`a live view of ${shadow.views.get(view).arena.name} was handed out again`);
+  const held = shadow.views.get(view);
+  if (held !== undefined && !ENDING_CALLS.includes(held.busyWith))
+    complain(`a live view of ${held.arena.name} was handed out again; it saw ${held.history}`);
   shadow.add(view, { arena: entry, scope });
 }
 
@@ -159,13 +163,14 @@ function scrubbed({ kind, name }, view) {
 
 /** A view of this arena, but none that a call under way is about. */
 const anyOf = (entry, filter = () => true) =>
-  pick(shadow.ofArena(entry).filter((it) => !it.isBusy && !entry.isEnding && filter(it)));
+  pick(shadow.ofArena(entry).filter((it) => !it.busyWith && !entry.isEnding && filter(it)));
 
 /** Makes a call about a view; subscribers that act meanwhile leave that alone. */
 function attemptWith(holding, name, call) {
-  holding.isBusy = true;
+  holding.busyWith = name;
   const result = attempt(name, call);
-  holding.isBusy = false;
+  holding.busyWith = undefined;
+  holding.note(`${name} at ${report.steps}${result.overflowed ? ', cut off' : ''}`);
   return result;
 }
 
@@ -179,7 +184,7 @@ function settle(entry, holding, result) {
 
 function forget(holding) {
   if (holding.holders > 0) holding.isFreed = true;
-  else shadow.remove(holding.view);
+  else shadow.remove(holding);
 }
 
 function free(entry) {
@@ -204,7 +209,7 @@ function retain(entry) {
 function release() {
   const holding = pick(
     [...shadow.views.values()].filter(
-      (it) => it.holders > 0 && !it.isUncertain && !it.isBusy && !it.arena.isEnding,
+      (it) => it.holders > 0 && !it.isUncertain && !it.busyWith && !it.arena.isEnding,
     ),
   );
   if (holding === undefined) return;
@@ -213,12 +218,12 @@ function release() {
     // It may be done. Then a view that its owner had freed is somebody else's now.
     holding.isUncertain = true;
     holding.holders--;
-    if (holding.holders === 0 && (holding.isFreed || holding.isPinned)) shadow.remove(holding.view);
+    if (holding.holders === 0 && (holding.isFreed || holding.isPinned)) shadow.remove(holding);
     return;
   }
   if (result.error !== undefined) complain(`release: ${result.error.code} ${result.error.message}`);
   holding.holders--;
-  if (holding.holders === 0 && (holding.isFreed || holding.isPinned)) shadow.remove(holding.view);
+  if (holding.holders === 0 && (holding.isFreed || holding.isPinned)) shadow.remove(holding);
 }
 
 function realloc(entry) {
@@ -228,7 +233,7 @@ function realloc(entry) {
   const result = attemptWith(holding, 'realloc', () => entry.arena.realloc(holding.view, size));
   if (settle(entry, holding, result) || result.error !== undefined) return;
   if (result.value === holding.view) return;
-  shadow.remove(holding.view);
+  shadow.remove(holding);
   own(entry, result.value, holding.scope);
 }
 
@@ -262,7 +267,7 @@ function endScope(entry) {
 /** All views end but those that are retained, which keep their bytes. */
 function endAll(entry) {
   for (const it of shadow.ofArena(entry)) {
-    if (it.isUncertain || it.holders === 0) shadow.remove(it.view);
+    if (it.isUncertain || it.holders === 0) shadow.remove(it);
     else it.isPinned = true;
     it.scope = undefined;
   }
@@ -299,7 +304,7 @@ function transfer(entry) {
   const on = shadow.ofArena(entry).filter((it) => it.view.buffer === buffer);
   const result = attempt('transfer', () => buffer.transfer());
   if (result.value === undefined) return;
-  for (const it of on) shadow.remove(it.view);
+  for (const it of on) shadow.remove(it);
   shadow.addGiven(
     result.value,
     `${result.value.byteLength} bytes of ${JSON.stringify(entry.kind)}`,

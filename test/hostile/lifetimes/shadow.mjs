@@ -1,6 +1,9 @@
 // The shadow of the state machine: who may see which byte. Every holding has a word of its own, with which its
 // bytes are full; one that shows another word shares memory with somebody.
 
+/** Calls that a holding remembers. */
+const HISTORY_MAX = 8;
+
 /** Bytes of a holding that are written and compared: all of small ones, both ends of large ones. */
 const EDGE_BYTES = 256;
 
@@ -12,7 +15,13 @@ class Holding {
     this.bytes = bytes;
     this.length = length;
     this.word = ++lastWord;
+    this.history = [];
     this.write();
+  }
+
+  /** Remembers a call about it, for whoever looks for the cause of a fault. */
+  note(call) {
+    this.history = [...this.history, call].slice(-HISTORY_MAX);
   }
 
   parts() {
@@ -61,8 +70,9 @@ export class Shadow {
     this.given.push(Object.assign(new Holding(bytes, buffer.byteLength), { origin, buffer }));
   }
 
-  remove(view) {
-    this.views.delete(view);
+  /** Ends a holding; somebody else may hold its view by now. */
+  remove(holding) {
+    if (this.views.get(holding.view) === holding) this.views.delete(holding.view);
   }
 
   /** Views of an arena that are live, for those that a bulk end or a detached slab takes. */

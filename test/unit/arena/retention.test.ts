@@ -1,8 +1,10 @@
+import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { Arena, type View, heapStats } from '../../../lib/index';
 import { resultOf } from '../support/child';
 import { codeOf, expectCode } from '../support/codes';
+import { atTheEndOfTheStack } from '../support/depths';
 import { checkSums, totalsOf } from '../support/sums';
 import { bytesOf } from '../support/views';
 
@@ -161,6 +163,78 @@ describe('retain and release', () => {
       arena.release(freed);
     });
     expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.destroy();
+  });
+});
+
+describe('what retains is a number', () => {
+  test('no getter that somebody has put on a view is asked', () => {
+    const arena = new Arena();
+    const view = arena.alloc(100);
+    let other: Buffer | undefined;
+    Object.defineProperty(view, 'length', {
+      configurable: true,
+      get() {
+        Reflect.deleteProperty(view, 'length');
+        arena.free(view);
+        arena.trim();
+        other = arena.alloc(100);
+        return 100;
+      },
+    });
+    arena.retain(view);
+    expect(other).toBeUndefined();
+    arena.release(view);
+    Reflect.deleteProperty(view, 'length');
+    arena.free(view);
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.destroy();
+  });
+
+  test('a view whose memory somebody has taken away is not retained', () => {
+    const arena = new Arena();
+    const view = arena.alloc(100);
+    new ReadableStream({ type: 'bytes', start: (it) => it.enqueue(view) });
+    expectCode(() => arena.retain(view), 'ERR_HAKMEM_STALE_VIEW');
+    expect(pinned(arena)).toBe(0);
+    arena.destroy();
+  });
+
+  test('a view keeps its owner while it is retained, whoever that becomes', () => {
+    const arena = new Arena();
+    const outer = arena.openScope();
+    const view = arena.retain(outer.alloc(100, 7));
+    outer.keep(view);
+    outer.end();
+    expect(arena.owns(view)).toBe(true);
+    arena.free(view);
+    expect(arena.owns(view)).toBe(false);
+    expect(arena.release(view)).toBe(true);
+    expect(arena.alloc(100)).toBe(view);
+    arena.destroy();
+  });
+
+  test('a view that comes back is retained by nobody', () => {
+    const arena = new Arena();
+    for (let i = 0; i < 50; i++) {
+      const view = arena.alloc(100);
+      expectCode(() => arena.release(view), 'ERR_INVALID_STATE');
+      for (let k = 0; k <= i % 3; k++) arena.retain(view);
+      arena.free(view);
+      for (let k = 0; k <= i % 3; k++) expect(arena.release(view)).toBe(k === i % 3);
+    }
+    arena.destroy();
+  });
+
+  test('a reset that could not begin leaves nothing behind', () => {
+    const arena = new Arena();
+    const view = arena.retain(arena.alloc(100, 7));
+    const failures = atTheEndOfTheStack(() => arena.reset());
+    expect(failures).toBeGreaterThan(0);
+    expect(view.equals(Buffer.alloc(100, 7))).toBe(true);
+    expect(pinned(arena)).toBe(arena.usableSize(arena.alloc(100)));
+    expect(arena.release(view)).toBe(true);
+    expect([view.length, pinned(arena)]).toEqual([0, 0]);
     arena.destroy();
   });
 });
@@ -426,6 +500,112 @@ describe('freeAfterWrite', () => {
     }
     expect(arena.owns(view)).toBe(true);
     expect(codeOf(() => arena.free(view))).toBeUndefined();
+    arena.destroy();
+  });
+});
+
+describe('writeAndFree', () => {
+  test('frees in the callback of a stream that is vouched for, and returns what the stream does', () => {
+    const arena = new Arena();
+    const stream = new Slow();
+    const view = arena.alloc(100, 7);
+    expect(arena.writeAndFree(stream, view, { zeroCopy: true })).toBe(false);
+    expectCode(() => arena.free(view), 'ERR_HAKMEM_DOUBLE_FREE');
+    churn(arena);
+    expect(view.equals(Buffer.alloc(100, 7))).toBe(true);
+    stream.pending.shift()!();
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    const roomy = new Writable({ write: (_chunk, _encoding, done) => done() });
+    expect(arena.writeAndFree(roomy, arena.alloc(100), { zeroCopy: true })).toBe(true);
+    expect(totalsOf(arena.stats()).live).toBe(1); // Node calls back in the next turn
+    arena.destroy();
+  });
+
+  test('gives an unknown stream a copy, and has freed the view when it returns', () => {
+    const arena = new Arena();
+    const chunks: Buffer[] = [];
+    const stream = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        chunks.push(chunk);
+        done();
+      },
+    });
+    const view = arena.alloc(100, 7);
+    expect(arena.writeAndFree(stream, view)).toBe(true);
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    expectCode(() => arena.free(view), 'ERR_HAKMEM_DOUBLE_FREE');
+    churn(arena);
+    expect(chunks[0]!.equals(Buffer.alloc(100, 7))).toBe(true);
+    arena.destroy();
+  });
+
+  test('leaves errors to the stream, and frees all the same', async () => {
+    const arena = new Arena();
+    const stream = new Slow();
+    const errors: Error[] = [];
+    stream.on('error', (error) => errors.push(error));
+    arena.writeAndFree(stream, arena.alloc(100), { zeroCopy: true });
+    arena.writeAndFree(stream, arena.alloc(200), { zeroCopy: true });
+    stream.pending.shift()!(new Error('disk full'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(errors.map(({ message }) => message)).toEqual(['disk full']);
+    arena.writeAndFree(stream, arena.alloc(100), { zeroCopy: true });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.destroy();
+  });
+
+  test('frees when the stream closes without calling back', async () => {
+    const arena = new Arena();
+    const stream = new Slow();
+    for (let i = 0; i < 30; i++) {
+      arena.writeAndFree(stream, arena.alloc(100), { zeroCopy: true });
+    }
+    expect(stream.listenerCount('close')).toBeLessThan(5);
+    stream.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    arena.destroy();
+  });
+
+  test('throws, and takes nothing, when the stream refuses the chunk, is none, or is one of the web', () => {
+    const arena = new Arena();
+    const view = arena.allocTyped(Float64Array, 3);
+    const refuses = new Slow();
+    refuses.write = () => {
+      throw Object.assign(new Error('refused'), { code: 'ERR_REFUSED' });
+    };
+    expectCode(() => arena.writeAndFree(refuses, view), 'ERR_REFUSED');
+    for (const wrong of [{}, undefined, new WritableStream(), new WritableStream().getWriter()]) {
+      expectCode(() => arena.writeAndFree(wrong as never, view), 'ERR_INVALID_ARG_TYPE');
+    }
+    const wrong = { copy: true } as never;
+    expectCode(() => arena.writeAndFree(new Slow(), view, wrong), 'ERR_INVALID_ARG_VALUE');
+    expect(arena.owns(view)).toBe(true);
+    arena.free(view);
+    expectCode(() => arena.writeAndFree(new Slow(), view), 'ERR_HAKMEM_DOUBLE_FREE');
+    expect(pinned(arena)).toBe(0);
+    arena.destroy();
+  });
+
+  test('a stream that calls back before it returns, or twice, frees once', async () => {
+    const arena = new Arena();
+    const eager = Object.assign(new EventEmitter(), {
+      write(_chunk: Buffer, done: () => void) {
+        done();
+        setImmediate(done);
+      },
+    });
+    const view = arena.alloc(100);
+    expect(arena.writeAndFree(eager, view, { zeroCopy: true })).toBe(true);
+    const next = arena.alloc(100);
+    expect(next).toBe(view);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(arena.owns(next)).toBe(true);
+    await arena.freeAfterWrite(eager, next, { zeroCopy: true });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    expect(pinned(arena)).toBe(0);
     arena.destroy();
   });
 });

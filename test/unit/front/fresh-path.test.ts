@@ -132,6 +132,7 @@ class Side {
       'free blocks': blocks.refs.join(),
       counters: this.#counters.join(),
       owners: this.#live.map((view) => this.front.ownerOf(view)).join(),
+      'blocks of views that are held': JSON.stringify(this.front.heldBlocks()),
       'zero of the last large block': String(large.isZero),
       'statistics by class': JSON.stringify(classes),
       bytes: JSON.stringify({ live, front, freeInSlab, freeSlabs, slack }),
@@ -201,6 +202,23 @@ function release(side: Side, random: Random): Outcome {
   const { front } = side;
   const view = side.take(random.next());
   switch (random.below(16)) {
+    case 2:
+    case 3: {
+      const isHeld = front.hold(view);
+      const holders = random.below(2);
+      if (isHeld && holders === 1) front.hold(view);
+      front.free(view);
+      const outcome = [isHeld, front.ownerOf(view)].map(Number);
+      if (isHeld) for (let i = 0; i <= holders; i++) outcome.push(Number(front.unhold(view)));
+      return outcome;
+    }
+    case 4: {
+      const owner = front.ownerOf(view);
+      if (!front.hold(view)) break;
+      const outcome = [front.ownerOf(view) - owner, Number(front.unhold(view))];
+      front.free(view);
+      return outcome;
+    }
     case 0: {
       const size = isGone(view) ? 0 : Math.ceil(view.byteLength * 0.8);
       if (!front.canResize(view, size)) break;

@@ -45,7 +45,7 @@ describe('a local build', () => {
   test('is refused once a source has changed, with the way to build it again', async () => {
     copy.write(LOCAL, ADDON);
     copy.edit('csrc/os/os.c', (text) => `${text}int more;\n`);
-    const rebuild = 'npm rebuild hakmem-arena --build-from-source';
+    const rebuild = 'npx hakmem-arena build';
     expectRefused(await copy.load(), 'built from other sources', rebuild, 'hakmem_arena.node');
     copy.write('tools/build/native.mjs', '');
     expectRefused(await copy.load(), 'npm run build:native');
@@ -79,13 +79,18 @@ describe('a local build', () => {
 describe('an addon that is not the one of this package', () => {
   test('of another version is refused with both versions', async () => {
     copy.write(LOCAL, ADDON);
-    copy.edit('package.json', (text) => text.replace(/"version": ".*"/, '"version": "97.0.1"'));
+    copy.edit('dist/base/version.js', (text) => text.replace(/'\d.*'/, "'97.0.1'"));
     expectRefused(await copy.load(), `is of version ${LINE.split(' ')[1]!}`, 'of version 97.0.1');
   });
 
   test('that says nothing of itself is refused', async () => {
     copy.write(LOCAL, addonWith('hakmem-arena ', 'something els'));
     expectRefused(await copy.load(), "it is another package's, or of a build before this version");
+  });
+
+  test('is not loaded to find that out', async () => {
+    copy.write(LOCAL, 'nothing that could be loaded');
+    expectRefused(await copy.load(), "it is another package's");
   });
 
   // jest brings an addon of its own along, in a package for each platform.

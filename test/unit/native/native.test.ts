@@ -14,6 +14,7 @@ import { Arena } from '../../../lib/index';
 import { arenaStats } from '../../../lib/stats/stats';
 import { PACKAGE_ROOT, resultOf, run, runScript } from '../support/child';
 import { expectCode } from '../support/codes';
+import { ADDON } from '../support/package-copy';
 
 const { tables } = native;
 
@@ -399,7 +400,7 @@ describe('loading', () => {
     symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(folder, 'node_modules'));
     const failure = await resultOf<Failure>(report(folder));
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
-    expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.message).toContain('npx hakmem-arena build');
     expect(failure.message).toContain(`no binary for ${process.platform}-${process.arch}`);
     expect(failure.message).toContain('prebuilt ones: none');
     expect(failure.cause).toContain('No native build was found');
@@ -414,17 +415,20 @@ describe('loading', () => {
 
   test('with a binary made for another machine says so', async () => {
     mkdirSync(join(folder, 'build/Release'), { recursive: true });
-    writeFileSync(join(folder, 'build/Release/hakmem_arena.node'), 'not for this machine');
+    const addon = Buffer.from(ADDON);
+    addon.write('not for this machine');
+    writeFileSync(join(folder, 'build/Release/hakmem_arena.node'), addon);
     const failure = await resultOf<Failure>(report(folder));
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('made on another machine');
-    expect(failure.message).toContain('npm rebuild hakmem-arena');
+    expect(failure.message).toContain('npx hakmem-arena build');
     expect(failure.cause).toContain('hakmem_arena.node');
   });
 
   test('out of a bundle says that the package has to stay outside of it', async () => {
     rmSync(join(folder, 'package.json'));
-    const failure = await resultOf<Failure>(report(join(folder, 'dist')));
+    rmSync(join(folder, 'build'), { recursive: true });
+    const failure = await resultOf<Failure>(report(join(folder, 'dist')), { cwd: folder });
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('mark it as external');
   });

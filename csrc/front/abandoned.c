@@ -1,0 +1,28 @@
+#include "front/abandoned.h"
+
+#include "heap/heap.h"
+#include "heap/remote.h"
+#include "supply/superslabs.h"
+
+bool hk_abandoned_enter(hk_arena_t *arena) {
+  uint32_t nobody = HK_KEEPER_NOBODY;
+  return atomic_compare_exchange_strong(&arena->keeper, &nobody, HK_KEEPER_THREAD);
+}
+
+void hk_abandoned_collect(hk_arena_t *arena) {
+  hk_slab_t *slab;
+  while ((slab = hk_heap_next_retirable(arena, 0)) != NULL) hk_heap_retire(arena, slab);
+  hk_superslabs_remove_empties(arena, 0);
+}
+
+bool hk_abandoned_leave(hk_arena_t *arena) {
+  atomic_store(&arena->keeper, HK_KEEPER_NOBODY);
+  return atomic_load(&arena->remote_queue) == NULL || !hk_abandoned_enter(arena);
+}
+
+void hk_abandoned_visit(hk_arena_t *arena) {
+  if (!hk_abandoned_enter(arena)) return;
+  do {
+    hk_abandoned_collect(arena);
+  } while (!hk_abandoned_leave(arena));
+}

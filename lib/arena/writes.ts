@@ -1,0 +1,232 @@
+/**
+ * Writes: views on their way through a stream of Node.
+ *
+ * A write ends once: by its callback or, if that never comes, by the end of the stream. There is one record for each
+ * stream, which listens to its end once and has the writes under way in a list, so that a write costs an object and
+ * a callback.
+ *
+ * Owns:      the writes under way.
+ * Called by: freeAfterWrite and writeAndFree.
+ */
+import { type Cancel, type Closable, isClosable, whenClosed } from '../streams/closings';
+import { invalidArgType } from '../errors';
+import type { Retentions } from '../front/retentions';
+import { type Sink, anySink, sinkOf } from '../streams/sinks';
+import type { WritableLike } from '../streams/targets';
+import type { View } from '../view/view';
+import { pooledCopy } from '../view/kinds';
+
+/** What settles a promise; undefined: nobody waits for it. */
+export type Resolve = (() => void) | undefined;
+export type Reject = ((error: Error) => void) | undefined;
+
+/** A write under way. Fields are declared and written once, because many are made. */
+class Write {
+  /** What the stream was given. */
+  declare readonly chunk: View;
+  declare readonly isReading: Sink['isReading'];
+  declare previous: Write | undefined;
+  declare next: Write | undefined;
+  declare private readonly writes: StreamWrites;
+  declare private readonly retentions: Retentions;
+  /** What is released at the end; undefined: the stream has a copy, or has not returned yet. */
+  declare private held: View | undefined;
+  declare private isDone: boolean;
+  /** It is among the writes of its stream. */
+  declare private isListed: boolean;
+  declare private readonly resolve: Resolve;
+  declare private readonly reject: Reject;
+  /** The callback of the write. */
+  declare readonly done: (error?: Error | null) => void;
+
+  constructor(
+    writes: StreamWrites,
+    retentions: Retentions,
+    chunk: View,
+    isReading: Sink['isReading'],
+    resolve: Resolve,
+    reject: Reject,
+  ) {
+    this.chunk = chunk;
+    this.isReading = isReading;
+    this.previous = this.next = undefined;
+    this.writes = writes;
+    this.retentions = retentions;
+    this.held = undefined;
+    this.isDone = this.isListed = false;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.done = (error) => {
+      this.end(error);
+    };
+  }
+
+  private end(error?: Error | null): void {
+    if (this.isDone) return;
+    this.isDone = true;
+    const { held, reject, resolve } = this;
+    if (this.isListed) this.writes.remove(this);
+    this.held = undefined;
+    if (held !== undefined) this.retentions.release(held);
+    if (error === undefined || error === null) resolve?.();
+    else reject?.(error);
+  }
+
+  /** The stream has taken the chunk. It may have called back before it returned. */
+  begin(view: View, sink: Sink | undefined): void {
+    const isCopy = this.chunk !== view;
+    if (isCopy || this.isDone) this.retentions.release(view);
+    else this.held = view;
+    // Nobody waits for a copy.
+    if (this.isDone || (isCopy && this.resolve === undefined)) return;
+    this.isListed = true;
+    this.writes.add(this, sink);
+  }
+}
+
+/** The writes under way on one stream. */
+class StreamWrites {
+  readonly #stream: WritableLike;
+  #first: Write | undefined = undefined;
+  /** Whose ends are listened to, and what takes the listeners back. */
+  #closers: readonly Closable[] = [];
+  readonly #cancels: Cancel[] = [];
+  /** Its own end is the only one, and is listened to. */
+  #isOwnCloser = false;
+
+  constructor(stream: WritableLike) {
+    this.#stream = stream;
+  }
+
+  add(write: Write, sink: Sink | undefined): void {
+    const next = this.#first;
+    write.next = next;
+    if (next !== undefined) next.previous = write;
+    this.#first = write;
+    if (!this.#isOwnCloser) this.#listen((sink ?? anySink(this.#stream)).closers);
+  }
+
+  remove(write: Write): void {
+    const { previous, next } = write;
+    if (previous !== undefined) previous.next = next;
+    else if (this.#first === write) this.#first = next;
+    if (next !== undefined) next.previous = previous;
+    write.previous = write.next = undefined;
+    // A connection outlives its messages, which must not stay among its listeners.
+    if (this.#first === undefined && !this.#isOwnCloser) this.#stopListening();
+  }
+
+  #listen(closers: readonly Closable[]): void {
+    if (
+      closers.length === this.#closers.length &&
+      closers.every((it, i) => it === this.#closers[i])
+    )
+      return;
+    this.#stopListening();
+    this.#closers = closers;
+    this.#isOwnCloser = closers.length === 1 && closers[0] === this.#stream;
+    const closed = (): void => {
+      if (this.#closers !== closers) return;
+      this.#stopListening();
+      this.#closed();
+    };
+    for (const closer of closers) {
+      if (this.#closers === closers) this.#cancels.push(whenClosed(closer, closed));
+    }
+  }
+
+  #stopListening(): void {
+    this.#closers = [];
+    this.#isOwnCloser = false;
+    for (const cancel of this.#cancels.splice(0)) cancel();
+  }
+
+  #closed(): void {
+    for (let write = this.#first; write !== undefined; write = write.next) {
+      const { chunk, done, isReading } = write;
+      afterClose(
+        () => isReading(chunk),
+        () => {
+          done(errorOfClosed(this.#stream));
+        },
+      );
+    }
+  }
+}
+
+/** How often a sink that has closed is asked whether it still reads a chunk. */
+const READING_POLL_MS = 5;
+
+/** Callbacks of writes that failed come soon after 'close', if they come: those know the error. */
+function afterClose(isReading: () => boolean, done: () => void): void {
+  setImmediate(() => {
+    if (isReading()) setTimeout(afterClose, READING_POLL_MS, isReading, done).unref();
+    else done();
+  });
+}
+
+/** A middleware that compresses calls nobody back, and the stream finishes all the same. */
+function errorOfClosed(stream: object): Error | undefined {
+  if ((stream as { writableFinished?: boolean }).writableFinished === true) return undefined;
+  return Object.assign(new Error('The stream was closed before the write was done'), {
+    code: 'ERR_STREAM_PREMATURE_CLOSE',
+  });
+}
+
+const known = new WeakMap<object, StreamWrites>();
+
+function writesOf(stream: WritableLike): StreamWrites {
+  let writes = known.get(stream);
+  if (writes === undefined) known.set(stream, (writes = new StreamWrites(stream)));
+  return writes;
+}
+
+/** Whether it can be written to, and says when it is over. */
+export function isWritable(target: unknown): target is WritableLike {
+  return (
+    typeof (target as Partial<WritableLike> | null | undefined)?.write === 'function' &&
+    isClosable(target)
+  );
+}
+
+function validateWritable(target: unknown): asserts target is WritableLike {
+  if (isWritable(target)) return;
+  throw invalidArgType('writable', 'an instance of stream.Writable or WritableStream', target);
+}
+
+const never = (): boolean => false;
+
+/**
+ * Writes a view, which counts as freed then. Throws what the stream throws: then it has not taken it.
+ *
+ * @param isVouched - the stream gets the view itself, whatever it is.
+ * @param resolve - undefined: nobody waits.
+ * @returns false: the stream wants no more until it has drained.
+ */
+export function startWrite(
+  retentions: Retentions,
+  stream: WritableLike,
+  view: View,
+  isVouched: boolean,
+  resolve: Resolve,
+  reject: Reject,
+): boolean {
+  retentions.hold(view);
+  let sink: Sink | undefined;
+  let write: Write;
+  let hasRoom: unknown;
+  try {
+    validateWritable(stream);
+    sink = sinkOf(stream);
+    const chunk = sink === undefined && !isVouched ? pooledCopy(view) : view;
+    const isReading = sink === undefined ? never : sink.isReading;
+    write = new Write(writesOf(stream), retentions, chunk, isReading, resolve, reject);
+    hasRoom = stream.write(chunk as never, write.done);
+  } catch (error) {
+    retentions.release(view);
+    throw error;
+  }
+  retentions.giveUp(view);
+  write.begin(view, sink);
+  return hasRoom !== false;
+}
