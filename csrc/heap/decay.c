@@ -106,8 +106,10 @@ static bool decay_slabs(hk_arena_t *arena, uint64_t until_ns) {
       hk_stat_add(&decay->bytes, hk_trim_slab(arena, slab));
       purges = true;
     }
-    bool is_late = (purges || ++looks % LOOKS == 0) && hk_os_now_ns() >= until_ns;
-    if (!is_late || next == NULL) continue;
+    if (next == NULL) continue;
+    /* It goes on where a reference can lead: elsewhere it begins again, and has to get somewhere. */
+    bool looks_up = ++looks % LOOKS == 0 && next->superslab->index < HK_ARENA_SUPERSLABS_MAX;
+    if (!(purges || looks_up) || hk_os_now_ns() < until_ns) continue;
     decay->slab = hk_arena_slab_number(next);
     return false;
   }

@@ -1,8 +1,8 @@
 /* Large: the block edge for blocks beyond 64 KB.
  *
  * Owns:      nothing.
- * Called by: fronts of other languages, through hk_large_alloc and hk_large_free, which know blocks
- *            by reference; the front in C, by slab.
+ * Called by: fronts of other languages, through hk_large_alloc, hk_large_free and hk_large_purge, which
+ *            know blocks by reference; the front in C, by slab.
  * Calls:     run, remote (drain), trim, failures, os.
  * Threads:   owner only.
  */

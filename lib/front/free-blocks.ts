@@ -12,7 +12,7 @@
  *   stacks[at + BASE]   position below the first block, where NO_BLOCK stands for the end
  *   stacks[at + LIMIT]  the last position; of a stack that is closed, because it was not in demand, BASE
  */
-import type { Decay } from './decay';
+import type { Decay } from '../events/decay';
 import { exchangeOf, native } from '../native/native';
 import type { SlabTable } from './slabs';
 

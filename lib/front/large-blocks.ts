@@ -8,7 +8,7 @@
 import { nowMs } from '../base/clock';
 import { noteSuperSlabs } from '../events/events';
 import type { FrontCounters } from './counters';
-import type { Decay } from './decay';
+import type { Decay } from '../events/decay';
 import { exchangeOf, native } from '../native/native';
 import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from './geometry';
 import type { SlabTable } from './slabs';

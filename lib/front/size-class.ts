@@ -7,7 +7,7 @@
  *            bounded number of blocks of a class, whatever lengths it sees.
  */
 import type { BucketTable } from './buckets';
-import type { Decay } from './decay';
+import type { Decay } from '../events/decay';
 import { type FreeBlocks, blocksIn } from './free-blocks';
 import { CLASS_SIZE_MAX } from './geometry';
 import type { ViewTable } from './view-table';

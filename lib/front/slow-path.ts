@@ -13,7 +13,7 @@ import { type FrontIdentity, custodyOf, doubleFree } from './custody';
 import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
 import { publishLimit } from '../events/events';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
-import { Decay } from './decay';
+import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
 import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
@@ -298,8 +298,8 @@ export class SlowPath implements FrontIdentity {
     if (custody?.isOf(this) === true && custody.isFreed) return custody.refusal();
     const home = homeOf(view);
     if (home?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
-    if (home !== this.table.home || this.ownerOf(view) !== NO_OWNER)
-      return new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    const isFree = home === this.table.home && this.ownerOf(view) === NO_OWNER;
+    if (!isFree) return new HakmemError('ERR_HAKMEM_STALE_VIEW');
     return doubleFree(this.table.isHeld(idOf(view, home)));
   }
 
@@ -312,8 +312,8 @@ export class SlowPath implements FrontIdentity {
   private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
     const reason = reasonOf(name);
-    const { maxBytes } = this;
-    const sizes = { requestedBytes, usedBytes: usedBytesOf(this.core.id), maxBytes };
+    const usedBytes = usedBytesOf(this.core.id);
+    const sizes = { requestedBytes, usedBytes, maxBytes: this.maxBytes };
     if (reason === 'limit') publishLimit(this.core.id, sizes);
     return new OutOfMemoryError(reason, text, sizes);
   }
@@ -324,9 +324,7 @@ export class SlowPath implements FrontIdentity {
   flushAll(): void {
     ensureWholeStack();
     this.finish();
-    for (const sizeClass of this.classes) sizeClass?.dropAll();
-    this.blocks.flushAll();
-    this.large.flushAll();
+    this.surplus.giveAllBack();
     this.slabs.retireAll();
   }
 
@@ -393,8 +391,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, classes, strides, table: views, timer: decay } = this;
+    const { buckets, blocks, table: views, timer: decay } = this;
     const tables = { buckets, views, blocks, decay };
-    return (classes[index] ??= new SizeClass(index, strides[index]!, tables));
+    return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }

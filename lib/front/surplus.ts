@@ -1,8 +1,8 @@
 /**
- * Surplus: what the tables of a front keep and nobody needed lately goes to the core, class by class.
+ * Surplus: what the tables of a front keep goes to the core, all of it, or class by class what nobody needed lately.
  *
  * Owns:      where it goes on.
- * Called by: the slow path, when the timer of decay has it called.
+ * Called by: the slow path, when it needs room or a trim wants it; when the timer of decay has it called.
  * Calls:     the tables.
  */
 import { nowMs } from '../base/clock';
@@ -21,6 +21,13 @@ export class Surplus {
     this.#classes = classes;
     this.#blocks = blocks;
     this.#large = large;
+  }
+
+  /** Gives everything back that is not live. */
+  giveAllBack(): void {
+    for (const sizeClass of this.#classes) sizeClass?.dropAll();
+    this.#blocks.flushAll();
+    this.#large.flushAll();
   }
 
   /** Gives a part back, until `untilMs` on the clock. false: nothing is left. */

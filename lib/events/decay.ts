@@ -10,7 +10,7 @@
  * Called by: the tables of a front.
  */
 import { nowMs, soon, startTimer, stopTimer } from '../base/clock';
-import { noteSuperSlabs } from '../events/events';
+import { noteSuperSlabs } from './events';
 import { native } from '../native/native';
 
 /** Steps of a delay: as HK_PEAKS_STEPS of the core. */
