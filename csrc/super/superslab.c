@@ -75,6 +75,8 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
   hk_pagemap_remove(superslab->base, bytes);
   atomic_fetch_add_explicit(&unmapped_count, 1, memory_order_relaxed);
   bool done = hk_os_unmap(superslab->base, bytes);
+  /* Refused where it would split a mapping and there are too many: the pages can go all the same. */
+  if (!done && superslab->dirty_slots != 0) (void)hk_os_purge(superslab->base, bytes);
   return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
 }
 

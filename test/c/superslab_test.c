@@ -62,8 +62,12 @@ HK_TEST(an_os_that_refuses_to_unmap_costs_address_space_and_no_more) {
   fake_os_begin();
   hk_superslab_t *superslab = hk_superslab_map(HK_SUPERSLAB_BYTES);
   char *base = superslab->base;
+  hk_superslab_use(superslab, 0, 1);
+  hk_superslab_unuse(superslab, 0, 1);
   fake_os.unmap_result = HK_OS_NO_MEMORY;
+  uint64_t purges = fake_os.purges;
   EXPECT(!hk_superslab_unmap(superslab));
+  EXPECT_EQ(fake_os.purges, purges + 1);
   EXPECT(hk_pagemap_find(base) == NULL);
   fake_os_end();
 }
