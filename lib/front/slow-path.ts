@@ -359,14 +359,13 @@ export class SlowPath implements FrontIdentity {
   finish(): void {
     if (!this.isEnding) return;
     this.clear(this.remains);
-    const { slabs } = this.remains;
     if (this.hasEnded) {
       // Once only: another arena may have the number of this one then.
       this.isEnding = false;
-      native.destroyArena(this.arena, slabs);
+      native.destroyArena(this.arena, this.remains.slabs);
       this.timer.end();
     } else {
-      native.resetArena(this.arena, slabs);
+      native.resetArena(this.arena, this.remains.slabs);
       this.isEnding = false;
       this.timer.note();
     }
