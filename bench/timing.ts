@@ -24,6 +24,25 @@ function roundsFor(budgetMs: number, round: () => number): number[] {
   return times;
 }
 
+/** The same for rounds that wait for something. */
+export async function nsPerStepAsync(
+  steps: number,
+  effort: Effort,
+  round: () => Promise<number>,
+): Promise<number> {
+  const times: number[] = [];
+  for (const budgetMs of [effort.warmUpMs, effort.measureMs]) {
+    times.length = 0;
+    const end = performance.now() + budgetMs;
+    do {
+      const start = performance.now();
+      sink += await round();
+      times.push(performance.now() - start);
+    } while (performance.now() < end);
+  }
+  return (times.reduce((a, b) => a + b, 0) * 1e6) / (times.length * steps);
+}
+
 /** Mean nanoseconds of a step; `round` plays `steps` of them and returns anything it computed. */
 export function nsPerStep(steps: number, effort: Effort, round: () => number): number {
   roundsFor(effort.warmUpMs, round);

@@ -1,4 +1,5 @@
 import type { Case } from '../case';
+import { calls } from './calls';
 import { churn } from './churn';
 import { heapStatsCases } from './heap-stats';
 import { micro } from './micro';
@@ -17,6 +18,7 @@ export const CASES: readonly Case[] = [
   otherModes,
   scope,
   ...micro,
+  ...calls,
   churn,
   soak,
   ...heapStatsCases,

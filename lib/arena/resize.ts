@@ -13,6 +13,8 @@ import { bytesOf, rangeOf, setBytes } from '../view/kinds';
 /** Throws as `Arena.realloc`. The new view belongs to whom the old one did: to a scope, or to nobody. */
 export function resize(host: ScopeHost, view: View, size: number): ArenaBuffer {
   const { front } = host;
+  const larger = front.moveUp(view, size);
+  if (larger !== undefined) return larger as ArenaBuffer;
   if (!front.owns(view)) throw front.refusal(view);
   validateSize(size);
   ensureStack(Room.Call);

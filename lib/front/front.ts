@@ -34,7 +34,7 @@ const { FREES } = frontCounters;
 const { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK, SLAB_BYTES } = geometry;
 const { BUCKET, BYTES, CLASS_SHIFT, HOLDERS, INFO, KIND_MASK, Kind, OTHER_THAN_BUFFER } = viewTable;
 const { VIEW_SHIFT } = viewTable;
-const { lengthOf } = kinds;
+const { lengthOf, setBytes } = kinds;
 const { ARENA, NO_OWNER } = owners;
 const PINNED_BYTES = frontStat('bytes_pinned');
 
@@ -270,6 +270,35 @@ export class Front extends FreshPath {
       }
     }
     return this.allocViewSlow(maker, bytes, owner);
+  }
+
+  /**
+   * Moves a Buffer of the arena's own to a larger one, when that is at hand and the bucket of the old one has room;
+   * else undefined. The bytes go into a view that is still free, and no call comes after them: nothing can be lost.
+   */
+  moveUp(view: View, size: number): Buffer | undefined {
+    const id = idOf(view, this.table.home);
+    const { counts, ints } = this;
+    if (id === 0 || ints[id] !== -ARENA || !this.isWholeBuffer(id, view)) return undefined;
+    if ((size | 0) !== size || size > CLASS_SIZE_MAX || size <= this.bytesBehind(id))
+      return undefined;
+    const from = ints[id + BUCKET]!;
+    const to = bucketOfBuffers(size);
+    const fromAt = from << RECORD_BITS;
+    const toAt = to << RECORD_BITS;
+    const nextId = ints[toAt + HEAD]!;
+    if (nextId === 0 || from === to) return undefined;
+    if (counts[from]! - counts[from + FREES]! <= ints[fromAt + FULL_AT]!) return undefined;
+    const next = this.views[nextId >> VIEW_SHIFT] as Buffer;
+    if (lengthOf(next) !== size) return undefined;
+    setBytes(next, view as Buffer);
+    ints[toAt + HEAD] = ints[nextId]!;
+    ints[nextId] = -ARENA;
+    counts[to]!++;
+    ints[id] = ints[fromAt + HEAD]!;
+    ints[fromAt + HEAD] = id;
+    counts[from + FREES]!++;
+    return next;
   }
 
   /** Whether the block of a live view suits `size` bytes: it fits, and not half of it is wasted. */

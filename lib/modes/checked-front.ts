@@ -153,6 +153,11 @@ export class CheckedFront extends Front {
     }
   }
 
+  /** What is allocated is looked at, and what is freed may have to be zeroed. */
+  override moveUp(): undefined {
+    return undefined;
+  }
+
   override allocView<V extends View>(maker: ViewMaker<V>, bytes: number, owner: number): V {
     if (--this.#countdown > 0) return super.allocView(maker, bytes, owner);
     this.#askRoom();

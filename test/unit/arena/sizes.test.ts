@@ -16,6 +16,46 @@ function blockBytesFor(size: number, strides = STRIDES): number {
   return strides.find((stride) => size <= stride) ?? Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
 }
 
+describe('realloc to a larger class, again and again', () => {
+  const MODES = [{}, { zero: 'free' }, { views: 'fresh' }, { guard: { sampleRate: 3 } }] as const;
+
+  test.each(MODES)('keeps the bytes and the books, in an arena with %j', (options) => {
+    const arena = new Arena(options);
+    for (let round = 0; round < 30; round++) {
+      let view = arena.alloc(16, round);
+      for (let size = 16; size < 200_000; size *= 2) {
+        const old = view;
+        view = arena.realloc(old, size + 3);
+        expect(view).toHaveLength(size + 3);
+        expect(view.subarray(0, 16).every((byte) => byte === round)).toBe(true);
+        expect(arena.owns(old)).toBe(old === view);
+        view = arena.realloc(view, size + 3);
+      }
+      expect(totalsOf(checkSums(arena.stats()) as never)).toMatchObject({ live: 1 });
+      arena.free(view);
+      expect(totalsOf(checkSums(arena.stats()) as never)).toMatchObject({ live: 0, liveBytes: 0 });
+    }
+    arena.destroy();
+  });
+
+  test('leaves a scope its views, and who retains them their bytes', () => {
+    const arena = new Arena();
+    for (let round = 0; round < 20; round++) {
+      const scope = arena.openScope();
+      const larger = arena.realloc(scope.alloc(100, 7), 200);
+      const retained = arena.retain(arena.alloc(100, 8));
+      const moved = arena.realloc(retained, 200);
+      arena.free(moved);
+      expect(retained.every((byte) => byte === 8)).toBe(true);
+      expect(arena.release(retained)).toBe(true);
+      scope.end();
+      expect(arena.owns(larger)).toBe(false);
+      expect(totalsOf(checkSums(arena.stats()) as never)).toMatchObject({ live: 0, liveBytes: 0 });
+    }
+    arena.destroy();
+  });
+});
+
 describe('the class of a size', () => {
   test.each(powerEdges(22))('%i bytes get a block that holds them, in the right row', (size) => {
     const arena = new Arena();
