@@ -17,12 +17,7 @@ export const C_ROOMS = [
 export const C_BOXES = {
   front: [['realloc'], ['alloc'], ['refill', 'abandoned'], ['magazine']],
   stats: [['valid'], ['stats', 'heap_map'], ['front_counts']],
-  heap: [
-    ['heap', 'large', 'decay'],
-    ['trim'],
-    ['remote', 'expose'],
-    ['bin', 'run'],
-  ],
+  heap: [['heap', 'large', 'decay'], ['trim'], ['remote', 'expose'], ['bin', 'run']],
   supply: [['supply'], ['superslabs'], ['demand', 'failures'], ['record'], ['counters', 'peaks']],
   super: [['cache'], ['age'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
