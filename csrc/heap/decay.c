@@ -16,14 +16,24 @@ static uint64_t step_ns(const hk_decay_t *decay) {
   return step > HK_DECAY_STEP_MIN_NS ? step : HK_DECAY_STEP_MIN_NS;
 }
 
-/* What a bin regrets is halved in a step without use, and takes some 45 steps to halve in use. */
-#define REGRET_LASTS 64
+/* Steps in use in which so much of it goes that a steady rate adds up to as many steps: a delay of
+ * what a bin reaches for, and eight of what it regrets. A step without use halves both. */
+#define REACH_LASTS HK_PEAKS_STEPS
+#define REGRET_LASTS (8 * HK_PEAKS_STEPS)
 
-static void end_bin_steps(hk_bin_t *b, uint64_t steps) {
+/* Nobody may have called for long, so there may be more than the bin has blocks. */
+static uint32_t fall(uint32_t blocks, uint64_t all, uint32_t lasts) {
+  if (blocks > all) blocks = (uint32_t)all;
+  return blocks - (blocks + lasts - 1) / lasts;
+}
+
+static void end_bin_steps(hk_bin_t *b, uint32_t capacity, uint64_t steps) {
   uint64_t refills = hk_stat_get(&b->refills);
   bool was_used = refills != b->stepped_refills;
   hk_peaks_step(&b->peaks, steps, (uint32_t)hk_stat_get(&b->out));
-  b->regret -= was_used ? (b->regret + REGRET_LASTS - 1) / REGRET_LASTS : (b->regret + 1) / 2;
+  uint64_t all = hk_stat_get(&b->slabs) * capacity;
+  b->reach = fall(b->reach, all, was_used ? REACH_LASTS : 2);
+  b->regret = fall(b->regret, all, was_used ? REGRET_LASTS : 2);
   b->stepped_refills = refills;
 }
 
@@ -37,7 +47,7 @@ static void end_steps(hk_arena_t *arena, uint64_t now_ns) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     hk_bin_t *b = &arena->bins[bin];
     if (hk_stat_get(&b->refills) == 0) continue;
-    end_bin_steps(b, steps);
+    end_bin_steps(b, arena->classes->bins[bin].capacity, steps);
   }
   uint64_t used = hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES;
   hk_peaks_step(&supply->peaks, steps, (uint32_t)used);
@@ -46,7 +56,7 @@ static void end_steps(hk_arena_t *arena, uint64_t now_ns) {
 /* Free blocks of a bin whose pages stay. */
 static uint32_t reserve_of(const hk_arena_t *arena, const hk_bin_t *b) {
   if (arena->decay.delay_ns == 0) return 0;
-  return hk_peaks_reserve(&b->peaks, (uint32_t)hk_stat_get(&b->out)) + b->regret;
+  return hk_peaks_reserve(&b->peaks, (uint32_t)hk_stat_get(&b->out)) + b->reach + b->regret;
 }
 
 /* The list that a bin takes from when `slab` was the last of another; NULL: that was all. */
@@ -99,10 +109,9 @@ static bool decay_slabs(hk_arena_t *arena, uint64_t until_ns) {
   for (hk_slab_t *next, *slab = where_it_was(arena); slab != NULL; slab = next) {
     bool purges = false;
     next = next_of(b, slab); /* the slab leaves its list if it turns out to be given away */
-    if (slab->free_count <= decay->left) {
-      decay->left -= slab->free_count;
+    if (decay->left > 0) {   /* what only some blocks of are to be kept is kept whole */
+      decay->left -= slab->free_count < decay->left ? slab->free_count : decay->left;
     } else if (hk_trim_is_due(slab)) {
-      decay->left = 0;
       hk_stat_add(&decay->bytes, hk_trim_slab(arena, slab));
       purges = true;
     }

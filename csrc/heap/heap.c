@@ -15,11 +15,12 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   return HK_OK;
 }
 
-/* Pages of a slab that is taken now were given back too early. */
-static void note_regret(hk_arena_t *arena, hk_bin_t *b, const hk_slab_t *slab) {
-  uint64_t bytes = hk_popcount32(slab->purged_pages) * hk_os_page_bytes();
-  hk_stat_add(&arena->decay.retaken_bytes, bytes);
+/* A slab that the class has already is needed again; what of it is purged was so too early. */
+static void note_reach(hk_arena_t *arena, hk_bin_t *b, const hk_slab_t *slab) {
+  b->reach += slab->free_count;
+  if (slab->purged_pages == 0) return;
   b->regret += slab->free_count;
+  hk_stat_add(&arena->decay.retaken_bytes, hk_popcount32(slab->purged_pages) * hk_os_page_bytes());
 }
 
 /* Replaces an exhausted current slab; with `grow` false only by a slab that the class has
@@ -33,8 +34,9 @@ static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin
     if (!grow) return HK_OUT_OF_MEMORY_LIMIT;
     hk_status_t status = bind_new_slab(arena, bin, &next);
     if (status != HK_OK) return status;
+  } else {
+    note_reach(arena, b, next);
   }
-  if (next->purged_pages != 0) note_regret(arena, b, next);
   if (b->current != NULL) hk_bin_take(b, b->current);
   hk_bin_take(b, next);
   hk_bin_put(b, next, HK_SLAB_LIST_CURRENT);

@@ -24,9 +24,10 @@ typedef struct hk_bin_t {
   uint32_t empty_count;
   bool draining;    /* too many empty slabs: the bin offers them until few are left */
   hk_peaks_t peaks; /* of `out` */
-  /* Free blocks that were taken although their slab had been purged: so many more are worth their
-   * pages. It falls with time, slowly while the bin is in use. */
-  uint32_t regret;
+  /* Blocks of slabs that became current again lately. As many may be needed soon, whatever is out:
+   * blocks come back elsewhere than where they are taken. `regret`: those that had been purged. Both
+   * fall with time, slowly while the bin is in use. */
+  uint32_t reach, regret;
   uint64_t stepped_refills; /* `refills` when the last step ended */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
   hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
