@@ -3,7 +3,7 @@
  * `hakmem-arena <version> <hash of its sources>`; what it is compared with are the version of this code,
  * prebuilds/manifest.json and the sources themselves. Imports nothing of the package that needs the addon.
  */
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { VERSION } from '../base/version';
@@ -115,10 +115,27 @@ export function parseIdentity(line: unknown): Identity | undefined {
   return version === undefined || source === undefined ? undefined : { version, source };
 }
 
-/** What the addon in `file` says of itself, whatever machine it is for. */
+const IDENTITY = /hakmem-arena \d[\w.+-]* [0-9a-f]{64}/;
+/** Longer than any such line. */
+const IDENTITY_LENGTH_MAX = 256;
+const CHUNK_BYTES = 16 * 1024;
+
+/** What the addon in `file` says of itself, whatever machine it is for. Read in parts: the whole stays in memory. */
 export function identityIn(file: string): Identity | undefined {
-  const text = readFileSync(file, 'latin1');
-  return parseIdentity(/hakmem-arena \d[\w.+-]* [0-9a-f]{64}/.exec(text)?.[0]);
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const descriptor = openSync(file, 'r');
+  try {
+    let text = '';
+    for (let bytes = -1; bytes !== 0;) {
+      const line = IDENTITY.exec(text)?.[0];
+      if (line !== undefined) return parseIdentity(line);
+      bytes = readSync(descriptor, chunk, 0, CHUNK_BYTES, null);
+      text = text.slice(-IDENTITY_LENGTH_MAX) + chunk.toString('latin1', 0, bytes);
+    }
+    return undefined;
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Whether a source was written to after `file`. What npm unpacks is older than what it then builds. */
