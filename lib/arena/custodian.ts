@@ -85,7 +85,7 @@ export interface Custodian {
    * @throws {ERR_INVALID_ARG_TYPE} `writable` is no stream of Node; or what `writable.write` throws: then the view
    *   stays the caller's. Otherwise as {@link Arena.free}.
    * @example
-   * if (!arena.writeAndFree(socket, arena.from('tick'))) socket.once('drain', () => handle('again'));
+   * if (!arena.writeAndFree(socket, arena.from('tick'))) logger.warn('the client is slow');
    */
   writeAndFree(writable: WritableLike, view: View, options?: FreeAfterWriteOptions): boolean;
 }

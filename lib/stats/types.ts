@@ -187,7 +187,7 @@ export interface FailureStats {
  *
  * @example
  * const { decayedBytes, retakenBytes } = arena.stats().decay;
- * if (retakenBytes > decayedBytes / 2) logger.info('a longer HAKMEM_PURGE_DELAY_MS would save page faults');
+ * if (retakenBytes > decayedBytes / 2) logger.warn('a longer HAKMEM_PURGE_DELAY_MS would save page faults');
  */
 export interface DecayStats {
   /** Pages given back so, in bytes; those of a trim are not among them. */
