@@ -280,8 +280,8 @@ export class Front extends FreshPath {
     const id = idOf(view, this.table.home);
     const { counts, ints } = this;
     if (id === 0 || ints[id] !== -ARENA || !this.isWholeBuffer(id, view)) return undefined;
-    if ((size | 0) !== size || size > CLASS_SIZE_MAX || size <= this.bytesBehind(id))
-      return undefined;
+    if (typeof size !== 'number' || (size | 0) !== size) return undefined;
+    if (size > CLASS_SIZE_MAX || size <= this.bytesBehind(id)) return undefined;
     const from = ints[id + BUCKET]!;
     const to = bucketOfBuffers(size);
     const fromAt = from << RECORD_BITS;

@@ -63,6 +63,7 @@ function allocation(
   return fc.tuple(sizes, picks).map(([size, pick]) => {
     return new Step(`${name}(${size}) /* ${pick} */`, hasRoom, (model) => {
       const scope = model.scopeAt(pick);
+      if (name === 'from text') model.countText();
       model.allocate(scope, (from) => make(from, size, pick), expected?.(size, pick));
     });
   });
