@@ -205,8 +205,9 @@ void hk_front_flush(hk_arena_t *arena) {
 }
 
 /* Changes with every block that comes or goes. */
-static uint64_t mark_of(const hk_magazine_t *m) {
-  return hk_stat_get(&m->frees) * 64 + hk_stat_get(&m->moved_in) + (uintptr_t)hk_magazine_top(m);
+static uint32_t mark_of(const hk_magazine_t *m) {
+  uintptr_t top = (uintptr_t)hk_magazine_top(m);
+  return (uint32_t)(hk_stat_get(&m->frees) * 64 + hk_stat_get(&m->moved_in) + top);
 }
 
 void hk_front_decay(hk_arena_t *arena) {

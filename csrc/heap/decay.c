@@ -28,7 +28,7 @@ static uint32_t fall(uint32_t blocks, uint64_t all, uint32_t lasts) {
 }
 
 static void end_bin_steps(hk_bin_t *b, uint32_t capacity, uint64_t steps) {
-  uint64_t refills = hk_stat_get(&b->refills);
+  uint32_t refills = (uint32_t)hk_stat_get(&b->refills);
   bool was_used = refills != b->stepped_refills;
   hk_peaks_step(&b->peaks, steps, (uint32_t)hk_stat_get(&b->out));
   uint64_t all = hk_stat_get(&b->slabs) * capacity;
@@ -87,9 +87,10 @@ static hk_slab_t *where_it_was(hk_arena_t *arena) {
   return first_of(b);
 }
 
-/* Blocks that came or went so far. */
-static uint64_t traffic(const hk_bin_t *b) {
-  return hk_stat_get(&b->refills) + hk_stat_get(&b->flushes) + hk_stat_get(&b->remote_collected);
+/* Changes with every block that comes or goes. */
+static uint32_t traffic(const hk_bin_t *b) {
+  return (uint32_t)(hk_stat_get(&b->refills) + hk_stat_get(&b->flushes) +
+                    hk_stat_get(&b->remote_collected));
 }
 
 /* true: it is certain that nothing is to be purged. */

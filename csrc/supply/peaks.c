@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-/* What is left of a peak so many steps later, in 1024ths: the smoothstep at x = 0, 1/4, 1/2, 3/4 in
- * the second half. */
+/* What is left of a peak so many steps later, in 1024ths: the smoothstep at x = 0, 1/3, 2/3 in the
+ * second half. */
 #define ONE 1024
-static const uint16_t shares[HK_PEAKS_STEPS] = {ONE, ONE, ONE, ONE, ONE, 864, 512, 160};
+static const uint16_t shares[HK_PEAKS_STEPS] = {ONE, ONE, ONE, ONE, 759, 265};
 
 void hk_peaks_step(hk_peaks_t *peaks, uint64_t steps, uint32_t used) {
   uint32_t by = steps < HK_PEAKS_STEPS ? (uint32_t)steps : HK_PEAKS_STEPS;

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define HK_PEAKS_STEPS 8
+#define HK_PEAKS_STEPS 6
 
 typedef struct hk_peaks_t {
   uint32_t now;                  /* most in use in the step under way */

@@ -28,7 +28,7 @@ typedef struct hk_bin_t {
    * blocks come back elsewhere than where they are taken. `regret`: those that had been purged. Both
    * fall with time, slowly while the bin is in use. */
   uint32_t reach, regret;
-  uint64_t stepped_refills; /* `refills` when the last step ended */
+  uint32_t stepped_refills; /* `refills` when the last step ended, modulo 2^32 */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
   hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
   /* shared: any thread adds (release), after all else that it does for a free, so for a moment the
@@ -94,7 +94,7 @@ typedef struct hk_decay_t {
   /* A pass goes over all bins, and where its time is up the next call goes on. */
   bool under_way, is_waiting; /* it is; some of what is free is kept because it may be needed */
   uint32_t bin, slab, left;   /* where it goes on, and how many blocks are still kept there */
-  uint64_t seen[HK_BIN_MAX];  /* what came and went in a bin when nothing was left to be purged */
+  uint32_t seen[HK_BIN_MAX];  /* what came and went in a bin when nothing was left to be purged */
   hk_stat_t bytes, turns, ns; /* given back; calls that did so, and their time */
   hk_stat_t retaken_bytes;    /* heap/heap.c: of purged slabs that were needed again */
 } hk_decay_t;
@@ -144,7 +144,7 @@ struct hk_arena_t {
   void *front;
   size_t front_used; /* pointers of it that stacks were made of */
   hk_stat_t front_bytes;
-  uint64_t front_marks[HK_BIN_MAX]; /* of the magazines when hk_front_decay last looked */
+  uint32_t front_marks[HK_BIN_MAX]; /* of the magazines when hk_front_decay last looked */
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
 

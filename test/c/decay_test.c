@@ -2,7 +2,7 @@
 #include "heap/decay.h"
 #include "support.h"
 
-#define DELAY_MS 800
+#define DELAY_MS (100 * HK_PEAKS_STEPS)
 #define STEP_NS ((uint64_t)100 * 1000000)
 #define BLOCKS 512
 
@@ -306,7 +306,7 @@ HK_TEST(what_a_large_block_left_in_the_cache_goes_part_by_part) {
   EXPECT_EQ(hk_large_alloc(arena, 16 * HK_MIB, &ref), HK_OK);
   memset(hk_test_address(arena, ref), 1, 16 * HK_MIB);
   EXPECT_EQ(hk_large_free(arena, ref), HK_OK);
-  uint64_t next_ns = let_go_by(arena, 7); /* warm */
+  uint64_t next_ns = let_go_by(arena, HK_PEAKS_STEPS - 1); /* warm */
   EXPECT_EQ(next_ns, fake_os.now_ns + STEP_NS);
   EXPECT_EQ(fake_os.purges, 0);
   fake_os.purge_ns = HK_DECAY_TURN_NS;
