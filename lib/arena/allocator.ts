@@ -63,9 +63,8 @@ export interface Allocator {
   allocAtLeast(size: number): ArenaBuffer;
 
   /**
-   * A Buffer with a copy of `value`, like `Buffer.from`; memory is always copied, also of an
-   * ArrayBuffer. A text that is not ASCII may
-   * count two allocations, one of which is freed at once.
+   * A Buffer with a copy of `value`, like `Buffer.from`; memory is always copied, also of an ArrayBuffer.
+   * A text that is not ASCII may count two allocations, one of which is freed at once.
    *
    * @param value - text, bytes, or anything else that `Buffer.from` takes.
    * @param encodingOrOffset - encoding of a text; offset in bytes into an ArrayBuffer.
