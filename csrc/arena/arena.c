@@ -102,7 +102,7 @@ static void free_all(hk_arena_t *arena) {
   hk_front_drop(arena);
 }
 
-static void reset(hk_arena_t *arena) {
+void hk_arena_reset(hk_arena_t *arena) {
   free_all(arena);
   settle_counters(arena);
   hk_run_reset(arena);
@@ -113,7 +113,7 @@ static void reset(hk_arena_t *arena) {
 static void end_arena(hk_arena_t *arena) {
   arena->ended = true;
   if (hk_counters_are_shared(arena->counters)) {
-    reset(arena);
+    hk_arena_reset(arena);
   } else {
     free_all(arena); /* nobody reads the counters any more */
   }
@@ -149,7 +149,7 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   arena->max_bytes = options->max_bytes;
   int64_t delay_ms =
       options->purge_delay != 0 ? (int64_t)options->purge_delay - 2 : process->purge_delay_ms;
-  arena->decay.delay_ns = delay_ms < 0 ? HK_DECAY_NEVER : (uint64_t)delay_ms * 1000000;
+  arena->decay.delay_ns = hk_decay_delay_ns(delay_ms);
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {
     arena->classes = &arena->own_classes;
@@ -248,8 +248,6 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   *result = arena;
   return HK_OK;
 }
-
-void hk_arena_reset(hk_arena_t *arena) { reset(arena); }
 
 void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
 

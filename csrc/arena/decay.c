@@ -15,17 +15,11 @@
 
 static uint64_t min_ns(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Steps of the arena are what it is called for again while something waits. */
-static uint64_t next_step_ns(const hk_decay_t *decay, uint64_t now_ns) {
-  uint64_t step = decay->delay_ns / HK_PEAKS_STEPS;
-  return now_ns + (step > HK_DECAY_STEP_MIN_NS ? step : HK_DECAY_STEP_MIN_NS);
-}
-
 /* Returns when there is more to do. */
 static uint64_t decay_arena(hk_arena_t *arena, uint64_t now_ns) {
   hk_decay_t *decay = &arena->decay;
   bool is_over = hk_heap_decay(arena, now_ns, now_ns + HK_DECAY_TURN_NS);
-  decay->due_ns = is_over ? next_step_ns(decay, now_ns) : now_ns + HK_DECAY_PAUSE_NS;
+  decay->due_ns = now_ns + (is_over ? hk_decay_step_ns(decay) : HK_DECAY_PAUSE_NS);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
   bool waits = !is_over || decay->is_waiting || !hk_front_is_empty(arena);
   return waits ? decay->due_ns : UINT64_MAX;
@@ -38,14 +32,9 @@ static uint64_t decay_cache(hk_arena_t *arena, uint64_t now_ns, uint64_t delay_n
   return due_ns == 0 ? now_ns + HK_DECAY_PAUSE_NS : due_ns;
 }
 
-static uint64_t process_delay_ns(void) {
-  int64_t delay_ms = hk_options_get()->purge_delay_ms;
-  return delay_ms < 0 ? HK_DECAY_NEVER : (uint64_t)delay_ms * 1000000;
-}
-
 uint64_t hk_decay(hk_arena_t *arena, uint64_t now_ns) {
   if (arena == NULL) {
-    uint64_t delay_ns = process_delay_ns();
+    uint64_t delay_ns = hk_decay_delay_ns(hk_options_get()->purge_delay_ms);
     return delay_ns == HK_DECAY_NEVER ? UINT64_MAX : decay_cache(NULL, now_ns, delay_ns);
   }
   hk_decay_t *decay = &arena->decay;

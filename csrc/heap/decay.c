@@ -11,11 +11,6 @@
 /* Where a pass begins in a bin, whatever its first slab is. */
 #define FIRST_SLAB UINT32_MAX
 
-static uint64_t step_ns(const hk_decay_t *decay) {
-  uint64_t step = decay->delay_ns / HK_PEAKS_STEPS;
-  return step > HK_DECAY_STEP_MIN_NS ? step : HK_DECAY_STEP_MIN_NS;
-}
-
 /* Steps in use in which so much of it goes that a steady rate adds up to as many steps: a delay of
  * what a bin reaches for, and eight of what it regrets. A step without use halves both. */
 #define REACH_LASTS HK_PEAKS_STEPS
@@ -41,7 +36,7 @@ static void end_bin_steps(hk_bin_t *b, uint32_t capacity, uint64_t steps) {
 static void end_steps(hk_arena_t *arena, uint64_t now_ns) {
   hk_decay_t *decay = &arena->decay;
   hk_supply_t *supply = &arena->supply;
-  uint64_t steps = (now_ns - decay->stepped_ns) / step_ns(decay);
+  uint64_t steps = (now_ns - decay->stepped_ns) / hk_decay_step_ns(decay);
   if (steps == 0) return;
   decay->stepped_ns = now_ns;
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {

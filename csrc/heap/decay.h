@@ -23,6 +23,16 @@
 /* Steps are at least so long. */
 #define HK_DECAY_STEP_MIN_NS ((uint64_t)1000 * 1000)
 
+static inline uint64_t hk_decay_step_ns(const hk_decay_t *decay) {
+  uint64_t step = decay->delay_ns / HK_PEAKS_STEPS;
+  return step > HK_DECAY_STEP_MIN_NS ? step : HK_DECAY_STEP_MIN_NS;
+}
+
+/* What options say in milliseconds, less than 0 for never. */
+static inline uint64_t hk_decay_delay_ns(int64_t delay_ms) {
+  return delay_ms < 0 ? HK_DECAY_NEVER : (uint64_t)delay_ms * 1000000;
+}
+
 /* Begins a pass if none is under way, and works on it until `until_ns`, but at least a little.
  * true: the pass is over; see hk_decay_t.is_waiting. */
 bool hk_heap_decay(hk_arena_t *arena, uint64_t now_ns, uint64_t until_ns);

@@ -1,6 +1,7 @@
 #include "supply/demand.h"
 
 #include "base/options.h"
+#include "super/age.h"
 
 /* Beyond what was used at once an arena keeps blocks of other sizes: there are 8 classes to a
  * doubling, and an eighth of what the whole cache may hold is what one arena may take of it. */
@@ -9,7 +10,7 @@
 
 /* The TTL of the cache is a promise about all empty memory, so an epoch is never longer. */
 static uint64_t epoch_ns(void) {
-  uint64_t ttl_ns = (uint64_t)hk_options_get()->superslab_ttl_sec * 1000000000u;
+  uint64_t ttl_ns = hk_age_ttl_ns();
   return ttl_ns < HK_DEMAND_EPOCH_NS ? ttl_ns : HK_DEMAND_EPOCH_NS;
 }
 

@@ -3,7 +3,7 @@
  *
  * Owns:      hk_demand_t.
  * Called by: run (blocks that come and go), supply (a reset), superslabs (what stays warm).
- * Calls:     os (clock).
+ * Calls:     age (TTL), os (clock).
  * Threads:   owner only.
  */
 #ifndef HK_SUPPLY_DEMAND_H

@@ -8,7 +8,8 @@
  * may have moved one.
  */
 import { channel } from 'node:diagnostics_channel';
-import { inMicrotask, later } from './reports';
+import { soon } from '../base/clock';
+import { later } from './reports';
 import { processOffset, readArena, readProcess } from '../native/snapshot';
 
 /** Its messages are {@link LimitEvent}. */
@@ -160,5 +161,5 @@ function publishChanges(): void {
 /** For calls that may have moved a SuperSlab, or purged. */
 export function noteSuperSlabs(): void {
   if (isDue || !(superslab.hasSubscribers || purgeDisabled.hasSubscribers)) return;
-  isDue = inMicrotask(publishChanges);
+  isDue = soon(publishChanges);
 }

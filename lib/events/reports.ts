@@ -10,6 +10,7 @@
  */
 import { dirname, sep } from 'node:path';
 import { channel } from 'node:diagnostics_channel';
+import { soon } from '../base/clock';
 import { HERE } from '../base/here';
 import { printableLines } from '../base/printable';
 import { ensureWholeStack } from '../base/stack';
@@ -36,17 +37,7 @@ let isDue = false;
 /** Runs `task` when no operation is under way. */
 export function later(task: () => void): void {
   waiting.push(task);
-  isDue ||= inMicrotask(tellAll);
-}
-
-/** Runs `task` right after the code that is running. false: the stack is full. */
-export function inMicrotask(task: () => void): boolean {
-  try {
-    queueMicrotask(task);
-    return true;
-  } catch {
-    return false;
-  }
+  isDue ||= soon(tellAll);
 }
 
 /** Whether there is something to tell. */
