@@ -325,13 +325,24 @@ void BeginEnding(Napi::Env env, Environment *environment) {
   }
 }
 
+// Whether this runtime lets memory of ours be an ArrayBuffer; one with V8's sandbox does not.
+static bool AllowsExternalBuffers(napi_env env) {
+  static uint64_t nothing; // nobody ever sees this ArrayBuffer
+  napi_value buffer = nullptr;
+  napi_status status = napi_create_external_arraybuffer(
+      env, &nothing, sizeof nothing, [](napi_env, void *, void *) {}, nullptr, &buffer);
+  return status != napi_no_external_buffers_allowed;
+}
+
 void DefineSlabs(Napi::Object exports) {
+  napi_env env = exports.Env();
+  exports.DefineProperty(Field(env, "externalBuffers", AllowsExternalBuffers(env)));
   DefineHot<Expose>(exports, "expose");
   DefineHot<NextRetirable>(exports, "nextRetirable");
   DefineHot<Retire>(exports, "retire");
   Define<Unpin>(exports, "unpin");
   Define<Detach>(exports, "detach");
-  FindTransfer(exports.Env());
+  FindTransfer(env);
 }
 
 } // namespace hakmem

@@ -60,7 +60,7 @@ static void *resize_large(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes)
 /* What to ask for when a large block must move because it grows: a quarter more, so that one that
  * grows again and again is copied a few times and not each time. Near a limit, what is needed. */
 static size_t with_slack(const hk_arena_t *arena, size_t size_bytes) {
-  if (size_bytes > HK_SIZE_MAX / 2 || hk_options_get()->max_memory_mb != 0) return size_bytes;
+  if (size_bytes > HK_MAPPING_MAX / 2 || hk_options_get()->max_memory_mb != 0) return size_bytes;
   size_t wanted = size_bytes + size_bytes / 4;
   return wanted > hk_superslabs_room(arena) ? size_bytes : wanted;
 }

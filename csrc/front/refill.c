@@ -126,7 +126,7 @@ void hk_front_drop(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
   hk_counters_write_end(arena->counters);
   memset(arena->slab_bins, 0, sizeof arena->slab_bins);
-  hk_spare_put(arena->front, hk_stat_get(&arena->front_bytes));
+  hk_spare_put(arena->front, (size_t)hk_stat_get(&arena->front_bytes));
   arena->front = NULL;
   hk_stat_set(&arena->front_bytes, 0);
 }

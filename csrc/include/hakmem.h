@@ -58,7 +58,7 @@ typedef struct hk_arena_t hk_arena_t;
   X(purge_delay, "purgeDelay", HK_PURGE_DELAY_MAX, NULL,                                           \
     "2 + milliseconds at which pages of free memory have gone back to the OS; 1: never; 0: as the " \
     "process has it")                                                                              \
-  X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
+  X(prewarm_bytes, "prewarm", (uint64_t)HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,        \
     "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
   X(scrubs, "scrubs", 1, NULL,                                                                     \
     "1: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so " \

@@ -15,6 +15,8 @@ void hk_lock_acquire(hk_lock_t *lock) {
 #endif
 #ifdef _WIN32
   AcquireSRWLockExclusive(&lock->mutex);
+#elif defined(__wasm__)
+  (void)lock;
 #else
   HK_CHECK(pthread_mutex_lock(&lock->mutex) == 0);
 #endif
@@ -27,6 +29,8 @@ void hk_lock_release(hk_lock_t *lock) {
 #endif
 #ifdef _WIN32
   ReleaseSRWLockExclusive(&lock->mutex);
+#elif defined(__wasm__)
+  (void)lock;
 #else
   HK_CHECK(pthread_mutex_unlock(&lock->mutex) == 0);
 #endif

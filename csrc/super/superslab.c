@@ -1,7 +1,5 @@
 #include "super/superslab.h"
 
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/options.h"
@@ -63,9 +61,7 @@ void hk_superslab_advise(hk_superslab_t *superslab, int64_t thp) {
 
 void hk_superslab_touch(hk_superslab_t *superslab) {
   HK_ASSERT(superslab->used_slots == 0);
-  for (size_t at = 0; at < superslab->bytes; at += hk_os_page_bytes()) {
-    *(volatile char *)(superslab->base + at) = 0;
-  }
+  hk_os_touch(superslab->base, superslab->bytes);
   HK_WRITE_ONCE(superslab->dirty_slots, hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0);
 }
 
@@ -254,7 +250,7 @@ size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
 }
 
 bool hk_superslab_zero(void *address, size_t bytes) {
-  if (!hk_os_purge(address, bytes)) memset(address, 0, bytes);
+  if (!hk_os_purge(address, bytes)) hk_os_zero(address, bytes);
   return true;
 }
 

@@ -49,11 +49,12 @@ typedef struct hk_run_kind_t {
  * Allocations are not counted but derived: blocks that came in (moved_in + frees) less those on the
  * stack. The top is written anyway, and a second store would cost a tenth of an allocation. */
 typedef struct hk_magazine_t {
-  _Atomic(void **) top;    /* one past the block handed out next; top[-1] is NULL when empty */
-  _Atomic(void **) bottom; /* where `top` is when empty */
-  void **full;             /* where `top` is when full: the next free flushes half */
-  hk_stat_t frees;         /* by the owner thread */
-  hk_stat_t moved_in;      /* blocks from the core less blocks back to it, modulo 2^64 */
+  alignas(
+      64) _Atomic(void **) top; /* one past the block handed out next; top[-1] is NULL when empty */
+  _Atomic(void **) bottom;      /* where `top` is when empty */
+  void **full;                  /* where `top` is when full: the next free flushes half */
+  hk_stat_t frees;              /* by the owner thread */
+  hk_stat_t moved_in;           /* blocks from the core less blocks back to it, modulo 2^64 */
   _Atomic(uint64_t) allocs_reported; /* shared: the most that statistics ever reported */
   uint32_t stride_bytes, reciprocal; /* of the class */
   uint32_t block_limit;              /* of the class */

@@ -19,7 +19,7 @@ import { invalidState } from '../errors';
 import type { Front } from '../front/front';
 import type { Remains } from '../front/slabs';
 import type { Epoch } from '../front/view-table';
-import { type NativeArena, frontStat, native } from '../native/native';
+import { type NativeArena, countersOf, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';
 import { ARENA, NO_OWNER, type View, homeOf, idOf } from '../view/view';
@@ -58,7 +58,7 @@ export class Retentions implements HoldKeeper {
   constructor(core: NativeArena, front: Front, scrubs: boolean) {
     this.#core = core;
     this.#front = front;
-    this.#counters = new Float64Array(core.counters);
+    this.#counters = countersOf(core);
     this.#scrubs = scrubs;
   }
 

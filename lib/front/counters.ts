@@ -40,15 +40,19 @@ export class FrontCounters {
   /** A seqlock: odd while counts move from one place to another; see hk_counters_t. */
   readonly #moves: Uint32Array;
 
-  constructor(counters: ArrayBuffer) {
+  /** @param all - see `countersOf`. */
+  constructor(all: Float64Array) {
+    const { buffer, byteOffset } = all;
     const part = (from: number, to: number): Float64Array =>
-      new Float64Array(counters, from * 8, to - from);
-    this.#all = new Float64Array(counters);
+      new Float64Array(buffer, byteOffset + from * 8, to - from);
+    const integers = (from: number, length: number): Uint32Array =>
+      new Uint32Array(buffer, byteOffset + from * 8, length);
+    this.#all = all;
     this.counts = part(layout.allocs, layout.cellLengths);
-    this.#slotLengths = new Uint32Array(counters, layout.cellLengths * 8, layout.cellCount);
+    this.#slotLengths = integers(layout.cellLengths, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.#liveBlockBytes = part(layout.liveBlockBytes, layout.liveBlockBytes + layout.binCount);
-    this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
+    this.#moves = integers(layout.moves, 1);
   }
 
   /** Counts an allocation by class. */

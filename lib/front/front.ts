@@ -21,7 +21,7 @@ import { FreshPath } from './fresh-path';
 import * as geometry from './geometry';
 import { type FrontOptions } from './slow-path';
 import * as viewTable from './view-table';
-import { type NativeArena, frontStat } from '../native/native';
+import { type NativeArena, countersOf, frontStat } from '../native/native';
 import { validateSize } from '../options';
 import type { LiveBlock } from '../types';
 import * as owners from '../view/view';
@@ -58,7 +58,7 @@ export class Front extends FreshPath {
   constructor(core: NativeArena, options: FrontOptions) {
     super(core, options);
     this.views = this.table.views;
-    this.stats = new Float64Array(core.counters);
+    this.stats = countersOf(core);
   }
 
   // --- Hot ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 
 /** Rooms of csrc/, highest first. A file may use lower rooms; rooms of one row know nothing of each other. */
 export const C_ROOMS = [
-  ['binding'],
+  ['binding', 'wasm'],
   ['arena'],
   ['front', 'stats'],
   ['heap'],
@@ -20,7 +20,7 @@ export const C_BOXES = {
   heap: [['heap', 'large', 'decay'], ['trim'], ['remote', 'expose'], ['bin', 'run']],
   supply: [['supply'], ['superslabs'], ['demand', 'failures'], ['record'], ['counters', 'peaks']],
   super: [['cache'], ['age'], ['superslab'], ['slab', 'pagemap']],
-  os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
+  os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
 };
 
 /** `csrc/heap/run.c` -> { room: 'heap', box: 'run' } */

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { makeParts } from '../../../lib/arena/create';
 import { bucketOfBuffers } from '../../../lib/front/buckets';
 import { Front } from '../../../lib/front/front';
+import { countersOf } from '../../../lib/native/native';
 import { arenaStats } from '../../../lib/stats/stats';
 import { ARENA, FIRST_SCOPE, type View } from '../../../lib/view/view';
 import { isGone, viewMakerFor } from '../../../lib/view/kinds';
@@ -63,7 +64,7 @@ class Side {
   constructor(kind: typeof CountingFront) {
     const { core, options } = makeParts({ name: 'twin' });
     this.front = new kind(core, options);
-    this.#counters = new Float64Array(core.counters);
+    this.#counters = countersOf(core);
   }
 
   /** What can be seen of a view: whether it was handed out before, its length, and where it lies. */

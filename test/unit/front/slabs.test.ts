@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Arena, type View } from '../../../lib/index';
+import { IS_WASM } from '../support/backend';
 import { resultOf } from '../support/child';
 import { codeOf, expectCode } from '../support/codes';
 import { checkSums, totalsOf } from '../support/sums';
@@ -284,7 +285,7 @@ describe.each(DETACHERS)('a slab taken away by %s', (...detacher) => {
     const detached = detach(victim, detacher);
     for (const view of [victim, ...others]) arena.free(view);
     arena.trim();
-    const lostBytes = detached ? SLAB_BYTES : 0;
+    const lostBytes = detached && !IS_WASM ? SLAB_BYTES : 0;
     expect(checkSums(arena.stats(), lostBytes).bytes.used).toBe(lostBytes);
     arena.destroy();
   });
@@ -294,7 +295,8 @@ describe.each(DETACHERS)('a slab taken away by %s', (...detacher) => {
     const sizes = [100, 1000, 100_000, 3_000_000];
     const taken = sizes.map((size) => detach(arena.alloc(size), detacher));
     expect(new Set(taken).size).toBe(1);
-    const lostBytes = taken[0] === true ? arena.stats().bytes.used : 0;
+    // On WebAssembly memory goes with whoever has it, and the slab gets other memory.
+    const lostBytes = taken[0] === true && !IS_WASM ? arena.stats().bytes.used : 0;
     arena.reset();
     expect(totalsOf(arena.stats(), lostBytes)).toMatchObject({ allocs: 4, frees: 4, live: 0 });
     for (const size of sizes) {

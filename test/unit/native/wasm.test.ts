@@ -1,0 +1,219 @@
+/** The WebAssembly backend by its entries, beside whatever backend the other tests run on. */
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { createWasmBackend } from '../../../lib/native/wasm/backend';
+import type { NativeArena } from '../../../lib/native/entries';
+import { resultOf, runScript } from '../support/child';
+import { expectCode } from '../support/codes';
+
+const SLAB_BYTES = 65_536;
+const REFUSED = 'ERR_INVALID_ARG_TYPE';
+
+const native = createWasmBackend();
+const exchange = new Int32Array(native.exchange, native.exchangeAt);
+const status = (name: string): number =>
+  -native.tables.statuses.find((one) => one.name === name)!.value;
+
+const open: number[] = [];
+
+function create(name = '', settings?: Readonly<Record<string, number>>): NativeArena {
+  const values = native.tables.arenaOptions.map((option) => settings?.[option.name] ?? 0);
+  const arena = native.createArena(name, Float64Array.from(values)) as NativeArena;
+  open.push(arena.id);
+  return arena;
+}
+
+/** One block of a bin: its slab's ArrayBuffer and reference. */
+function take(arena: NativeArena, bin: number): { ref: number; slab: number; bytes: ArrayBuffer } {
+  expect(native.refill(arena.id, bin, 1)).toBe(1);
+  const ref = exchange[0]!;
+  const slab = ref >>> 13;
+  return { ref, slab, bytes: native.expose(arena.id, slab) as ArrayBuffer };
+}
+
+const isZero = (buffer: ArrayBuffer): boolean => new Uint8Array(buffer).every((byte) => byte === 0);
+
+afterAll(() => {
+  for (const id of open) native.destroyArena(id);
+});
+
+describe('a slab', () => {
+  test('is 64 KB of the engine`s own memory, zeroed, and the same until it is concealed', () => {
+    const arena = create('slab');
+    const { slab, bytes } = take(arena, 5);
+    expect(bytes.byteLength).toBe(SLAB_BYTES);
+    expect(isZero(bytes)).toBe(true);
+    expect(native.expose(arena.id, slab)).toBe(bytes);
+    expect(structuredClone(bytes, { transfer: [bytes] }).byteLength).toBe(SLAB_BYTES);
+  });
+
+  test('is detached by a reset, and the arena gets its bytes again', () => {
+    const arena = create('reset');
+    const { slab, bytes } = take(arena, 5);
+    new Uint8Array(bytes).fill(7);
+    native.resetArena(arena.id);
+    expect(bytes.byteLength).toBe(0);
+    const again = take(arena, 5);
+    expect(again.slab).toBe(slab);
+    expect(again.bytes).not.toBe(bytes);
+    expect(new Uint8Array(again.bytes)[100]).toBe(7);
+  });
+
+  test('of one arena reaches no other with its bytes', () => {
+    const first = create('first');
+    for (let bin = 0; bin < 60; bin++) new Uint8Array(take(first, bin).bytes).fill(9);
+    native.destroyArena(open.pop()!);
+    const second = create('second');
+    for (let bin = 0; bin < 60; bin++) expect(isZero(take(second, bin).bytes)).toBe(true);
+  });
+
+  test('that is scrubbed is zeroed at once, in whatever ArrayBuffer its memory is', () => {
+    const arena = create('scrubbed', { scrubs: 1 });
+    new Uint8Array(take(arena, 5).bytes).fill(7);
+    native.resetArena(arena.id);
+    expect(isZero(take(arena, 5).bytes)).toBe(true);
+  });
+
+  test('that somebody took away is theirs, and the arena has other memory for it', () => {
+    const arena = create('taken');
+    const { slab, bytes } = take(arena, 5);
+    new Uint8Array(bytes).fill(3);
+    const taken = structuredClone(bytes, { transfer: [bytes] });
+    const next = native.expose(arena.id, slab) as ArrayBuffer;
+    new Uint8Array(next).fill(4);
+    expect(new Uint8Array(taken).every((byte) => byte === 3)).toBe(true);
+    native.resetArena(arena.id);
+    expect(taken.byteLength).toBe(SLAB_BYTES);
+  });
+
+  test('that is pinned stays attached until it is unpinned, beyond the end of its arena', () => {
+    const arena = create('pinned');
+    const { slab, bytes } = take(arena, 5);
+    const other = take(arena, 20);
+    open.pop();
+    native.destroyArena(arena.id, Uint32Array.of(slab));
+    expect([bytes.byteLength, other.bytes.byteLength]).toEqual([SLAB_BYTES, 0]);
+    expectCode(() => native.refill(arena.id, 5, 1), REFUSED);
+    expect(native.unpin(arena.id, slab)).toBe(0);
+    expect(bytes.byteLength).toBe(0);
+    expect(native.unpin(arena.id, slab)).toBe(status('ARENA_DESTROYED'));
+  });
+});
+
+describe('a large block', () => {
+  test.each([100_000, 1_500_000, 5_000_000])(
+    'of %i bytes has an ArrayBuffer of its own',
+    (size) => {
+      const arena = create('large');
+      const ref = native.largeAlloc(arena.id, size);
+      expect(exchange[0]).toBe(1);
+      const bytes = native.expose(arena.id, ref >>> 13) as ArrayBuffer;
+      expect(bytes.byteLength).toBeGreaterThanOrEqual(size);
+      expect(isZero(bytes)).toBe(true);
+      new Uint8Array(bytes).fill(1);
+      expect(native.largeFree(arena.id, ref)).toBe(0);
+      expect(bytes.byteLength).toBe(0);
+    },
+  );
+
+  test('after slabs at the same place, and the other way round, has its whole length', () => {
+    const arena = create('mixed');
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 40; i++) expect(take(arena, i).bytes.byteLength).toBe(SLAB_BYTES);
+      native.resetArena(arena.id);
+      const ref = native.largeAlloc(arena.id, 1_000_000);
+      const bytes = native.expose(arena.id, ref >>> 13) as ArrayBuffer;
+      expect(bytes.byteLength).toBeGreaterThanOrEqual(1_000_000);
+      native.resetArena(arena.id);
+    }
+  });
+
+  test('of 2 GB and more is refused, as is one that the engine has no room for', () => {
+    const arena = create('too large');
+    expect(native.largeAlloc(arena.id, 2 ** 31 + 1)).toBe(status('OUT_OF_MEMORY_OS'));
+    expect(native.largeAlloc(arena.id, 2 ** 45)).toBe(status('OUT_OF_MEMORY_OS'));
+    expect(take(arena, 5).bytes.byteLength).toBe(SLAB_BYTES);
+  });
+});
+
+describe('calls that are wrong', () => {
+  test('are refused, and nothing changes', () => {
+    const arena = create('wrong');
+    for (const id of [-1, 1e9, 0.5, NaN, undefined as never, 'x' as never]) {
+      expectCode(() => native.refill(id, 5, 1), REFUSED);
+      expectCode(() => native.destroyArena(id), REFUSED);
+      expectCode(() => native.expose(id, 0), REFUSED);
+    }
+    expectCode(() => native.createArena('x'.repeat(64)), REFUSED);
+    expectCode(() => native.createArena('a\0b'), REFUSED);
+    expectCode(() => native.createArena('', new Float64Array(2)), REFUSED);
+    expectCode(() => native.arenaStats(arena.id, new Float64Array(3)), REFUSED);
+    expect(native.expose(arena.id, 12_345)).toBe(status('NOT_OWNED'));
+    expect(native.retire(arena.id, 1)).toBe(status('SLAB_BUSY'));
+    const { ref } = take(arena, 5);
+    exchange.fill(ref, 0, 2);
+    expect(native.flush(arena.id, 5, 2)).toBe(status('DOUBLE_FREE'));
+    expect(native.flush(arena.id, 5, 5000)).toBe(status('INVALID_ARGUMENT'));
+  });
+});
+
+test('memory grows beneath arrays that are in use', () => {
+  const arena = create('grown');
+  const counters = new Float64Array(arena.counters, arena.countersAt, 10);
+  counters[3] = 42;
+  const before = native.exchange.byteLength;
+  const grown = Array.from({ length: 300 }, () => create('more'));
+  expect(grown.at(-1)!.counters.byteLength).toBeGreaterThan(before);
+  expect(counters[3]).toBe(42);
+  expect(native.refill(arena.id, 5, 4)).toBe(4);
+});
+
+describe('in a process of its own', () => {
+  const env = { HAKMEM_BACKEND: 'wasm' };
+
+  test('memory that is not needed waits ten seconds for late writes, and goes then', async () => {
+    const script = `
+      const { createWasmBackend } = require('./dist/native/wasm/backend.js');
+      const native = createWasmBackend();
+      const arena = native.createArena('');
+      const mib = () => (gc(), process.memoryUsage().arrayBuffers / 2 ** 20);
+      const before = mib();
+      for (let i = 0; i < 8; i++) {
+        const ref = native.largeAlloc(arena.id, 20e6 + i * 4e6);
+        native.expose(arena.id, ref >>> 13);
+        native.largeFree(arena.id, ref);
+      }
+      const rested = mib() - before;
+      setTimeout(() => {
+        gc();
+        setTimeout(() => console.log(JSON.stringify([rested, mib() - before])), 100);
+      }, 10_500);`;
+    const [rested, left] = await resultOf<[number, number]>(script, {
+      nodeArguments: ['--expose-gc'],
+      env,
+    });
+    expect(rested).toBeGreaterThan(200);
+    expect(left).toBeLessThan(20);
+  });
+
+  test('an arena that nobody has any more is collected, with its record', async () => {
+    const script = `
+      const { heapStats, Arena } = require('hakmem-arena');
+      const fill = () => { for (let i = 0; i < 20; i++) new Arena().alloc(3000); };
+      fill();
+      (async () => {
+        for (let i = 0; i < 20 && heapStats().arenas.length > 0; i++) {
+          gc();
+          await new Promise((done) => setTimeout(done, 20));
+        }
+        console.log(heapStats().arenas.length);
+      })();`;
+    expect(await resultOf<number>(script, { nodeArguments: ['--expose-gc'], env })).toBe(0);
+  });
+
+  test('it keeps no process alive and prints nothing', async () => {
+    const source = `const { Arena } = require('hakmem-arena'); const a = new Arena(); a.free(a.alloc(5e6)); a.trim();`;
+    const began = Date.now();
+    expect(await runScript(source, { env })).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    expect(Date.now() - began).toBeLessThan(8000);
+  });
+});
