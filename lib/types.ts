@@ -3,20 +3,6 @@
  */
 
 /**
- * What does the bookkeeping of arenas, and why: the native addon, or the same core as WebAssembly, where the addon cannot be
- * loaded. The environment variable `HAKMEM_BACKEND` (`native` or `wasm`) forces one.
- *
- * @example
- * const { name, reason }: BackendInfo = heapStats().backend;
- * if (name === 'wasm') logger.warn(reason);
- */
-export interface BackendInfo {
-  readonly name: 'native' | 'wasm';
-  /** Why it is this one: a sentence without its full stop. */
-  readonly reason: string;
-}
-
-/**
  * What `new Arena(options)` takes; every option may be left out. An unknown one is refused with
  * `ERR_INVALID_ARG_VALUE`; what the prototype of `options` has is not read.
  *

@@ -3,15 +3,13 @@
  * no addon may or can be loaded, and where memory that is not the engine's own cannot be shown to JavaScript.
  */
 import { HakmemError } from '../errors';
-import type { BackendInfo } from '../types';
+import type { BackendInfo } from '../base/backend-info';
 import { adviceFor } from './advice';
+import { BACKEND_VARIABLE, forcedBackend } from './backend-choice';
 import { ENTRIES, type Native } from './entries';
 import { WrongAddon, attempt } from './identity';
 import { ROOT, loadAddon } from './loader';
 import type * as WasmBackend from './wasm/backend';
-
-/** The variable of the environment that forces one. */
-export const BACKEND_VARIABLE = 'HAKMEM_BACKEND';
 
 export interface Backend extends BackendInfo {
   readonly native: Native;
@@ -38,9 +36,13 @@ function fallBack(reason: string, cause?: unknown): Backend {
   }
 }
 
+/** Whether somebody has said where the addon is. */
+const isPlaceNamed = (): boolean =>
+  (attempt(() => process.env['HAKMEM_ARENA_PREBUILD']) ?? '') !== '';
+
 /**
- * Without an addon, or leave to load it, the other backend will do; an addon that is not this package's is a fault of
- * the installation, which somebody has to know of.
+ * Without an addon, or leave to load it, the other backend will do. An addon that is not this package's, or is not where
+ * somebody has said, is a fault of the installation, which they have to know of.
  */
 function chooseByItself(): Backend {
   try {
@@ -49,7 +51,7 @@ function chooseByItself(): Backend {
     return { name: 'native', reason: 'the addon loads', native, isFallback: false };
   } catch (error) {
     const advice = adviceFor(error, ROOT);
-    if (!(error instanceof WrongAddon)) return fallBack(advice, error);
+    if (!(error instanceof WrongAddon) && !isPlaceNamed()) return fallBack(advice, error);
     throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', advice, { cause: error });
   }
 }
@@ -61,12 +63,6 @@ function forceNative(reason: string): Backend {
   } catch (error) {
     throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, ROOT), { cause: error });
   }
-}
-
-/** What the variable says; undefined: nothing, or nobody may read it. */
-export function forcedBackend(): string | undefined {
-  const value = attempt(() => process.env[BACKEND_VARIABLE]) ?? '';
-  return value === '' ? undefined : value;
 }
 
 /**

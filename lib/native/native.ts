@@ -3,6 +3,7 @@
  *
  * Functions return a result >= 0, or a negated status of the core.
  */
+import type { BackendInfo } from '../base/backend-info';
 import { chooseBackend } from './backend';
 import type { Native, NativeArena, NativeStatus } from './entries';
 
@@ -10,6 +11,9 @@ export type * from './entries';
 
 /** What was chosen, once for this environment. */
 export const backend = chooseBackend();
+
+/** What users see of it. */
+export const backendInfo: BackendInfo = { name: backend.name, reason: backend.reason };
 
 export const native: Native = backend.native;
 

@@ -4,7 +4,8 @@
  * means nothing.
  */
 import { formatHeapStats } from './format';
-import { native } from '../native/native';
+import { BACKEND_VARIABLE, isBackendWrong } from '../native/backend-choice';
+import { backend, native } from '../native/native';
 import { printable } from '../base/printable';
 import { heapStats } from './stats';
 
@@ -36,8 +37,16 @@ function isMainThread(): boolean {
 export function installProcessHooks(): void {
   const { optionWarnings } = native.tables;
   const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, test]) => test);
-  if ((optionWarnings.length === 0 && wanted.length === 0) || !isMainThread()) return;
-  for (const name of optionWarnings) {
+  const wrong = isBackendWrong() ? [...optionWarnings, BACKEND_VARIABLE] : optionWarnings;
+  const isQuiet = wrong.length === 0 && wanted.length === 0 && !backend.isFallback;
+  if (isQuiet || !isMainThread()) return;
+  if (backend.isFallback) {
+    const message =
+      `Arenas run on WebAssembly, not on the native addon: ${backend.reason}. ` +
+      `${BACKEND_VARIABLE}=wasm says that it may be so`;
+    process.emitWarning(message, 'Warning', 'HAKMEM_WASM_BACKEND');
+  }
+  for (const name of wrong) {
     const value = printable(process.env[name] ?? '');
     const message = `${name}=${value} means nothing; the default is used`;
     process.emitWarning(message, 'Warning', 'HAKMEM_BAD_OPTION');

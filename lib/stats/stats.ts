@@ -2,7 +2,7 @@
  * Statistics: the core's flat numbers as the public structures.
  */
 import { noteSuperSlabs } from '../events/events';
-import { native } from '../native/native';
+import { backendInfo, native } from '../native/native';
 import {
   type ArenaRecord,
   DEFAULT_TABLE,
@@ -140,6 +140,7 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     version: statsVersion,
     id: record.identity.serial,
     name: record.identity.name,
+    backend: backendInfo,
     maxBytes: v[at + BYTES_MAX]!,
     classes: readClasses(v, record, record.identity.table),
     superslabs: readSuperSlabs(v, at),
@@ -199,6 +200,7 @@ export function heapStats(): HeapStats {
   const os = readOs(values);
   return {
     version: statsVersion,
+    backend: backendInfo,
     atMs: values[NOW_NS]! / 1e6,
     arenas: snapshot.arenas.map((record) => readRecord(values, record, os)),
     totals: readTotals(snapshot, os),

@@ -1,6 +1,7 @@
 /**
  * Types of statistics. Sizes are in bytes, and everything else is a count, unless said otherwise.
  */
+import type { BackendInfo } from '../base/backend-info';
 
 /**
  * What was counted, or the same per second.
@@ -214,6 +215,8 @@ export interface ArenaStats {
   readonly id: number;
   /** Name of the arena. */
   readonly name: string;
+  /** What does the bookkeeping, and why. */
+  readonly backend: BackendInfo;
   /** Limit on `bytes.used`, in bytes; 0: none. */
   readonly maxBytes: number;
   /** One row per reporting class, always all of them, smallest first. */
@@ -244,7 +247,7 @@ export interface ArenaStats {
  * const { bytes }: HeapTotals = heapStats().totals;
  * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
  */
-export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes'>;
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'backend' | 'maxBytes'>;
 
 /**
  * What {@link heapStats} returns.
@@ -258,7 +261,12 @@ export interface HeapStats {
   readonly version: number;
   /** When it was read: milliseconds on a clock of this machine that never jumps. */
   readonly atMs: number;
-  /** All arenas of all threads of the process, oldest first. */
+  /** What does the bookkeeping, and why. */
+  readonly backend: BackendInfo;
+  /**
+   * All arenas of all threads of the process, oldest first. On WebAssembly those of this thread only: others have
+   * a memory of their own.
+   */
   readonly arenas: readonly ArenaStats[];
   /** Sums over them. */
   readonly totals: HeapTotals;

@@ -43,9 +43,14 @@ const importTool = async (name) => {
 
 const noteBundler = (name) => note('bundlers', name, versionOf(name.toLowerCase()));
 
-function run(file, command = [process.execPath]) {
+function run(file, command = [process.execPath], env = {}) {
   const [program, ...args] = [...command, file];
-  return spawnSync(program, args, { cwd: dirname(file), encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(program, args, {
+    cwd: dirname(file),
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
 }
 
 function assertWorks({ stdout, stderr }) {
@@ -71,11 +76,15 @@ function assertAdviceHelps(file, command) {
   const modules = join(project, 'node_modules');
   renameSync(modules, `${modules}-hidden`);
   try {
-    const { status, stderr } = run(copy, command);
+    const { status, stderr } = run(copy, command, { HAKMEM_BACKEND: 'native' });
     assert.notEqual(status, 0);
     assert.match(stderr, /ERR_HAKMEM_NATIVE_LOAD/);
     const [, from, to] = /copy node_modules\/(\S+prebuilds) to (\S+)$/m.exec(stderr) ?? [];
     assert.ok(to, stderr);
+    // Until it is followed, the bundle works on WebAssembly, and says so.
+    const meanwhile = run(copy, command);
+    assertWorks(meanwhile);
+    assert.match(meanwhile.stderr, /HAKMEM_WASM_BACKEND.*copy node_modules/);
     cpSync(join(`${modules}-hidden`, from), to, { recursive: true });
     assertWorks(run(copy, command));
   } finally {

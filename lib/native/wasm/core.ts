@@ -5,6 +5,7 @@
  * as it was. Nothing of it is data of a program. A pointer into it is a number.
  */
 import { nowMs } from '../../base/clock';
+import { attempt } from '../identity';
 import { WASM } from './module';
 
 type Pointer = number;
@@ -125,7 +126,7 @@ export class Core {
   }
 
   #putVariable(name: Pointer, out: Pointer, room: number): number {
-    const value = process.env[this.text(name)];
+    const value = attempt(() => process.env[this.text(name)]);
     if (value === undefined || Buffer.byteLength(value) >= room) return -1;
     this.putText(value, out);
     return Buffer.byteLength(value);

@@ -13,12 +13,13 @@ const exchange = new Int32Array(native.exchange, native.exchangeAt);
 const status = (name: string): number =>
   -native.tables.statuses.find((one) => one.name === name)!.value;
 
-const open: number[] = [];
+/** Kept, because what is collected is destroyed. */
+const open: NativeArena[] = [];
 
 function create(name = '', settings?: Readonly<Record<string, number>>): NativeArena {
   const values = native.tables.arenaOptions.map((option) => settings?.[option.name] ?? 0);
   const arena = native.createArena(name, Float64Array.from(values)) as NativeArena;
-  open.push(arena.id);
+  open.push(arena);
   return arena;
 }
 
@@ -33,7 +34,7 @@ function take(arena: NativeArena, bin: number): { ref: number; slab: number; byt
 const isZero = (buffer: ArrayBuffer): boolean => new Uint8Array(buffer).every((byte) => byte === 0);
 
 afterAll(() => {
-  for (const id of open) native.destroyArena(id);
+  for (const { id } of open) native.destroyArena(id);
 });
 
 describe('a slab', () => {
@@ -61,7 +62,7 @@ describe('a slab', () => {
   test('of one arena reaches no other with its bytes', () => {
     const first = create('first');
     for (let bin = 0; bin < 60; bin++) new Uint8Array(take(first, bin).bytes).fill(9);
-    native.destroyArena(open.pop()!);
+    native.destroyArena(open.pop()!.id);
     const second = create('second');
     for (let bin = 0; bin < 60; bin++) expect(isZero(take(second, bin).bytes)).toBe(true);
   });
@@ -215,5 +216,70 @@ describe('in a process of its own', () => {
     const began = Date.now();
     expect(await runScript(source, { env })).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
     expect(Date.now() - began).toBeLessThan(8000);
+  });
+});
+
+describe('chosen by itself', () => {
+  const env = { HAKMEM_BACKEND: '' };
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+
+  /** Uses an arena, and prints which backend runs. */
+  const script = `
+    const { Arena, heapStats } = require('hakmem-arena');
+    const arena = new Arena();
+    const view = arena.alloc(5000, 1);
+    arena.free(view);
+    const { backend } = arena.stats();
+    console.log(JSON.stringify([heapStats().backend, backend]));`;
+
+  interface Backend {
+    readonly name: string;
+    readonly reason: string;
+  }
+
+  test.each([
+    ['--no-addons', ['--no-addons']],
+    ['--permission', [permission, '--allow-fs-read=*']],
+  ])('where %s forbids addons, and says so once, with what would allow them', async (_, flags) => {
+    const { stdout, stderr, exitCode } = await runScript(script, { nodeArguments: flags, env });
+    expect(exitCode).toBe(0);
+    const [heap, arena] = JSON.parse(stdout) as [Backend, Backend];
+    expect(arena).toEqual(heap);
+    expect(heap.name).toBe('wasm');
+    expect(heap.reason).toContain('--allow-addons');
+    expect(stderr.match(/\[HAKMEM_WASM_BACKEND\] Warning: .*--allow-addons/g)).toHaveLength(1);
+  });
+
+  test('not where the addon loads', async () => {
+    const [heap] = await resultOf<[Backend, Backend]>(script, { env });
+    expect(heap).toEqual({ name: 'native', reason: 'the addon loads' });
+  });
+
+  test('without a word where it was asked for', async () => {
+    const { stdout, stderr } = await runScript(script, { env: { HAKMEM_BACKEND: 'wasm' } });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toContainEqual({
+      name: 'wasm',
+      reason: 'HAKMEM_BACKEND=wasm is set',
+    });
+  });
+
+  test('a value that names none is a warning, and counts as not set', async () => {
+    const { stdout, stderr } = await runScript(script, { env: { HAKMEM_BACKEND: 'rust' } });
+    expect(stderr).toContain('HAKMEM_BACKEND=rust means nothing; the default is used');
+    expect(stdout).toContain('"native"');
+  });
+
+  test('only by the main thread, for all of its workers', async () => {
+    const source = `
+      const { Worker } = require('node:worker_threads');
+      require('hakmem-arena');
+      const run = "const { Arena } = require('hakmem-arena'); new Arena().alloc(100);";
+      for (let i = 0; i < 3; i++) new Worker(run, { eval: true });`;
+    const { stderr, exitCode } = await runScript(source, { nodeArguments: ['--no-addons'], env });
+    expect(exitCode).toBe(0);
+    expect(stderr.match(/HAKMEM_WASM_BACKEND/g)).toHaveLength(1);
   });
 });
