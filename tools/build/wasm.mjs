@@ -2,9 +2,10 @@
 // same sources and compiler give the same bytes, wherever the folder lies.
 //
 //   (no option)    writes the file
-//   --check        builds it again, in memory; exits with 1 when the file is another
+//   --check        builds it again, in memory, and exits with 1 when the file is another
 //
-// Takes clang 14 and its linker, as Debian 12 has them: apt-get install clang-14 lld-14. Exits with 3 without them.
+// Takes clang 14 and its linker, as Debian 12 has them: apt-get install clang-14 lld-14. Without them it makes nothing, and
+// exits with 3 if the file is of other sources, and checks only of which sources the file says that it is.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -72,23 +73,39 @@ export function moduleText(bytes, root = ROOT) {
   return `${heading}export const WASM = '${text}';\n`;
 }
 
+/** Writes the module of the sources as they are. Returns its bytes. */
+export function makeWasm(root = ROOT) {
+  const bytes = compileWasm(root);
+  writeFileSync(join(root, WASM_MODULE), moduleText(bytes, root));
+  return bytes.length;
+}
+
+/**
+ * What is wrong with the committed module; undefined: nothing. Without the tools only what it says of itself is
+ * looked at.
+ */
+export function wasmFault(root = ROOT) {
+  const file = join(root, WASM_MODULE);
+  const remedy = 'npm run make:wasm';
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (!text.includes(`// ${identityLine(root)}\n`)) return `it is of other sources: ${remedy}`;
+  const isSame = missingTools() !== undefined || text === moduleText(compileWasm(root), root);
+  return isSame ? undefined : `it is another file than the sources make: ${remedy}`;
+}
+
 function main(option) {
   const missing = missingTools();
-  if (missing !== undefined) {
-    console.error(`wasm.mjs: ${missing}`);
-    process.exit(3);
-  }
-  const file = join(ROOT, WASM_MODULE);
-  const bytes = compileWasm();
-  const text = moduleText(bytes);
-  if (option !== '--check') {
-    writeFileSync(file, text);
-    console.log(`${WASM_MODULE}: ${bytes.length} bytes`);
-  } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
-    console.error(`${WASM_MODULE} is not of the sources as they are: npm run make:wasm`);
-    process.exit(1);
+  if (option === '--check') {
+    const fault = wasmFault();
+    const words = missing === undefined ? 'the same, byte for byte' : `not rebuilt: ${missing}`;
+    console[fault === undefined ? 'log' : 'error'](`${WASM_MODULE}: ${fault ?? words}`);
+    if (fault !== undefined) process.exitCode = 1;
+  } else if (missing !== undefined) {
+    const isNeeded = wasmFault() !== undefined;
+    console[isNeeded ? 'error' : 'log'](`${WASM_MODULE}: not rebuilt: ${missing}`);
+    if (isNeeded) process.exitCode = 3;
   } else {
-    console.log(`${WASM_MODULE} is of the sources as they are, byte for byte`);
+    console.log(`${WASM_MODULE}: ${makeWasm()} bytes`);
   }
 }
 

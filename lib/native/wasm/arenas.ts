@@ -7,7 +7,7 @@
  */
 import type { NativeArena } from '../entries';
 import type { Core } from './core';
-import { type SlabMemory, lengthOf, moved, zero } from './slab-memory';
+import { type SlabMemory, isMoving, lengthOf, moved, zero } from './slab-memory';
 
 interface Slab {
   readonly buffer: ArrayBuffer;
@@ -64,13 +64,16 @@ export class WasmArenas {
     return this.#arenas.values();
   }
 
+  /** None is to be found while an ArrayBuffer is moved, so that code that runs then finds nothing half done. */
   find(id: unknown): WasmArena | undefined {
+    if (isMoving()) return undefined;
     const arena = this.#arenas.get(id as number);
     return arena?.hasEnded === false ? arena : undefined;
   }
 
   /** The same, one that has ended but for its pins included. */
   findPinned(id: unknown): WasmArena | undefined {
+    if (isMoving()) return undefined;
     return this.#arenas.get(id as number);
   }
 

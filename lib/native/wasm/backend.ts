@@ -5,7 +5,7 @@
 import type { Native, NativeArena, NativeArenaInfo, NativeArenaMap } from '../entries';
 import { type WasmArena, WasmArenas } from './arenas';
 import { Core } from './core';
-import { SlabMemory, moved } from './slab-memory';
+import { SlabMemory, isMoving, moved } from './slab-memory';
 import { tablesOf } from './tables';
 
 const EXCHANGE_BYTES = 4 * 2048;
@@ -16,9 +16,10 @@ const SETTING_MAX = 2 ** 47;
 const DOUBLE_BYTES = 8;
 
 function refuse(): never {
-  throw Object.assign(new TypeError('hakmem-arena: bad native call'), {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
+  const error = new TypeError('hakmem-arena: bad native call');
+  // Defined, not set: a program may have put a setter on a prototype.
+  const code = { __proto__: null, value: 'ERR_INVALID_ARG_TYPE', enumerable: true };
+  throw Object.defineProperty(error, 'code', code);
 }
 
 function doublesOf(out: unknown, length: number): Float64Array {
@@ -107,7 +108,7 @@ export function createWasmBackend(): Native {
 
     createArena(name, settings, classSizes): NativeArena | number {
       const classCount = putClassSizes(classSizes);
-      if (!isName(name) || !putSettings(settings) || classCount < 0) refuse();
+      if (isMoving() || !isName(name) || !putSettings(settings) || classCount < 0) refuse();
       core.putText(name, nameIn);
       const arena = call.create(classCount);
       return arena < 0 ? arena : arenas.add(arena, settingsIn[scrubsAt] === 1);

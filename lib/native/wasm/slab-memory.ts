@@ -38,14 +38,22 @@ export function zero(buffer: ArrayBuffer): void {
   apply(fill, new Uint8Array(buffer), [0]);
 }
 
+let isBusy = false;
+
+/** Whether {@link moved} is at work: a program may have put a function of its own in the place of the engine's. */
+export const isMoving = (): boolean => isBusy;
+
 /** Another ArrayBuffer with its memory. undefined: it has to stay as it is, or is detached already. */
 export function moved(buffer: ArrayBuffer): ArrayBuffer | undefined {
+  isBusy = true;
   try {
     const next =
       transfer === undefined ? clone(buffer, { transfer: [buffer] }) : apply(transfer, buffer, []);
     return lengthOf(buffer) === 0 && lengthOf(next) !== 0 ? next : undefined;
   } catch {
     return undefined;
+  } finally {
+    isBusy = false;
   }
 }
 

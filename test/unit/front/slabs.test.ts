@@ -348,7 +348,8 @@ test.each(['trim', 'reset'])(
     })();`,
       { nodeArguments: ['--expose-gc'] },
     );
-    expect(report.held).toBe((1 + 1 + 2 + 48) * SLAB_BYTES);
+    // On WebAssembly the memory goes with the ArrayBuffer, and the slab gets other memory.
+    expect(report.held).toBe(IS_WASM ? 0 : (1 + 1 + 2 + 48) * SLAB_BYTES);
     expect(report).toMatchObject({ released: 0, destroyed: 0 });
   },
 );
@@ -374,7 +375,9 @@ test('the first detached slab is one warning for the whole process, which names 
 
 describe('an ArrayBuffer that must not be detached', () => {
   // Node itself aborts at its end while there is one, so these leave without that.
-  const KEEPS = Number(process.versions.node.split('.')[0]) >= 24;
+  const major = Number(process.versions.node.split('.')[0]);
+  // On WebAssembly JavaScript detaches, and before 22 it has only structuredClone for that, which copies them.
+  const KEEPS = major >= 24 || (IS_WASM && major < 22);
   const SETUP = `
     const { Arena } = require('hakmem-arena');
     const { markAsUntransferable } = require('node:worker_threads');
