@@ -7,11 +7,13 @@
  */
 import type { NativeArena } from '../entries';
 import type { Core } from './core';
-import { type SlabMemory, isMoving, lengthOf, moved, zero } from './slab-memory';
+import { type SlabMemory, lengthOf, moved, zero } from './slab-memory';
 
 interface Slab {
   readonly buffer: ArrayBuffer;
   readonly address: number;
+  /** Its memory is being moved. That may have been interrupted: then it is given up. */
+  isMoving: boolean;
   /** A view of it is retained beyond a reset: it stays attached until it is unpinned. */
   isPinned: boolean;
 }
@@ -64,16 +66,13 @@ export class WasmArenas {
     return this.#arenas.values();
   }
 
-  /** None is to be found while an ArrayBuffer is moved, so that code that runs then finds nothing half done. */
   find(id: unknown): WasmArena | undefined {
-    if (isMoving()) return undefined;
     const arena = this.#arenas.get(id as number);
     return arena?.hasEnded === false ? arena : undefined;
   }
 
   /** The same, one that has ended but for its pins included. */
   findPinned(id: unknown): WasmArena | undefined {
-    if (isMoving()) return undefined;
     return this.#arenas.get(id as number);
   }
 
@@ -113,7 +112,7 @@ export class WasmArenas {
       return -this.#outOfMemory;
     }
     this.#core.call.setExposed(arena.core, slab, 1);
-    arena.slabs.set(slab, { buffer, address, isPinned: false });
+    arena.slabs.set(slab, { buffer, address, isMoving: false, isPinned: false });
     return buffer;
   }
 
@@ -121,7 +120,9 @@ export class WasmArenas {
   conceal(arena: WasmArena, slab: number): void {
     const known = arena.slabs.get(slab);
     if (known === undefined) return;
-    const buffer = moved(known.buffer);
+    const isAgain = known.isMoving;
+    known.isMoving = true;
+    const buffer = isAgain ? undefined : moved(known.buffer);
     if (buffer === undefined) {
       this.#giveAway(arena, slab);
       return;

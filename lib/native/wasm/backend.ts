@@ -5,7 +5,7 @@
 import type { Native, NativeArena, NativeArenaInfo, NativeArenaMap } from '../entries';
 import { type WasmArena, WasmArenas } from './arenas';
 import { Core } from './core';
-import { SlabMemory, isMoving, moved } from './slab-memory';
+import { SlabMemory, moved } from './slab-memory';
 import { tablesOf } from './tables';
 
 const EXCHANGE_BYTES = 4 * 2048;
@@ -108,7 +108,7 @@ export function createWasmBackend(): Native {
 
     createArena(name, settings, classSizes): NativeArena | number {
       const classCount = putClassSizes(classSizes);
-      if (isMoving() || !isName(name) || !putSettings(settings) || classCount < 0) refuse();
+      if (!isName(name) || !putSettings(settings) || classCount < 0) refuse();
       core.putText(name, nameIn);
       const arena = call.create(classCount);
       return arena < 0 ? arena : arenas.add(arena, settingsIn[scrubsAt] === 1);

@@ -23,7 +23,17 @@ const getter = (of: object, name: string): unknown =>
   Reflect.getOwnPropertyDescriptor(of, name)?.get;
 
 const byteLength = getter(ArrayBuffer.prototype, 'byteLength') as () => number;
-const transfer = (ArrayBuffer.prototype as { transfer?: () => ArrayBuffer }).transfer;
+
+/** The engine's own, which runs no code of the program. What a program has put in its place is left alone. */
+function ownTransfer(): (() => ArrayBuffer) | undefined {
+  const { transfer } = ArrayBuffer.prototype as { transfer?: () => ArrayBuffer };
+  if (typeof transfer !== 'function') return undefined;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called by apply
+  const text: string = apply(Function.prototype.toString, transfer, []);
+  return /^function transfer\(\)\s*\{\s*\[native code\]\s*\}$/.test(text) ? transfer : undefined;
+}
+
+const transfer = ownTransfer();
 const clone = structuredClone;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called by apply
 const { fill } = Uint8Array.prototype;
@@ -38,22 +48,14 @@ export function zero(buffer: ArrayBuffer): void {
   apply(fill, new Uint8Array(buffer), [0]);
 }
 
-let isBusy = false;
-
-/** Whether {@link moved} is at work: a program may have put a function of its own in the place of the engine's. */
-export const isMoving = (): boolean => isBusy;
-
 /** Another ArrayBuffer with its memory. undefined: it has to stay as it is, or is detached already. */
 export function moved(buffer: ArrayBuffer): ArrayBuffer | undefined {
-  isBusy = true;
   try {
     const next =
       transfer === undefined ? clone(buffer, { transfer: [buffer] }) : apply(transfer, buffer, []);
     return lengthOf(buffer) === 0 && lengthOf(next) !== 0 ? next : undefined;
   } catch {
     return undefined;
-  } finally {
-    isBusy = false;
   }
 }
 
