@@ -40,6 +40,9 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab);
  * many. false: nothing changed; it must be moved by the caller, or stay as it is. */
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
 
+/* The block was taken for `size_bytes`, and what it has more is room to grow into. */
+void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes);
+
 /* Forgets every block, when all slots are taken away at once. */
 void hk_run_reset(hk_arena_t *arena);
 

@@ -239,12 +239,12 @@ size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, boo
   *is_over = true;
   if (!hk_superslab_is_huge(superslab)) return hk_superslab_purge(superslab);
   HK_ASSERT(superslab->used_slots == 0);
-  size_t from = superslab->purged_bytes, left = superslab->bytes - from;
+  size_t dirty = superslab->bytes - superslab->purged_bytes, left = dirty - superslab->kept_bytes;
   size_t part = left < part_bytes ? left : part_bytes;
-  if (superslab->dirty_slots == 0 || !hk_os_purge(superslab->base + from, part)) return 0;
-  superslab->purged_bytes = from + part;
+  if (superslab->dirty_slots == 0 || !hk_os_purge(superslab->base + dirty - part, part)) return 0;
+  superslab->purged_bytes += part;
   *is_over = part == left;
-  if (*is_over) HK_WRITE_ONCE(superslab->dirty_slots, 0);
+  if (part == dirty) HK_WRITE_ONCE(superslab->dirty_slots, 0);
   return part;
 }
 

@@ -11,7 +11,8 @@
 
 #include "super/slab.h"
 
-/* In the cache: WARM keeps its pages; COOLED did, and they are to go back. */
+/* In the cache: WARM keeps its pages; COOLED did, and they are to go back,
+ * but for what is kept. */
 typedef enum hk_warmth_t { HK_COLD, HK_WARM, HK_COOLED } hk_warmth_t;
 
 typedef struct hk_superslab_t hk_superslab_t;
@@ -32,7 +33,9 @@ struct hk_superslab_t {
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
-  size_t purged_bytes;    /* in the cache: of a huge mapping that is purged in parts */
+  size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
+  size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
+  size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */

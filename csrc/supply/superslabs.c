@@ -54,13 +54,29 @@ static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
                                                      .warm_bytes = hk_demand_room(arena)});
 }
 
+/* Takes one whose length is near and gives it this length, without rounding: what is never touched
+ * would count as kept. NULL: none, or it cannot be resized. */
+static hk_superslab_t *take_resized(const hk_arena_t *arena, const hk_fit_request_t *request) {
+  if (!hk_os_can_move() || request->bytes <= HK_SUPERSLAB_BYTES) return NULL;
+  hk_superslab_t *superslab = hk_cache_take_near(request);
+  if (superslab == NULL) return NULL;
+  if (hk_superslab_resize(superslab, request->bytes)) return superslab;
+  (void)put_cached(arena, superslab);
+  return NULL;
+}
+
 /* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
  * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
   /* The arena's limit is on slabs in use, so only a huge mapping can be too large for it. */
   uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? hk_superslabs_room(arena) : bytes;
-  hk_superslab_t *superslab = hk_cache_take(&(hk_cache_request_t){
-      .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
+  hk_fit_request_t request = {.bytes = bytes,
+                              .bytes_max = bytes_max,
+                              .arena_id = arena->id,
+                              .shares_bytes = arena->shares_bytes,
+                              .urgent = urgent};
+  hk_superslab_t *superslab = hk_cache_take(&request);
+  if (superslab == NULL) superslab = take_resized(arena, &request);
   if (superslab == NULL) return NULL;
   if (!charge(superslab->bytes - bytes)) {
     (void)put_cached(arena, superslab);
@@ -81,6 +97,17 @@ size_t hk_superslabs_round(size_t bytes) {
   if (bytes <= HK_SUPERSLAB_BYTES) return bytes;
   size_t step = ((size_t)1 << hk_log2(bytes - 1)) / 8;
   return (bytes + step - 1) & ~(step - 1);
+}
+
+size_t hk_superslabs_warm(const hk_arena_t *arena, size_t bytes, size_t bytes_max) {
+  uint64_t room = hk_superslabs_room(arena);
+  hk_fit_request_t request = {
+      .bytes = bytes > HK_SUPERSLAB_BYTES ? bytes : HK_SUPERSLAB_BYTES + 1,
+      .bytes_max = bytes_max < room ? bytes_max : room,
+      .arena_id = arena->id,
+      .shares_bytes = arena->shares_bytes,
+  };
+  return hk_cache_largest_warm(&request);
 }
 
 /* Maps one for `bytes`, which are charged already. Rounding is never what a limit refuses. NULL: the

@@ -19,7 +19,7 @@ export const C_BOXES = {
   stats: [['valid'], ['stats', 'heap_map'], ['front_counts']],
   heap: [['heap', 'large', 'decay'], ['trim'], ['remote', 'expose'], ['bin', 'run']],
   supply: [['supply'], ['superslabs'], ['demand', 'failures'], ['record'], ['counters', 'peaks']],
-  super: [['cache'], ['age'], ['superslab'], ['slab', 'pagemap']],
+  super: [['cache'], ['age', 'fit'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
 };
 
