@@ -109,6 +109,11 @@ void hk_arena_reset(hk_arena_t *arena) {
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
 
+static void drop_arena(hk_arena_t *arena) {
+  hk_counters_drop(arena->counters);
+  put_record(arena);
+}
+
 /* Nobody finds the arena any more. */
 static void end_arena(hk_arena_t *arena) {
   arena->ended = true;
@@ -118,8 +123,7 @@ static void end_arena(hk_arena_t *arena) {
     free_all(arena); /* nobody reads the counters any more */
   }
   hk_supply_leave(arena);
-  hk_counters_drop(arena->counters);
-  put_record(arena);
+  drop_arena(arena);
 }
 
 static void set_name(hk_arena_t *arena, const char *name) {
@@ -173,16 +177,18 @@ static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
   return arena;
 }
 
-/* Ends the abandoned arenas whose last block was freed. */
+/* Ends the abandoned arenas whose last block was freed. What they gave to the cache stays warm there
+ * for the threads to come. */
 static void bury_dead(void) {
-  hk_arena_t *arena;
-  do {
+  for (;;) {
     hk_lock_acquire(&registry.lock);
-    arena = take_abandoned(is_dead);
+    hk_arena_t *arena = take_abandoned(is_dead);
     if (arena != NULL) unlink_arena(arena);
     hk_lock_release(&registry.lock);
-    if (arena != NULL) end_arena(arena);
-  } while (arena != NULL);
+    if (arena == NULL) return;
+    free_all(arena);
+    drop_arena(arena);
+  }
 }
 
 static void register_abandoned(hk_arena_t *arena) {
@@ -214,7 +220,6 @@ hk_arena_t *hk_arena_adopt(void) {
     leave_abandoned(arena);
     return NULL;
   }
-  arena->ended = false;
   atomic_store(&arena->keeper, HK_KEEPER_OWNER);
   return arena;
 }
@@ -271,10 +276,8 @@ hk_status_t hk_arena_destroy(hk_arena_t *arena) {
 
 hk_status_t hk_arena_abandon(hk_arena_t *arena) {
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
-  arena->ended = true; /* it keeps nothing for later */
   hk_front_flush(arena);
   hk_front_drop(arena);
-  hk_supply_leave(arena);
   register_abandoned(arena);
   leave_abandoned(arena);
   bury_dead();

@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
-#include "supply/demand.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
 
@@ -43,13 +42,11 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   hk_stat_add(&kind->out, 1);
   hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
   hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));
-  hk_demand_rise(arena, hk_run_block_bytes(*slab));
   return HK_OK;
 }
 
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
-  hk_demand_fall(arena, hk_run_block_bytes(slab));
   hk_stat_add(&kind->flushes, 1);
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
@@ -115,8 +112,6 @@ bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   size_t after = hk_run_block_bytes(slab);
   hk_stat_t *sum = &hk_run_kind(arena, slab->bin)->block_bytes;
   hk_stat_set(sum, hk_stat_get(sum) + after - before);
-  hk_demand_fall(arena, before);
-  hk_demand_rise(arena, after);
   return done;
 }
 

@@ -3,7 +3,7 @@
  * Owns:      hk_run_kind_t, one for runs and one for huge mappings; the records of a block's slabs;
  *            the front's counters of these blocks, as far as C writes them.
  * Called by: remote (put, claim), large, expose, the front in C.
- * Calls:     supply, superslabs, demand, slab.
+ * Calls:     supply, superslabs, slab.
  * Threads:   owner only, unless said otherwise.
  */
 #ifndef HK_HEAP_RUN_H

@@ -79,9 +79,8 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
-/* supply/demand.c: what large blocks take lately. */
+/* supply/demand.c: what was in use lately. */
 typedef struct hk_demand_t {
-  uint64_t used_bytes;                  /* now */
   uint64_t peak_bytes, last_peak_bytes; /* most in use in this epoch, and in the one before */
   uint64_t since_ns;                    /* when this epoch began */
 } hk_demand_t;

@@ -182,6 +182,7 @@ hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   enter(arena, superslab);
   hk_superslabs_list(supply, superslab);
   hk_stat_add(&supply->committed_bytes, superslab->bytes);
+  hk_demand_rise(arena);
   if (!hk_superslab_is_huge(superslab)) hk_stat_add(&supply->empties, 1);
   *result = superslab;
   return HK_OK;
@@ -193,6 +194,7 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_superslabs_unlist(supply, superslab);
   put_index(supply, superslab->index);
   leave(arena, superslab);
+  hk_demand_fall(arena);
   hk_stat_sub(&supply->committed_bytes, superslab->bytes);
   if (!hk_superslab_is_huge(superslab)) hk_stat_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
@@ -211,8 +213,10 @@ bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t b
     return false;
   }
   if (bytes < before) uncharge(before - bytes);
+  hk_demand_fall(arena);
   hk_stat_t *const sums[] = {&supply->used_bytes, &supply->committed_bytes};
   for (int i = 0; i < 2; i++) hk_stat_set(sums[i], hk_stat_get(sums[i]) + bytes - before);
+  hk_demand_rise(arena);
   return true;
 }
 

@@ -5,7 +5,6 @@
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/cache.h"
-#include "supply/demand.h"
 #include "supply/superslabs.h"
 
 /* Empty SuperSlabs that an arena keeps, so that one slab going back and forth costs nothing. */
@@ -143,7 +142,6 @@ void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
   hk_superslab_t *const lists[] = {supply->full, supply->open};
   supply->full = supply->open = NULL;
-  hk_demand_fall(arena, supply->demand.used_bytes);
   uint64_t lost_bytes = 0;
   for (int i = 0; i < 2; i++) {
     for (hk_superslab_t *s = lists[i], *next; s != NULL; s = next) {
@@ -158,8 +156,6 @@ void hk_supply_reset(hk_arena_t *arena) {
 void hk_supply_leave(hk_arena_t *arena) {
   HK_ASSERT(arena->ended);
   hk_superslabs_remove_empties(arena, 0);
-  const hk_demand_t *demand = &arena->supply.demand;
-  if (demand->peak_bytes + demand->last_peak_bytes == 0) return; /* nothing of it is warm */
   hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
 }
 
