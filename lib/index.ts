@@ -19,12 +19,24 @@ export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';
 export { formatHeapStats } from './stats/format';
+export type { FormatOptions } from './stats/format';
+export type { StatsLine } from './stats/lines';
 export { heapMap } from './stats/heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';
 export { heapRates } from './stats/rates';
 export type { Activity, ArenaActivity, ClassActivity, HeapRates } from './stats/rates';
 export { Scope } from './arena/scope';
 export { heapStats } from './stats/stats';
+export type { HeapStatsOptions } from './stats/stats';
+export type {
+  CacheStats,
+  FrontStats,
+  LengthStats,
+  LockStats,
+  PageStats,
+  StageStats,
+  WarmStats,
+} from './stats/flow-types';
 export type {
   ActivityCounts,
   ArenaStats,

@@ -61,7 +61,7 @@ static uint64_t next_id(void) {
 }
 
 void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
-  hk_lock_acquire(&registry.lock);
+  hk_lock_acquire_to_read(&registry.lock);
   hk_arena_t *arena = registry.first;
   while (arena != NULL && visit(arena, context)) arena = arena->next;
   hk_lock_release(&registry.lock);

@@ -5,6 +5,7 @@
 // row that has one its index and the sums of its bins. Behind those of the whole heap comes a record of
 // number 0, the sums of all; its bins are those of arenas with the default classes. Orders are those of
 // the lists in hakmem.h; tables.cc tells JavaScript the names.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -81,6 +82,18 @@ uint32_t RowOf(const hk_classes_t *classes, uint32_t bin) {
   return bin == HK_BIN_RUN ? HK_ROW_run : HK_ROW_huge;
 }
 
+// An allocation is counted after the native call that it needed, and both are read at work.
+void BoundSlow(hk_bin_stats_t *bin) {
+#define HK_BOUND_STAGE(name, field, meaning)                                                         \
+  if (bin->slow > bin->allocs) {                                                                     \
+    uint64_t early = std::min(bin->slow - bin->allocs, bin->stage_##field);                          \
+    bin->stage_##field -= early;                                                                     \
+    bin->slow -= early;                                                                              \
+  }
+  HK_STAGE_LIST(HK_BOUND_STAGE)
+#undef HK_BOUND_STAGE
+}
+
 void ReadArena(hk_arena_t *core, Record *record) {
   const hk_classes_t *classes = hk_arena_classes(core);
   hk_arena_stats(core, &record->stats);
@@ -88,8 +101,7 @@ void ReadArena(hk_arena_t *core, Record *record) {
   for (uint32_t i = 0; i < HK_BIN_COUNT; i++) {
     hk_bin_stats_t &bin = record->stats.bins[i];
     if (!WasUsed(bin)) continue;
-    // An allocation is counted after the native call that it needed, and both are read at work.
-    if (bin.slow > bin.allocs) bin.slow = bin.allocs;
+    BoundSlow(&bin);
     AddBin(&record->rows[RowOf(classes, i)], bin);
   }
 }
@@ -233,6 +245,44 @@ Napi::Value DescribeArenas(const Napi::CallbackInfo &info) {
   return result;
 }
 
+constexpr size_t kLengthFields = 5;
+
+struct LengthWriter {
+  double serial;
+  double *out, *end;
+};
+
+void WriteLength(const hk_length_stats_t *length, void *context) {
+  auto *writer = static_cast<LengthWriter *>(context);
+  if (static_cast<size_t>(writer->end - writer->out) < kLengthFields) return;
+  const uint64_t fields[kLengthFields] = {length->first, length->last, length->allocs, length->live,
+                                          length->live_bytes};
+  for (uint64_t field : fields) *writer->out++ = static_cast<double>(field);
+}
+
+bool WriteLengthsOf(hk_arena_t *core, void *context) {
+  auto *writer = static_cast<LengthWriter *>(context);
+  if (static_cast<double>(hk_arena_id(core)) != writer->serial) return true;
+  hk_arena_lengths(core, WriteLength, writer);
+  return false;
+}
+
+// arenaLengths(serial, out) -> doubles written: for each length, or class, of an arena of any thread the first and
+// the last, allocations, live ones and their bytes. `out` has room for lengthsMax doubles.
+Napi::Value ArenaLengths(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  double serial = arguments.Double(0);
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok()) return arguments.Refuse();
+  LengthWriter writer = {serial, out, out + room};
+  hk_arena_each(WriteLengthsOf, &writer);
+  return Napi::Number::New(info.Env(), static_cast<double>(writer.out - out));
+}
+
+constexpr size_t kLengthsMax =
+    kLengthFields * (HK_EXACT_LENGTH_MAX + HK_COUNTER_SLOTS + HK_BIN_COUNT);
+
 } // namespace
 
 void DefineStats(Napi::Object exports) {
@@ -241,7 +291,9 @@ void DefineStats(Napi::Object exports) {
   Define<HeapStats>(exports, "heapStats");
   Define<DescribeArenaBySerial>(exports, "arenaInfo");
   Define<DescribeArenas>(exports, "arenaInfos");
+  Define<ArenaLengths>(exports, "arenaLengths");
   exports.DefineProperty(Field(exports.Env(), "statsRecordMax", static_cast<double>(kRecordMax)));
+  exports.DefineProperty(Field(exports.Env(), "lengthsMax", static_cast<double>(kLengthsMax)));
 }
 
 } // namespace hakmem

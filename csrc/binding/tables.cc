@@ -113,6 +113,15 @@ Napi::Object FrontStats(Napi::Env env) {
   return result;
 }
 
+// { name: offset } of what it says of each bin.
+Napi::Object FrontBinStats(Napi::Env env) {
+  Napi::Object result = Napi::Object::New(env);
+#define HK_STAT_FIELD(field) Field(env, #field, HK_OFFSET_OF(hk_counters_t, field)),
+  result.DefineProperties({HK_FRONT_BIN_STATS(HK_STAT_FIELD)});
+#undef HK_STAT_FIELD
+  return result;
+}
+
 // Where things are in the front's counters: offsets in doubles.
 Napi::Object CounterLayout(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -128,6 +137,7 @@ Napi::Object CounterLayout(Napi::Env env) {
       Field(env, "cellCount", HK_COUNTER_SLOTS),
       Field(env, "binCount", HK_BIN_COUNT),
       Field(env, "stats", FrontStats(env)),
+      Field(env, "binStats", FrontBinStats(env)),
   });
   return result;
 }

@@ -37,7 +37,7 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   hk_status_t status = take_slabs(arena, bytes, slab);
   if (status != HK_OK) return status;
   hk_run_kind_t *kind = hk_run_kind(arena, (*slab)->bin);
-  hk_stat_add(&kind->refills, 1);
+  hk_stat_add(&kind->stages[arena->supply.source], 1);
   hk_stat_add(&kind->out, 1);
   hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
   hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));

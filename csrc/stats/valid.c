@@ -45,6 +45,15 @@ static recount_t recount(const hk_arena_t *arena) {
   return r;
 }
 
+/* What is counted as it happens leads to what there is. */
+static bool flows_hold(const hk_bin_stats_t *b) {
+  uint64_t stages = 0;
+#define ADD_STAGE(name, member, meaning) stages += b->stage_##member;
+  HK_STAGE_LIST(ADD_STAGE)
+#undef ADD_STAGE
+  return stages == b->slow && b->blocks_out - b->blocks_in == b->capacity - b->free_blocks;
+}
+
 bool hk_arena_is_valid(hk_arena_t *arena) {
   hk_arena_stats_t s;
   hk_arena_stats(arena, &s);
@@ -56,6 +65,7 @@ bool hk_arena_is_valid(hk_arena_t *arena) {
     valid = valid && (bin >= HK_BIN_MAX ||
                       (b->free_blocks == r.free_blocks[bin] && b->slabs == r.slabs[bin]));
     valid = valid && b->live + b->front_blocks + b->free_blocks + b->remote_blocks == b->capacity;
+    valid = valid && flows_hold(b);
   }
   return valid &&
          s.bytes_live + s.bytes_front + s.bytes_free_in_slab + s.bytes_free_slabs + s.bytes_slack ==

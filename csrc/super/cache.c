@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/age.h"
+#include "super/quarantine.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2
@@ -69,20 +70,14 @@ static void insert_entry(hk_superslab_t *superslab) {
 }
 
 /* What is warm is bounded by what arenas need, not by the limits of the cache. */
-static bool is_over_limits(const hk_superslab_t *coming) {
-  uint64_t count = cache.stats.cached - cache.warm;
-  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes;
-  if (coming != NULL) {
-    count++;
-    bytes += coming->bytes;
-  }
-  const hk_options_t *options = hk_options_get();
-  return count > (uint64_t)options->superslab_max_cached ||
-         bytes > (uint64_t)options->superslab_max_memory_mb * HK_MIB;
+static bool is_over_count(uint64_t coming) {
+  uint64_t count = cache.stats.cached - cache.warm + coming;
+  return count > (uint64_t)hk_options_get()->superslab_max_cached;
 }
 
-static bool is_quarantined(const hk_superslab_t *superslab, uint64_t now_ns) {
-  return superslab->quarantined_until_ns > now_ns;
+static bool is_over_bytes(uint64_t coming) {
+  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes + coming;
+  return bytes > (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB;
 }
 
 static bool fits(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
@@ -99,22 +94,13 @@ static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *re
   return superslab->last_arena_id == request->arena_id || superslab->cached_by == hk_os_thread_id();
 }
 
-typedef struct quarantine_t {
-  uint64_t count, bytes;
-} quarantine_t;
-
-static bool is_beyond(const quarantine_t *quarantine, uint64_t times) {
-  return quarantine->count > times * HK_QUARANTINE_COUNT_MAX ||
-         quarantine->bytes > times * HK_QUARANTINE_BYTES_MAX;
-}
-
 /* The smallest that fits and may be used at once, and of those the youngest. NULL: none;
  * `*quarantine` is what waits then. */
-static hk_superslab_t *find_free(const hk_cache_request_t *request, quarantine_t *quarantine) {
+static hk_superslab_t *find_free(const hk_cache_request_t *request, hk_quarantine_t *quarantine) {
   hk_superslab_t *best = NULL;
   uint64_t now_ns = hk_os_now_ns();
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
-    bool waits = is_quarantined(s, now_ns);
+    bool waits = hk_quarantine_holds(s, now_ns);
     if (fits_well(s, request) && (!waits || is_own(s, request))) {
       if (best == NULL || s->bytes < best->bytes) best = s;
       if (s->bytes == request->bytes) break;
@@ -135,18 +121,21 @@ static hk_superslab_t *find_oldest(const hk_cache_request_t *request,
 
 hk_superslab_t *hk_cache_take(const hk_cache_request_t *request) {
   hk_lock_acquire(&cache.lock);
-  quarantine_t quarantine = {0};
+  hk_quarantine_t quarantine = {0};
   hk_superslab_t *found = find_free(request, &quarantine);
-  if (found == NULL && (is_beyond(&quarantine, 1) || request->urgent)) {
+  if (found == NULL && (hk_quarantine_is_beyond(&quarantine, 1) || request->urgent)) {
     found = find_oldest(request, fits_well);
   }
   /* A much larger mapping is worth its waste only where address space would grow without end. */
-  if (found == NULL && (is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
+  if (found == NULL &&
+      (hk_quarantine_is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
     found = find_oldest(request, fits);
   }
   if (found != NULL) {
     unlink_entry(found);
     cache.stats.adopted++;
+  } else if (!request->urgent) {
+    cache.stats.misses++;
   }
   hk_lock_release(&cache.lock);
   return found;
@@ -213,7 +202,7 @@ static bool put_warm(hk_superslab_t *superslab, uint64_t room) {
 /* Returns bytes of pages given back. */
 static size_t put_cold(hk_superslab_t *superslab, bool may_wait) {
   hk_lock_acquire(&cache.lock);
-  bool over = is_over_limits(superslab);
+  bool over = is_over_count(1) || is_over_bytes(superslab->bytes);
   hk_lock_release(&cache.lock);
   bool purge = superslab->policy == HK_FREE_POLICY_BATCH || over;
   if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
@@ -250,13 +239,18 @@ static hk_superslab_t *take_expired(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   if (cache.warm > 0) cool_aged(now_ns, HK_WARM_NS);
   hk_superslab_t *oldest = cache.tail;
-  bool over = is_over_limits(NULL);
-  while (oldest != NULL && (oldest->warmth == HK_WARM || is_quarantined(oldest, now_ns))) {
+  bool over_count = is_over_count(0), over = over_count || is_over_bytes(0);
+  while (oldest != NULL && (oldest->warmth == HK_WARM || hk_quarantine_holds(oldest, now_ns))) {
     oldest = oldest->prev;
   }
   /* If the oldest is young only the limits can ask for it. */
-  if (oldest != NULL && !over && !hk_age_is_reached(oldest, now_ns)) oldest = NULL;
-  if (oldest != NULL) unlink_entry(oldest);
+  bool aged = oldest != NULL && hk_age_is_reached(oldest, now_ns);
+  if (!over && !aged) oldest = NULL;
+  if (oldest != NULL) {
+    unlink_entry(oldest);
+    hk_cache_stats_t *s = &cache.stats;
+    ++*(aged ? &s->expired : over_count ? &s->evicted_count : &s->evicted_bytes);
+  }
   hk_lock_release(&cache.lock);
   return oldest;
 }
@@ -365,7 +359,7 @@ size_t hk_cache_trim(void) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = take_all(); s != NULL; s = next) {
     next = s->next;
-    if (is_quarantined(s, now_ns)) {
+    if (hk_quarantine_holds(s, now_ns)) {
       bytes += hk_superslab_purge(s);
       put_entry(s);
     } else {
@@ -390,8 +384,13 @@ void *hk_cache_map_metadata(size_t bytes, bool *fresh) {
 }
 
 void hk_cache_stats(hk_cache_stats_t *stats) {
-  hk_lock_acquire(&cache.lock);
+  uint64_t now_ns = hk_os_now_ns();
+  hk_lock_acquire_to_read(&cache.lock);
   *stats = cache.stats;
+  for (const hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    if (s->cached_at_ns + HK_QUARANTINE_NS < now_ns) break;
+    stats->quarantined += hk_quarantine_holds(s, now_ns);
+  }
   hk_lock_release(&cache.lock);
 }
 

@@ -17,18 +17,8 @@
 #ifndef HK_SUPER_CACHE_H
 #define HK_SUPER_CACHE_H
 
+#include "super/quarantine.h"
 #include "super/superslab.h"
-
-/* Longer than an operation of the system on memory usually takes. No setting shortens it. */
-#define HK_QUARANTINE_NS ((uint64_t)10 * 1000000000)
-
-/* The default limits of the cache, so that quarantine alone never makes a process larger than they
- * do. A SuperSlab takes two mappings of the 65,530 that a process may have on Linux: 256 of them
- * take less than a hundredth. */
-#define HK_QUARANTINE_COUNT_MAX 256
-#define HK_QUARANTINE_BYTES_MAX ((uint64_t)512 * HK_MIB)
-/* Beyond so many times those limits, a mapping much larger than the request serves it, too. */
-#define HK_QUARANTINE_CRAMMED 16
 
 /* How long what an arena may soon need again keeps its pages, unless the TTL is shorter. */
 #define HK_WARM_NS ((uint64_t)10 * 1000000000)
@@ -38,6 +28,9 @@ typedef struct hk_cache_stats_t {
   uint64_t cached_bytes; /* their address space */
   uint64_t put;          /* put here so far */
   uint64_t adopted;      /* taken again so far */
+  uint64_t misses;       /* requests that found nothing, of those that were not urgent */
+  uint64_t evicted_count, evicted_bytes, expired; /* unmapped so far: beyond a limit, or by age */
+  uint64_t quarantined; /* of those here now, as they are when the statistics are read */
 } hk_cache_stats_t;
 
 typedef struct hk_cache_request_t {

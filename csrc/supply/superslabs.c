@@ -103,6 +103,7 @@ static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
+  arena->supply.source = *superslab != NULL ? HK_STAGE_CACHED : HK_STAGE_OS;
   if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) *superslab = map_into_room(arena, bytes);

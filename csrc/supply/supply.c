@@ -46,6 +46,7 @@ hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) 
   if (count * HK_SLAB_BYTES > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
   int slot = 0;
   hk_superslab_t *superslab = find_open(&arena->supply, count, &slot);
+  arena->supply.source = HK_STAGE_SLOT;
   if (superslab == NULL) {
     hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
     if (status != HK_OK) return status;

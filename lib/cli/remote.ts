@@ -87,17 +87,29 @@ function expectList(at: Part, check: (one: Part) => void): void {
   at.value.forEach((value: unknown, i) => check({ path: `${at.path}[${i}]`, value }));
 }
 
+const ROW_NUMBERS = [
+  'allocs',
+  'fast',
+  'slow',
+  'live',
+  'liveBytes',
+  'blockBytes',
+  'slabs',
+  'capacity',
+];
+const STAGES = ['current', 'partial', 'empty', 'slot', 'cached', 'os'];
+
 function expectRow(row: Part): void {
   expectText(part(row, 'name'));
-  for (const name of ['allocs', 'fast', 'live', 'liveBytes', 'slabs', 'capacity']) {
-    expectNumber(part(row, name));
-  }
+  for (const name of ROW_NUMBERS) expectNumber(part(row, name));
+  for (const name of STAGES) expectNumber(part(part(row, 'stages'), name));
 }
 
 function expectArena(arena: Part): void {
   expectNumber(part(arena, 'id'));
   expectText(part(arena, 'name'));
   expectNumber(part(part(arena, 'bytes'), 'live'));
+  expectNumber(part(part(arena, 'bytes'), 'used'));
   expectNumber(part(part(arena, 'bytes'), 'committed'));
   expectList(part(arena, 'classes'), expectRow);
 }

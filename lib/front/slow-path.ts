@@ -72,7 +72,7 @@ export class SlowPath implements FrontIdentity {
     this.table = new ViewTable(this.records, core);
     this.buckets = new BucketTable(this.records, this.counters);
     this.timer = new Decay(this, purgeDelayMs);
-    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer);
+    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer, this.counters);
     this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
@@ -372,6 +372,7 @@ export class SlowPath implements FrontIdentity {
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */
   protected clear(_remains: Remains): void {
     this.classes.fill(undefined);
+    this.counters.clearCaps();
     this.blocks.clear();
     this.large.clear();
     this.slabs.clear();
@@ -391,8 +392,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, table: views, timer: decay } = this;
-    const tables = { buckets, views, blocks, decay };
+    const { buckets, blocks, counters, table: views, timer: decay } = this;
+    const tables = { buckets, views, blocks, counters, decay };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }

@@ -21,7 +21,8 @@ describe('npx hakmem-arena', () => {
   test.each([[[]], [['--help']], [['top', '--help']]])('%j prints the help', async (args) => {
     const { exitCode, stdout } = await cli(args);
     expect(exitCode).toBe(0);
-    for (const command of ['demo', 'bench', 'top', 'doctor']) expect(stdout).toContain(command);
+    for (const command of ['demo', 'bench', 'top', 'stats', 'doctor'])
+      expect(stdout).toContain(command);
   });
 
   test('--version prints that of the package', async () => {
@@ -39,6 +40,7 @@ describe('npx hakmem-arena', () => {
     [['demo', '--port', 'x'], '--port'],
     [['demo', '--port', '65536'], '--port'],
     [['top', '--url', 'here'], '--url'],
+    [['stats', '--url', 'here'], '--url'],
     [['top', '--interval', '0'], '--interval'],
     [['bench', '--case', 'none', '--rival', 'arena'], '--case'],
   ])('%j is a usage error that names it', async (args, named) => {
@@ -89,6 +91,20 @@ describe('top', () => {
     const { exitCode, stderr } = await cli(['top', '--url', 'http://127.0.0.1:1/', '--count', '1']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('no answer from http://127.0.0.1:1/stats.json');
+  });
+});
+
+describe('stats', () => {
+  test('prints a table of every arena and class, once', async () => {
+    const arena = new Arena({ name: 'in a table' });
+    for (let i = 0; i < 25; i++) arena.allocUnsafe(1000);
+    server = await createMonitor().listen({ port: 0 });
+    const { exitCode, stdout } = await cli(['stats', '--url', server.url]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`in a table (${arena.id}): 24.4 KB live`);
+    expect(stdout).toMatch(/^class +allocs .* cached +os$/m);
+    expect(stdout).toMatch(/^C7 +25 /m);
+    arena.destroy();
   });
 });
 

@@ -61,6 +61,13 @@ describe('the options of the process', () => {
     HAKMEM_TINY_HEAP_STATS_DUMP: 0,
     HAKMEM_SS_STATS_DUMP: 0,
     HAKMEM_SS_OS_STATS: 0,
+    HAKMEM_TINY_C7_PAGE_STATS_DUMP: 0,
+    HAKMEM_WARM_STATS_DUMP: 0,
+    HAKMEM_TINY_STATS_DUMP: 0,
+    HAKMEM_SS_OS_STATS_DUMP: 0,
+    HAKMEM_CACHE_STATS_DUMP: 0,
+    HAKMEM_LOCK_STATS_DUMP: 0,
+    HAKMEM_MEM_STATS_DUMP: 0,
   };
 
   test('have the names and defaults that are documented', () => {
