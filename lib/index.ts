@@ -11,6 +11,7 @@ export type { FromValue } from './arena/allocate';
 export type { Allocator } from './arena/allocator';
 export { Arena } from './arena/arena';
 export type { Custodian } from './arena/custodian';
+export type { Difference, VerifyReport } from './stats/verify';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
 export type { FreeAfterWriteOptions } from './arena/free-after';
@@ -21,6 +22,8 @@ export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/ev
 export { formatHeapStats } from './stats/format';
 export type { FormatOptions } from './stats/format';
 export type { StatsLine } from './stats/lines';
+export { formatTrace } from './stats/trace';
+export type { TraceEvent } from './stats/trace';
 export { heapMap } from './stats/heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';
 export { heapRates } from './stats/rates';

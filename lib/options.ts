@@ -24,8 +24,8 @@ const givenOptions = native.tables.arenaOptions.filter(
   ({ name }) => !(DERIVED as readonly string[]).includes(name),
 );
 
-/** What the core takes as numbers, by their names in the addon's table; lib itself reads these two. */
-type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number };
+/** What the core takes as numbers, by their names in the addon's table; lib itself reads these. */
+type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number; trace: number };
 
 /** 0 stands for what the process has, as in all of them; so a delay is 2 more than it is, and 1 is never. */
 const PURGE_DELAY_OFFSET = 2;
@@ -122,7 +122,7 @@ function resolveCores(
   options: Readonly<Record<string, unknown>>,
   derived: Readonly<Record<Derived, number>>,
 ): CoreOptions {
-  const core: CoreOptions = { ...derived, maxBytes: 0, prewarm: 0 };
+  const core: CoreOptions = { ...derived, maxBytes: 0, prewarm: 0, trace: 0 };
   for (const option of givenOptions) {
     const { name } = option;
     // The one bound that another option sets; maxBytes comes before it.

@@ -280,6 +280,66 @@ Napi::Value ArenaLengths(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), static_cast<double>(writer.out - out));
 }
 
+constexpr size_t kEventFields = 5;
+
+// arenaTrace(arena, out) -> doubles written: of each event that fits, the last ones, when it was in milliseconds, its
+// kind, its bin, its stage and its amount.
+Napi::Value ArenaTrace(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok()) return arguments.Refuse();
+  size_t max = std::min<size_t>(room / kEventFields, HK_TRACE_EVENTS_MAX);
+  auto *events = static_cast<hk_event_t *>(std::calloc(max + 1, sizeof(hk_event_t)));
+  if (events == nullptr) return Napi::Number::New(info.Env(), 0);
+  uint32_t count = hk_arena_trace(arena->core, events, static_cast<uint32_t>(max));
+  for (uint32_t i = 0; i < count; i++) {
+    const hk_event_t &event = events[i];
+    *out++ = static_cast<double>(event.at_ns) / 1e6;
+    *out++ = event.kind;
+    *out++ = event.bin;
+    *out++ = event.stage;
+    *out++ = static_cast<double>(event.amount);
+  }
+  std::free(events);
+  return Napi::Number::New(info.Env(), static_cast<double>(count * kEventFields));
+}
+
+struct Differences {
+  Napi::Env env;
+  Napi::Array list;
+  uint32_t count;
+};
+
+// More would say no more.
+constexpr uint32_t kDifferencesMax = 1000;
+
+void AddDifference(const hk_difference_t *difference, void *context) {
+  auto *differences = static_cast<Differences *>(context);
+  if (differences->count == kDifferencesMax) return;
+  Napi::HandleScope scope(differences->env);
+  Napi::Object row = Napi::Object::New(differences->env);
+  row.DefineProperties({
+      Field(differences->env, "what", difference->what),
+      Field(differences->env, "bin", difference->bin),
+      Field(differences->env, "slab", static_cast<double>(difference->slab)),
+      Field(differences->env, "counted", static_cast<double>(difference->counted)),
+      Field(differences->env, "recorded", static_cast<double>(difference->recorded)),
+  });
+  PutElement(differences->list, differences->count++, row);
+}
+
+// verifyArena(arena) -> [{ what, bin, slab, counted, recorded }], of numbers that counting again does not bear out
+Napi::Value VerifyArena(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  Differences differences = {info.Env(), Napi::Array::New(info.Env()), 0};
+  hk_arena_verify(arena->core, AddDifference, &differences);
+  return differences.list;
+}
+
 constexpr size_t kLengthsMax =
     kLengthFields * (HK_EXACT_LENGTH_MAX + HK_COUNTER_SLOTS + HK_BIN_COUNT);
 
@@ -292,6 +352,8 @@ void DefineStats(Napi::Object exports) {
   Define<DescribeArenaBySerial>(exports, "arenaInfo");
   Define<DescribeArenas>(exports, "arenaInfos");
   Define<ArenaLengths>(exports, "arenaLengths");
+  Define<ArenaTrace>(exports, "arenaTrace");
+  Define<VerifyArena>(exports, "verifyArena");
   exports.DefineProperty(Field(exports.Env(), "statsRecordMax", static_cast<double>(kRecordMax)));
   exports.DefineProperty(Field(exports.Env(), "lengthsMax", static_cast<double>(kLengthsMax)));
 }

@@ -150,6 +150,18 @@ Napi::Array DefaultStrides(Napi::Env env) {
   return result;
 }
 
+const char *const kEventKinds[] = {
+#define HK_EVENT_WORD(name, word, amount) word,
+    HK_EVENT_LIST(HK_EVENT_WORD)
+#undef HK_EVENT_WORD
+};
+
+const char *const kStages[] = {
+#define HK_STAGE_WORD(name, field, meaning) #field,
+    HK_STAGE_LIST(HK_STAGE_WORD)
+#undef HK_STAGE_WORD
+};
+
 const char *const kRowNames[] = {
 #define HK_ROW_NAME(name, bytes) #name,
     HK_ROW_LIST(HK_ROW_NAME)
@@ -185,6 +197,8 @@ void DefineTables(Napi::Object exports) {
       Field(env, "defaultStrides", DefaultStrides(env)),
       Field(env, "rowNames", NamesOf(env, kRowNames)),
       Field(env, "rowSizes", RowSizes(env)),
+      Field(env, "eventKinds", NamesOf(env, kEventKinds)),
+      Field(env, "stages", NamesOf(env, kStages)),
       Field(env, "runBin", HK_BIN_RUN),
       Field(env, "hugeBin", HK_BIN_HUGE),
   });

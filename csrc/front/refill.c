@@ -269,7 +269,7 @@ static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint
   }
   m->frees_at_refill = (uint16_t)hk_stat_get(&m->frees);
   if (taken == 0) return 0;
-  hk_heap_count_refill(arena, bin, taken);
+  hk_heap_count_refill(arena, bin, batch->stage, taken);
   hk_counters_write_begin(arena->counters);
   hk_magazine_set_top(m, top + taken);
   hk_stat_add(&m->moved_in, taken);

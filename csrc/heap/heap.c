@@ -4,6 +4,7 @@
 #include "heap/bin.h"
 #include "heap/remote.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 
@@ -12,6 +13,7 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   if (status != HK_OK) return status;
   hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
   hk_stat_add(&arena->bins[bin].slabs, 1);
+  hk_trace_note(arena, HK_EVENT_BIND, bin, arena->supply.source, 1);
   return HK_OK;
 }
 
@@ -70,13 +72,14 @@ hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_
   return HK_OK;
 }
 
-void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken) {
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, hk_stage_t stage, uint32_t taken) {
   hk_bin_t *b = &arena->bins[bin];
   hk_stat_add(&b->out, taken);
   hk_stat_add(&b->blocks_out, taken);
   hk_stat_raise(&b->high_water, hk_stat_get(&b->out));
   hk_peaks_raise(&b->peaks, hk_stat_get(&b->out));
   hk_stat_add(&b->refills, 1);
+  hk_trace_note(arena, HK_EVENT_REFILL, bin, stage, taken);
 }
 
 void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin, hk_stage_t stage) {
@@ -100,7 +103,7 @@ hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t 
     if (taken == 0) first = stage;
     taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);
   }
-  hk_heap_count_refill(arena, bin, taken);
+  hk_heap_count_refill(arena, bin, first, taken);
   hk_heap_count_slow(arena, bin, first);
   *got = taken;
   return HK_OK;
@@ -118,6 +121,7 @@ hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed) {
   hk_stat_sub(&arena->bins[bin].out, flushed);
   hk_stat_add(&arena->bins[bin].flushes, 1);
+  hk_trace_note(arena, HK_EVENT_FLUSH, bin, HK_STAGE_CURRENT, flushed);
 }
 
 static hk_status_t flush_one(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
@@ -198,6 +202,7 @@ void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab) {
   hk_slab_unbind(slab);
   hk_stat_sub(&b->slabs, 1);
   hk_stat_add(&b->retired, 1);
+  hk_trace_note(arena, HK_EVENT_RETIRE, slab->bin, HK_STAGE_CURRENT, 1);
   /* JavaScript may have written to any part of what it has seen, blocks or not. */
   bool is_clean = slab->touched_blocks == 0 && !slab->superslab->was_exposed;
   if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot);

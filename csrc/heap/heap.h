@@ -22,7 +22,7 @@ hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_
 hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 
 /* Count a batch of `taken` or `flushed` blocks; to be called once for each batch. */
-void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken);
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, hk_stage_t stage, uint32_t taken);
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
 
 /* Counts an allocation that its front could not serve; the first block of its batch came from

@@ -44,6 +44,9 @@ typedef struct hk_arena_t hk_arena_t;
 
 #define HK_ARENA_NAME_MAX 63
 
+/* 24 MB of them; see hk_event_t. */
+#define HK_TRACE_EVENTS_MAX (1 << 20)
+
 /* A day; see hk_arena_options_t. */
 #define HK_PURGE_DELAY_MAX (2 + 86400000)
 
@@ -60,6 +63,8 @@ typedef struct hk_arena_t hk_arena_t;
     "process has it")                                                                              \
   X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
     "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
+  X(trace_events, "trace", HK_TRACE_EVENTS_MAX, NULL,                                              \
+    "events of the way between front, core and OS that are kept, the last ones; 0: none")          \
   X(scrubs, "scrubs", 1, NULL,                                                                     \
     "1: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so " \
     "is a slab when those it was given away to let go of it. Single blocks are zeroed by who "     \
@@ -350,6 +355,50 @@ typedef struct hk_length_stats_t {
  * Any thread. */
 void hk_arena_lengths(const hk_arena_t *arena,
                       void (*visit)(const hk_length_stats_t *length, void *context), void *context);
+
+/* What happened behind the front. X(NAME, word, what its amount is). */
+#define HK_EVENT_LIST(X)                                                                    \
+  X(REFILL, "refill", "blocks that the front took")                                         \
+  X(FLUSH, "flush", "blocks that it gave back")                                             \
+  X(BIND, "bind", "1: a class got a slab")                                                  \
+  X(RETIRE, "retire", "1: a slab left its class")                                           \
+  X(PURGE, "purge", "bytes of pages that went back to the OS")                              \
+  X(ADOPT, "adopt", "bytes of a SuperSlab from the cache")                                  \
+  X(MAP, "map", "bytes of a SuperSlab from the OS")                                         \
+  X(GIVE, "give", "bytes of a SuperSlab that went to the cache")                            \
+  X(REFUSE, "refuse", "the status of a request that was refused")
+
+typedef enum hk_event_kind_t {
+#define HK_EVENT_ENUM(name, word, amount) HK_EVENT_##name,
+  HK_EVENT_LIST(HK_EVENT_ENUM)
+#undef HK_EVENT_ENUM
+      HK_EVENT_COUNT
+} hk_event_kind_t;
+
+typedef struct hk_event_t {
+  uint64_t at_ns; /* hk_clock_ns */
+  uint64_t amount;
+  uint8_t kind;  /* hk_event_kind_t */
+  uint8_t bin;   /* HK_BIN_NONE: of no class */
+  uint8_t stage; /* hk_stage_t of a REFILL and a BIND */
+} hk_event_t;
+
+/* The last events of an arena with `trace_events`, up to `max` of them, oldest first. Returns how many. */
+uint32_t hk_arena_trace(const hk_arena_t *arena, hk_event_t *events, uint32_t max);
+
+/* A number that is not what counting again says. */
+typedef struct hk_difference_t {
+  const char *what; /* name of a field of the statistics, or of what is wrong with a slab */
+  uint32_t bin;     /* HK_BIN_NONE: of the whole arena */
+  uint32_t slab;    /* its number; UINT32_MAX: of no slab */
+  uint64_t counted, recorded; /* again, from bitmaps and slots; by the statistics */
+} hk_difference_t;
+
+/* Counts the arena again, and calls `visit`, if there is one, for every number that differs. Returns how
+ * many did. O(everything). Owner only. */
+uint32_t hk_arena_verify(hk_arena_t *arena,
+                         void (*visit)(const hk_difference_t *difference, void *context),
+                         void *context);
 
 /* Calls `visit` for every arena of the process, oldest first, until it returns false. The registry
  * lock is held: `visit` must not create or destroy arenas. Any thread. */

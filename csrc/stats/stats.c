@@ -12,7 +12,7 @@
 #include "os/os.h"
 #include "stats/front_counts.h"
 #include "super/cache.h"
-#include "supply/record.h"
+#include "supply/trace.h"
 
 static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
@@ -131,7 +131,7 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
 /* Mappings of the record, the counters, the front in C and the records of SuperSlabs. */
 static uint64_t metadata_bytes(const hk_arena_t *arena) {
   return hk_arena_record_bytes() + hk_counters_bytes() + hk_stat_get(&arena->front_bytes) +
-         hk_stat_get(&arena->supply.metadata_bytes);
+         hk_trace_bytes(arena) + hk_stat_get(&arena->supply.metadata_bytes);
 }
 
 void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {

@@ -116,6 +116,13 @@ typedef struct hk_supply_t {
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 
+/* supply/trace.c: the last events. */
+typedef struct hk_trace_t {
+  hk_event_t *events; /* a ring; NULL: none are kept */
+  uint64_t count;     /* of all that were noted */
+  uint32_t max;
+} hk_trace_t;
+
 struct hk_arena_t {
   /* arena/arena.c; constant but for the last three flags. */
   uint64_t id;
@@ -136,6 +143,7 @@ struct hk_arena_t {
   hk_run_kind_t runs[HK_BIN_COUNT - HK_BIN_MAX]; /* runs, huge mappings */
   hk_supply_t supply;
   hk_decay_t decay;
+  hk_trace_t trace;
   /* heap/trim.c asks a front with them, if it is not NULL: see hk_arena_ask_before_purge. */
   bool (*keeps_slab)(void *context, uint32_t slab);
   void *front_context;

@@ -6,6 +6,7 @@
 #include "os/os.h"
 #include "super/cache.h"
 #include "supply/demand.h"
+#include "supply/trace.h"
 
 /* Takes the lowest free index of the table; HK_ARENA_SUPERSLABS_MAX: none is free. */
 static uint32_t take_index(hk_supply_t *supply) {
@@ -111,6 +112,9 @@ static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **supe
     uncharge(bytes);
     return HK_OUT_OF_MEMORY_OS;
   }
+  bool adopted = arena->supply.source == HK_STAGE_CACHED;
+  hk_trace_note(arena, adopted ? HK_EVENT_ADOPT : HK_EVENT_MAP, HK_BIN_NONE, HK_STAGE_CURRENT,
+                (*superslab)->bytes);
   hk_superslab_advise(*superslab, arena->thp);
   return HK_OK;
 }
@@ -172,6 +176,7 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
   superslab->settled = arena->settled;
+  hk_trace_note(arena, HK_EVENT_GIVE, HK_BIN_NONE, HK_STAGE_CURRENT, superslab->bytes);
   hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
 }
 

@@ -95,6 +95,18 @@ export interface NativeTables {
   readonly rowSizes: readonly number[];
   readonly runBin: number;
   readonly hugeBin: number;
+  /** Of events, by their number. */
+  readonly eventKinds: readonly string[];
+  readonly stages: readonly string[];
+}
+
+/** A number that counting again does not bear out; `bin` and `slab` may be of none. */
+export interface NativeDifference {
+  readonly what: string;
+  readonly bin: number;
+  readonly slab: number;
+  readonly counted: number;
+  readonly recorded: number;
 }
 
 export interface Native {
@@ -158,6 +170,9 @@ export interface Native {
    * live ones and their bytes.
    */
   arenaLengths(serial: number, out: Float64Array): number;
+  /** Doubles written, of the last events that fit: milliseconds, kind, bin, stage and amount of each. */
+  arenaTrace(arena: number, out: Float64Array): number;
+  verifyArena(arena: number): NativeDifference[];
 }
 
 /** Every entry, as `typeof` tells it. */
@@ -190,6 +205,8 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   heapMap: 'function',
   lengthsMax: 'number',
   arenaLengths: 'function',
+  arenaTrace: 'function',
+  verifyArena: 'function',
 };
 
 function load(): Native {

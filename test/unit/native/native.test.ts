@@ -78,7 +78,7 @@ describe('the options of the process', () => {
   test.each(tables.options.map((option) => [option.name, option] as const))(
     '%s has a range that holds its default, and a meaning',
     (name, option) => {
-      expect(name).toMatch(/^HAKMEM_[A-Z_]+$/);
+      expect(name).toMatch(/^HAKMEM_[A-Z0-9_]+$/);
       expect(option.meaning).not.toBe('');
       expect(option.default).toBeGreaterThanOrEqual(option.min);
       expect(option.default).toBeLessThanOrEqual(option.max);
