@@ -16,6 +16,7 @@ export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
 export type { FreeAfterWriteOptions } from './arena/free-after';
 export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
+export type { LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';

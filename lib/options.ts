@@ -4,6 +4,7 @@
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { type NativeArenaOption, native } from './native/native';
+import type { LearnOptions } from './learn/report';
 import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
 
@@ -52,6 +53,7 @@ export interface ResolvedOptions {
   readonly leaks: 'off' | 'sampled' | 'all';
   readonly reclaim: boolean;
   readonly zero: 'alloc' | 'free';
+  readonly learn: 'frozen' | 'observe';
 }
 
 /** A whole number of bytes that a Buffer can have. */
@@ -187,6 +189,16 @@ function resolveReclaim(reclaim: unknown, leaks: ResolvedOptions['leaks']): bool
   return true;
 }
 
+/** Checks what `arena.learned()` was given. */
+export function resolveLearn(given: LearnOptions = {}): LearnOptions {
+  if (typeof given !== 'object' || (given as unknown) === null) {
+    throw invalidArgType('options', 'of type object', given);
+  }
+  const { classes = CLASS_COUNT_MAX, by } = ownOptions(given);
+  validateInteger(classes, 'options.classes', 2, CLASS_COUNT_MAX);
+  return { classes, by: resolveChoice(by, 'by', ['live', 'allocs'] as const) };
+}
+
 const KNOWN_OPTIONS = new Set([
   ...givenOptions.map(({ name }) => name),
   'name',
@@ -197,6 +209,7 @@ const KNOWN_OPTIONS = new Set([
   'reclaim',
   'zero',
   'purgeDelayMs',
+  'learn',
 ]);
 
 /** Checks and completes what `new Arena()` was given: its own properties, those of no prototype. */
@@ -229,5 +242,6 @@ export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
     leaks,
     reclaim: resolveReclaim(options.reclaim, leaks),
     zero,
+    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe'] as const),
   };
 }

@@ -61,6 +61,12 @@ export interface ArenaOptions {
    */
   readonly trace?: number;
   /**
+   * 'observe': {@link Arena.learned} says what the size classes waste on the lengths that are allocated, and which would
+   * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked.
+   * @default 'frozen'
+   */
+  readonly learn?: 'frozen' | 'observe';
+  /**
    * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
    * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
    * @default 'recycle'

@@ -2,13 +2,15 @@
  * Watched: what an arena says of itself.
  */
 import { ArenaBase, parts } from './create';
-import { HakmemError, invalidArgType } from '../errors';
+import { HakmemError, invalidArgType, invalidState } from '../errors';
+import { type LearnOptions, type LearnReport, learnFrom } from '../learn/report';
 import { tell } from '../events/reports';
 import type { Front } from '../front/front';
 import { arenaStats } from '../stats/stats';
 import { type TraceEvent, readTrace } from '../stats/trace';
 import type { ArenaStats } from '../stats/types';
 import { type VerifyReport, verifyBooks } from '../stats/verify';
+import { resolveLearn } from '../options';
 import type { ArenaOptions, LiveBlock } from '../types';
 import type { View } from '../view/view';
 
@@ -24,6 +26,7 @@ export class WatchedArena extends ArenaBase {
   readonly #front = parts.front;
   readonly #strides = parts.options.strides;
   readonly #traced = parts.options.core.trace;
+  readonly #isObserving = parts.options.learn === 'observe';
 
   // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- fields come after the parts
   constructor(options?: ArenaOptions) {
@@ -91,6 +94,30 @@ export class WatchedArena extends ArenaBase {
   trace(): TraceEvent[] {
     assertAlive(this.#front);
     return readTrace(this.#core.id, this.#traced, this.#strides);
+  }
+
+  /**
+   * What the size classes of this arena waste on the lengths it sees, rounding and ends of slabs included, and the
+   * ones that would waste least: the exact optimum for the histogram of lengths. Ask when the arena holds what it
+   * usually holds, or with `by: 'allocs'` about all allocations so far; the same call on an arena that has the
+   * new classes says what they did. Lengths beyond 1 KB that do not repeat are known by block size only.
+   *
+   * @throws {ERR_INVALID_STATE} the option `learn` is not 'observe'.
+   * @throws {ERR_INVALID_ARG_TYPE} `options`, or one of them, has the wrong type.
+   * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'.
+   * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 64.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const observed = new Arena({ learn: 'observe' });
+   * for (let i = 0; i < 1000; i++) observed.allocUnsafe(530);
+   * const { sizeClasses, savedBytes } = observed.learned({ classes: 16 });
+   * console.log(sizeClasses, savedBytes > 0); // [ 544 ] true
+   */
+  learned(options?: LearnOptions): LearnReport {
+    assertAlive(this.#front);
+    if (!this.#isObserving) throw invalidState("the arena was made without learn: 'observe'");
+    const { lengths } = arenaStats(this.#core.id);
+    return learnFrom(lengths, this.#strides, resolveLearn(options));
   }
 
   /**

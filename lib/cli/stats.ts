@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { printableLines } from '../base/printable';
 import { heapTable } from '../stats/table';
-import { ask, statsUrl } from './remote';
+import { ask, monitorUrl } from './remote';
 
 /** `stats`: one reading of the service at `--url`. */
 export async function stats(args: string[]): Promise<number> {
@@ -13,7 +13,7 @@ export async function stats(args: string[]): Promise<number> {
     args,
     options: { url: { type: 'string', default: 'http://127.0.0.1:6464/' } },
   });
-  const reply = await ask(statsUrl(values.url));
+  const reply = await ask(monitorUrl(values.url, 'stats.json'));
   process.stdout.write(`${printableLines(heapTable(reply.stats))}\n`);
   return 0;
 }

@@ -9,7 +9,7 @@ import type { StatsReply } from '../monitor';
 import type { ArenaStats, ClassStats } from '../stats/types';
 import { printable } from '../base/printable';
 import { bytesText, shareText, shortText } from '../stats/table';
-import { ask, statsUrl } from './remote';
+import { ask, monitorUrl } from './remote';
 import { numberOption } from './usage';
 
 const CLEAR = '\u001b[H\u001b[J';
@@ -88,7 +88,7 @@ export async function top(args: string[]): Promise<number> {
       count: { type: 'string' },
     },
   });
-  const url = statsUrl(values.url);
+  const url = monitorUrl(values.url, 'stats.json');
   const seconds = numberOption('interval', values.interval, 1, [0.1, 3600]);
   const count = numberOption('count', values.count, Infinity, [1, 1e9]);
   let before: StatsReply | undefined;

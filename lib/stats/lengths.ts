@@ -2,6 +2,7 @@
  * Lengths: the histogram of what was requested, which the fronts count in any case.
  */
 import { native } from '../native/native';
+import { readHeap } from '../native/snapshot';
 import type { LengthStats } from './flow-types';
 
 /** Doubles that the core writes for each. */
@@ -38,4 +39,23 @@ export function readLengths(serial: number): LengthStats[] {
     lengths.set(key, add(lengths.get(key), one));
   }
   return [...lengths.values()].sort((a, b) => a.to - b.to || a.from - b.from);
+}
+
+/** What one arena was asked for, and what it has for that. */
+export interface ArenaLengths {
+  readonly id: number;
+  readonly name: string;
+  /** Its block sizes. */
+  readonly sizeClasses: readonly number[];
+  readonly lengths: readonly LengthStats[];
+}
+
+/** Of every arena of the process, oldest first. */
+export function readAllLengths(): ArenaLengths[] {
+  return readHeap().arenas.map(({ identity: { serial, name, table } }) => ({
+    id: serial,
+    name,
+    sizeClasses: table.blockSizes.filter((size) => size > 0),
+    lengths: readLengths(serial),
+  }));
 }
