@@ -24,6 +24,7 @@
 #include "super/pagemap.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 /* Every arena of the process, oldest first. All fields under the lock. */
 static struct {
@@ -61,7 +62,7 @@ static uint64_t next_id(void) {
 }
 
 void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
-  hk_lock_acquire(&registry.lock);
+  hk_lock_acquire_to_read(&registry.lock);
   hk_arena_t *arena = registry.first;
   while (arena != NULL && visit(arena, context)) arena = arena->next;
   hk_lock_release(&registry.lock);
@@ -70,6 +71,7 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
 /* Zeroes the record for the next arena. The two tables are skipped: both are all zero once every
  * SuperSlab and the front are gone. Own classes are skipped if they were never set. */
 static void put_record(hk_arena_t *arena) {
+  hk_trace_end(arena);
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
   memset(arena, 0, offsetof(hk_arena_t, superslabs));
   hk_spare_put(arena, hk_arena_record_bytes());
@@ -235,6 +237,10 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   if (status == HK_OK) {
     arena->counters = hk_counters_create();
     if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
+  }
+  if (status == HK_OK && !hk_trace_begin(arena, options->trace_events)) {
+    hk_counters_drop(arena->counters);
+    status = HK_OUT_OF_MEMORY_OS;
   }
   if (status != HK_OK) {
     put_record(arena);

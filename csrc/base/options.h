@@ -36,9 +36,16 @@
   X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                            \
     "1: print the HEAP_STATS lines at exit")                                                      \
   X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                     \
-    "1: print the SS_STATS line at exit")                                                         \
+    "1: print the SS_STATS lines at exit")                                                         \
   X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                         \
-    "1: print the SS_OS_STATS line at exit")
+    "1: print the SS_OS_STATS line at exit") \
+  X(c7_page_stats_dump, "HAKMEM_TINY_C7_PAGE_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the C7_PAGE_STATS line at exit") \
+  X(warm_stats_dump, "HAKMEM_WARM_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the WARM lines at exit") \
+  X(tiny_stats_dump, "HAKMEM_TINY_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the TINY_STATS lines at exit") \
+  X(ss_os_stats_dump, "HAKMEM_SS_OS_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the SS_OS_STATS line at exit") \
+  X(cache_stats_dump, "HAKMEM_CACHE_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the CACHE_STATS line at exit") \
+  X(lock_stats_dump, "HAKMEM_LOCK_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the LOCK_STATS line at exit") \
+  X(mem_stats_dump, "HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the MEM_STATS line at exit")
 
 /* X(field, default of the profile `lean`). */
 #define HK_LEAN_LIST(X) \

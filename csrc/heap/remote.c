@@ -67,6 +67,7 @@ static void collect(hk_arena_t *arena, hk_slab_t *slab) {
   uint32_t gained = hk_slab_collect_remote(slab, &duplicates);
   hk_stat_sub(&b->out, gained);
   hk_stat_add(&b->remote_collected, gained + duplicates);
+  hk_stat_add(&b->drains, 1);
   hk_stat_add(&arena->double_frees, duplicates);
   if (gained == 0) return;
   arena->gained_bins |= (uint64_t)1 << slab->bin;

@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 static size_t round_to_slabs(size_t bytes) {
   return (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
@@ -38,7 +39,8 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   hk_status_t status = take_slabs(arena, bytes, slab);
   if (status != HK_OK) return status;
   hk_run_kind_t *kind = hk_run_kind(arena, (*slab)->bin);
-  hk_stat_add(&kind->refills, 1);
+  hk_stat_add(&kind->stages[arena->supply.source], 1);
+  hk_trace_note(arena, HK_EVENT_REFILL, (*slab)->bin, arena->supply.source, 1);
   hk_stat_add(&kind->out, 1);
   hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
   hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));
@@ -48,6 +50,7 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
   hk_stat_add(&kind->flushes, 1);
+  hk_trace_note(arena, HK_EVENT_FLUSH, slab->bin, HK_STAGE_CURRENT, 1);
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
   uint32_t span = slab->span_slabs;

@@ -44,6 +44,9 @@ typedef struct hk_arena_t hk_arena_t;
 
 #define HK_ARENA_NAME_MAX 63
 
+/* 24 MB of them; see hk_event_t. */
+#define HK_TRACE_EVENTS_MAX (1 << 20)
+
 /* A day; see hk_arena_options_t. */
 #define HK_PURGE_DELAY_MAX (2 + 86400000)
 
@@ -60,6 +63,8 @@ typedef struct hk_arena_t hk_arena_t;
     "process has it")                                                                              \
   X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
     "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
+  X(trace_events, "trace", HK_TRACE_EVENTS_MAX, NULL,                                              \
+    "events of the way between front, core and OS that are kept, the last ones; 0: none")          \
   X(scrubs, "scrubs", 1, NULL,                                                                     \
     "1: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so " \
     "is a slab when those it was given away to let go of it. Single blocks are zeroed by who "     \
@@ -239,13 +244,47 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
 #define HK_STATS_VERSION 2
 
-/* X(field) of one bin. capacity = live + front_blocks + free_blocks + remote_blocks. `slow`:
- * allocations that the front could not serve by itself. `high_water`: most blocks out of the core
- * at once. */
+/* Where the core found a block for an allocation that its front could not serve, in the order in which it
+ * looks. X(NAME, field, meaning). */
+#define HK_STAGE_LIST(X)                                                                    \
+  X(CURRENT, current, "the slab that the class takes from")                                 \
+  X(PARTIAL, partial, "another slab of the class with some blocks out")                     \
+  X(EMPTY, empty, "a slab of the class without blocks out")                                 \
+  X(SLOT, slot, "unused slabs of the arena's SuperSlabs")                                   \
+  X(CACHED, cached, "a SuperSlab of the process-wide cache")                                \
+  X(OS, os, "a SuperSlab, or a huge mapping, fresh from the OS")
+
+typedef enum hk_stage_t {
+#define HK_STAGE_ENUM(name, field, meaning) HK_STAGE_##name,
+  HK_STAGE_LIST(HK_STAGE_ENUM)
+#undef HK_STAGE_ENUM
+      HK_STAGE_COUNT
+} hk_stage_t;
+
+/* What the front says of one bin: arrays of hk_counters_t, and fields of the bin's statistics. X(field). */
+#define HK_FRONT_BIN_STATS(X)                                                               \
+  X(front_cap)     /* blocks that it may keep of the class now */                           \
+  X(front_batch)   /* blocks that it asks for next */                                       \
+  X(front_dropped) /* views that it gave up, because less of them was in demand */          \
+  X(front_refused) /* times that no length of the class got more room */
+
+/* X(field) of one bin. capacity = live + front_blocks + free_blocks + remote_blocks, and blocks_out -
+ * blocks_in is that without free_blocks. `slow`: allocations that the front could not serve by
+ * itself; the sum of stage_*. `high_water`: most blocks out of the core at once. slabs_*: bound to the
+ * class, retired from it, and how often one became empty. prepared_*: how often the class needed
+ * another current slab; without one before, and one that it had. current_dropped: slabs that
+ * stopped being current although some of their blocks were free. warm_hits and warm_misses: those
+ * of the slabs that became current whose pages were all there, and all others. prefilled: batches
+ * for a magazine that had not missed yet. drains: slabs whose remotely freed blocks were collected,
+ * drained_blocks: these. */
 #define HK_BIN_STATS(X)                                                                     \
   X(allocs) X(slow) X(refills) X(flushes) X(frees_local) X(frees_remote) X(live) X(live_bytes) \
   X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
-  X(partial_slabs) X(high_water)
+  X(partial_slabs) X(high_water) X(stage_current) X(stage_partial) X(stage_empty) X(stage_slot) \
+  X(stage_cached) X(stage_os) X(blocks_out) X(blocks_in) X(slabs_bound) X(slabs_retired)    \
+  X(slabs_emptied) X(prepared_without_current) X(prepared_from_partial) X(prepared_from_empty) \
+  X(current_dropped) X(warm_hits) X(warm_misses) X(prefilled) X(drains) X(drained_blocks)   \
+  HK_FRONT_BIN_STATS(X)
 
 /* Counted by the front, one number for the whole arena: a member of hk_counters_t, and a field of the arena's
  * statistics. X(field). */
@@ -275,12 +314,16 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
  * mapped is bytes_committed of all arenas + bytes_cached + bytes_metadata, which are records of
  * arenas and SuperSlabs, counters, fronts, the page map, and spare mappings. os_map and os_unmap
  * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
- * calls of both kinds are counted together. */
+ * calls of both kinds are counted together. cache_*: requests that found nothing there; SuperSlabs
+ * that left it for the OS beyond its limits by count and by bytes, and by age; and those that are in quarantine now.
+ * locks_*: all locks of the process, but not for reading statistics. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
   X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
-  X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)
+  X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)            \
+  X(cache_misses) X(cache_evicted_count) X(cache_evicted_bytes) X(cache_expired)            \
+  X(cache_quarantined) X(locks_acquired) X(locks_contended)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {
@@ -300,6 +343,62 @@ typedef struct hk_process_stats_t {
 /* Read from any thread, without stopping owners: exact while they are quiet. */
 void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats);
 void hk_process_stats(hk_process_stats_t *stats);
+
+/* Allocations by the size that was requested. A front counts every length up to 1024 by itself, longer
+ * ones while they repeat: `first` = `last`. What is not counted so is told by class. */
+typedef struct hk_length_stats_t {
+  uint64_t first, last; /* lengths; what was aligned or resized may be shorter */
+  uint64_t allocs, live, live_bytes;
+} hk_length_stats_t;
+
+/* Calls `visit` for every length, or class, that was allocated, in no order; a length may come twice.
+ * Any thread. */
+void hk_arena_lengths(const hk_arena_t *arena,
+                      void (*visit)(const hk_length_stats_t *length, void *context), void *context);
+
+/* What happened behind the front. X(NAME, word, what its amount is). */
+#define HK_EVENT_LIST(X)                                                                    \
+  X(REFILL, "refill", "blocks that the front took")                                         \
+  X(FLUSH, "flush", "blocks that it gave back")                                             \
+  X(BIND, "bind", "1: a class got a slab")                                                  \
+  X(RETIRE, "retire", "1: a slab left its class")                                           \
+  X(PURGE, "purge", "bytes of pages that went back to the OS")                              \
+  X(ADOPT, "adopt", "bytes of a SuperSlab from the cache")                                  \
+  X(MAP, "map", "bytes of a SuperSlab from the OS")                                         \
+  X(GIVE, "give", "bytes of a SuperSlab that went to the cache")                            \
+  X(REFUSE, "refuse", "the status of a request that was refused")
+
+typedef enum hk_event_kind_t {
+#define HK_EVENT_ENUM(name, word, amount) HK_EVENT_##name,
+  HK_EVENT_LIST(HK_EVENT_ENUM)
+#undef HK_EVENT_ENUM
+      HK_EVENT_COUNT
+} hk_event_kind_t;
+
+typedef struct hk_event_t {
+  uint64_t at_ns; /* hk_clock_ns */
+  uint64_t amount;
+  uint8_t kind;  /* hk_event_kind_t */
+  uint8_t bin;   /* HK_BIN_NONE: of no class */
+  uint8_t stage; /* hk_stage_t of a REFILL and a BIND */
+} hk_event_t;
+
+/* The last events of an arena with `trace_events`, up to `max` of them, oldest first. Returns how many. */
+uint32_t hk_arena_trace(const hk_arena_t *arena, hk_event_t *events, uint32_t max);
+
+/* A number that is not what counting again says. */
+typedef struct hk_difference_t {
+  const char *what; /* name of a field of the statistics, or of what is wrong with a slab */
+  uint32_t bin;     /* HK_BIN_NONE: of the whole arena */
+  uint32_t slab;    /* its number; UINT32_MAX: of no slab */
+  uint64_t counted, recorded; /* again, from bitmaps and slots; by the statistics */
+} hk_difference_t;
+
+/* Counts the arena again, and calls `visit`, if there is one, for every number that differs. Returns how
+ * many did. O(everything). Owner only. */
+uint32_t hk_arena_verify(hk_arena_t *arena,
+                         void (*visit)(const hk_difference_t *difference, void *context),
+                         void *context);
 
 /* Calls `visit` for every arena of the process, oldest first, until it returns false. The registry
  * lock is held: `visit` must not create or destroy arenas. Any thread. */
@@ -359,6 +458,9 @@ typedef struct hk_counters_t {
   uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
+#define HK_FRONT_BIN_COUNTER(field) double field[HK_BIN_MAX];
+  HK_FRONT_BIN_STATS(HK_FRONT_BIN_COUNTER)
+#undef HK_FRONT_BIN_COUNTER
 #define HK_FRONT_COUNTER(field) double field;
   HK_FRONT_STATS(HK_FRONT_COUNTER)
 #undef HK_FRONT_COUNTER

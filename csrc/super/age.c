@@ -13,19 +13,10 @@ bool hk_age_is_due(const hk_superslab_t *superslab, uint64_t now_ns) {
          (superslab->dirty_slots != 0 && hk_age_is_reached(superslab, now_ns));
 }
 
-bool hk_age_is_quarantined(const hk_superslab_t *superslab, uint64_t now_ns) {
-  return superslab->quarantined_until_ns > now_ns;
-}
-
 uint64_t hk_age_due_ns(const hk_superslab_t *superslab, uint64_t warm_ns) {
   uint64_t ttl_ns = hk_age_ttl_ns(), end_ns = superslab->cached_at_ns + ttl_ns;
   if (superslab->warmth == HK_COOLED) return 0;
   if (superslab->warmth == HK_WARM && warm_ns < ttl_ns) return superslab->cached_at_ns + warm_ns;
   bool waits = superslab->dirty_slots == 0 && superslab->quarantined_until_ns > end_ns;
   return waits ? superslab->quarantined_until_ns : end_ns;
-}
-
-bool hk_age_is_beyond(const hk_quarantine_t *quarantine, uint64_t times) {
-  return quarantine->count > times * HK_QUARANTINE_COUNT_MAX ||
-         quarantine->bytes > times * HK_QUARANTINE_BYTES_MAX;
 }

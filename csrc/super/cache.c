@@ -7,6 +7,8 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/spare.h"
+#include "super/age.h"
+#include "super/quarantine.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2
@@ -68,16 +70,14 @@ static void insert_entry(hk_superslab_t *superslab) {
 }
 
 /* What is warm is bounded by what arenas need, not by the limits of the cache. */
-static bool is_over_limits(const hk_superslab_t *coming) {
-  uint64_t count = cache.stats.cached - cache.warm;
-  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes;
-  if (coming != NULL) {
-    count++;
-    bytes += coming->bytes;
-  }
-  const hk_options_t *options = hk_options_get();
-  return count > (uint64_t)options->superslab_max_cached ||
-         bytes > (uint64_t)options->superslab_max_memory_mb * HK_MIB;
+static bool is_over_count(uint64_t coming) {
+  uint64_t count = cache.stats.cached - cache.warm + coming;
+  return count > (uint64_t)hk_options_get()->superslab_max_cached;
+}
+
+static bool is_over_bytes(uint64_t coming) {
+  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes + coming;
+  return bytes > (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB;
 }
 
 /* The smallest that fits and may be used at once, and of those the youngest. NULL: none;
@@ -86,7 +86,7 @@ static hk_superslab_t *find_free(const hk_fit_request_t *request, hk_quarantine_
   hk_superslab_t *best = NULL;
   uint64_t now_ns = hk_os_now_ns();
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
-    bool waits = hk_age_is_quarantined(s, now_ns);
+    bool waits = hk_quarantine_holds(s, now_ns);
     if (hk_fit_is_good(s, request) && (!waits || hk_fit_is_own(s, request))) {
       if (best == NULL || s->bytes < best->bytes) best = s;
       if (s->bytes == request->bytes) break;
@@ -109,16 +109,19 @@ hk_superslab_t *hk_cache_take(const hk_fit_request_t *request) {
   hk_lock_acquire(&cache.lock);
   hk_quarantine_t quarantine = {0};
   hk_superslab_t *found = find_free(request, &quarantine);
-  if (found == NULL && (hk_age_is_beyond(&quarantine, 1) || request->urgent)) {
+  if (found == NULL && (hk_quarantine_is_beyond(&quarantine, 1) || request->urgent)) {
     found = find_oldest(request, hk_fit_is_good);
   }
   /* A much larger mapping is worth its waste only where address space would grow without end. */
-  if (found == NULL && (hk_age_is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
+  if (found == NULL &&
+      (hk_quarantine_is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
     found = find_oldest(request, hk_fit_is_enough);
   }
   if (found != NULL) {
     unlink_entry(found);
     cache.stats.adopted++;
+  } else if (!request->urgent) {
+    cache.stats.misses++;
   }
   hk_lock_release(&cache.lock);
   return found;
@@ -134,6 +137,7 @@ hk_superslab_t *hk_cache_take_near(const hk_fit_request_t *request) {
   if (best != NULL) {
     unlink_entry(best);
     cache.stats.adopted++;
+    cache.stats.misses--; /* hk_cache_take has counted one */
   }
   hk_lock_release(&cache.lock);
   return best;
@@ -143,8 +147,8 @@ size_t hk_cache_largest_warm(const hk_fit_request_t *request) {
   size_t largest = 0;
   hk_lock_acquire(&cache.lock);
   for (const hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
-    if (hk_fit_is_movable(s, request) && hk_fit_is_enough(s, request) && s->bytes > largest)
-      largest = s->bytes;
+    bool serves = hk_fit_is_movable(s, request) && hk_fit_is_enough(s, request);
+    if (serves && s->bytes > largest) largest = s->bytes;
   }
   hk_lock_release(&cache.lock);
   return largest;
@@ -161,12 +165,6 @@ static hk_superslab_t *defer_purge(hk_superslab_t *superslab) {
   cache.deferred[0] = superslab;
   hk_lock_release(&cache.lock);
   return before;
-}
-
-static void set_quarantine(hk_superslab_t *superslab, uint64_t now_ns) {
-  bool waits = superslab->was_exposed && !superslab->settled;
-  superslab->quarantined_until_ns = waits ? now_ns + HK_QUARANTINE_NS : 0;
-  superslab->cached_by = hk_os_thread_id();
 }
 
 static void put_entry(hk_superslab_t *superslab) {
@@ -214,7 +212,7 @@ static bool put_warm(hk_superslab_t *superslab, uint64_t room) {
 /* Returns bytes of pages given back. */
 static size_t put_cold(hk_superslab_t *superslab, bool may_wait) {
   hk_lock_acquire(&cache.lock);
-  bool over = is_over_limits(superslab);
+  bool over = is_over_count(1) || is_over_bytes(superslab->bytes);
   hk_lock_release(&cache.lock);
   bool purge = superslab->policy == HK_FREE_POLICY_BATCH || over;
   if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
@@ -230,7 +228,7 @@ size_t hk_cache_put(hk_superslab_t *superslab, const hk_cache_terms_t *terms) {
   HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
   uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
   superslab->purged_bytes = superslab->kept_bytes = 0;
-  set_quarantine(superslab, now_ns);
+  hk_quarantine_begin(superslab, now_ns);
   superslab->policy = (uint8_t)terms->policy;
   bool is_warm = put_warm(superslab, terms->warm_bytes);
   size_t purged = is_warm ? 0 : put_cold(superslab, terms->may_wait);
@@ -251,13 +249,18 @@ static hk_superslab_t *take_expired(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   if (cache.warm > 0) cool_aged(now_ns, HK_WARM_NS);
   hk_superslab_t *oldest = cache.tail;
-  bool over = is_over_limits(NULL);
-  while (oldest != NULL && (oldest->warmth == HK_WARM || hk_age_is_quarantined(oldest, now_ns))) {
+  bool over_count = is_over_count(0), over = over_count || is_over_bytes(0);
+  while (oldest != NULL && (oldest->warmth == HK_WARM || hk_quarantine_holds(oldest, now_ns))) {
     oldest = oldest->prev;
   }
   /* If the oldest is young only the limits can ask for it. */
-  if (oldest != NULL && !over && !hk_age_is_reached(oldest, now_ns)) oldest = NULL;
-  if (oldest != NULL) unlink_entry(oldest);
+  bool aged = oldest != NULL && hk_age_is_reached(oldest, now_ns);
+  if (!over && !aged) oldest = NULL;
+  if (oldest != NULL) {
+    unlink_entry(oldest);
+    hk_cache_stats_t *s = &cache.stats;
+    ++*(aged ? &s->expired : over_count ? &s->evicted_count : &s->evicted_bytes);
+  }
   hk_lock_release(&cache.lock);
   return oldest;
 }
@@ -273,12 +276,6 @@ static hk_superslab_t *take_due(uint64_t now_ns) {
   if (oldest != NULL) unlink_entry(oldest);
   hk_lock_release(&cache.lock);
   return oldest;
-}
-
-/* Returns bytes of pages given back. */
-static size_t unmap_entry(hk_superslab_t *superslab) {
-  size_t bytes = hk_superslab_dirty_bytes(superslab);
-  return hk_superslab_unmap(superslab) ? bytes : 0;
 }
 
 /* Purges a part of an entry that take_due took. Returns bytes of pages given back. */
@@ -300,7 +297,7 @@ static size_t age(uint64_t now_ns, uint64_t until_ns, bool *is_over) {
   size_t bytes = 0, purged = 1;
   hk_superslab_t *superslab;
   while ((superslab = take_expired(now_ns)) != NULL) {
-    bytes += unmap_entry(superslab);
+    bytes += hk_superslab_drop(superslab);
     if (hk_os_now_ns() >= until_ns) return bytes;
   }
   while (purged != 0 && (superslab = take_due(now_ns)) != NULL) {
@@ -363,11 +360,11 @@ size_t hk_cache_trim(void) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = take_all(); s != NULL; s = next) {
     next = s->next;
-    if (hk_age_is_quarantined(s, now_ns)) {
+    if (hk_quarantine_holds(s, now_ns)) {
       bytes += hk_superslab_purge(s);
       put_entry(s);
     } else {
-      bytes += unmap_entry(s);
+      bytes += hk_superslab_drop(s);
     }
   }
   return bytes;
@@ -388,8 +385,13 @@ void *hk_cache_map_metadata(size_t bytes, bool *fresh) {
 }
 
 void hk_cache_stats(hk_cache_stats_t *stats) {
-  hk_lock_acquire(&cache.lock);
+  uint64_t now_ns = hk_os_now_ns();
+  hk_lock_acquire_to_read(&cache.lock);
   *stats = cache.stats;
+  for (const hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    if (s->cached_at_ns + HK_QUARANTINE_NS < now_ns) break;
+    stats->quarantined += hk_quarantine_holds(s, now_ns);
+  }
   hk_lock_release(&cache.lock);
 }
 

@@ -17,8 +17,8 @@
 #ifndef HK_SUPER_CACHE_H
 #define HK_SUPER_CACHE_H
 
-#include "super/age.h"
 #include "super/fit.h"
+#include "super/quarantine.h"
 
 /* How long what an arena may soon need again keeps its pages, unless the TTL is shorter. */
 #define HK_WARM_NS ((uint64_t)10 * 1000000000)
@@ -28,6 +28,9 @@ typedef struct hk_cache_stats_t {
   uint64_t cached_bytes; /* their address space */
   uint64_t put;          /* put here so far */
   uint64_t adopted;      /* taken again so far */
+  uint64_t misses;       /* requests that found nothing, of those that were not urgent */
+  uint64_t evicted_count, evicted_bytes, expired; /* unmapped so far: beyond a limit, or by age */
+  uint64_t quarantined; /* of those here now, as they are when the statistics are read */
 } hk_cache_stats_t;
 
 /* Takes a SuperSlab, the smallest that fits, and of those the most recently cached. A huge one is at most an eighth larger than

@@ -80,6 +80,11 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
   return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
 }
 
+size_t hk_superslab_drop(hk_superslab_t *superslab) {
+  size_t bytes = hk_superslab_dirty_bytes(superslab);
+  return hk_superslab_unmap(superslab) ? bytes : 0;
+}
+
 static size_t round_to_chunks(size_t bytes) {
   return (bytes + HK_SUPERSLAB_BYTES - 1) & ~(HK_SUPERSLAB_BYTES - 1);
 }

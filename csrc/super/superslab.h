@@ -62,6 +62,9 @@ void hk_superslab_touch(hk_superslab_t *superslab);
  * refers to it any more. */
 bool hk_superslab_unmap(hk_superslab_t *superslab);
 
+/* The same. Returns bytes of pages given back. */
+size_t hk_superslab_drop(hk_superslab_t *superslab);
+
 /* Resizes a huge mapping that JavaScript has never seen, where it is or by moving its pages to
  * another place, without a copy. false: nothing changed, the system refused or has no such call. */
 bool hk_superslab_resize(hk_superslab_t *superslab, size_t bytes);

@@ -6,6 +6,7 @@
 #include "os/os.h"
 #include "super/cache.h"
 #include "supply/demand.h"
+#include "supply/trace.h"
 
 /* Takes the lowest free index of the table; HK_ARENA_SUPERSLABS_MAX: none is free. */
 static uint32_t take_index(hk_supply_t *supply) {
@@ -130,6 +131,7 @@ static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
+  arena->supply.source = *superslab != NULL ? HK_STAGE_CACHED : HK_STAGE_OS;
   if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) *superslab = map_into_room(arena, bytes);
@@ -137,6 +139,9 @@ static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **supe
     uncharge(bytes);
     return HK_OUT_OF_MEMORY_OS;
   }
+  bool adopted = arena->supply.source == HK_STAGE_CACHED;
+  hk_trace_note(arena, adopted ? HK_EVENT_ADOPT : HK_EVENT_MAP, HK_BIN_NONE, HK_STAGE_CURRENT,
+                (*superslab)->bytes);
   hk_superslab_advise(*superslab, arena->thp);
   return HK_OK;
 }
@@ -200,6 +205,7 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
   superslab->settled = arena->settled;
+  hk_trace_note(arena, HK_EVENT_GIVE, HK_BIN_NONE, HK_STAGE_CURRENT, superslab->bytes);
   hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
 }
 

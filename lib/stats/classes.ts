@@ -13,6 +13,7 @@ import {
   type StatsRecord,
   binOffset,
 } from '../native/snapshot';
+import { readFront, readPages, readStages, readWarm } from './flows';
 import type { BinStats, ClassStats } from './types';
 
 const { rowNames, rowSizes } = native.tables;
@@ -33,6 +34,10 @@ const CAPACITY = binOffset('capacity');
 const SLABS = binOffset('slabs');
 const PARTIAL_SLABS = binOffset('partial_slabs');
 const HIGH_WATER = binOffset('high_water');
+const BLOCKS_OUT = binOffset('blocks_out');
+const BLOCKS_IN = binOffset('blocks_in');
+const DRAINS = binOffset('drains');
+const DRAINED_BLOCKS = binOffset('drained_blocks');
 
 function readBin(v: Float64Array, at: number, blockSize: number): BinStats {
   return {
@@ -55,6 +60,14 @@ function readBin(v: Float64Array, at: number, blockSize: number): BinStats {
     slabs: v[at + SLABS]!,
     partialSlabs: v[at + PARTIAL_SLABS]!,
     highWater: v[at + HIGH_WATER]!,
+    blocksOut: v[at + BLOCKS_OUT]!,
+    blocksIn: v[at + BLOCKS_IN]!,
+    stages: readStages(v, at),
+    pages: readPages(v, at),
+    warm: readWarm(v, at),
+    front: readFront(v, at),
+    drains: v[at + DRAINS]!,
+    drainedBlocks: v[at + DRAINED_BLOCKS]!,
   };
 }
 
@@ -85,6 +98,14 @@ function readClass(
     slabs: v[at + SLABS]!,
     partialSlabs: v[at + PARTIAL_SLABS]!,
     highWater: v[at + HIGH_WATER]!,
+    blocksOut: v[at + BLOCKS_OUT]!,
+    blocksIn: v[at + BLOCKS_IN]!,
+    stages: readStages(v, at),
+    pages: readPages(v, at),
+    warm: readWarm(v, at),
+    front: readFront(v, at),
+    drains: v[at + DRAINS]!,
+    drainedBlocks: v[at + DRAINED_BLOCKS]!,
     bins,
   };
 }

@@ -12,7 +12,13 @@ import {
   readArena,
   readHeap,
 } from '../native/snapshot';
+import { invalidArgType } from '../errors';
+import { ownOptions } from '../base/own-options';
 import { mergeClasses, readClasses } from './classes';
+import type { CacheStats, LengthStats, LockStats } from './flow-types';
+import { readCache, readLocks } from './flows';
+import { shownAsArena, shownAsHeap } from './inspect';
+import { readLengths } from './lengths';
 import type {
   ArenaStats,
   ByteStats,
@@ -134,9 +140,27 @@ function readDecay(v: Float64Array, at: number): DecayStats {
   };
 }
 
-function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaStats {
+/** What is the same for every arena. */
+interface ProcessParts {
+  readonly os: OsStats;
+  readonly cache: CacheStats;
+  readonly locks: LockStats;
+}
+
+function readProcessParts(v: Float64Array): ProcessParts {
+  return { os: readOs(v), cache: readCache(v), locks: readLocks(v) };
+}
+
+const NO_LENGTHS: readonly LengthStats[] = Object.freeze([]);
+
+function readRecord(
+  v: Float64Array,
+  record: ArenaRecord,
+  { os, cache, locks }: ProcessParts,
+  lengths: readonly LengthStats[],
+): ArenaStats {
   const at = record.fieldsAt;
-  return {
+  return shownAsArena({
     version: statsVersion,
     id: record.identity.serial,
     name: record.identity.name,
@@ -144,15 +168,18 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     classes: readClasses(v, record, record.identity.table),
     superslabs: readSuperSlabs(v, at),
     os,
+    cache,
+    locks,
     bytes: readBytes(v, at, v[at + BYTES_METADATA]!),
     failures: readFailures(v, at),
     decay: readDecay(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
     leakedBlocks: v[at + LEAKED_BLOCKS]!,
-  };
+    lengths,
+  });
 }
 
-function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
+function readTotals(snapshot: HeapSnapshot, { os, cache, locks }: ProcessParts): HeapTotals {
   const { values, arenas, totals } = snapshot;
   const at = totals.fieldsAt;
   const allDefault = arenas.every(({ identity }) => identity.table === DEFAULT_TABLE);
@@ -160,6 +187,8 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
     classes: allDefault ? readClasses(values, totals, DEFAULT_TABLE) : mergeClasses(snapshot),
     superslabs: readSuperSlabs(values, at),
     os,
+    cache,
+    locks,
     bytes: readBytes(values, at, values[METADATA_BYTES]!),
     failures: readFailures(values, at),
     decay: readDecay(values, at),
@@ -173,7 +202,9 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
 /** Statistics of one arena of this environment. */
 export function arenaStats(id: number): ArenaStats {
   const { values, arenas } = readArena(id);
-  return readRecord(values, arenas[0]!, readOs(values));
+  const record = arenas[0]!;
+  const lengths = readLengths(record.identity.serial);
+  return readRecord(values, record, readProcessParts(values), lengths);
 }
 
 /** Bytes in use by an arena: what `maxBytes` limits. */
@@ -183,24 +214,54 @@ export function usedBytesOf(id: number): number {
 }
 
 /**
+ * What {@link heapStats} takes.
+ *
+ * @example
+ * const options: HeapStatsOptions = { lengths: true };
+ */
+export interface HeapStatsOptions {
+  /**
+   * Whether to read what lengths were requested, too: {@link ArenaStats.lengths}.
+   * @default false
+   */
+  readonly lengths?: boolean;
+}
+
+function wantsLengths(options: unknown): boolean {
+  if (options === undefined) return false;
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgType('options', 'of type object', options);
+  }
+  const { lengths = false } = ownOptions(options) as { lengths?: unknown };
+  if (typeof lengths !== 'boolean') {
+    throw invalidArgType('options.lengths', 'of type boolean', lengths);
+  }
+  return lengths;
+}
+
+/**
  * Statistics of every arena of the process, in all threads, read without stopping any of them: each
  * number was true a moment ago, and sums are exact while the arenas are quiet. Counts of allocations
  * and frees never go down from one reading to the next.
  *
  * {@link heapRates} tells what happened between two readings.
  *
+ * @throws {ERR_INVALID_ARG_TYPE} `options`, or `options.lengths`, has the wrong type.
  * @example
  * const { live, committed } = heapStats().totals.bytes;
  */
-export function heapStats(): HeapStats {
+export function heapStats(options?: HeapStatsOptions): HeapStats {
+  const withLengths = wantsLengths(options);
   const snapshot = readHeap();
   noteSuperSlabs();
   const { values } = snapshot;
-  const os = readOs(values);
-  return {
+  const parts = readProcessParts(values);
+  const lengthsOf = ({ identity }: ArenaRecord): readonly LengthStats[] =>
+    withLengths ? readLengths(identity.serial) : NO_LENGTHS;
+  return shownAsHeap({
     version: statsVersion,
     atMs: values[NOW_NS]! / 1e6,
-    arenas: snapshot.arenas.map((record) => readRecord(values, record, os)),
-    totals: readTotals(snapshot, os),
-  };
+    arenas: snapshot.arenas.map((record) => readRecord(values, record, parts, lengthsOf(record))),
+    totals: readTotals(snapshot, parts),
+  });
 }

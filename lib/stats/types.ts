@@ -2,6 +2,16 @@
  * Types of statistics. Sizes are in bytes, and everything else is a count, unless said otherwise.
  */
 
+import type {
+  CacheStats,
+  FrontStats,
+  LengthStats,
+  LockStats,
+  PageStats,
+  StageStats,
+  WarmStats,
+} from './flow-types';
+
 /**
  * What was counted, or the same per second.
  *
@@ -57,6 +67,22 @@ export interface BinStats extends ActivityCounts {
   readonly partialSlabs: number;
   /** Most blocks ever out of the core at once, `frontBlocks` included. */
   readonly highWater: number;
+  /** Blocks that the core has given out. Less `blocksIn`, these are `live + frontBlocks + remoteBlocks`. */
+  readonly blocksOut: number;
+  /** Blocks that have come back to it. */
+  readonly blocksIn: number;
+  /** What `slow` is the sum of. */
+  readonly stages: StageStats;
+  /** Slabs as they come and go. */
+  readonly pages: PageStats;
+  /** Whether they had their pages. */
+  readonly warm: WarmStats;
+  /** What the front keeps. */
+  readonly front: FrontStats;
+  /** How often blocks of a slab were collected that other threads had freed. */
+  readonly drains: number;
+  /** These blocks. */
+  readonly drainedBlocks: number;
 }
 
 /**
@@ -222,6 +248,10 @@ export interface ArenaStats {
   readonly superslabs: SuperSlabStats;
   /** Calls to the operating system, of the whole process. */
   readonly os: OsStats;
+  /** The cache of SuperSlabs, of the whole process. */
+  readonly cache: CacheStats;
+  /** Locks, of the whole process. */
+  readonly locks: LockStats;
   /** Where the bytes are. */
   readonly bytes: ByteStats;
   /** Requests that failed. */
@@ -235,6 +265,11 @@ export interface ArenaStats {
    * option `leaks` tells them, and sampled only those of its sample.
    */
   readonly leakedBlocks: number;
+  /**
+   * What lengths were requested, shortest first. `heapStats()` reads them only when asked, with `{ lengths: true }`;
+   * else it has none.
+   */
+  readonly lengths: readonly LengthStats[];
 }
 
 /**
@@ -244,7 +279,7 @@ export interface ArenaStats {
  * const { bytes }: HeapTotals = heapStats().totals;
  * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
  */
-export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes'>;
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes' | 'lengths'>;
 
 /**
  * What {@link heapStats} returns.

@@ -17,7 +17,14 @@ static const struct {
                 {"HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL},
                 {"HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL},
-                {"HAKMEM_SS_OS_STATS", 0, 0, 1, NULL}};
+                {"HAKMEM_SS_OS_STATS", 0, 0, 1, NULL},
+                {"HAKMEM_TINY_C7_PAGE_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_WARM_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_TINY_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_SS_OS_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_CACHE_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_LOCK_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL}};
 #define EXPECTED_COUNT (sizeof expected / sizeof expected[0])
 
 static const hk_option_info_t *find(const char *name) {

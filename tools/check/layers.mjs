@@ -36,7 +36,7 @@ const TS_LAYERS = [
   ['monitor/', 'front/'],
   ['stats/'],
   ['events/', 'options'],
-  ['native/', 'view/', 'streams/'],
+  ['native/', 'view/', 'streams/', 'learn/'],
   ['errors', 'types'],
   ['base/'],
 ];
