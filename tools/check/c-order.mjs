@@ -18,7 +18,14 @@ export const C_BOXES = {
   front: [['realloc'], ['alloc'], ['refill', 'abandoned'], ['magazine']],
   stats: [['valid'], ['stats', 'heap_map', 'lengths'], ['front_counts']],
   heap: [['heap', 'large', 'decay'], ['trim'], ['remote', 'expose'], ['bin', 'run']],
-  supply: [['supply'], ['superslabs'], ['demand', 'failures'], ['trace'], ['record'], ['counters', 'peaks']],
+  supply: [
+    ['supply'],
+    ['superslabs'],
+    ['demand', 'failures'],
+    ['trace'],
+    ['record'],
+    ['counters', 'peaks'],
+  ],
   super: [['cache'], ['age', 'fit', 'quarantine'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
 };
