@@ -55,9 +55,10 @@ bool hk_arena_is_valid(hk_arena_t *arena) {
     const hk_bin_stats_t *b = &s.bins[bin];
     valid = valid && (bin >= HK_BIN_MAX ||
                       (b->free_blocks == r.free_blocks[bin] && b->slabs == r.slabs[bin]));
-    valid = valid && b->live + b->front_blocks + b->free_blocks + b->remote_blocks == b->capacity;
+    valid = valid &&
+            b->live + b->front_blocks + b->away + b->free_blocks + b->remote_blocks == b->capacity;
   }
-  return valid &&
-         s.bytes_live + s.bytes_front + s.bytes_free_in_slab + s.bytes_free_slabs + s.bytes_slack ==
-             s.bytes_committed;
+  return valid && s.bytes_live + s.bytes_front + s.bytes_away + s.bytes_free_in_slab +
+                          s.bytes_free_slabs + s.bytes_slack ==
+                      s.bytes_committed;
 }
