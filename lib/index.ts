@@ -11,6 +11,8 @@ export type { FromValue } from './arena/allocate';
 export type { Allocator } from './arena/allocator';
 export { Arena } from './arena/arena';
 export type { Custodian } from './arena/custodian';
+export type { Lender } from './arena/lender';
+export type { Watcher } from './modes/watcher';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
 export type { FreeAfterWriteOptions } from './arena/free-after';
@@ -18,6 +20,8 @@ export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from '
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';
+export { adopt, release } from './letters/adopted';
+export type { Ticket } from './letters/ticket';
 export { formatHeapStats } from './stats/format';
 export { heapMap } from './stats/heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';
@@ -35,6 +39,7 @@ export type {
   FailureStats,
   HeapStats,
   HeapTotals,
+  LendingStats,
   OsStats,
   SuperSlabStats,
 } from './stats/types';

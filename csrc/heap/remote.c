@@ -111,7 +111,7 @@ static void collect_letter(hk_arena_t *arena, hk_letter_t *letter) {
   }
 }
 
-static void collect_letters(hk_arena_t *arena) {
+void hk_letters_collect(hk_arena_t *arena) {
   hk_letter_t *letter = hk_letters_take_returned(arena);
   while (letter != NULL) {
     hk_letter_t *next = letter->next; /* it is changed when the letter ends */
@@ -121,12 +121,12 @@ static void collect_letters(hk_arena_t *arena) {
 }
 
 hk_status_t hk_letter_reserve(hk_arena_t *arena) {
-  if (arena->mail.unused == NULL) collect_letters(arena);
+  if (arena->mail.unused == NULL) hk_letters_collect(arena);
   return hk_letters_reserve(arena);
 }
 
 int64_t hk_letter_take_large(hk_arena_t *arena) {
-  collect_letters(arena);
+  hk_letters_collect(arena);
   hk_slab_t *slab = arena->mail.large;
   if (slab == NULL) return -1;
   arena->mail.large = slab->next;
@@ -137,7 +137,7 @@ int64_t hk_letter_take_large(hk_arena_t *arena) {
 /* --- All of it -------------------------------------------------------------------------------- */
 
 void hk_remote_drain(hk_arena_t *arena) {
-  collect_letters(arena);
+  hk_letters_collect(arena);
   if (atomic_load_explicit(&arena->remote_queue, memory_order_relaxed) == NULL) return;
   hk_slab_t *slab = atomic_exchange_explicit(&arena->remote_queue, NULL, memory_order_acquire);
   while (slab != NULL) {

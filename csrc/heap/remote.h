@@ -1,7 +1,8 @@
 /* Remote free: blocks freed by threads that do not own the arena.
  *
  * Owns:      the queue of slabs with remote frees, and the collection of their bits.
- * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (finish).
+ * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (finish); everybody, as
+ *            hk_letters_collect, hk_letter_reserve and hk_letter_take_large.
  * Calls:     slab, bin, run, letters, supply (lost slabs).
  * Threads:   put from any thread that holds a live block of the arena; drain by the owner only.
  *

@@ -240,7 +240,12 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
  * a ticket, a whole number below 2^53. Whoever adopts the ticket has the block's bytes until the letter is
  * returned, whatever becomes of the arena meanwhile; then the block is free, or its front's again
  * (hk_letter_take_large). Any number may be given as a ticket: what is none, or is not what the call needs, is
- * HK_BAD_TICKET and changes nothing. */
+ * HK_BAD_TICKET and changes nothing.
+ *
+ * A ticket is the number of a letter + its generation x 2^20. */
+#define HK_LETTER_INDEX_BITS 20
+#define HK_LETTERS_MAX ((uint32_t)1 << HK_LETTER_INDEX_BITS)
+#define HK_LETTER_GENERATION_MAX (((uint64_t)1 << 33) - 1)
 
 /* Makes sure that the next offer finds a letter. HK_OUT_OF_MEMORY_OS: the system refused, or 2^20 blocks are
  * away. */
@@ -269,6 +274,9 @@ hk_status_t hk_letter_return(uint64_t ticket);
 
 /* A block beyond 64 KB that has come back, and is the front's again; -1: there is none. */
 int64_t hk_letter_take_large(hk_arena_t *arena);
+
+/* Takes back what was returned, which otherwise waits until the arena needs memory. */
+void hk_letters_collect(hk_arena_t *arena);
 
 /* --- Statistics ------------------------------------------------------------------------------- */
 

@@ -28,15 +28,10 @@ typedef enum hk_letter_state_t {
   HK_LETTER_RETURNED, /* on its way to the owner */
 } hk_letter_state_t;
 
-/* A ticket is the index of a letter + its generation x 2^20: a whole number below 2^53. A letter whose
- * generations are used up is never offered again. */
-#define HK_LETTER_INDEX_BITS 20
-#define HK_LETTERS_MAX ((uint32_t)1 << HK_LETTER_INDEX_BITS)
-#define HK_LETTER_GENERATION_MAX (((uint64_t)1 << 33) - 1)
-
 typedef struct hk_letter_t hk_letter_t;
 struct hk_letter_t {
-  /* shared: generation x 4 + hk_letter_state_t. An offer stores it (release); all others compare and swap
+  /* shared: generation x 4 + hk_letter_state_t. A letter whose generations are used up is never offered
+   * again. An offer stores it (release); all others compare and swap
    * (acquire, release). */
   alignas(64) _Atomic(uint64_t) word;
   _Atomic(hk_arena_t *) arena; /* constant while an arena has the batch; NULL in the pool */

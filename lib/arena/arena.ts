@@ -13,16 +13,19 @@ import { noteSuperSlabs } from '../events/events';
 import { type ScopeTarget, validateTarget } from '../streams/endings';
 import { type FreeAfterWriteOptions, freeAfter, freeAfterWrite, writeAndFree } from './free-after';
 import type { WritableLike, WriteTarget } from '../streams/targets';
+import type { Ticket } from '../letters/ticket';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
 import { Retentions } from './retentions';
 import { isWaiting, tell } from '../events/reports';
+import type { Lender } from './lender';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
 import { arenaStats } from '../stats/stats';
 import type { ArenaStats } from '../stats/types';
 import type { ArenaBuffer, ArenaOptions, LiveBlock, TypedView, ViewConstructor } from '../types';
 import * as views from '../view/view';
+import type { Watcher } from '../modes/watcher';
 import type { View } from '../view/view';
 
 /** Re-bound, so that the engine takes it for a constant (docs/ARCHITECTURE.md, "What V8 asks of hot code"). */
@@ -43,7 +46,7 @@ const { ARENA } = views;
  *   arena.free(frame);
  * }
  */
-export class Arena extends ArenaBase implements Allocator, Custodian, Disposable {
+export class Arena extends ArenaBase implements Allocator, Custodian, Lender, Watcher, Disposable {
   /** Name in statistics. */
   readonly name: string = parts.core.name;
   /** Number of the arena in the process, from 1 on; the same as in statistics. */
@@ -172,6 +175,18 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
   writeAndFree(writable: WritableLike, view: View, options?: FreeAfterWriteOptions): boolean {
     return writeAndFree(this.#retentions, writable, view, options);
   }
+
+  // --- Lend -----------------------------------------------------------------------------------------
+
+  share(view: View): Ticket {
+    return this.#front.lend(view);
+  }
+
+  recall(ticket: Ticket): ArenaBuffer | undefined {
+    return this.#front.takeLent(ticket) as ArenaBuffer | undefined;
+  }
+
+  // --- Scopes ---------------------------------------------------------------------------------------
 
   /**
    * Calls `fn` with a new scope and frees all that was allocated in it when `fn` returns or throws,
@@ -304,29 +319,10 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
 
   // --- Watch ----------------------------------------------------------------------------------------
 
-  /**
-   * The live allocations that the arena watches, oldest first: all, a sample, or none, as its option
-   * `leaks` says.
-   *
-   * @example
-   * const oldest = arena.liveBlocks()[0];
-   * if (oldest !== undefined) console.log(oldest.ageMs, oldest.size, oldest.stack);
-   */
   liveBlocks(): LiveBlock[] {
     return this.#front.liveBlocks();
   }
 
-  /**
-   * Names an allocation in reports and in {@link Arena.liveBlocks}. Without `leaks` it does nothing.
-   *
-   * @param view - a live view of this arena.
-   * @param tag - what it is for.
-   * @returns the same view.
-   * @throws {ERR_INVALID_ARG_TYPE} `tag` is not a string.
-   * @throws as {@link Arena.free} otherwise.
-   * @example
-   * const body = arena.tag(arena.allocUnsafe(4096), 'request body');
-   */
   tag<V extends View>(view: V, tag: string): V {
     if (typeof tag !== 'string') throw invalidArgType('tag', 'of type string', tag);
     if (!this.#front.owns(view)) throw this.#front.refusal(view);

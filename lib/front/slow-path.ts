@@ -304,12 +304,12 @@ export class SlowPath implements FrontIdentity {
   }
 
   /** Counts a free that is refused, by its reason. */
-  private counted(refusal: Error): Error {
+  protected counted(refusal: Error): Error {
     if (refusal instanceof HakmemError && !this.hasEnded) this.counters.countRefused(refusal.code);
     return refusal;
   }
 
-  private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
+  protected outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
     const { name, text } = statusOf(result);
     const reason = reasonOf(name);
     const usedBytes = usedBytesOf(this.core.id);

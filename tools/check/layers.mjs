@@ -35,7 +35,7 @@ const TS_LAYERS = [
   ['modes/'],
   ['monitor/', 'front/'],
   ['stats/'],
-  ['events/', 'options'],
+  ['events/', 'options', 'letters/'],
   ['native/', 'view/', 'streams/'],
   ['errors', 'types'],
   ['base/'],

@@ -228,6 +228,7 @@ describe('heapStats()', () => {
     for (const field of [
       'live',
       'front',
+      'away',
       'freeInSlab',
       'freeSlabs',
       'slack',
