@@ -7,19 +7,20 @@
  */
 import { installProcessHooks } from './stats/exit-dump';
 
-export type { FromValue } from './arena/allocate';
-export type { Allocator } from './arena/allocator';
+export type { Allocator, FromValue } from './roles/allocator';
 export { Arena } from './arena/arena';
-export type { Custodian } from './arena/custodian';
+export type { Custodian, FreeAfterWriteOptions } from './roles/custodian';
 export type { Difference, VerifyReport } from './stats/verify';
+export type { Lender } from './roles/lender';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
-export type { FreeAfterWriteOptions } from './arena/free-after';
 export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
 export type { LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';
+export { adopt, release } from './letters/adopted';
+export type { Ticket } from './letters/ticket';
 export { formatHeapStats } from './stats/format';
 export type { FormatOptions } from './stats/format';
 export type { StatsLine } from './stats/lines';
@@ -51,6 +52,7 @@ export type {
   FailureStats,
   HeapStats,
   HeapTotals,
+  LendingStats,
   OsStats,
   SuperSlabStats,
 } from './stats/types';

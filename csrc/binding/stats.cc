@@ -133,6 +133,7 @@ Napi::Value ArenaStats(const Napi::CallbackInfo &info) {
   double *out = arguments.Doubles(1, &room);
   if (!arguments.ok() || room < kProcessFields + kRecordMax) return arguments.Refuse();
   Record record;
+  hk_letters_collect(arena->core);
   ReadArena(arena->core, &record);
   double *end = WriteRecord(WriteProcess(out), hk_arena_id(arena->core), record);
   return Napi::Number::New(info.Env(), static_cast<double>(end - out));

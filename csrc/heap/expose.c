@@ -66,7 +66,7 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab_number, bool ex
   } else {
     hk_stat_sub(&arena->exposed_slabs, 1);
     if (slab->given) take_back(arena, slab);
-    if (lost) hk_supply_put_lost(arena, slab);
+    if (lost && slab->borrowers == 0) hk_supply_put_lost(arena, slab);
   }
   return HK_OK;
 }

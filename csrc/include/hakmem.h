@@ -91,13 +91,14 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **aren
 
 /* Ends the arena and gives all its memory to the process-wide cache. NULL is ignored. Any thread
  * may destroy an arena whose owner no longer uses it. Threads that have freed a block of it, but
- * are not out of hk_free yet, are waited for. HK_SLAB_BUSY: a slab is exposed. */
+ * are not out of hk_free yet, are waited for. Blocks in the hands of other threads stay as they are, and the record
+ * ends with the last of them. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
 /* The calling thread, which owns the arena, lets go of it: nobody allocates from it any more, and its
  * live blocks may be freed by any thread (hk_free). Their memory serves all arenas as it becomes free;
  * the arena itself is gone some time after its last block. The pointer must not be used again.
- * HK_SLAB_BUSY: a slab is exposed, and nothing has changed. */
+ * HK_SLAB_BUSY: a slab is exposed, or a block handed over, and nothing has changed. */
 hk_status_t hk_arena_abandon(hk_arena_t *arena);
 
 /* The calling thread becomes the owner of an arena that was abandoned, blocks and options as they are,
@@ -114,8 +115,9 @@ hk_status_t hk_arena_end(hk_arena_t *arena);
  * exposed needs no quarantine when the arena ends. */
 void hk_arena_settle(hk_arena_t *arena);
 
-/* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
- * arena until it is concealed (hk_slab_set_exposed). */
+/* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed, or has a block that another
+ * thread has adopted, is lost to the arena until it is concealed (hk_slab_set_exposed) and the block returned. What
+ * was offered is taken back. */
 void hk_arena_reset(hk_arena_t *arena);
 
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
@@ -192,7 +194,7 @@ hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref);
 
 /* Frees such a block. Exposed memory is lost until it is concealed (see hk_slab_set_exposed).
- * HK_NOT_OWNED, HK_DOUBLE_FREE. */
+ * HK_NOT_OWNED, HK_DOUBLE_FREE, HK_SLAB_BUSY: it was handed over. */
 hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref);
 
 /* Reports that the front tried again after it gave blocks back: its last call but one above was
@@ -237,6 +239,50 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab);
 /* Retires an empty slab: it leaves its class. HK_SLAB_BUSY: it has blocks out. HK_NOT_OWNED. */
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
+/* --- Between threads -------------------------------------------------------------------------- */
+
+/* A block that a front of another language has taken may be handed over to another thread as a letter, named by
+ * a ticket, a whole number below 2^53. Whoever adopts the ticket has the block's bytes until the letter is
+ * returned, whatever becomes of the arena meanwhile; then the block is free, or its front's again
+ * (hk_letter_take_large). Any number may be given as a ticket: what is none, or is not what the call needs, is
+ * HK_BAD_TICKET and changes nothing.
+ *
+ * A ticket is the number of a letter + its generation x 2^20. */
+#define HK_LETTER_INDEX_BITS 20
+#define HK_LETTERS_MAX ((uint32_t)1 << HK_LETTER_INDEX_BITS)
+#define HK_LETTER_GENERATION_MAX (((uint64_t)1 << 33) - 1)
+
+/* Makes sure that the next offer finds a letter. HK_OUT_OF_MEMORY_OS: the system refused, or 2^20 blocks are
+ * away. */
+hk_status_t hk_letter_reserve(hk_arena_t *arena);
+
+/* Hands over the first `bytes` of a block. The caller must not use it any more. HK_NOT_OWNED: no such block, or
+ * it is smaller; HK_DOUBLE_FREE: it is free, or away already; HK_SLAB_BUSY: its slab was given away;
+ * HK_ARENA_DESTROYED; HK_OUT_OF_MEMORY_OS as above. */
+hk_status_t hk_letter_offer(hk_arena_t *arena, uint32_t ref, uint64_t bytes, uint64_t *ticket);
+
+typedef struct hk_recalled_t {
+  uint32_t ref, bin;
+  uint64_t bytes;
+} hk_recalled_t;
+
+/* Takes a block back that nobody has adopted; it is the caller's again. HK_SLAB_BUSY: it was adopted, or is not
+ * offered any more. HK_BAD_TICKET: no ticket of this arena. */
+hk_status_t hk_letter_recall(hk_arena_t *arena, uint64_t ticket, hk_recalled_t *recalled);
+
+/* Adopts what was offered: the bytes are the caller's until it returns the letter. Any thread. */
+hk_status_t hk_letter_adopt(uint64_t ticket, void **address, uint64_t *bytes);
+
+/* Returns what this ticket has adopted. The bytes must not be used any more. If the arena was destroyed meanwhile,
+ * the last one to return ends it. Any thread. */
+hk_status_t hk_letter_return(uint64_t ticket);
+
+/* A block beyond 64 KB that has come back, and is the front's again; -1: there is none. */
+int64_t hk_letter_take_large(hk_arena_t *arena);
+
+/* Takes back what was returned, which otherwise waits until the arena needs memory. */
+void hk_letters_collect(hk_arena_t *arena);
+
 /* --- Statistics ------------------------------------------------------------------------------- */
 
 /* Fields with `bytes` in their name are bytes, now_ns is nanoseconds, all others are counts. For
@@ -268,8 +314,9 @@ typedef enum hk_stage_t {
   X(front_dropped) /* views that it gave up, because less of them was in demand */          \
   X(front_refused) /* times that no length of the class got more room */
 
-/* X(field) of one bin. capacity = live + front_blocks + free_blocks + remote_blocks, and blocks_out -
- * blocks_in is that without free_blocks. `slow`: allocations that the front could not serve by
+/* X(field) of one bin. capacity = live + front_blocks + away + free_blocks + remote_blocks, and
+ * blocks_out - blocks_in is that without free_blocks. `away`: in the hands of other threads, or come
+ * back and not collected. `slow`: allocations that the front could not serve by
  * itself; the sum of stage_*. `high_water`: most blocks out of the core at once. slabs_*: bound to the
  * class, retired from it, and how often one became empty. prepared_*: how often the class needed
  * another current slab; without one before, and one that it had. current_dropped: slabs that
@@ -279,7 +326,7 @@ typedef enum hk_stage_t {
  * drained_blocks: these. */
 #define HK_BIN_STATS(X)                                                                     \
   X(allocs) X(slow) X(refills) X(flushes) X(frees_local) X(frees_remote) X(live) X(live_bytes) \
-  X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
+  X(block_bytes) X(front_blocks) X(away) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
   X(partial_slabs) X(high_water) X(stage_current) X(stage_partial) X(stage_empty) X(stage_slot) \
   X(stage_cached) X(stage_os) X(blocks_out) X(blocks_in) X(slabs_bound) X(slabs_retired)    \
   X(slabs_emptied) X(prepared_without_current) X(prepared_from_partial) X(prepared_from_empty) \
@@ -296,23 +343,25 @@ typedef enum hk_stage_t {
   X(stale_frees)                                                                            \
   X(foreign_frees)
 
-/* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_free_in_slab +
+/* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_away + bytes_free_in_slab +
  * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
  * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
  * bytes_retaken: of purged slabs, by trims too, that were needed again.
  * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
- * limit; failures_retried: those that a second try of the front cured. */
+ * limit; failures_retried: those that a second try of the front cured. letters_offered = recalled + revoked + returned
+ * + away; returned ones count when the owner has collected them. */
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
   X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
-  X(failures_retried) HK_FRONT_STATS(X)
+  X(failures_retried) X(bytes_away) X(letters_offered) X(letters_adopted) X(letters_recalled) \
+  X(letters_revoked) X(letters_returned) X(letters_away) HK_FRONT_STATS(X)
 
-/* X(field) of the process. now_ns: the monotonic clock at the reading. superslabs_*: SuperSlabs and
+/* X(field) of the process. now_ns: the monotonic clock at the reading. tickets_refused: by whomever they were given. superslabs_*: SuperSlabs and
  * huge mappings so far, that were mapped, put into the cache, adopted from it, unmapped. Everything
  * mapped is bytes_committed of all arenas + bytes_cached + bytes_metadata, which are records of
- * arenas and SuperSlabs, counters, fronts, the page map, and spare mappings. os_map and os_unmap
+ * arenas and SuperSlabs, counters, fronts, letters, the page map, and spare mappings. os_map and os_unmap
  * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
  * calls of both kinds are counted together. cache_*: requests that found nothing there; SuperSlabs
  * that left it for the OS beyond its limits by count and by bytes, and by age; and those that are in quarantine now.
@@ -323,7 +372,7 @@ typedef enum hk_stage_t {
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
   X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)            \
   X(cache_misses) X(cache_evicted_count) X(cache_evicted_bytes) X(cache_expired)            \
-  X(cache_quarantined) X(locks_acquired) X(locks_contended)
+  X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {

@@ -25,6 +25,7 @@ typedef enum hk_lock_rank_t {
   HK_LOCK_RANK_REGISTRY = 1, /* list of arenas: create, destroy, process statistics */
   HK_LOCK_RANK_TABLE,        /* which SuperSlabs an arena has */
   HK_LOCK_RANK_CACHE,        /* SuperSlabs between owners */
+  HK_LOCK_RANK_LETTERS,      /* letters that no arena has */
   HK_LOCK_RANK_PAGEMAP,      /* growth of the page map */
   HK_LOCK_RANK_SPARE         /* mappings of metadata kept for reuse */
 } hk_lock_rank_t;

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "letters/letters.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "stats/front_counts.h"
@@ -46,6 +47,16 @@ static void read_prepared(const hk_bin_t *b, hk_bin_stats_t *s) {
   s->drains = hk_stat_get(&b->drains);
 }
 
+/* The front has counted a free for every block that it handed over: of those some are away, and the others were
+ * freed by their borrowers. */
+static void add_letters(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
+  if (hk_stat_get(&arena->mail.offered) == 0) return;
+  uint64_t freed = hk_stat_get(&arena->lent[bin].returned);
+  s->away = hk_stat_get(&arena->lent[bin].away);
+  s->frees_local = minus(s->frees_local, s->away + freed);
+  s->frees_remote += freed;
+}
+
 static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {
   const hk_bin_t *b = &arena->bins[bin];
   const hk_class_t *c = &arena->classes->bins[bin];
@@ -61,11 +72,12 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->drained_blocks = hk_stat_get(&b->remote_collected);
   s->remote_blocks = minus(s->frees_remote, s->drained_blocks);
   s->capacity = s->slabs * c->capacity;
-  s->live = minus(s->allocs, s->frees_local + s->frees_remote);
+  add_letters(arena, bin, s);
+  s->live = minus(s->allocs, s->frees_local + s->frees_remote + s->away);
   uint64_t out = hk_stat_get(&b->out);
   s->blocks_out = hk_stat_get(&b->blocks_out);
   s->blocks_in = minus(s->blocks_out, out);
-  s->front_blocks = minus(out, s->live + s->remote_blocks);
+  s->front_blocks = minus(out, s->live + s->remote_blocks + s->away);
   s->free_blocks = minus(s->capacity, out);
   s->block_bytes = s->live * c->stride_bytes;
   /* The front in C does not know a block's length when it frees it: block sizes stand for
@@ -81,8 +93,9 @@ static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->frees_remote = freed_remotely(&kind->frees_remote, &kind->remote_collected);
   s->drains = s->drained_blocks = hk_stat_get(&kind->remote_collected);
   s->remote_blocks = minus(s->frees_remote, s->drained_blocks);
-  s->live = minus(s->allocs, s->frees_local + s->frees_remote);
-  s->front_blocks = minus(out, s->live + s->remote_blocks);
+  add_letters(arena, bin, s);
+  s->live = minus(s->allocs, s->frees_local + s->frees_remote + s->away);
+  s->front_blocks = minus(out, s->live + s->remote_blocks + s->away);
   s->capacity = out;
   s->high_water = hk_stat_get(&kind->high_water);
   read_stages(kind->stages, s);
@@ -102,6 +115,7 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
     const hk_bin_stats_t *b = &s->bins[bin];
     s->bytes_live += b->live_bytes;
     s->bytes_front += b->front_blocks * c->stride_bytes;
+    s->bytes_away += b->away * c->stride_bytes;
     s->bytes_free_in_slab += (b->free_blocks + b->remote_blocks) * c->stride_bytes;
     s->bytes_slack += minus(b->block_bytes, b->live_bytes);
     s->bytes_slack += b->slabs * (HK_SLAB_BYTES - c->capacity * c->stride_bytes);
@@ -114,7 +128,9 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
     uint64_t remote =
         minus(hk_counter_count(&arena->counters->live_block_bytes[bin]), b->block_bytes);
     s->bytes_live += b->live_bytes;
-    s->bytes_front += minus(all, b->block_bytes + remote);
+    uint64_t away = b->away == 0 ? 0 : hk_stat_get(&arena->lent[bin].away_bytes);
+    s->bytes_front += minus(all, b->block_bytes + remote + away);
+    s->bytes_away += away;
     s->bytes_free_in_slab += remote;
     s->bytes_slack += minus(b->block_bytes, b->live_bytes);
     used += all;
@@ -132,6 +148,17 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
 static uint64_t metadata_bytes(const hk_arena_t *arena) {
   return hk_arena_record_bytes() + hk_counters_bytes() + hk_stat_get(&arena->front_bytes) +
          hk_trace_bytes(arena) + hk_stat_get(&arena->supply.metadata_bytes);
+}
+
+static void read_letters(const hk_arena_t *arena, hk_arena_stats_t *s) {
+  const hk_mail_t *mail = &arena->mail;
+  s->letters_recalled = hk_stat_get(&mail->recalled);
+  s->letters_revoked = hk_stat_get(&mail->revoked);
+  s->letters_returned = hk_stat_get(&mail->collected);
+  s->letters_adopted = hk_stat_get(&mail->adopted);
+  s->letters_offered = hk_stat_get(&mail->offered);
+  uint64_t ended = s->letters_recalled + s->letters_revoked + s->letters_returned;
+  s->letters_away = minus(s->letters_offered, ended);
 }
 
 void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
@@ -155,6 +182,7 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->failures_limit = hk_stat_get(&arena->failures_limit);
   stats->failures_retried = hk_stat_get(&arena->failures_retried);
   stats->double_frees += hk_stat_get(&arena->double_frees);
+  read_letters(arena, stats);
   sum_bytes(arena, stats);
 }
 
@@ -191,5 +219,6 @@ void hk_process_stats(hk_process_stats_t *stats) {
                                 .cache_expired = cache.expired,
                                 .cache_quarantined = cache.quarantined,
                                 .locks_acquired = locks.acquired,
-                                .locks_contended = locks.contended};
+                                .locks_contended = locks.contended,
+                                .tickets_refused = hk_letters_refused()};
 }

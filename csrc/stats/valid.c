@@ -79,7 +79,7 @@ static void verify_bin(recount_t *r, uint32_t bin, const hk_bin_stats_t *b) {
     expect(r, "free_blocks", bin, r->free_blocks[bin], b->free_blocks);
     expect(r, "slabs", bin, r->slabs[bin], b->slabs);
   }
-  uint64_t blocks = b->live + b->front_blocks + b->free_blocks + b->remote_blocks;
+  uint64_t blocks = b->live + b->front_blocks + b->away + b->free_blocks + b->remote_blocks;
   expect(r, "capacity", bin, blocks, b->capacity);
   expect(r, "slow", bin, stages, b->slow);
   expect(r, "blocks_out", bin, b->capacity - b->free_blocks, b->blocks_out - b->blocks_in);
@@ -96,8 +96,8 @@ uint32_t hk_arena_verify(hk_arena_t *arena,
   expect(&r, "bytes_used", HK_BIN_NONE, r.used_bytes, s.bytes_used);
   expect(&r, "bytes_committed", HK_BIN_NONE, r.committed_bytes, s.bytes_committed);
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) verify_bin(&r, bin, &s.bins[bin]);
-  uint64_t all =
-      s.bytes_live + s.bytes_front + s.bytes_free_in_slab + s.bytes_free_slabs + s.bytes_slack;
+  uint64_t all = s.bytes_live + s.bytes_front + s.bytes_away + s.bytes_free_in_slab +
+                 s.bytes_free_slabs + s.bytes_slack;
   expect(&r, "bytes_committed", HK_BIN_NONE, all, s.bytes_committed);
   return r.differences;
 }

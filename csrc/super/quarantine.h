@@ -25,7 +25,8 @@
 static inline void hk_quarantine_begin(hk_superslab_t *superslab, uint64_t now_ns) {
   bool waits = superslab->was_exposed && !superslab->settled;
   superslab->quarantined_until_ns = waits ? now_ns + HK_QUARANTINE_NS : 0;
-  superslab->cached_by = hk_os_thread_id();
+  /* Late writes to what was lent may come from any thread. */
+  superslab->cached_by = superslab->was_lent ? 0 : hk_os_thread_id();
 }
 
 static inline bool hk_quarantine_holds(const hk_superslab_t *superslab, uint64_t now_ns) {

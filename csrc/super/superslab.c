@@ -199,7 +199,7 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
   uint32_t lost_slots = 0;
   for (uint32_t i = 0; i < superslab->slab_count;) {
     hk_slab_t *slab = &superslab->slabs[i];
-    bool lost = slab->exposed;
+    bool lost = slab->exposed || slab->borrowers > 0;
     uint32_t span = slab->state == HK_SLAB_UNUSED ? 1 : slab->span_slabs;
     if (lost) lost_slots |= slot_mask(i, span);
     reset_slab(slab, lost ? HK_SLAB_LOST : HK_SLAB_UNUSED);

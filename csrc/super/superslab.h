@@ -31,6 +31,7 @@ struct hk_superslab_t {
   uint8_t thp;            /* what was last advised: HK_THP_* */
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
+  bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
   size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
@@ -104,8 +105,8 @@ void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot);
 /* true: the slots [slot, slot + count) are known to read as zero. */
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
-/* Makes every slot unused, whatever it held; nobody may hold a block of it. Exposed slabs stay used
- * and become LOST. Returns the bytes of lost slabs. */
+/* Makes every slot unused, whatever it held; nobody may hold a block of it. Slabs that are
+ * exposed or have borrowers stay used and become LOST. Returns the bytes of lost slabs. */
 size_t hk_superslab_reset(hk_superslab_t *superslab);
 
 /* Gives the pages of dirty unused slots back to the OS. Returns their bytes. */

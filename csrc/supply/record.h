@@ -83,7 +83,28 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
-/* supply/demand.c: what was in use lately. */
+/* letters/: blocks in the hands of other threads. */
+typedef struct hk_letter_t hk_letter_t;
+typedef struct hk_mail_t {
+  hk_letter_t *batches; /* list: all letters of the arena */
+  hk_letter_t *unused;  /* list */
+  hk_slab_t *large;     /* list: large blocks that came back, for the front */
+  /* shared: letters that borrowers have returned; anyone pushes (release), the owner takes the whole stack
+   * (acquire). */
+  _Atomic(hk_letter_t *) returned;
+  /* arena/arena.c. shared: the owner, and each letter that is offered, adopted or returned to here. Who takes
+   * the last away (acquire, release) ends the record. */
+  _Atomic(uint64_t) holders;
+  _Atomic(uint64_t) adopted; /* shared */
+  hk_stat_t offered, recalled, revoked, collected;
+} hk_mail_t;
+
+/* letters/: blocks of one bin that other threads have, with their bytes, and those that came back so far. */
+typedef struct hk_lent_t {
+  hk_stat_t away, away_bytes, returned;
+} hk_lent_t;
+
+/* supply/demand.c: what was held lately. */
 typedef struct hk_demand_t {
   uint64_t peak_bytes, last_peak_bytes; /* most in use in this epoch, and in the one before */
   uint64_t since_ns;                    /* when this epoch began */
@@ -143,6 +164,7 @@ struct hk_arena_t {
   hk_supply_t supply;
   hk_decay_t decay;
   hk_trace_t trace;
+  hk_mail_t mail;
   /* heap/trim.c asks a front with them, if it is not NULL: see hk_arena_ask_before_purge. */
   bool (*keeps_slab)(void *context, uint32_t slab);
   void *front_context;
@@ -175,6 +197,7 @@ struct hk_arena_t {
   /* supply/superslabs.c: what references lead to, superslabs[slab >> 5]. */
   hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
   hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  hk_lent_t lent[HK_BIN_COUNT];          /* all 0 unless mail.offered is not */
   hk_classes_t own_classes;              /* arena/arena.c: all 0 unless `classes` is it */
 };
 

@@ -44,7 +44,8 @@ static void uncharge(uint64_t bytes) {
 /* Zeroes what another arena left. Once no late write can come, the SuperSlab is as good as new. */
 static void clean_up(hk_superslab_t *superslab) {
   hk_superslab_wipe(superslab);
-  if (superslab->quarantined_until_ns <= hk_os_now_ns()) superslab->was_exposed = false;
+  if (superslab->quarantined_until_ns > hk_os_now_ns()) return;
+  superslab->was_exposed = superslab->was_lent = false;
 }
 
 /* Hands it to the cache, which keeps it warm if the arena is likely to need it again. Returns bytes
@@ -204,7 +205,7 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   if (!hk_superslab_is_huge(superslab)) hk_stat_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
-  superslab->settled = arena->settled;
+  superslab->settled = arena->settled && !superslab->was_lent;
   hk_trace_note(arena, HK_EVENT_GIVE, HK_BIN_NONE, HK_STAGE_CURRENT, superslab->bytes);
   hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
 }

@@ -1,22 +1,24 @@
 /**
  * Arena: the public face of one arena. Checks arguments' meaning; the front does the work.
  */
-import type { Allocator } from './allocator';
-import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import type { Allocator, FromValue } from '../roles/allocator';
+import { takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { forgetParts, parts } from './create';
 import { WatchedArena, assertAlive } from './watched';
 import { takeConcat } from './concat';
 import { copyOut } from './copy-out';
-import type { Custodian } from './custodian';
+import type { Custodian, FreeAfterWriteOptions } from '../roles/custodian';
 import { dispose } from '../base/dispose';
 import { noteSuperSlabs } from '../events/events';
 import { type ScopeTarget, validateTarget } from '../streams/endings';
-import { type FreeAfterWriteOptions, freeAfter, freeAfterWrite, writeAndFree } from './free-after';
+import { freeAfter, freeAfterWrite, writeAndFree } from './free-after';
 import type { WritableLike, WriteTarget } from '../streams/targets';
+import type { Ticket } from '../letters/ticket';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
 import { Retentions } from './retentions';
 import { isWaiting, tell } from '../events/reports';
+import type { Lender } from '../roles/lender';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
 import type { ArenaBuffer, ArenaOptions, TypedView, ViewConstructor } from '../types';
@@ -41,7 +43,7 @@ const { ARENA } = views;
  *   arena.free(frame);
  * }
  */
-export class Arena extends WatchedArena implements Allocator, Custodian, Disposable {
+export class Arena extends WatchedArena implements Allocator, Custodian, Lender, Disposable {
   /** Name in statistics. */
   readonly name: string = parts.core.name;
   /** Number of the arena in the process, from 1 on; the same as in statistics. */
@@ -170,6 +172,18 @@ export class Arena extends WatchedArena implements Allocator, Custodian, Disposa
   writeAndFree(writable: WritableLike, view: View, options?: FreeAfterWriteOptions): boolean {
     return writeAndFree(this.#retentions, writable, view, options);
   }
+
+  // --- Lend -----------------------------------------------------------------------------------------
+
+  share(view: View): Ticket {
+    return this.#front.lend(view);
+  }
+
+  recall(ticket: Ticket): ArenaBuffer | undefined {
+    return this.#front.takeLent(ticket) as ArenaBuffer | undefined;
+  }
+
+  // --- Scopes ---------------------------------------------------------------------------------------
 
   /**
    * Calls `fn` with a new scope and frees all that was allocated in it when `fn` returns or throws,

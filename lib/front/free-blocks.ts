@@ -130,6 +130,11 @@ export class FreeBlocks {
     return top > base;
   }
 
+  /** Counts blocks of a class that leave for another thread, or come back from there. */
+  countLent(index: number, blocks: number): void {
+    this.stacks[(index << STACK_BITS) + OWNED]! -= blocks;
+  }
+
   /** Gives a block to the core, which will not hand it out again while its slab is given away. */
   drop(index: number, ref: number): void {
     this.stacks[(index << STACK_BITS) + OWNED]!--;

@@ -10,7 +10,7 @@ import type { BucketTable } from './buckets';
 import type { Decay } from '../events/decay';
 import { type FreeBlocks, blocksIn } from './free-blocks';
 import type { FrontCounters } from './counters';
-import { CLASS_SIZE_MAX } from './geometry';
+import { CLASS_SIZE_MAX } from '../native/geometry';
 import type { ViewTable } from './view-table';
 
 /**

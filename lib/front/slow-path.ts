@@ -14,7 +14,7 @@ import { HakmemError, invalidArgType } from '../errors';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
 import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
-import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
+import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from '../native/geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
@@ -303,12 +303,12 @@ export class SlowPath implements FrontIdentity {
   }
 
   /** Counts a free that is refused, by its reason. */
-  private counted(refusal: Error): Error {
+  protected counted(refusal: Error): Error {
     if (refusal instanceof HakmemError && !this.hasEnded) this.counters.countRefused(refusal.code);
     return refusal;
   }
 
-  private outOfMemory(result: number, requestedBytes: number): Error {
+  protected outOfMemory(result: number, requestedBytes: number): Error {
     return outOfMemory(this.arena, result, requestedBytes, this);
   }
 

@@ -149,6 +149,18 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
+  /** Makes sure that the next offer finds a letter. */
+  reserveLetter(arena: number): number;
+  /** Hands over the first `bytes` of a block; a ticket. */
+  offer(arena: number, ref: number, bytes: number): number;
+  /** Takes a block back that nobody has adopted: its reference, bin and bytes. */
+  recall(arena: number, ticket: number): Float64Array | number;
+  /** A block beyond 64 KB that has come back; -1: there is none. */
+  takeReturned(arena: number): number;
+  /** Adopts a block; its bytes, and nothing around them. */
+  adopt(ticket: number): ArrayBuffer | number;
+  /** Detaches what this thread has adopted and returns it, at once or when nobody has its bytes any more. */
+  release(ticket: number): number;
   /** Detaches an ArrayBuffer of the engine's own. 1: it was marked as one that must stay attached. */
   detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
@@ -195,6 +207,12 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   nextRetirable: 'function',
   retire: 'function',
   unpin: 'function',
+  reserveLetter: 'function',
+  offer: 'function',
+  recall: 'function',
+  takeReturned: 'function',
+  adopt: 'function',
+  release: 'function',
   detach: 'function',
   statsRecordMax: 'number',
   processStats: 'function',

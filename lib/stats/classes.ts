@@ -28,6 +28,7 @@ const LIVE = binOffset('live');
 const LIVE_BYTES = binOffset('live_bytes');
 const BLOCK_BYTES = binOffset('block_bytes');
 const FRONT_BLOCKS = binOffset('front_blocks');
+const AWAY = binOffset('away');
 const FREE_BLOCKS = binOffset('free_blocks');
 const REMOTE_BLOCKS = binOffset('remote_blocks');
 const CAPACITY = binOffset('capacity');
@@ -54,6 +55,7 @@ function readBin(v: Float64Array, at: number, blockSize: number): BinStats {
     liveBytes: v[at + LIVE_BYTES]!,
     blockBytes: v[at + BLOCK_BYTES]!,
     frontBlocks: v[at + FRONT_BLOCKS]!,
+    away: v[at + AWAY]!,
     freeBlocks: v[at + FREE_BLOCKS]!,
     remoteBlocks: v[at + REMOTE_BLOCKS]!,
     capacity: v[at + CAPACITY]!,
@@ -92,6 +94,7 @@ function readClass(
     liveBytes: v[at + LIVE_BYTES]!,
     blockBytes: v[at + BLOCK_BYTES]!,
     frontBlocks: v[at + FRONT_BLOCKS]!,
+    away: v[at + AWAY]!,
     freeBlocks: v[at + FREE_BLOCKS]!,
     remoteBlocks: v[at + REMOTE_BLOCKS]!,
     capacity: v[at + CAPACITY]!,

@@ -26,6 +26,7 @@ import type {
   FailureStats,
   HeapStats,
   HeapTotals,
+  LendingStats,
   OsStats,
   SuperSlabStats,
 } from './types';
@@ -49,12 +50,14 @@ const NOW_NS = processOffset('now_ns');
 const CACHED_SUPERSLABS = processOffset('superslabs_cached');
 const CACHED_BYTES = processOffset('bytes_cached');
 const METADATA_BYTES = processOffset('bytes_metadata');
+const TICKETS_REFUSED = processOffset('tickets_refused');
 
 const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
 const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
 const SUPERSLABS_ADOPTED = arenaOffset('superslabs_adopted');
 const BYTES_LIVE = arenaOffset('bytes_live');
 const BYTES_FRONT = arenaOffset('bytes_front');
+const BYTES_AWAY = arenaOffset('bytes_away');
 const BYTES_FREE_IN_SLAB = arenaOffset('bytes_free_in_slab');
 const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
 const BYTES_SLACK = arenaOffset('bytes_slack');
@@ -76,6 +79,12 @@ const STALE_FREES = arenaOffset('stale_frees');
 const FOREIGN_FREES = arenaOffset('foreign_frees');
 const DETACHED_SLABS = arenaOffset('detached_slabs');
 const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
+const LETTERS_OFFERED = arenaOffset('letters_offered');
+const LETTERS_ADOPTED = arenaOffset('letters_adopted');
+const LETTERS_RECALLED = arenaOffset('letters_recalled');
+const LETTERS_REVOKED = arenaOffset('letters_revoked');
+const LETTERS_RETURNED = arenaOffset('letters_returned');
+const LETTERS_AWAY = arenaOffset('letters_away');
 
 function readOs(v: Float64Array): OsStats {
   return {
@@ -98,6 +107,7 @@ function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
   return {
     live: v[at + BYTES_LIVE]!,
     front: v[at + BYTES_FRONT]!,
+    away: v[at + BYTES_AWAY]!,
     freeInSlab: v[at + BYTES_FREE_IN_SLAB]!,
     freeSlabs: v[at + BYTES_FREE_SLABS]!,
     slack: v[at + BYTES_SLACK]!,
@@ -140,6 +150,18 @@ function readDecay(v: Float64Array, at: number): DecayStats {
   };
 }
 
+function readLending(v: Float64Array, at: number): LendingStats {
+  return {
+    offered: v[at + LETTERS_OFFERED]!,
+    adopted: v[at + LETTERS_ADOPTED]!,
+    recalled: v[at + LETTERS_RECALLED]!,
+    revoked: v[at + LETTERS_REVOKED]!,
+    returned: v[at + LETTERS_RETURNED]!,
+    away: v[at + LETTERS_AWAY]!,
+    refused: v[TICKETS_REFUSED]!,
+  };
+}
+
 /** What is the same for every arena. */
 interface ProcessParts {
   readonly os: OsStats;
@@ -173,6 +195,7 @@ function readRecord(
     bytes: readBytes(v, at, v[at + BYTES_METADATA]!),
     failures: readFailures(v, at),
     decay: readDecay(v, at),
+    lending: readLending(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
     leakedBlocks: v[at + LEAKED_BLOCKS]!,
     lengths,
@@ -192,6 +215,7 @@ function readTotals(snapshot: HeapSnapshot, { os, cache, locks }: ProcessParts):
     bytes: readBytes(values, at, values[METADATA_BYTES]!),
     failures: readFailures(values, at),
     decay: readDecay(values, at),
+    lending: readLending(values, at),
     detachedSlabs: values[at + DETACHED_SLABS]!,
     leakedBlocks: values[at + LEAKED_BLOCKS]!,
   };

@@ -55,11 +55,13 @@ export interface BinStats extends ActivityCounts {
   readonly blockBytes: number;
   /** Free blocks kept by the front. */
   readonly frontBlocks: number;
+  /** Handed over to other threads ({@link Arena.share}), and not collected from there yet. */
+  readonly away: number;
   /** Free blocks in the core. */
   readonly freeBlocks: number;
   /** Freed by another thread and not collected yet. */
   readonly remoteBlocks: number;
-  /** All blocks: `live + frontBlocks + freeBlocks + remoteBlocks`. */
+  /** All blocks: `live + frontBlocks + away + freeBlocks + remoteBlocks`. */
   readonly capacity: number;
   /** Slabs of 64 KB. */
   readonly slabs: number;
@@ -67,7 +69,7 @@ export interface BinStats extends ActivityCounts {
   readonly partialSlabs: number;
   /** Most blocks ever out of the core at once, `frontBlocks` included. */
   readonly highWater: number;
-  /** Blocks that the core has given out. Less `blocksIn`, these are `live + frontBlocks + remoteBlocks`. */
+  /** Blocks that the core has given out. Less `blocksIn`, these are `live + frontBlocks + away + remoteBlocks`. */
   readonly blocksOut: number;
   /** Blocks that have come back to it. */
   readonly blocksIn: number;
@@ -112,6 +114,8 @@ export interface ByteStats {
   readonly live: number;
   /** In free blocks kept by the front. */
   readonly front: number;
+  /** In blocks that were handed over to other threads, and did not come back yet. */
+  readonly away: number;
   /** In free blocks of slabs in use. */
   readonly freeInSlab: number;
   /** In slabs that belong to no class. */
@@ -227,6 +231,30 @@ export interface DecayStats {
 }
 
 /**
+ * What was handed over to other threads ({@link Arena.share}): `offered = recalled + revoked + returned + away`.
+ *
+ * @example
+ * const { away, adopted, returned } = arena.stats().lending;
+ * console.log(`${away} Buffers away, ${adopted - returned} of them adopted`);
+ */
+export interface LendingStats {
+  /** Tickets made. */
+  readonly offered: number;
+  /** Of them adopted so far. */
+  readonly adopted: number;
+  /** Taken back by `recall` before anybody had adopted them. */
+  readonly recalled: number;
+  /** Taken back by a reset, or by the end of the arena. */
+  readonly revoked: number;
+  /** Released by those who had adopted them, and collected. */
+  readonly returned: number;
+  /** Offered or adopted now. */
+  readonly away: number;
+  /** Tickets that were refused, of the whole process. */
+  readonly refused: number;
+}
+
+/**
  * What {@link Arena.stats} returns: a snapshot.
  *
  * @example
@@ -258,6 +286,8 @@ export interface ArenaStats {
   readonly failures: FailureStats;
   /** What went back to the operating system by itself. */
   readonly decay: DecayStats;
+  /** What was handed over to other threads. */
+  readonly lending: LendingStats;
   /** Slabs whose ArrayBuffer was detached by somebody else. */
   readonly detachedSlabs: number;
   /**

@@ -59,11 +59,11 @@ interface Owner {
 /** Blocks out of the core, by the core's count and by that of the front. */
 function frontDifferences(id: number, front: Owner, strides: readonly number[]): Difference[] {
   const bins = arenaStats(id).classes.flatMap((row) => row.bins);
-  return bins.flatMap(({ blockSize, blocksOut, blocksIn, remoteBlocks }) => {
+  return bins.flatMap(({ blockSize, blocksOut, blocksIn, away, remoteBlocks }) => {
     const index = strides.indexOf(blockSize);
     if (index < 0) return [];
     const counted = front.ownedOf(index);
-    const recorded = blocksOut - blocksIn - remoteBlocks;
+    const recorded = blocksOut - blocksIn - away - remoteBlocks;
     if (counted === recorded) return [];
     return [{ what: 'owned by the front', blockSize, slab: -1, counted, recorded }];
   });

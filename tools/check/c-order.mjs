@@ -7,6 +7,7 @@ export const C_ROOMS = [
   ['arena'],
   ['front', 'stats'],
   ['heap'],
+  ['letters'],
   ['supply'],
   ['super'],
   ['os'],

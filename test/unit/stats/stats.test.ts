@@ -230,6 +230,7 @@ describe('heapStats()', () => {
     for (const field of [
       'live',
       'front',
+      'away',
       'freeInSlab',
       'freeSlabs',
       'slack',

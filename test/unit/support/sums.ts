@@ -40,8 +40,8 @@ function checkRow(row: Row, name: string): void {
   equal(row.slow, current + partial + empty + slot + cached + os, `${name}: slow = stages`);
   equal(
     row.blocksOut - row.blocksIn,
-    row.live + row.frontBlocks + row.remoteBlocks,
-    `${name}: blocksOut - blocksIn = live + frontBlocks + remoteBlocks`,
+    row.live + row.frontBlocks + row.away + row.remoteBlocks,
+    `${name}: blocksOut - blocksIn = live + frontBlocks + away + remoteBlocks`,
   );
   const { bound, retired, prepareFromPartial, prepareFromEmpty } = row.pages;
   const { hits, misses } = row.warm;
@@ -49,11 +49,11 @@ function checkRow(row: Row, name: string): void {
   equal(prepareFromPartial + prepareFromEmpty + bound, hits + misses, `${name}: warm of prepared`);
   equal(row.fast + row.slow, row.allocs, `${name}: fast + slow = allocs`);
   equal(row.local + row.remote, row.frees, `${name}: local + remote = frees`);
-  equal(row.allocs - row.frees, row.live, `${name}: allocs - frees = live`);
+  equal(row.allocs - row.frees - row.away, row.live, `${name}: allocs - frees - away = live`);
   equal(
-    row.live + row.frontBlocks + row.freeBlocks + row.remoteBlocks,
+    row.live + row.frontBlocks + row.away + row.freeBlocks + row.remoteBlocks,
     row.capacity,
-    `${name}: live + frontBlocks + freeBlocks + remoteBlocks = capacity`,
+    `${name}: live + frontBlocks + away + freeBlocks + remoteBlocks = capacity`,
   );
   if (row.liveBytes > row.blockBytes) {
     throw new Error(`${name}: ${row.liveBytes} bytes live in blocks of ${row.blockBytes} bytes`);
@@ -92,9 +92,9 @@ export function checkSums<T extends ArenaStats | HeapTotals>(stats: T, lostBytes
   const { bytes, classes } = stats;
   for (const row of classes) checkClass(row);
   equal(
-    bytes.live + bytes.front + bytes.freeInSlab + bytes.freeSlabs + bytes.slack,
+    bytes.live + bytes.front + bytes.away + bytes.freeInSlab + bytes.freeSlabs + bytes.slack,
     bytes.committed,
-    'live + front + freeInSlab + freeSlabs + slack = committed',
+    'live + front + away + freeInSlab + freeSlabs + slack = committed',
   );
   equal(
     bytes.committed + bytes.cached + bytes.metadata,
