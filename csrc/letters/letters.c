@@ -277,6 +277,19 @@ void hk_letters_revoke(hk_arena_t *arena) {
   arena->mail.large = NULL; /* their blocks are about to be free */
 }
 
+static void mark_away(const hk_letter_t *letter, const hk_slab_t *slab, uint64_t *bits) {
+  uint64_t word = atomic_load_explicit((_Atomic(uint64_t) *)&letter->word, memory_order_relaxed);
+  if ((word & STATE_MASK) == HK_LETTER_UNUSED || letter->slab != slab) return;
+  bits[letter->block >> 6] |= (uint64_t)1 << (letter->block & 63);
+}
+
+void hk_letters_mark_away(const hk_arena_t *arena, const hk_slab_t *slab, uint64_t *bits) {
+  const hk_letter_t *batch = arena->mail.batches;
+  for (; batch != NULL; batch = batch->next_batch) {
+    for (uint32_t i = 0; i < HK_LETTER_BATCH; i++) mark_away(&batch[i], slab, bits);
+  }
+}
+
 /* --- Adopt and return ------------------------------------------------------------------------- */
 
 hk_status_t hk_letter_adopt(uint64_t ticket, void **address, uint64_t *bytes) {

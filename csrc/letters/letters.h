@@ -76,6 +76,9 @@ hk_status_t hk_letters_reserve(hk_arena_t *arena);
  * letters that are still away become lost. */
 void hk_letters_revoke(hk_arena_t *arena);
 
+/* Sets the bit of each block of a slab that is away. Bits as in hk_slab_t.free_bits. */
+void hk_letters_mark_away(const hk_arena_t *arena, const hk_slab_t *slab, uint64_t *bits);
+
 /* Gives the arena's letters to the pool, at the end of its record. */
 void hk_letters_leave(hk_arena_t *arena);
 

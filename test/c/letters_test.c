@@ -298,6 +298,31 @@ HK_TEST(an_arena_that_leaves_no_bytes_zeroes_what_comes_back) {
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
+HK_TEST(what_was_given_away_is_zeroed_around_what_is_away) {
+  hk_arena_t *arena = NULL;
+  hk_arena_options_t options = {.scrubs = 1};
+  EXPECT_EQ(hk_arena_create(&options, &arena), HK_OK);
+  for (int i = 0; i < 3; i++) {
+    uint32_t ref = take_one(arena, sizes[i]), other = take_one(arena, sizes[i]);
+    uint32_t slab = ref >> HK_REF_INDEX_BITS;
+    char *address = hk_test_address(arena, ref), *beside = hk_test_address(arena, other);
+    memset(beside, 0x55, sizes[i]);
+    uint64_t ticket = offer(arena, ref, sizes[i]);
+    EXPECT(adopt(ticket) == address);
+    hk_pattern_fill(address, sizes[i], 3);
+    EXPECT_EQ(hk_slab_set_exposed(arena, slab, true), HK_OK);
+    EXPECT_EQ(hk_slab_give_away(arena, slab), HK_OK);
+    EXPECT_EQ(hk_slab_set_exposed(arena, slab, false), HK_OK);
+    EXPECT(hk_pattern_holds(address, sizes[i], 3));
+    if (i == 0) EXPECT(hk_is_zero(beside, sizes[i]));
+    EXPECT_EQ(hk_letter_return(ticket), HK_OK);
+    hk_remote_drain(arena);
+    EXPECT(hk_is_zero(address, sizes[i]));
+    EXPECT(hk_arena_is_valid(arena));
+  }
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+}
+
 /* Late writes to it may come from any thread, also when that of its arena has ended. */
 HK_TEST(what_was_lent_is_in_quarantine_for_every_thread) {
   hk_test_empty_cache();
@@ -354,4 +379,5 @@ HK_TEST_MAIN(a_block_handed_over_is_its_borrowers_until_it_comes_back, a_ticket_
              a_destroyed_arena_ends_with_the_last_block_that_is_returned,
              an_arena_that_ends_waits_for_its_exposed_slabs_and_its_borrowers,
              an_arena_that_leaves_no_bytes_zeroes_what_comes_back,
+             what_was_given_away_is_zeroed_around_what_is_away,
              what_was_lent_is_in_quarantine_for_every_thread, a_refused_mapping_loses_nothing)
