@@ -33,7 +33,7 @@ export interface TableCost {
  * What {@link Arena.learned} returns.
  *
  * @example
- * const { best, sizeClasses }: LearnReport = arena.learned();
+ * const { best, sizeClasses }: LearnReport = new Arena({ learn: 'observe' }).learned();
  * if (best.wasteShare < 0.03) console.log(sizeClasses);
  */
 export interface LearnReport {
