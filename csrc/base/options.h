@@ -15,8 +15,10 @@
 /* X(field, environment name, default, min, max, choices or NULL, unit, meaning).
  * An option with choices takes one of their words, and its value is the index of the word. */
 #define HK_OPTION_LIST(X)                                                                         \
-  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                    \
-    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")             \
+  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 6,                                        \
+    "default|lean|legacy|c5_7_only|tinyplus_all|bench|larson_guard", "",                          \
+    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs; the other "  \
+    "names are those of old, and default here")                                                   \
   X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                           \
     "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")   \
   X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",     \

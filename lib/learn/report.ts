@@ -33,7 +33,7 @@ export interface TableCost {
  * What {@link Arena.learned} returns.
  *
  * @example
- * const { best, sizeClasses }: LearnReport = arena.learned();
+ * const { best, sizeClasses }: LearnReport = new Arena({ learn: 'observe' }).learned();
  * if (best.wasteShare < 0.03) console.log(sizeClasses);
  */
 export interface LearnReport {
@@ -50,7 +50,12 @@ export interface LearnReport {
   /** Bytes that they take less for the same allocations. */
   readonly savedBytes: number;
   /** What a wrong guess costs: both tables, if every length were a sixteenth longer. */
-  readonly ifLonger: { readonly today: TableCost; readonly best: TableCost };
+  readonly ifLonger: {
+    /** The size classes that the arena has. */
+    readonly today: TableCost;
+    /** The best ones for the lengths as they are. */
+    readonly best: TableCost;
+  };
 }
 
 /**

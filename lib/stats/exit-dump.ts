@@ -4,6 +4,7 @@
  */
 import { formatHeapStats } from './format';
 import { native } from '../native/native';
+import { profileRemark } from '../native/profiles';
 import { printable } from '../base/printable';
 import type { StatsLine } from './lines';
 import { heapStats } from './stats';
@@ -40,7 +41,10 @@ function isMainThread(): boolean {
 export function installProcessHooks(): void {
   const { optionWarnings } = native.tables;
   const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, line]) => line);
-  if ((optionWarnings.length === 0 && wanted.length === 0) || !isMainThread()) return;
+  const remark = profileRemark();
+  const isQuiet = optionWarnings.length === 0 && wanted.length === 0 && remark === undefined;
+  if (isQuiet || !isMainThread()) return;
+  if (remark !== undefined) process.emitWarning(remark, 'Warning', 'HAKMEM_PROFILE');
   for (const name of optionWarnings) {
     const value = printable(process.env[name] ?? '');
     const message = `${name}=${value} means nothing; the default is used`;

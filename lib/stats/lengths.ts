@@ -21,24 +21,32 @@ function add(a: LengthStats | undefined, b: LengthStats): LengthStats {
   };
 }
 
-/** Of an arena of any thread, by its number in the process; shortest first. */
-export function readLengths(serial: number): LengthStats[] {
-  buffer ??= new Float64Array(native.lengthsMax);
-  const end = native.arenaLengths(serial, buffer);
+function parse(values: Float64Array): LengthStats[] {
   // Buffers and typed arrays of the same length have a counter each.
   const lengths = new Map<number, LengthStats>();
-  for (let at = 0; at < end; at += FIELDS) {
+  for (let at = 0; at < values.length; at += FIELDS) {
     const one: LengthStats = {
-      from: buffer[at]!,
-      to: buffer[at + 1]!,
-      allocs: buffer[at + 2]!,
-      live: buffer[at + 3]!,
-      liveBytes: buffer[at + 4]!,
+      from: values[at]!,
+      to: values[at + 1]!,
+      allocs: values[at + 2]!,
+      live: values[at + 3]!,
+      liveBytes: values[at + 4]!,
     };
     const key = one.from === one.to ? one.to : -one.to;
     lengths.set(key, add(lengths.get(key), one));
   }
   return [...lengths.values()].sort((a, b) => a.to - b.to || a.from - b.from);
+}
+
+/**
+ * Of an arena of any thread, by its number in the process, as they are now; shortest first. They become objects when
+ * they are asked for: most readings of statistics are about something else.
+ */
+export function snapLengths(serial: number): () => readonly LengthStats[] {
+  buffer ??= new Float64Array(native.lengthsMax);
+  const values = buffer.slice(0, native.arenaLengths(serial, buffer));
+  let lengths: readonly LengthStats[] | undefined;
+  return () => (lengths ??= parse(values));
 }
 
 /** What one arena was asked for, and what it has for that. */
@@ -56,6 +64,6 @@ export function readAllLengths(): ArenaLengths[] {
     id: serial,
     name,
     sizeClasses: table.blockSizes.filter((size) => size > 0),
-    lengths: readLengths(serial),
+    lengths: snapLengths(serial)(),
   }));
 }

@@ -3,6 +3,25 @@
  */
 import type { ClassStats, HeapTotals } from './types';
 
+/**
+ * A kind of line of {@link formatHeapStats}, by the name that begins it.
+ *
+ * @example
+ * const lines: StatsLine[] = ['HEAP_STATS', 'WARM'];
+ */
+export type StatsLine =
+  | 'HEAP_STATS'
+  | 'TINY_STATS'
+  | 'C7_PAGE_STATS'
+  | 'WARM'
+  | 'SS_STATS'
+  | 'BYTES'
+  | 'MEM_STATS'
+  | 'CACHE_STATS'
+  | 'LOCK_STATS'
+  | 'FAILURES'
+  | 'SS_OS_STATS';
+
 /** C0..C7 are numbered in the lines of old; the others keep their names. */
 function rowLabel(name: string): string {
   return name.startsWith('C') ? name.slice(1) : name;
@@ -149,7 +168,7 @@ function cacheLine({ cache }: HeapTotals): string[] {
 }
 
 /** Every kind of line, in the order in which they are printed. */
-const LINES = {
+const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   HEAP_STATS: heapLines,
   TINY_STATS: byClass('TINY_STATS', ({ stages, blocksOut, blocksIn }) => ({
     ...stages,
@@ -165,15 +184,7 @@ const LINES = {
   LOCK_STATS: ({ locks }: HeapTotals) => [`[LOCK_STATS] ${fields({ ...locks })}`],
   FAILURES: failureLine,
   SS_OS_STATS: osLine,
-} satisfies Record<string, (stats: HeapTotals) => string[]>;
-
-/**
- * A kind of line of {@link formatHeapStats}, by the name that begins it.
- *
- * @example
- * const lines: StatsLine[] = ['HEAP_STATS', 'WARM'];
- */
-export type StatsLine = keyof typeof LINES;
+};
 
 export const ALL_LINES = Object.keys(LINES) as readonly StatsLine[];
 

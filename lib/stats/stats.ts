@@ -18,7 +18,7 @@ import { mergeClasses, readClasses } from './classes';
 import type { CacheStats, LengthStats, LockStats } from './flow-types';
 import { readCache, readLocks } from './flows';
 import { shownAsArena, shownAsHeap } from './inspect';
-import { readLengths } from './lengths';
+import { snapLengths } from './lengths';
 import type {
   ArenaStats,
   ByteStats,
@@ -173,13 +173,16 @@ function readProcessParts(v: Float64Array): ProcessParts {
   return { os: readOs(v), cache: readCache(v), locks: readLocks(v) };
 }
 
-const NO_LENGTHS: readonly LengthStats[] = Object.freeze([]);
+type Lengths = () => readonly LengthStats[];
+
+const noLengths: readonly LengthStats[] = Object.freeze([]);
+const NO_LENGTHS: Lengths = () => noLengths;
 
 function readRecord(
   v: Float64Array,
   record: ArenaRecord,
   { os, cache, locks }: ProcessParts,
-  lengths: readonly LengthStats[],
+  lengths: Lengths,
 ): ArenaStats {
   const at = record.fieldsAt;
   return shownAsArena({
@@ -198,7 +201,9 @@ function readRecord(
     lending: readLending(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
     leakedBlocks: v[at + LEAKED_BLOCKS]!,
-    lengths,
+    get lengths() {
+      return lengths();
+    },
   });
 }
 
@@ -227,7 +232,7 @@ function readTotals(snapshot: HeapSnapshot, { os, cache, locks }: ProcessParts):
 export function arenaStats(id: number): ArenaStats {
   const { values, arenas } = readArena(id);
   const record = arenas[0]!;
-  const lengths = readLengths(record.identity.serial);
+  const lengths = snapLengths(record.identity.serial);
   return readRecord(values, record, readProcessParts(values), lengths);
 }
 
@@ -280,8 +285,8 @@ export function heapStats(options?: HeapStatsOptions): HeapStats {
   noteSuperSlabs();
   const { values } = snapshot;
   const parts = readProcessParts(values);
-  const lengthsOf = ({ identity }: ArenaRecord): readonly LengthStats[] =>
-    withLengths ? readLengths(identity.serial) : NO_LENGTHS;
+  const lengthsOf = ({ identity }: ArenaRecord): Lengths =>
+    withLengths ? snapLengths(identity.serial) : NO_LENGTHS;
   return shownAsHeap({
     version: statsVersion,
     atMs: values[NOW_NS]! / 1e6,

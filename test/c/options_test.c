@@ -6,7 +6,8 @@ static const struct {
   const char *name;
   int64_t default_value, min, max;
   const char *choices;
-} expected[] = {{"HAKMEM_TINY_POLICY_PROFILE", HK_PROFILE_DEFAULT, 0, 1, "default|lean"},
+} expected[] = {{"HAKMEM_TINY_POLICY_PROFILE", HK_PROFILE_DEFAULT, 0, 6,
+                 "default|lean|legacy|c5_7_only|tinyplus_all|bench|larson_guard"},
                 {"HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL},
                 {"HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL},
                 {"HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL},

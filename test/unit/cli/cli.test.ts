@@ -68,6 +68,16 @@ describe('doctor', () => {
     expect(stdout).toMatch(/BAD +HAKMEM_THP +sometimes/);
   });
 
+  test('lists every variable that looks like a switch, known or not', async () => {
+    const env = { HAKMEM_FREE_POLICY: 'keep', HAKMEM_SUPERSLAB_TTL_SECONDS: '5', HAKMEM_WRAP: '1' };
+    const { stdout } = await cli(['doctor'], { env });
+    expect(stdout).toMatch(/^ok +HAKMEM_FREE_POLICY +keep$/m);
+    expect(stdout).toMatch(
+      /^ok +HAKMEM_SUPERSLAB_TTL_SECONDS +5 \(does nothing here; the nearest that does: HAKMEM_SUPERSLAB_TTL_SEC\)$/m,
+    );
+    expect(stdout).toMatch(/^ok +HAKMEM_WRAP +1 \(does nothing here\)$/m);
+  });
+
   test('says why where the addon cannot be loaded', async () => {
     const { exitCode, stdout } = await cli(['doctor'], { nodeArguments: ['--no-addons'] });
     expect(exitCode).toBe(1);

@@ -122,6 +122,22 @@ describe('a switch whose value means nothing', () => {
     }
   });
 
+  test.each(['legacy', 'c5_7_only', 'tinyplus_all', 'bench', 'larson_guard'])(
+    'the profile %s of old is the default, and one warning says so',
+    async (profile) => {
+      const env = { HAKMEM_TINY_POLICY_PROFILE: profile };
+      const { exitCode, stderr } = await runScript(USE, { env });
+      expect(exitCode).toBe(0);
+      expect(linesOf(stderr)[0]).toContain('[HAKMEM_PROFILE] Warning');
+      expect(linesOf(stderr)[0]).toContain(`${profile} is default here: `);
+    },
+  );
+
+  test.each(['default', 'lean'])('the profile %s is no reason to warn', async (profile) => {
+    const env = { HAKMEM_TINY_POLICY_PROFILE: profile };
+    expect((await runScript(USE, { env })).stderr).toBe('');
+  });
+
   test('a variable of nobody is no concern', async () => {
     expect((await runScript(USE, { env: { HAKMEM_UNKNOWN: 'x' } })).stderr).toBe('');
   });
