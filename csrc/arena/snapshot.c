@@ -67,6 +67,19 @@ static uint32_t row_of(const hk_classes_t *classes, uint32_t bin) {
   return bin == HK_BIN_RUN ? HK_ROW_run : HK_ROW_huge;
 }
 
+/* An allocation is counted after the call that it needed, and both are read at work. */
+static void bound_slow(hk_bin_stats_t *bin) {
+#define BOUND_STAGE(name, field, meaning)                                                   \
+  if (bin->slow > bin->allocs) {                                                            \
+    uint64_t early = bin->slow - bin->allocs;                                               \
+    if (early > bin->stage_##field) early = bin->stage_##field;                             \
+    bin->stage_##field -= early;                                                            \
+    bin->slow -= early;                                                                     \
+  }
+  HK_STAGE_LIST(BOUND_STAGE)
+#undef BOUND_STAGE
+}
+
 static void read_arena(hk_arena_t *arena, record_t *record) {
   const hk_classes_t *classes = hk_arena_classes(arena);
   hk_arena_stats(arena, &record->stats);
@@ -74,8 +87,7 @@ static void read_arena(hk_arena_t *arena, record_t *record) {
   for (uint32_t i = 0; i < HK_BIN_COUNT; i++) {
     hk_bin_stats_t *bin = &record->stats.bins[i];
     if (!was_used(bin)) continue;
-    /* An allocation is counted after the call that it needed, and both are read at work. */
-    if (bin->slow > bin->allocs) bin->slow = bin->allocs;
+    bound_slow(bin);
     add_bin(&record->rows[row_of(classes, i)], bin);
   }
 }
@@ -123,6 +135,51 @@ int64_t hk_snapshot_heap(double *out, size_t room) {
   hk_arena_each(write_next, &writer);
   if (writer.needed > room) return -(int64_t)writer.needed;
   return write_record(writer.out, 0, &writer.totals) - out;
+}
+
+typedef struct length_writer_t {
+  double serial;
+  double *out, *end;
+} length_writer_t;
+
+static void write_length(const hk_length_stats_t *length, void *context) {
+  length_writer_t *writer = context;
+  if (writer->end - writer->out < HK_SNAPSHOT_LENGTH_FIELDS) return;
+  *writer->out++ = (double)length->first;
+  *writer->out++ = (double)length->last;
+  *writer->out++ = (double)length->allocs;
+  *writer->out++ = (double)length->live;
+  *writer->out++ = (double)length->live_bytes;
+}
+
+static bool write_lengths_of(hk_arena_t *arena, void *context) {
+  length_writer_t *writer = context;
+  if ((double)hk_arena_id(arena) != writer->serial) return true;
+  hk_arena_lengths(arena, write_length, writer);
+  return false;
+}
+
+size_t hk_snapshot_lengths(double serial, double *out, size_t room) {
+  length_writer_t writer = {serial, out, out + room};
+  hk_arena_each(write_lengths_of, &writer);
+  return (size_t)(writer.out - out);
+}
+
+/* Events are read into the end of the same memory, where each lies behind what is written for it. */
+size_t hk_snapshot_trace(hk_arena_t *arena, double *out, size_t room) {
+  static_assert(sizeof(hk_event_t) <= 3 * sizeof(double), "two doubles are saved for each event");
+  size_t fit = room / HK_SNAPSHOT_EVENT_FIELDS;
+  uint32_t max = fit < HK_TRACE_EVENTS_MAX ? (uint32_t)fit : HK_TRACE_EVENTS_MAX;
+  const char *events = (const char *)(out + 2 * (size_t)max);
+  uint32_t count = hk_arena_trace(arena, (hk_event_t *)events, max);
+  for (uint32_t i = 0; i < count; i++) {
+    hk_event_t event;
+    memcpy(&event, events + i * sizeof event, sizeof event);
+    double fields[HK_SNAPSHOT_EVENT_FIELDS] = {(double)event.at_ns / 1e6, event.kind, event.bin,
+                                               event.stage, (double)event.amount};
+    memcpy(out + i * HK_SNAPSHOT_EVENT_FIELDS, fields, sizeof fields);
+  }
+  return (size_t)count * HK_SNAPSHOT_EVENT_FIELDS;
 }
 
 void hk_snapshot_superslab(const hk_mapped_superslab_t *superslab, uint32_t *out) {

@@ -14,6 +14,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   hakmem::DefineSlabs(exports);
   hakmem::DefineStats(exports);
   hakmem::DefineHeapMap(exports);
+  hakmem::DefineLetters(exports);
   hakmem::DefineTables(exports);
   return exports;
 }

@@ -20,8 +20,7 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
     return;
   }
   const Environment *environment = exposure->environment;
-  // Without a sentinel the world may be ending and nobody knows.
-  bool is_free = environment->ending ? exposure->ending : environment->sentinel != nullptr;
+  bool is_free = IsNobodys(environment, exposure->ending);
   LeaveExposure(exposure);
   if (arena->slabs[exposure->slab].current == exposure) {
     arena->slabs[exposure->slab].current = nullptr;
@@ -54,26 +53,6 @@ void DropSentinel(Environment *environment) {
   environment->sentinel = nullptr;
   sentinel->environment = nullptr;
   sentinel->buffer.Reset();
-}
-
-// To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
-// terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.
-bool RenewSentinel(Napi::Env env, Environment *environment) {
-  static uint64_t nothing; // nobody else ever sees this ArrayBuffer
-  napi_value buffer = nullptr;
-  auto *sentinel = new Sentinel();
-  if (sentinel == nullptr) return false;
-  napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
-                                                        SentinelFreed, sentinel, &buffer);
-  if (status != napi_ok) {
-    delete sentinel;
-    return false;
-  }
-  sentinel->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
-  DropSentinel(environment);
-  sentinel->environment = environment;
-  environment->sentinel = sentinel;
-  return true;
 }
 
 bool IsPinned(const SlabEntry *entry) {
@@ -140,20 +119,6 @@ void FindTransfer(Napi::Env env) {
   }
   if (!value.IsFunction()) return;
   EnvironmentOf(env)->transfer = Napi::Persistent(value.As<Napi::Function>());
-}
-
-// false: it must stay attached, or this environment is being terminated.
-bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
-  Environment *environment = EnvironmentOf(env);
-  if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
-  napi_value length = Napi::Number::New(env, 0), error = nullptr;
-  // A program may have put a function of its own in its place: that finds nothing half done.
-  environment->detaching = true;
-  napi_status status =
-      napi_call_function(env, buffer, environment->transfer.Value(), 1, &length, nullptr);
-  environment->detaching = false;
-  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
-  return buffer.IsDetached();
 }
 
 // Whether somebody else has, or may have, the bytes of a slab without an attached ArrayBuffer. The slab serves
@@ -260,6 +225,42 @@ Napi::Value Detach(const Napi::CallbackInfo &info) {
 
 } // namespace
 
+bool RenewSentinel(Napi::Env env, Environment *environment) {
+  static uint64_t nothing; // nobody else ever sees this ArrayBuffer
+  napi_value buffer = nullptr;
+  auto *sentinel = new Sentinel();
+  if (sentinel == nullptr) return false;
+  napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
+                                                        SentinelFreed, sentinel, &buffer);
+  if (status != napi_ok) {
+    delete sentinel;
+    return false;
+  }
+  sentinel->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  DropSentinel(environment);
+  sentinel->environment = environment;
+  environment->sentinel = sentinel;
+  return true;
+}
+
+bool IsNobodys(const Environment *environment, bool ending) {
+  // Without a sentinel the world may be ending and nobody knows.
+  return environment->ending ? ending : environment->sentinel != nullptr;
+}
+
+bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
+  Environment *environment = EnvironmentOf(env);
+  if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
+  napi_value length = Napi::Number::New(env, 0), error = nullptr;
+  // A program may have put a function of its own in its place: that finds nothing half done.
+  environment->detaching = true;
+  napi_status status =
+      napi_call_function(env, buffer, environment->transfer.Value(), 1, &length, nullptr);
+  environment->detaching = false;
+  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
+  return buffer.IsDetached();
+}
+
 bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
   if (slab >= arena->slab_count) return true;
   SlabEntry *entry = &arena->slabs[slab];
@@ -323,6 +324,7 @@ void BeginEnding(Napi::Env env, Environment *environment) {
     exposure->ending = !AttachedBufferOf(exposure).IsEmpty();
     if (exposure->arena->core != nullptr) hk_arena_settle(exposure->arena->core);
   }
+  BeginEndingLoans(environment);
 }
 
 // Whether this runtime lets memory of ours be an ArrayBuffer; one with V8's sandbox does not.

@@ -28,6 +28,7 @@ Napi::Value ArenaStats(const Napi::CallbackInfo &info) {
   size_t room = 0;
   double *out = arguments.Doubles(1, &room);
   if (!arguments.ok() || room < kArenaRoom) return arguments.Refuse();
+  hk_letters_collect(arena->core);
   return Napi::Number::New(info.Env(), static_cast<double>(hk_snapshot_arena(arena->core, out)));
 }
 
@@ -113,6 +114,63 @@ Napi::Value DescribeArenas(const Napi::CallbackInfo &info) {
   return result;
 }
 
+// arenaLengths(serial, out) -> doubles written: for each length, or class, of an arena of any thread the first and
+// the last, allocations, live ones and their bytes. `out` has room for lengthsMax doubles.
+Napi::Value ArenaLengths(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  double serial = arguments.Double(0);
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok()) return arguments.Refuse();
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_snapshot_lengths(serial, out, room)));
+}
+
+// arenaTrace(arena, out) -> doubles written: of each event that fits, the last ones, when it was in milliseconds, its
+// kind, its bin, its stage and its amount.
+Napi::Value ArenaTrace(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok()) return arguments.Refuse();
+  double written = static_cast<double>(hk_snapshot_trace(arena->core, out, room));
+  return Napi::Number::New(info.Env(), written);
+}
+
+struct Differences {
+  Napi::Env env;
+  Napi::Array list;
+  uint32_t count;
+};
+
+// More would say no more.
+constexpr uint32_t kDifferencesMax = 1000;
+
+void AddDifference(const hk_difference_t *difference, void *context) {
+  auto *differences = static_cast<Differences *>(context);
+  if (differences->count == kDifferencesMax) return;
+  Napi::HandleScope scope(differences->env);
+  Napi::Object row = Napi::Object::New(differences->env);
+  row.DefineProperties({
+      Field(differences->env, "what", difference->what),
+      Field(differences->env, "bin", difference->bin),
+      Field(differences->env, "slab", static_cast<double>(difference->slab)),
+      Field(differences->env, "counted", static_cast<double>(difference->counted)),
+      Field(differences->env, "recorded", static_cast<double>(difference->recorded)),
+  });
+  PutElement(differences->list, differences->count++, row);
+}
+
+// verifyArena(arena) -> [{ what, bin, slab, counted, recorded }], of numbers that counting again does not bear out
+Napi::Value VerifyArena(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  Differences differences = {info.Env(), Napi::Array::New(info.Env()), 0};
+  hk_arena_verify(arena->core, AddDifference, &differences);
+  return differences.list;
+}
+
 } // namespace
 
 void DefineStats(Napi::Object exports) {
@@ -121,8 +179,13 @@ void DefineStats(Napi::Object exports) {
   Define<HeapStats>(exports, "heapStats");
   Define<DescribeArenaBySerial>(exports, "arenaInfo");
   Define<DescribeArenas>(exports, "arenaInfos");
+  Define<ArenaLengths>(exports, "arenaLengths");
+  Define<ArenaTrace>(exports, "arenaTrace");
+  Define<VerifyArena>(exports, "verifyArena");
   exports.DefineProperty(
       Field(exports.Env(), "statsRecordMax", static_cast<double>(HK_SNAPSHOT_RECORD_MAX)));
+  exports.DefineProperty(
+      Field(exports.Env(), "lengthsMax", static_cast<double>(HK_SNAPSHOT_LENGTHS_MAX)));
 }
 
 } // namespace hakmem

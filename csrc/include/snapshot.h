@@ -40,6 +40,22 @@ size_t hk_snapshot_arena(hk_arena_t *arena, double *out);
  * length that would have been enough. */
 int64_t hk_snapshot_heap(double *out, size_t room);
 
+/* Of lengths (hk_length_stats_t), flat: the first, the last, allocations, live ones and their bytes. */
+enum {
+  HK_SNAPSHOT_LENGTH_FIELDS = 5,
+  HK_SNAPSHOT_LENGTHS_MAX =
+      HK_SNAPSHOT_LENGTH_FIELDS * (HK_EXACT_LENGTH_MAX + HK_COUNTER_SLOTS + HK_BIN_COUNT)
+};
+
+/* The lengths of an arena of any thread, by its number, as many as fit. Returns how many doubles were
+ * written; 0 also when it has ended. */
+size_t hk_snapshot_lengths(double serial, double *out, size_t room);
+
+/* The last events of an arena (hk_event_t) that fit, flat: milliseconds, kind, bin, stage and amount.
+ * Returns how many doubles were written; what follows them up to `room` may be written, too. */
+enum { HK_SNAPSHOT_EVENT_FIELDS = 5 };
+size_t hk_snapshot_trace(hk_arena_t *arena, double *out, size_t room);
+
 /* Of the heap map (hk_mapped_superslab_t), flat: index, size in slabs of 64 KB, slab count, then 32 times
  * use, bin, touched, taken, capacity (zeroes beyond the slab count). lib/stats/heap-map.ts reads them. */
 enum { HK_SNAPSHOT_ROW_LENGTH = 3 + HK_SUPERSLAB_SLABS * 5 };

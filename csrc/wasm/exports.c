@@ -187,6 +187,35 @@ HK_EXPORT("heapStats") int32_t export_heap_stats(double *out, uint32_t room) {
   return (int32_t)hk_snapshot_heap(out, room);
 }
 
+HK_EXPORT("lengths") uint32_t export_lengths(double serial, double *out, uint32_t room) {
+  return (uint32_t)hk_snapshot_lengths(serial, out, room);
+}
+HK_EXPORT("trace") uint32_t export_trace(hk_arena_t *arena, double *out, uint32_t room) {
+  return (uint32_t)hk_snapshot_trace(arena, out, room);
+}
+
+typedef struct differences_t {
+  double *out, *end;
+} differences_t;
+
+static void write_difference(const hk_difference_t *difference, void *context) {
+  differences_t *differences = context;
+  if (differences->out == differences->end) return;
+  *differences->out++ = (double)(uintptr_t)difference->what;
+  *differences->out++ = difference->bin;
+  *differences->out++ = difference->slab;
+  *differences->out++ = (double)difference->counted;
+  *differences->out++ = (double)difference->recorded;
+}
+
+/* Writes up to `max` differences, five doubles for each: where its text is, bin, slab, counted, recorded. Returns how
+ * many. */
+HK_EXPORT("verify") uint32_t export_verify(hk_arena_t *arena, double *out, uint32_t max) {
+  differences_t differences = {out, out + max * 5};
+  (void)hk_arena_verify(arena, write_difference, &differences);
+  return (uint32_t)(differences.out - out) / 5;
+}
+
 /* Writes the strides of an arena to `exchange`. Returns how many; 0: it has those of the default classes. */
 HK_EXPORT("strides") uint32_t export_strides(hk_arena_t *arena, int32_t even_if_default) {
   const hk_classes_t *classes = hk_arena_classes(arena);

@@ -25,6 +25,14 @@ static const number_t process_fields[] = {HK_PROCESS_STATS(FIELD){NULL, 0}};
 static const number_t statuses[] = {HK_STATUS_LIST(STATUS){NULL, 0}};
 #undef STATUS
 
+#define WORD(name, word, amount) {word, 0},
+static const number_t event_kinds[] = {HK_EVENT_LIST(WORD){NULL, 0}};
+#undef WORD
+
+#define STAGE(name, field, meaning) {#field, 0},
+static const number_t stages[] = {HK_STAGE_LIST(STAGE){NULL, 0}};
+#undef STAGE
+
 #define ROW(name, bytes) {#name, (double)(bytes)},
 static const number_t rows[] = {HK_ROW_LIST(ROW){NULL, 0}};
 #undef ROW
@@ -55,18 +63,21 @@ static const number_t counter_layout[] = {
 
 #define FRONT_STAT(field) {#field, OFFSET(hk_counters_t, field)},
 static const number_t front_stats[] = {HK_FRONT_STATS(FRONT_STAT){NULL, 0}};
+static const number_t front_bin_stats[] = {HK_FRONT_BIN_STATS(FRONT_STAT){NULL, 0}};
 #undef FRONT_STAT
 
 static const number_t constants[] = {{"statsVersion", HK_STATS_VERSION},
                                      {"statsRecordMax", HK_SNAPSHOT_RECORD_MAX},
+                                     {"lengthsMax", HK_SNAPSHOT_LENGTHS_MAX},
                                      {"runBin", HK_BIN_RUN},
                                      {"hugeBin", HK_BIN_HUGE},
                                      {HK_IDENTITY, 0},
                                      {NULL, 0}};
 
 /* In the order of WASM_TABLES in lib/native/wasm/tables.ts. */
-static const number_t *const tables[] = {bin_fields, arena_fields,   process_fields, statuses,
-                                         rows,       counter_layout, front_stats,    constants};
+static const number_t *const tables[] = {
+    bin_fields,  arena_fields,    process_fields, statuses, rows,     counter_layout,
+    front_stats, front_bin_stats, event_kinds,    stages,   constants};
 
 /* NULL: there are no more. */
 HK_EXPORT("tableName") const char *export_table_name(uint32_t table, uint32_t row) {

@@ -109,6 +109,7 @@ function start(): void {
 function tick(): void {
   timer = undefined;
   dueMs = NEVER;
+  if (native.isBroken?.() === true) return;
   let nextMs = NEVER;
   const untilMs = nowMs() + TURN_MS;
   for (const ref of waiting) {

@@ -15,8 +15,9 @@
 import * as buckets from './buckets';
 import * as frontCounters from './counters';
 import * as freeBlocks from './free-blocks';
-import * as geometry from './geometry';
-import { type FrontOptions, SlowPath } from './slow-path';
+import * as geometry from '../native/geometry';
+import { Lending } from './lending';
+import { type FrontOptions } from './slow-path';
 import * as views from './view-table';
 import type { NativeArena } from '../native/native';
 import { FastBuffer, type View, stamp } from '../view/view';
@@ -30,7 +31,7 @@ const { REF_INDEX_BITS, REF_INDEX_MASK } = geometry;
 const { sizeOf } = kinds;
 const NewBuffer = FastBuffer;
 
-export class FreshPath extends SlowPath {
+export class FreshPath extends Lending {
   declare protected readonly counts: Float64Array;
   declare private readonly liveBytes: Float64Array;
   declare private readonly stacks: Int32Array;

@@ -18,7 +18,7 @@ import * as buckets from './buckets';
 import * as frontCounters from './counters';
 import { custodyOf } from './custody';
 import { FreshPath } from './fresh-path';
-import * as geometry from './geometry';
+import * as geometry from '../native/geometry';
 import { type FrontOptions } from './slow-path';
 import * as viewTable from './view-table';
 import { type NativeArena, countersOf, frontStat } from '../native/native';

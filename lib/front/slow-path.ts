@@ -10,23 +10,22 @@
  * Calls:     the tables.
  */
 import { type FrontIdentity, custodyOf, doubleFree } from './custody';
-import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
-import { publishLimit } from '../events/events';
+import { HakmemError, invalidArgType } from '../errors';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
 import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
-import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
+import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from '../native/geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
+import { outOfMemory } from './refusals';
 import { FrontCounters } from './counters';
 import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
-import { type NativeArena, OUT_OF_MEMORY_OS, countersOf, native, statusOf } from '../native/native';
+import { type NativeArena, OUT_OF_MEMORY_OS, countersOf, native } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
 import { NO_REMAINS, type Remains, SlabTable } from './slabs';
 import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
-import { usedBytesOf } from '../stats/stats';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker } from '../view/kinds';
 
@@ -48,10 +47,10 @@ export class SlowPath implements FrontIdentity {
   declare protected readonly buckets: BucketTable;
   declare protected readonly blocks: FreeBlocks;
   declare protected readonly large: LargeBlocks;
-  declare protected readonly strides: readonly number[];
+  declare readonly strides: readonly number[];
   declare private readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
-  declare private readonly maxBytes: number;
+  declare readonly maxBytes: number;
   declare private readonly timer: Decay;
   declare private readonly surplus: Surplus;
   /** true: destroyed, or about to be. */
@@ -72,7 +71,7 @@ export class SlowPath implements FrontIdentity {
     this.table = new ViewTable(this.records, core);
     this.buckets = new BucketTable(this.records, this.counters);
     this.timer = new Decay(this, purgeDelayMs);
-    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer);
+    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer, this.counters);
     this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
@@ -304,21 +303,21 @@ export class SlowPath implements FrontIdentity {
   }
 
   /** Counts a free that is refused, by its reason. */
-  private counted(refusal: Error): Error {
+  protected counted(refusal: Error): Error {
     if (refusal instanceof HakmemError && !this.hasEnded) this.counters.countRefused(refusal.code);
     return refusal;
   }
 
-  private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
-    const { name, text } = statusOf(result);
-    const reason = reasonOf(name);
-    const usedBytes = usedBytesOf(this.core.id);
-    const sizes = { requestedBytes, usedBytes, maxBytes: this.maxBytes };
-    if (reason === 'limit') publishLimit(this.core.id, sizes);
-    return new OutOfMemoryError(reason, text, sizes);
+  protected outOfMemory(result: number, requestedBytes: number): Error {
+    return outOfMemory(this.arena, result, requestedBytes, this);
   }
 
   // --- All at once --------------------------------------------------------------------------------
+
+  /** Blocks of a class that the front has out of the core, by its own count. */
+  ownedOf(classIndex: number): number {
+    return this.blocks.ownedOf(classIndex);
+  }
 
   /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
   flushAll(): void {
@@ -372,6 +371,7 @@ export class SlowPath implements FrontIdentity {
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */
   protected clear(_remains: Remains): void {
     this.classes.fill(undefined);
+    this.counters.clearCaps();
     this.blocks.clear();
     this.large.clear();
     this.slabs.clear();
@@ -391,8 +391,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, table: views, timer: decay } = this;
-    const tables = { buckets, views, blocks, decay };
+    const { buckets, blocks, counters, table: views, timer: decay } = this;
+    const tables = { buckets, views, blocks, counters, decay };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }

@@ -75,6 +75,8 @@ export interface CounterLayout {
   readonly moves: number;
   /** What the front counts for the whole arena, by the names that statistics have for it. */
   readonly stats: Readonly<Record<string, number>>;
+  /** What it says of each bin, likewise: where bin 0 stands. */
+  readonly binStats: Readonly<Record<string, number>>;
 }
 
 export interface NativeTables {
@@ -92,9 +94,23 @@ export interface NativeTables {
   readonly rowSizes: readonly number[];
   readonly runBin: number;
   readonly hugeBin: number;
+  /** Of events, by their number. */
+  readonly eventKinds: readonly string[];
+  readonly stages: readonly string[];
+}
+
+/** A number that counting again does not bear out; `bin` and `slab` may be of none. */
+export interface NativeDifference {
+  readonly what: string;
+  readonly bin: number;
+  readonly slab: number;
+  readonly counted: number;
+  readonly recorded: number;
 }
 
 export interface Native {
+  /** Whether a call was interrupted, so that all others are refused now: ERR_INVALID_STATE. */
+  readonly isBroken?: () => boolean;
   /** Whether JavaScript may see memory that is not the engine's own. */
   readonly externalBuffers: boolean;
   readonly tables: NativeTables;
@@ -137,6 +153,18 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
+  /** Makes sure that the next offer finds a letter. */
+  reserveLetter(arena: number): number;
+  /** Hands over the first `bytes` of a block; a ticket. */
+  offer(arena: number, ref: number, bytes: number): number;
+  /** Takes a block back that nobody has adopted: its reference, bin and bytes. */
+  recall(arena: number, ticket: number): Float64Array | number;
+  /** A block beyond 64 KB that has come back; -1: there is none. */
+  takeReturned(arena: number): number;
+  /** Adopts a block; its bytes, and nothing around them. */
+  adopt(ticket: number): ArrayBuffer | number;
+  /** Detaches what this thread has adopted and returns it, at once or when nobody has its bytes any more. */
+  release(ticket: number): number;
   /** Detaches an ArrayBuffer of the engine's own. 1: it was marked as one that must stay attached. */
   detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
@@ -151,11 +179,24 @@ export interface Native {
   /** The same for numbers that ascend, in one walk; arenas that have ended are left out. */
   arenaInfos(serials: Float64Array): (NativeArenaInfo | undefined)[];
   heapMap(): NativeArenaMap[];
+  /** Doubles that `arenaLengths` writes at most. */
+  readonly lengthsMax: number;
+  /**
+   * Doubles written, of an arena of any thread: for each length, or range of them, the first, the last, allocations,
+   * live ones and their bytes.
+   */
+  arenaLengths(serial: number, out: Float64Array): number;
+  /** Doubles written, of the last events that fit: milliseconds, kind, bin, stage and amount of each. */
+  arenaTrace(arena: number, out: Float64Array): number;
+  verifyArena(arena: number): NativeDifference[];
 }
 
 /** Every entry, as `typeof` tells it. */
 export const ENTRIES: Readonly<
-  Record<Exclude<keyof Native, 'exchangeAt'>, 'boolean' | 'function' | 'number' | 'object'>
+  Record<
+    Exclude<keyof Native, 'exchangeAt' | 'isBroken'>,
+    'boolean' | 'function' | 'number' | 'object'
+  >
 > = {
   externalBuffers: 'boolean',
   tables: 'object',
@@ -176,6 +217,12 @@ export const ENTRIES: Readonly<
   nextRetirable: 'function',
   retire: 'function',
   unpin: 'function',
+  reserveLetter: 'function',
+  offer: 'function',
+  recall: 'function',
+  takeReturned: 'function',
+  adopt: 'function',
+  release: 'function',
   detach: 'function',
   statsRecordMax: 'number',
   processStats: 'function',
@@ -184,4 +231,8 @@ export const ENTRIES: Readonly<
   arenaInfo: 'function',
   arenaInfos: 'function',
   heapMap: 'function',
+  lengthsMax: 'number',
+  arenaLengths: 'function',
+  arenaTrace: 'function',
+  verifyArena: 'function',
 };

@@ -46,6 +46,13 @@ export function frontStat(name: string): number {
   return offset;
 }
 
+/** Where the front says something of bin 0 that is in HK_FRONT_BIN_STATS, in doubles of the counters. */
+export function frontBinStat(name: string): number {
+  const offset = native.tables.counters.binStats[name];
+  if (offset === undefined) throw new Error(`the core has no counter ${name}`);
+  return offset;
+}
+
 /** The counters of an arena as doubles. */
 export function countersOf({ counters, countersAt, countersBytes }: NativeArena): Float64Array {
   return new Float64Array(counters, countersAt, countersBytes && countersBytes / 8);

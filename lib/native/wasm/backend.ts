@@ -2,7 +2,14 @@
  * Wasm backend: every entry of {@link Native} on the core as WebAssembly. Arguments are checked as
  * csrc/binding/arguments.h does: TypeScript has validated for the user.
  */
-import type { Native, NativeArena, NativeArenaInfo, NativeArenaMap } from '../entries';
+import { HakmemError } from '../../errors';
+import type {
+  Native,
+  NativeArena,
+  NativeArenaInfo,
+  NativeArenaMap,
+  NativeDifference,
+} from '../entries';
 import { type WasmArena, WasmArenas } from './arenas';
 import { Core } from './core';
 import { SlabMemory, moved } from './slab-memory';
@@ -14,12 +21,21 @@ const CLASSES_MAX = 64;
 /** HK_SIZE_MAX */
 const SETTING_MAX = 2 ** 47;
 const DOUBLE_BYTES = 8;
+/** As csrc/binding/stats.cc: more would say no more. */
+const DIFFERENCES_MAX = 1000;
+const DIFFERENCE_FIELDS = 5;
 
 function refuse(): never {
   const error = new TypeError('hakmem-arena: bad native call');
   // Defined, not set: a program may have put a setter on a prototype.
   const code = { __proto__: null, value: 'ERR_INVALID_ARG_TYPE', enumerable: true };
   throw Object.defineProperty(error, 'code', code);
+}
+
+/** An ArrayBuffer of the engine's own cannot be shared without what lies next to the block. */
+function refuseLetters(): never {
+  const why = 'Buffers go to other threads with the addon only, and this is WebAssembly';
+  throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', why);
 }
 
 function doublesOf(out: unknown, length: number): Float64Array {
@@ -35,7 +51,7 @@ export function createWasmBackend(): Native {
   const memory = new SlabMemory();
   const core = new Core((address, bytes) => memory.forget(address, bytes));
   const { call } = core;
-  const { statsRecordMax, ...tables } = tablesOf(core);
+  const { statsRecordMax, lengthsMax, ...tables } = tablesOf(core);
   const statusFor = (name: string): number =>
     tables.statuses.find((status) => status.name === name)!.value;
   const outOfMemory = statusFor('OUT_OF_MEMORY_OS');
@@ -79,6 +95,17 @@ export function createWasmBackend(): Native {
     return count;
   };
 
+  const differencesOf = (arena: number): NativeDifference[] => {
+    const at = call.buffer(DIFFERENCES_MAX * DIFFERENCE_FIELDS * DOUBLE_BYTES);
+    const count = at === 0 ? 0 : call.verify(arena, at, DIFFERENCES_MAX);
+    const fields = new Float64Array(core.memory, at, count * DIFFERENCE_FIELDS);
+    return Array.from({ length: count }, (_, i) => {
+      const [what, bin, slab, counted, recorded] = fields.subarray(i * DIFFERENCE_FIELDS);
+      const text = core.text(what!);
+      return { what: text, bin: bin!, slab: slab!, counted: counted!, recorded: recorded! };
+    });
+  };
+
   const infoOf = (arena: WasmArena): NativeArenaInfo => {
     const count = call.strides(arena.core, 0);
     const { name } = arena;
@@ -105,6 +132,8 @@ export function createWasmBackend(): Native {
     exchange: core.memory,
     exchangeAt: call.exchange(),
     statsRecordMax,
+    lengthsMax,
+    isBroken: () => core.isBroken,
 
     createArena(name, settings, classSizes): NativeArena | number {
       const classCount = putClassSizes(classSizes);
@@ -175,6 +204,12 @@ export function createWasmBackend(): Native {
       arenas.unpin(arena, slab);
       return 0;
     },
+    reserveLetter: (id) => (find(id), refuseLetters()),
+    offer: (id) => (find(id), refuseLetters()),
+    recall: (id) => (find(id), refuseLetters()),
+    takeReturned: (id) => (find(id), -1),
+    adopt: refuseLetters,
+    release: refuseLetters,
     detach(buffer): number {
       if (!(buffer instanceof ArrayBuffer)) refuse();
       return buffer.byteLength === 0 || moved(buffer) !== undefined ? 0 : 1;
@@ -200,6 +235,13 @@ export function createWasmBackend(): Native {
         return arena === undefined ? undefined : infoOf(arena);
       });
     },
+    arenaLengths: (serial, out) =>
+      readStats(doublesOf(out, 0), (at) => call.lengths(numberOf(serial), at, out.length)),
+    arenaTrace(id, out): number {
+      const arena = coreOf(id);
+      return readStats(doublesOf(out, 0), (at) => call.trace(arena, at, out.length));
+    },
+    verifyArena: (id) => differencesOf(coreOf(id)),
     heapMap: () => Array.from(arenas.all(), mapOf),
   };
 }

@@ -5,6 +5,8 @@
  * as it was. Nothing of it is data of a program. A pointer into it is a number.
  */
 import { nowMs } from '../../base/clock';
+import { Room, ensureStack } from '../../base/stack';
+import { invalidState } from '../../errors';
 import { attempt } from '../identity';
 import { WASM } from './module';
 
@@ -43,6 +45,9 @@ export interface CoreExports {
   readonly processStats: (out: Pointer) => number;
   readonly arenaStats: (arena: Pointer, out: Pointer) => number;
   readonly heapStats: (out: Pointer, room: number) => number;
+  readonly lengths: (serial: number, out: Pointer, room: number) => number;
+  readonly trace: (arena: Pointer, out: Pointer, room: number) => number;
+  readonly verify: (arena: Pointer, out: Pointer, max: number) => number;
   readonly strides: (arena: Pointer, evenIfDefault: number) => number;
   readonly superslabCount: (arena: Pointer) => number;
   readonly heapMapBytes: (count: number) => number;
@@ -75,10 +80,18 @@ const MEMORY_INITIAL = 16;
 
 const OLDEST_CLOCK_MS = 1e3;
 
+type Export = (a: number, b: number, c: number) => number;
+
+const INTERRUPTED =
+  'A call of the core was interrupted (by a vm timeout, the end of the stack, or a check that failed), so that its ' +
+  'books may be wrong. This thread can use no arena any more';
+
 export class Core {
   readonly call: CoreExports;
   readonly #memory: Memory;
   #bytes: Uint8Array;
+  /** A call is under way, or one has never come to its end: what stops WebAssembly runs no code of ours. */
+  #isInside = false;
 
   /** @param forget - is told of slabs whose bytes nobody needs, by address. */
   constructor(forget: (address: number, bytes: number) => void) {
@@ -99,7 +112,31 @@ export class Core {
     };
     const module = new Module(Buffer.from(WASM, 'base64'));
     const instance = new Instance(module, { host, env: { memory: this.#memory } });
-    this.call = instance.exports as CoreExports;
+    this.call = this.#guarded(instance.exports as Record<string, Export>);
+  }
+
+  /** Whether a call never came to its end. To be asked outside of calls. */
+  get isBroken(): boolean {
+    return this.#isInside;
+  }
+
+  /**
+   * Exports that refuse to run after one that was interrupted. They make sure of their stack first: an overflow that
+   * everybody survives must not count as an interruption. No export has more than three parameters.
+   */
+  #guarded(exports: Readonly<Record<string, Export>>): CoreExports {
+    const guard =
+      (run: Export): Export =>
+      (a, b, c) => {
+        if (this.#isInside) throw invalidState(INTERRUPTED);
+        ensureStack(Room.Call);
+        this.#isInside = true;
+        const result = run(a, b, c);
+        this.#isInside = false;
+        return result;
+      };
+    const entries = Object.entries(exports).map(([name, run]) => [name, guard(run)] as const);
+    return Object.fromEntries(entries) as unknown as CoreExports;
   }
 
   get memory(): SharedArrayBuffer {

@@ -1,5 +1,11 @@
 /** Wasm tables: what `Native.tables` says, read from the core (csrc/wasm/tables.c). */
-import type { CounterLayout, NativeArenaOption, NativeOption, NativeTables } from '../entries';
+import type {
+  CounterLayout,
+  Native,
+  NativeArenaOption,
+  NativeOption,
+  NativeTables,
+} from '../entries';
 import type { Core } from './core';
 
 /** In the order of csrc/wasm/tables.c. */
@@ -11,6 +17,9 @@ const TABLES = [
   'rows',
   'counterLayout',
   'frontStats',
+  'frontBinStats',
+  'eventKinds',
+  'stages',
   'constants',
 ] as const;
 
@@ -83,16 +92,18 @@ const readerOf = (core: Core): CoreReader => ({
   optionalText: (at) => core.optionalText(at),
 });
 
-export function tablesOf(wasm: Core): NativeTables & { readonly statsRecordMax: number } {
+export function tablesOf(wasm: Core): NativeTables & Pick<Native, 'lengthsMax' | 'statsRecordMax'> {
   const core = readerOf(wasm);
   const { call } = core;
   const constants = Object.fromEntries(rowsOf(core, 'constants'));
   const rows = rowsOf(core, 'rows');
   const layout = Object.fromEntries(rowsOf(core, 'counterLayout'));
   const stats = Object.fromEntries(rowsOf(core, 'frontStats'));
+  const binStats = Object.fromEntries(rowsOf(core, 'frontBinStats'));
   return {
     statsVersion: constants['statsVersion']!,
     statsRecordMax: constants['statsRecordMax']!,
+    lengthsMax: constants['lengthsMax']!,
     runBin: constants['runBin']!,
     hugeBin: constants['hugeBin']!,
     binFields: namesOf(core, 'binFields'),
@@ -102,9 +113,11 @@ export function tablesOf(wasm: Core): NativeTables & { readonly statsRecordMax: 
     options: optionsOf(core),
     arenaOptions: arenaOptionsOf(core),
     optionWarnings: listed((i) => core.optionalText(call.optionWarning(i))),
-    counters: { ...layout, stats } as unknown as CounterLayout,
+    counters: { ...layout, stats, binStats } as unknown as CounterLayout,
     defaultStrides: listed((i) => call.defaultStride(i) || undefined),
     rowNames: rows.map(([name]) => name),
+    eventKinds: namesOf(core, 'eventKinds'),
+    stages: namesOf(core, 'stages'),
     rowSizes: rows.map(([, bytes]) => bytes),
   };
 }
