@@ -28,6 +28,7 @@ function isOn(name: string): boolean {
 }
 
 function dump(lines: readonly StatsLine[]): void {
+  if (native.isBroken?.() === true) return;
   process.stderr.write(`${formatHeapStats(heapStats(), { lines })}\n`);
 }
 

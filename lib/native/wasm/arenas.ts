@@ -168,6 +168,7 @@ export class WasmArenas {
   }
 
   #collect({ id, counters }: Collectable): void {
+    if (this.#core.isBroken) return;
     const arena = this.#arenas.get(id);
     if (arena !== undefined) {
       for (const slab of arena.slabs.keys()) this.#giveAway(arena, slab);

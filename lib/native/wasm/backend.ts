@@ -230,9 +230,12 @@ export function createWasmBackend(): Native {
       return arena === undefined ? undefined : infoOf(arena);
     },
     arenaInfos(serials): (NativeArenaInfo | undefined)[] {
+      // Both ascend, so one walk finds all.
+      const walk = arenas.all()[Symbol.iterator]();
+      let next = walk.next();
       return Array.from(serials, (serial) => {
-        const arena = bySerial(serial);
-        return arena === undefined ? undefined : infoOf(arena);
+        while (next.done !== true && next.value.serial < serial) next = walk.next();
+        return next.done !== true && next.value.serial === serial ? infoOf(next.value) : undefined;
       });
     },
     arenaLengths: (serial, out) =>

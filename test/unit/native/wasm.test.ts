@@ -1,5 +1,6 @@
 /** The WebAssembly backend by its entries, beside whatever backend the other tests run on. */
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { createContext, runInContext } from 'node:vm';
 import { createWasmBackend } from '../../../lib/native/wasm/backend';
 import type { NativeArena } from '../../../lib/native/entries';
 import { resultOf, runScript } from '../support/child';
@@ -168,6 +169,83 @@ test('memory grows beneath arrays that are in use', () => {
   expect(native.refill(arena.id, 5, 4)).toBe(4);
 });
 
+test('books are verified, and events and lengths told, as by the addon', () => {
+  const arena = create('told', { trace: 100 });
+  take(arena, 5);
+  native.largeAlloc(arena.id, 100_000);
+  expect(native.verifyArena(arena.id)).toEqual([]);
+  const values = new Float64Array(500);
+  const events = native.arenaTrace(arena.id, values) / 5;
+  const kinds = Array.from({ length: events }, (_, i) => {
+    return native.tables.eventKinds[values[i * 5 + 1]!];
+  });
+  expect(kinds).toEqual(expect.arrayContaining(['map', 'bind', 'refill']));
+  const layout = native.tables.counters;
+  const allocs = new Float64Array(arena.counters, arena.countersAt! + 8 * layout.allocs, 1025);
+  allocs[native.tables.defaultStrides[5]!] = 1000;
+  const bin = native.verifyArena(arena.id).find(({ what }) => what === 'capacity');
+  expect(bin).toMatchObject({ bin: 5, slab: 0xffff_ffff });
+  const lengths = new Float64Array(native.lengthsMax);
+  const written = native.arenaLengths(arena.serial, lengths);
+  expect([...lengths.subarray(0, written)]).toContain(1000);
+  expect(native.arenaLengths(1e9, lengths)).toBe(0);
+  allocs.fill(0);
+});
+
+test('blocks go to no other thread', () => {
+  const arena = create('stays');
+  const { ref } = take(arena, 5);
+  const refused = 'ERR_HAKMEM_NATIVE_LOAD';
+  expectCode(() => native.reserveLetter(arena.id), refused);
+  expectCode(() => native.offer(arena.id, ref, 1), refused);
+  expectCode(() => native.recall(arena.id, 1), refused);
+  expectCode(() => native.adopt(1), refused);
+  expectCode(() => native.release(1), refused);
+  expect(native.takeReturned(arena.id)).toBe(-1);
+});
+
+describe('a call of the core', () => {
+  /** A backend of its own, with an arena whose verification takes a while. */
+  function makeLarge(): { large: typeof native; id: number } {
+    const large = createWasmBackend();
+    const { id } = large.createArena('large') as NativeArena;
+    for (let i = 0; i < 400; i++) large.refill(id, i % 40, 2048);
+    return { large, id };
+  }
+
+  test('that a vm timeout stops in the middle closes this backend, and no other', () => {
+    const { large, id } = makeLarge();
+    const context = createContext({ work: () => large.verifyArena(id) });
+    for (let round = 0; round < 20 && !large.isBroken!(); round++) {
+      expect(() => {
+        runInContext('for (;;) work();', context, { timeout: 5 });
+      }).toThrow('timed out');
+    }
+    expect(large.isBroken!()).toBe(true);
+    expectCode(() => large.refill(id, 5, 1), 'ERR_INVALID_STATE');
+    expectCode(() => large.createArena('next'), 'ERR_INVALID_STATE');
+    expectCode(() => large.destroyArena(id), 'ERR_INVALID_STATE');
+    expectCode(() => large.decay(), 'ERR_INVALID_STATE');
+    take(create('other'), 5);
+  });
+
+  test('that finds no room on the stack has not begun', () => {
+    const { large, id } = makeLarge();
+    let refusals = 0;
+    const dive = (): void => {
+      try {
+        dive();
+      } catch (error) {
+        if (refusals++ < 50) large.verifyArena(id);
+        else throw error;
+      }
+    };
+    for (let i = 0; i < 20; i++) expect(dive).toThrow(RangeError);
+    expect(large.isBroken!()).toBe(false);
+    expect(large.verifyArena(id)).toEqual([]);
+  });
+});
+
 describe('in a process of its own', () => {
   const env = { HAKMEM_BACKEND: 'wasm' };
 
@@ -209,6 +287,29 @@ describe('in a process of its own', () => {
         console.log(heapStats().arenas.length);
       })();`;
     expect(await resultOf<number>(script, { nodeArguments: ['--expose-gc'], env })).toBe(0);
+  });
+
+  test('what was interrupted is told by a code, and no timer throws', async () => {
+    const script = `
+      const vm = require('node:vm');
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena();
+      const kept = arena.from('kept');
+      const views = Array.from({ length: 20_000 }, (_, i) => arena.alloc(i % 5000));
+      views.slice(0, 19_000).forEach((view) => arena.free(view));
+      const context = vm.createContext({ work: () => arena.verify() });
+      const tell = (work) => { try { return String(work()); } catch ({ code }) { return code; } };
+      let end = '';
+      for (let i = 0; i < 20 && end !== 'ERR_INVALID_STATE'; i++) {
+        tell(() => vm.runInContext('for (;;) work();', context, { timeout: 5 }));
+        end = tell(() => new Arena());
+      }
+      setTimeout(() => console.log(JSON.stringify([end, tell(() => arena.trim()), kept + ''])), 2500);`;
+    const { stdout, stderr, exitCode } = await runScript(script, {
+      env: { ...env, HAKMEM_MEM_STATS_DUMP: '1' },
+    });
+    expect([stderr, exitCode]).toEqual(['', 0]);
+    expect(JSON.parse(stdout)).toEqual(['ERR_INVALID_STATE', 'ERR_INVALID_STATE', 'kept']);
   });
 
   test('it keeps no process alive and prints nothing', async () => {
