@@ -8,6 +8,7 @@ import type * as Create from '../dist/arena/create';
 import type * as Buckets from '../dist/front/buckets';
 import type * as FrontModule from '../dist/front/front';
 import type * as Geometry from '../dist/front/geometry';
+import type * as KitModule from '../dist/front/kit';
 import type * as ViewTable from '../dist/front/view-table';
 import type * as ViewModule from '../dist/view/view';
 
@@ -21,6 +22,7 @@ const { makeParts } = inside('arena/create') as typeof Create;
 const { HEAD, RECORD_BITS, bucketOfBuffers } = inside('front/buckets') as typeof Buckets;
 const { Front } = inside('front/front') as typeof FrontModule;
 const { CLASS_SIZE_MAX } = inside('front/geometry') as typeof Geometry;
+const { newKit } = inside('front/kit') as typeof KitModule;
 const { BUCKET, VIEW_SHIFT } = inside('front/view-table') as typeof ViewTable;
 const { ARENA, idOf } = inside('view/view') as typeof ViewModule;
 
@@ -75,7 +77,7 @@ export class UncheckedArena {
 
   constructor() {
     const { core, options } = makeParts({ name: 'bench' });
-    this.#front = new UncheckedFront(core, options);
+    this.#front = new UncheckedFront(core, options, newKit(options.strides));
   }
 
   allocUnsafe(size: number, alignment?: number): Buffer {

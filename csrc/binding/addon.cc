@@ -12,6 +12,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   hakmem::DefineArenas(exports);
   hakmem::DefineBlocks(exports);
   hakmem::DefineSlabs(exports);
+  hakmem::DefineWarm(exports);
   hakmem::DefineStats(exports);
   hakmem::DefineHeapMap(exports);
   hakmem::DefineTables(exports);

@@ -19,6 +19,9 @@
 void hk_demand_rise(hk_arena_t *arena, uint64_t bytes);
 void hk_demand_fall(hk_arena_t *arena, uint64_t bytes);
 
+/* true: options want memory kept that may soon be needed again. */
+bool hk_demand_keeps(const hk_arena_t *arena);
+
 /* Bytes of free large blocks that are worth keeping. 0 where options want nothing kept, and when the
  * arena has ended. */
 uint64_t hk_demand_room(const hk_arena_t *arena);

@@ -36,14 +36,19 @@ export class FrontCounters {
   /** Requested bytes of what is counted by class. Hot as well. */
   readonly liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
-  readonly #all: Float64Array;
+  /** All of them, in the layout of hk_counters_t. */
+  readonly all: Float64Array;
+  readonly buffer: ArrayBuffer;
   /** A seqlock: odd while counts move from one place to another; see hk_counters_t. */
   readonly #moves: Uint32Array;
+  /** How many slots are lent. */
+  #lentCount = 0;
 
   constructor(counters: ArrayBuffer) {
     const part = (from: number, to: number): Float64Array =>
       new Float64Array(counters, from * 8, to - from);
-    this.#all = new Float64Array(counters);
+    this.buffer = counters;
+    this.all = new Float64Array(counters);
     this.counts = part(layout.allocs, layout.cellLengths);
     this.#slotLengths = new Uint32Array(counters, layout.cellLengths * 8, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
@@ -66,7 +71,7 @@ export class FrontCounters {
   /** Counts a free that was refused. */
   countRefused(code: HakmemErrorCode): void {
     const at = REFUSED[code];
-    if (at !== undefined) this.#all[at]!++;
+    if (at !== undefined) this.all[at]!++;
   }
 
   /** Adds to the bytes of live blocks beyond 64 KB, whose size is not that of a class. */
@@ -76,6 +81,7 @@ export class FrontCounters {
 
   /** Lends the slot of a long bucket to views of a length. */
   lendSlot(bucket: number, bytes: number): void {
+    this.#lentCount++;
     this.#slotLengths[bucket - layout.cellBase] = bytes;
   }
 
@@ -92,13 +98,15 @@ export class FrontCounters {
     this.counts[at + FREES]! += frees;
     this.liveBytes[classIndex]! += (allocs - frees) * this.#slotLengths[slot]!;
     this.#slotLengths[slot] = 0;
+    this.#lentCount--;
     Atomics.add(this.#moves, 0, 1);
   }
 
   /** Takes back all slots that are lent. */
   takeBackSlots(classFor: (bytes: number) => number): void {
-    this.#slotLengths.forEach((bytes, slot) => {
+    for (let slot = 0; this.#lentCount > 0 && slot < layout.cellCount; slot++) {
+      const bytes = this.#slotLengths[slot]!;
       if (bytes !== 0) this.takeBackSlot(slot + layout.cellBase, classFor(bytes));
-    });
+    }
   }
 }

@@ -10,8 +10,7 @@
  * Calls:     the tables.
  */
 import { type FrontIdentity, custodyOf, doubleFree } from './custody';
-import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
-import { publishLimit } from '../events/events';
+import { HakmemError, invalidArgType } from '../errors';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
 import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
@@ -19,14 +18,15 @@ import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
-import { FrontCounters } from './counters';
+import type { FrontCounters } from './counters';
+import { type Kit, NO_INTS, countersOf, leaveKit } from './kit';
 import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
-import { type NativeArena, OUT_OF_MEMORY_OS, native, statusOf } from '../native/native';
+import { type NativeArena, OUT_OF_MEMORY_OS, native } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
 import { NO_REMAINS, type Remains, SlabTable } from './slabs';
 import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
-import { usedBytesOf } from '../stats/stats';
+import { refusedMemory } from '../stats/refused-memory';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker } from '../view/kinds';
 
@@ -54,25 +54,27 @@ export class SlowPath implements FrontIdentity {
   declare private readonly maxBytes: number;
   declare private readonly timer: Decay;
   declare private readonly surplus: Surplus;
+  declare private readonly kit: Kit;
   /** true: destroyed, or about to be. */
   hasEnded = false;
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
   private remains = NO_REMAINS;
 
-  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions) {
+  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions, kit: Kit) {
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
     this.strides = strides;
-    this.slabs = new SlabTable(core.id, core.name, new Float64Array(core.counters));
-    this.counters = new FrontCounters(core.counters);
-    this.records = new Records(TABLE_INTEGERS);
+    this.kit = kit;
+    this.counters = countersOf(kit, core.counters);
+    this.slabs = new SlabTable(core.id, core.name, this.counters.all);
+    this.records = new Records(TABLE_INTEGERS, kit.ints);
     this.ints = this.records.ints;
-    this.table = new ViewTable(this.records, core);
+    this.table = new ViewTable(this.records, core, kit.views);
     this.buckets = new BucketTable(this.records, this.counters);
     this.timer = new Decay(this, purgeDelayMs);
-    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer);
+    this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer);
     this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
@@ -120,7 +122,7 @@ export class SlowPath implements FrontIdentity {
       this.flushAll();
       ref = this.takeBlock(classIndex);
       native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw this.outOfMemory(ref, bytes);
+      if (ref < 0) throw refusedMemory(this.arena, ref, bytes, this.maxBytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, owner);
   }
@@ -141,7 +143,7 @@ export class SlowPath implements FrontIdentity {
       this.flushAll();
       ref = this.large.take(bytes);
       native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw this.outOfMemory(ref, bytes);
+      if (ref < 0) throw refusedMemory(this.arena, ref, bytes, this.maxBytes);
     }
     return this.viewOnLarge(maker, ref, bytes, owner);
   }
@@ -158,7 +160,7 @@ export class SlowPath implements FrontIdentity {
     const view = this.makeView(maker, ref, offset, bytes);
     if (view === undefined) {
       this.blocks.put(classIndex, ref);
-      throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
+      throw refusedMemory(this.arena, OUT_OF_MEMORY_OS, bytes, this.maxBytes);
     }
     // On a block of another class (aligned, resized) it counts by class and is not kept.
     const isNatural = this.classFor(bytes) === classIndex;
@@ -180,7 +182,7 @@ export class SlowPath implements FrontIdentity {
     const view = this.makeView(maker, ref, 0, bytes);
     if (view === undefined) {
       this.large.drop(ref);
-      throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
+      throw refusedMemory(this.arena, OUT_OF_MEMORY_OS, bytes, this.maxBytes);
     }
     this.large.countAlloc(ref, bytes);
     return this.enter(view, infoOf(Kind.Large, 0, 0), ref, 0, 0, owner);
@@ -309,15 +311,6 @@ export class SlowPath implements FrontIdentity {
     return refusal;
   }
 
-  private outOfMemory(result: number, requestedBytes: number): OutOfMemoryError {
-    const { name, text } = statusOf(result);
-    const reason = reasonOf(name);
-    const usedBytes = usedBytesOf(this.core.id);
-    const sizes = { requestedBytes, usedBytes, maxBytes: this.maxBytes };
-    if (reason === 'limit') publishLimit(this.core.id, sizes);
-    return new OutOfMemoryError(reason, text, sizes);
-  }
-
   // --- All at once --------------------------------------------------------------------------------
 
   /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
@@ -360,13 +353,20 @@ export class SlowPath implements FrontIdentity {
     if (this.hasEnded) {
       // Once only: another arena may have the number of this one then.
       this.isEnding = false;
-      native.destroyArena(this.arena, this.remains.slabs);
+      native.destroyArena(this.arena, this.remains.slabs, this.core.counters);
       this.timer.end();
+      if (this.remains.slabs === undefined) this.leave();
     } else {
       native.resetArena(this.arena, this.remains.slabs);
       this.isEnding = false;
       this.timer.note();
     }
+  }
+
+  /** Leaves the arrays to a later front. Views that are retained still count in them. */
+  protected leave(): void {
+    leaveKit(this.kit, this.ints, this.core.handle);
+    this.ints = this.records.ints = NO_INTS;
   }
 
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */

@@ -10,6 +10,7 @@ import { watchClones } from './clones';
 import { Custody, custodyOf, doubleFree } from '../front/custody';
 import { HakmemError } from '../errors';
 import { Front } from '../front/front';
+import type { Kit } from '../front/kit';
 import type { Remains } from '../front/slabs';
 import { Quarantine, type GuardedBlock, discard, reportDoubleFree } from './guard';
 import { type Collectable, LeakDetector, Watched } from './leaks';
@@ -118,8 +119,8 @@ export class CheckedFront extends Front {
   /** Guarded stand-ins that are live. */
   readonly #guarded = new Set<StandIn>();
 
-  constructor(core: NativeArena, options: ResolvedOptions) {
-    super(core, options);
+  constructor(core: NativeArena, options: ResolvedOptions, kit: Kit) {
+    super(core, options, kit);
     this.#name = core.name;
     this.#isFresh = options.views === 'fresh';
     this.#guards = options.guardRate > 0;
@@ -278,6 +279,10 @@ export class CheckedFront extends Front {
     super.clear(remains);
   }
 
+  protected override leave(): void {
+    // It keeps its arrays: what has ended still lets go of stand-ins, and counts leaks.
+  }
+
   // --- Watch --------------------------------------------------------------------------------------
 
   override liveBlocks(): LiveBlock[] {
@@ -315,8 +320,8 @@ class ScrubbedFront extends CheckedFront {
 }
 
 /** The front for an arena with these options. */
-export function makeFront(core: NativeArena, options: ResolvedOptions): Front {
-  if (options.zero === 'free') return new ScrubbedFront(core, options);
+export function makeFront(core: NativeArena, options: ResolvedOptions, kit: Kit): Front {
+  if (options.zero === 'free') return new ScrubbedFront(core, options, kit);
   const isPlain = options.views === 'recycle' && options.guardRate === 0 && options.leaks === 'off';
-  return isPlain ? new Front(core, options) : new CheckedFront(core, options);
+  return isPlain ? new Front(core, options, kit) : new CheckedFront(core, options, kit);
 }

@@ -6,6 +6,7 @@
 import { HakmemError } from '../errors';
 import { adviceFor } from './advice';
 import { ROOT, loadAddon } from './loader';
+import { findMover } from './mover';
 
 /** A core arena. */
 export interface NativeArena {
@@ -102,14 +103,22 @@ export interface Native {
    * somebody has detached the last.
    */
   readonly exchange: ArrayBuffer;
-  /** `settings`: see {@link settingsOf}; without them each is 0, which is its default. */
+  /**
+   * `settings`: see {@link settingsOf}; without them each is 0, which is its default. `counters` and
+   * `handle`: those of an arena that has ended; they are used again, or the new arena has others.
+   */
   createArena(
     name: string,
     settings?: Float64Array,
     classSizes?: Uint32Array,
+    counters?: ArrayBuffer,
+    handle?: object,
   ): NativeArena | number;
-  /** `pinned`: slabs that stay attached, out of use, until they are unpinned. */
-  destroyArena(arena: number, pinned?: Uint32Array): number;
+  /**
+   * `pinned`: slabs that stay attached, out of use, until they are unpinned. `counters`: the arena's, which may serve
+   * another one when it has ended.
+   */
+  destroyArena(arena: number, pinned?: Uint32Array, counters?: ArrayBuffer): number;
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
   /**
@@ -135,6 +144,8 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
+  /** See mover.ts. */
+  setMover(move: (buffer: ArrayBuffer) => ArrayBuffer): number;
   /** Detaches an ArrayBuffer of the engine's own. 1: it was marked as one that must stay attached. */
   detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
@@ -171,6 +182,7 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   nextRetirable: 'function',
   retire: 'function',
   unpin: 'function',
+  setMover: 'function',
   detach: 'function',
   statsRecordMax: 'number',
   processStats: 'function',
@@ -183,7 +195,10 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
 
 function load(): Native {
   try {
-    return loadAddon(ENTRIES) as Native;
+    const addon = loadAddon(ENTRIES) as Native;
+    const move = findMover();
+    if (move !== undefined) addon.setMover(move);
+    return addon;
   } catch (error) {
     throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, ROOT), { cause: error });
   }
@@ -210,7 +225,10 @@ export function statusOf(result: number): NativeStatus {
 
 /** Options of an arena as the core takes them: by name, in the order of the addon's table. */
 export function settingsOf(options: Readonly<Record<string, number>>): Float64Array {
-  return Float64Array.from(native.tables.arenaOptions, ({ name }) => options[name] ?? 0);
+  const { arenaOptions } = native.tables;
+  const settings = new Float64Array(arenaOptions.length);
+  for (const [i, { name }] of arenaOptions.entries()) settings[i] = options[name] ?? 0;
+  return settings;
 }
 
 /** Where the front counts a statistic of HK_FRONT_STATS, in doubles of the counters. */
