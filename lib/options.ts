@@ -41,8 +41,8 @@ export interface ResolvedOptions {
   readonly name: string;
   readonly maxBytes: number;
   readonly prewarm: number;
-  /** What the core takes as numbers; undefined: the default of each. */
-  readonly settings: Float64Array | undefined;
+  /** What the core takes as numbers. */
+  readonly settings: Float64Array;
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
@@ -219,7 +219,7 @@ export function resolveOptions(given?: ArenaOptions): ResolvedOptions {
 }
 
 /** What an arena without options has. */
-const DEFAULTS: ResolvedOptions = { ...resolveGiven({}), settings: undefined };
+const DEFAULTS = resolveGiven({});
 
 function named(name: string): ResolvedOptions {
   return { ...DEFAULTS, name };
