@@ -147,6 +147,10 @@ describe('new Arena', () => {
   test('has what it was to prewarm before the first allocation, until a trim', () => {
     const arena = new Arena({ prewarm: 5 * 1024 * 1024 });
     expect(arena.stats().superslabs).toMatchObject({ live: 3, empties: 3 });
+    // What other arenas left in the cache a moment ago would count too.
+    const other = new Arena();
+    other.trim();
+    other.destroy();
     arena.allocUnsafe(2 * 1024 * 1024);
     arena.reset();
     expect(arena.stats().superslabs.live).toBe(3);
