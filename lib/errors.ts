@@ -17,6 +17,7 @@ import { printable, printableLines } from './base/printable';
  * | `ERR_HAKMEM_NOT_OWNED` | not allocated by this arena |
  * | `ERR_HAKMEM_OUT_OF_MEMORY` | a limit, or the operating system |
  * | `ERR_HAKMEM_STALE_VIEW` | invalidated by a reset, or its memory is gone |
+ * | `ERR_HAKMEM_TICKET` | no ticket, or adopted, recalled or revoked |
  *
  * @example
  * const mine: HakmemErrorCode = 'ERR_HAKMEM_NOT_OWNED';
@@ -28,7 +29,8 @@ export type HakmemErrorCode =
   | 'ERR_HAKMEM_NATIVE_LOAD'
   | 'ERR_HAKMEM_NOT_OWNED'
   | 'ERR_HAKMEM_OUT_OF_MEMORY'
-  | 'ERR_HAKMEM_STALE_VIEW';
+  | 'ERR_HAKMEM_STALE_VIEW'
+  | 'ERR_HAKMEM_TICKET';
 
 /** The codes with their base message. */
 export const HAKMEM_ERRORS: Readonly<Record<HakmemErrorCode, string>> = {
@@ -38,6 +40,7 @@ export const HAKMEM_ERRORS: Readonly<Record<HakmemErrorCode, string>> = {
   ERR_HAKMEM_NOT_OWNED: 'The view was not allocated by this arena',
   ERR_HAKMEM_OUT_OF_MEMORY: 'Out of memory',
   ERR_HAKMEM_STALE_VIEW: 'The view was invalidated by reset(), destroy() or a detached ArrayBuffer',
+  ERR_HAKMEM_TICKET: 'The ticket is none, or was adopted, recalled or revoked',
 };
 
 /**
@@ -131,6 +134,7 @@ export const STATUS_CODES: Readonly<Record<string, HakmemErrorCode | null>> = {
   DOUBLE_FREE: 'ERR_HAKMEM_DOUBLE_FREE',
   SLAB_BUSY: null,
   ARENA_DESTROYED: 'ERR_HAKMEM_ARENA_DESTROYED',
+  BAD_TICKET: 'ERR_HAKMEM_TICKET',
 };
 
 /** An error of Node's kind. `message` may quote what was given, so that it must do nothing to a terminal. */

@@ -7,24 +7,41 @@
  */
 import { installProcessHooks } from './stats/exit-dump';
 
-export type { FromValue } from './arena/allocate';
-export type { Allocator } from './arena/allocator';
+export type { Allocator, FromValue } from './roles/allocator';
 export { Arena } from './arena/arena';
-export type { Custodian } from './arena/custodian';
+export type { Custodian, FreeAfterWriteOptions } from './roles/custodian';
+export type { Difference, VerifyReport } from './stats/verify';
+export type { Lender } from './roles/lender';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
-export type { FreeAfterWriteOptions } from './arena/free-after';
 export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
+export type { LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type { LimitEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';
+export { adopt, release } from './letters/adopted';
+export type { Ticket } from './letters/ticket';
 export { formatHeapStats } from './stats/format';
+export type { FormatOptions } from './stats/format';
+export type { StatsLine } from './stats/lines';
+export { formatTrace } from './stats/trace';
+export type { TraceEvent } from './stats/trace';
 export { heapMap } from './stats/heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';
 export { heapRates } from './stats/rates';
 export type { Activity, ArenaActivity, ClassActivity, HeapRates } from './stats/rates';
 export { Scope } from './arena/scope';
 export { heapStats } from './stats/stats';
+export type { HeapStatsOptions } from './stats/stats';
+export type {
+  CacheStats,
+  FrontStats,
+  LengthStats,
+  LockStats,
+  PageStats,
+  StageStats,
+  WarmStats,
+} from './stats/flow-types';
 export type {
   ActivityCounts,
   ArenaStats,
@@ -35,6 +52,7 @@ export type {
   FailureStats,
   HeapStats,
   HeapTotals,
+  LendingStats,
   OsStats,
   SuperSlabStats,
 } from './stats/types';

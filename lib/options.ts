@@ -4,6 +4,7 @@
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { type NativeArenaOption, native, settingsOf } from './native/native';
+import type { LearnOptions } from './learn/report';
 import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
 
@@ -24,8 +25,8 @@ const givenOptions = native.tables.arenaOptions.filter(
   ({ name }) => !(DERIVED as readonly string[]).includes(name),
 );
 
-/** What the core takes as numbers, by their names in the addon's table; lib itself reads these two. */
-type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number };
+/** What the core takes as numbers, by their names in the addon's table; lib itself reads these. */
+type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number; trace: number };
 
 /** 0 stands for what the process has, as in all of them; so a delay is 2 more than it is, and 1 is never. */
 const PURGE_DELAY_OFFSET = 2;
@@ -41,6 +42,8 @@ export interface ResolvedOptions {
   readonly name: string;
   readonly maxBytes: number;
   readonly prewarm: number;
+  /** Events that are kept; 0: none. */
+  readonly trace: number;
   /** What the core takes as numbers. */
   readonly settings: Float64Array;
   /** Block sizes, ascending, ending with 64 KB. */
@@ -54,6 +57,7 @@ export interface ResolvedOptions {
   readonly leaks: 'off' | 'sampled' | 'all';
   readonly reclaim: boolean;
   readonly zero: 'alloc' | 'free';
+  readonly learn: 'frozen' | 'observe';
 }
 
 /** A whole number of bytes that a Buffer can have. */
@@ -124,7 +128,7 @@ function resolveCores(
   options: Readonly<Record<string, unknown>>,
   derived: Readonly<Record<Derived, number>>,
 ): CoreOptions {
-  const core: CoreOptions = { ...derived, maxBytes: 0, prewarm: 0 };
+  const core: CoreOptions = { ...derived, maxBytes: 0, prewarm: 0, trace: 0 };
   for (const option of givenOptions) {
     const { name } = option;
     // The one bound that another option sets; maxBytes comes before it.
@@ -189,6 +193,16 @@ function resolveReclaim(reclaim: unknown, leaks: ResolvedOptions['leaks']): bool
   return true;
 }
 
+/** Checks what `arena.learned()` was given. */
+export function resolveLearn(given: LearnOptions = {}): LearnOptions {
+  if (typeof given !== 'object' || (given as unknown) === null) {
+    throw invalidArgType('options', 'of type object', given);
+  }
+  const { classes = CLASS_COUNT_MAX, by } = ownOptions(given);
+  validateInteger(classes, 'options.classes', 2, CLASS_COUNT_MAX);
+  return { classes, by: resolveChoice(by, 'by', ['live', 'allocs'] as const) };
+}
+
 const KNOWN_OPTIONS = new Set([
   ...givenOptions.map(({ name }) => name),
   'name',
@@ -199,6 +213,7 @@ const KNOWN_OPTIONS = new Set([
   'reclaim',
   'zero',
   'purgeDelayMs',
+  'learn',
 ]);
 
 /** Checks and completes what `new Arena()` was given: its own properties, those of no prototype. */
@@ -238,6 +253,7 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
     name: resolveName(name),
     maxBytes: core.maxBytes,
     prewarm: core.prewarm,
+    trace: core.trace,
     settings: settingsOf(core),
     strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
     hasOwnClasses: sizeClasses !== undefined,
@@ -247,5 +263,6 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
     leaks,
     reclaim: resolveReclaim(options.reclaim, leaks),
     zero,
+    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe'] as const),
   };
 }

@@ -54,6 +54,19 @@ export interface ArenaOptions {
    */
   readonly purgeDelayMs?: number;
   /**
+   * The flight recorder: so many of the last events behind the front (refills, flushes, slabs that come and go, purges,
+   * refusals) are kept, at most 2^20, for {@link Arena.trace}. 24 bytes each; allocations that the front serves are no
+   * events and cost the same.
+   * @default 0
+   */
+  readonly trace?: number;
+  /**
+   * 'observe': {@link Arena.learned} says what the size classes waste on the lengths that are allocated, and which would
+   * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked.
+   * @default 'frozen'
+   */
+  readonly learn?: 'frozen' | 'observe';
+  /**
    * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
    * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
    * @default 'recycle'

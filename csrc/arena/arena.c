@@ -17,6 +17,7 @@
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "heap/run.h"
+#include "letters/letters.h"
 #include "os/lock.h"
 #include "os/spare.h"
 #include "stats/valid.h"
@@ -24,6 +25,7 @@
 #include "super/pagemap.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 /* Every arena of the process, oldest first. All fields under the lock. */
 static struct {
@@ -61,15 +63,17 @@ static uint64_t next_id(void) {
 }
 
 void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
-  hk_lock_acquire(&registry.lock);
+  hk_lock_acquire_to_read(&registry.lock);
   hk_arena_t *arena = registry.first;
   while (arena != NULL && visit(arena, context)) arena = arena->next;
   hk_lock_release(&registry.lock);
 }
 
 /* Zeroes the record for the next arena. The two tables are skipped: both are all zero once every
- * SuperSlab and the front are gone. Own classes are skipped if they were never set. */
+ * SuperSlab and the front are gone. Own classes and what was lent are skipped if there was none. */
 static void put_record(hk_arena_t *arena) {
+  hk_trace_end(arena);
+  if (hk_stat_get(&arena->mail.offered) != 0) memset(arena->lent, 0, sizeof arena->lent);
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
   memset(arena, 0, offsetof(hk_arena_t, superslabs));
   hk_spare_put(arena, hk_arena_record_bytes());
@@ -118,6 +122,7 @@ static void settle_counters(hk_arena_t *arena) {
 /* Every block becomes free. */
 static void free_all(hk_arena_t *arena) {
   hk_remote_finish(arena);
+  hk_letters_revoke(arena);
   hk_supply_reset(arena);
   hk_heap_reset(arena);
   hk_front_drop(arena);
@@ -130,17 +135,23 @@ void hk_arena_reset(hk_arena_t *arena) {
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
 
-/* Nobody finds the arena any more. */
+static void drop_arena(hk_arena_t *arena) {
+  hk_letters_leave(arena);
+  hk_counters_drop(arena->counters);
+  put_record(arena);
+}
+
+/* Nobody finds the arena any more, and nobody else holds it. */
 static void end_arena(hk_arena_t *arena) {
+  bool is_settled = arena->ended && arena->keeper == HK_KEEPER_OWNER;
   arena->ended = true;
-  if (hk_counters_are_shared(arena->counters)) {
+  if (!is_settled && hk_counters_are_shared(arena->counters)) {
     hk_arena_reset(arena);
   } else {
     free_all(arena); /* nobody reads the counters any more */
   }
   hk_supply_leave(arena);
-  hk_counters_drop(arena->counters);
-  put_record(arena);
+  drop_arena(arena);
 }
 
 static void set_name(hk_arena_t *arena, const char *name) {
@@ -194,16 +205,18 @@ static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
   return arena;
 }
 
-/* Ends the abandoned arenas whose last block was freed. */
+/* Ends the abandoned arenas whose last block was freed. What they gave to the cache stays warm there
+ * for the threads to come. */
 static void bury_dead(void) {
-  hk_arena_t *arena;
-  do {
+  for (;;) {
     hk_lock_acquire(&registry.lock);
-    arena = take_abandoned(is_dead);
+    hk_arena_t *arena = take_abandoned(is_dead);
     if (arena != NULL) unlink_arena(arena);
     hk_lock_release(&registry.lock);
-    if (arena != NULL) end_arena(arena);
-  } while (arena != NULL);
+    if (arena == NULL) return;
+    free_all(arena);
+    drop_arena(arena);
+  }
 }
 
 static void register_abandoned(hk_arena_t *arena) {
@@ -235,7 +248,6 @@ hk_arena_t *hk_arena_adopt(void) {
     leave_abandoned(arena);
     return NULL;
   }
-  arena->ended = false;
   atomic_store(&arena->keeper, HK_KEEPER_OWNER);
   return arena;
 }
@@ -252,11 +264,16 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
     arena->counters = hk_counters_create(options->counters);
     if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
   }
+  if (status == HK_OK && !hk_trace_begin(arena, options->trace_events)) {
+    hk_counters_drop(arena->counters);
+    status = HK_OUT_OF_MEMORY_OS;
+  }
   if (status != HK_OK) {
     put_record(arena);
     return status;
   }
   arena->id = next_id();
+  atomic_store(&arena->mail.holders, 1);
   hk_front_init(arena);
   arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
   set_name(arena, options->name);
@@ -270,14 +287,37 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   return HK_OK;
 }
 
+/* All but what others see of the arena goes back. */
+static void end_early(hk_arena_t *arena) {
+  arena->ended = true;
+  arena->keeps_slab = NULL;
+  hk_arena_reset(arena);
+  hk_supply_end(arena);
+}
+
+/* Takes a hold away; the last one ends the record, in whatever thread. */
+static void drop_hold(hk_arena_t *arena) {
+  uint64_t before = atomic_fetch_sub_explicit(&arena->mail.holders, 1, memory_order_acq_rel);
+  if (before > 1) return;
+  unregister_arena(arena);
+  end_arena(arena);
+}
+
+hk_status_t hk_letter_return(uint64_t ticket) {
+  hk_arena_t *arena;
+  hk_status_t status = hk_letters_put_back(ticket, &arena);
+  if (status == HK_OK) drop_hold(arena);
+  return status;
+}
+
 void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
 
 hk_status_t hk_arena_end(hk_arena_t *arena) {
   if (hk_stat_get(&arena->exposed_slabs) == 0) return hk_arena_destroy(arena);
   if (!arena->ended) {
-    arena->ended = true;
-    hk_arena_reset(arena);
-    hk_supply_end(arena);
+    end_early(arena);
+  } else {
+    hk_remote_drain(arena);
   }
   return HK_SLAB_BUSY;
 }
@@ -285,17 +325,18 @@ hk_status_t hk_arena_end(hk_arena_t *arena) {
 hk_status_t hk_arena_destroy(hk_arena_t *arena) {
   if (arena == NULL) return HK_OK;
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
-  unregister_arena(arena);
-  end_arena(arena);
+  hk_remote_drain(arena);
+  hk_letters_revoke(arena);
+  if (hk_letters_are_away(arena)) end_early(arena);
+  drop_hold(arena);
   return HK_OK;
 }
 
 hk_status_t hk_arena_abandon(hk_arena_t *arena) {
   if (hk_stat_get(&arena->exposed_slabs) != 0) return HK_SLAB_BUSY;
-  arena->ended = true; /* it keeps nothing for later */
+  if (hk_letters_are_away(arena)) return HK_SLAB_BUSY;
   hk_front_flush(arena);
   hk_front_drop(arena);
-  hk_supply_leave(arena);
   register_abandoned(arena);
   leave_abandoned(arena);
   bury_dead();
@@ -308,6 +349,7 @@ void hk_fork_prepare(void) {
   (void)hk_classes_default(); /* built by now: the child must not wait for a builder */
   hk_lock_acquire(&registry.lock);
   hk_cache_lock();
+  hk_letters_lock();
   hk_pagemap_lock();
   hk_spare_lock();
 }
@@ -315,6 +357,7 @@ void hk_fork_prepare(void) {
 void hk_fork_parent(void) {
   hk_spare_unlock();
   hk_pagemap_unlock();
+  hk_letters_unlock();
   hk_cache_unlock();
   hk_lock_release(&registry.lock);
 }

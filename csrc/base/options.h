@@ -15,8 +15,10 @@
 /* X(field, environment name, default, min, max, choices or NULL, unit, meaning).
  * An option with choices takes one of their words, and its value is the index of the word. */
 #define HK_OPTION_LIST(X)                                                                         \
-  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 1, "default|lean", "",                    \
-    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs")             \
+  X(policy_profile, "HAKMEM_TINY_POLICY_PROFILE", 0, 0, 6,                                        \
+    "default|lean|legacy|c5_7_only|tinyplus_all|bench|larson_guard", "",                          \
+    "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs; the other "  \
+    "names are those of old, and default here")                                                   \
   X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                           \
     "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")   \
   X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",     \
@@ -36,9 +38,16 @@
   X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                            \
     "1: print the HEAP_STATS lines at exit")                                                      \
   X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                     \
-    "1: print the SS_STATS line at exit")                                                         \
+    "1: print the SS_STATS lines at exit")                                                         \
   X(ss_os_stats, "HAKMEM_SS_OS_STATS", 0, 0, 1, NULL, "",                                         \
-    "1: print the SS_OS_STATS line at exit")
+    "1: print the SS_OS_STATS line at exit") \
+  X(c7_page_stats_dump, "HAKMEM_TINY_C7_PAGE_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the C7_PAGE_STATS line at exit") \
+  X(warm_stats_dump, "HAKMEM_WARM_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the WARM lines at exit") \
+  X(tiny_stats_dump, "HAKMEM_TINY_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the TINY_STATS lines at exit") \
+  X(ss_os_stats_dump, "HAKMEM_SS_OS_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the SS_OS_STATS line at exit") \
+  X(cache_stats_dump, "HAKMEM_CACHE_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the CACHE_STATS line at exit") \
+  X(lock_stats_dump, "HAKMEM_LOCK_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the LOCK_STATS line at exit") \
+  X(mem_stats_dump, "HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the MEM_STATS line at exit")
 
 /* X(field, default of the profile `lean`). */
 #define HK_LEAN_LIST(X) \

@@ -17,7 +17,8 @@
   X(DOUBLE_FREE, 6, "the block is already free")                             \
   X(SLAB_BUSY, 7, "a slab has blocks out, or is still exposed")            \
   X(ARENA_DESTROYED, 8, "the arena is destroyed")                            \
-  X(OUT_OF_MEMORY_PROCESS, 9, "the limit of the process (HAKMEM_MAX_MEMORY_MB) is reached")
+  X(OUT_OF_MEMORY_PROCESS, 9, "the limit of the process (HAKMEM_MAX_MEMORY_MB) is reached") \
+  X(BAD_TICKET, 10, "the ticket is none, or was adopted, recalled or revoked")
 
 typedef enum hk_status_t {
 #define HK_STATUS_ENUM(name, value, text) HK_##name = value,

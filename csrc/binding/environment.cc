@@ -13,6 +13,17 @@ void TryDestroyCore(ArenaHandle *arena) {
   if (hk_arena_end(arena->core) == HK_OK) arena->core = nullptr;
 }
 
+// The world has gone: what is holding still is whoever's has the bytes.
+void EndLoans(Environment *environment) {
+  for (uint32_t i = 0; i < environment->loan_count; i++) {
+    Loan *loan = environment->loans[i];
+    if (loan == nullptr) continue;
+    loan->environment = nullptr;
+    loan->buffer.SuppressDestruct(); // it belonged to the world that has gone
+  }
+  std::free(environment->loans);
+}
+
 // The JavaScript world has gone. Node has called the finalizers of all exposures by now. If another runtime has
 // not, it is not known who has their bytes: they keep them, and a finalizer that comes later finds nothing to do.
 void EndEnvironment(Napi::Env, Environment *environment) {
@@ -35,6 +46,7 @@ void EndEnvironment(Napi::Env, Environment *environment) {
     exposure->environment = nullptr;
     exposure->buffer.SuppressDestruct(); // it belonged to the world that has gone
   }
+  EndLoans(environment);
   for (ArenaHandle *arena : environment->idle) {
     if (arena != nullptr) DropArena(arena);
   }
@@ -169,6 +181,21 @@ void DropArena(ArenaHandle *arena) {
 
 SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab) {
   return Grow(&arena->slabs, &arena->slab_count, slab + 1) ? &arena->slabs[slab] : nullptr;
+}
+
+Loan **LoanPlace(Environment *environment, uint64_t ticket) {
+  auto number = static_cast<uint32_t>(ticket % HK_LETTERS_MAX);
+  bool has_place = Grow(&environment->loans, &environment->loan_count, number + 1);
+  return has_place ? &environment->loans[number] : nullptr;
+}
+
+void BeginEndingLoans(Environment *environment) {
+  for (uint32_t i = 0; i < environment->loan_count; i++) {
+    Loan *loan = environment->loans[i];
+    if (loan == nullptr) continue;
+    Napi::ArrayBuffer buffer = loan->buffer.Value();
+    loan->ending = !buffer.IsEmpty() && !buffer.IsDetached();
+  }
 }
 
 // V8 counts external bytes towards the schedule of its garbage collector, although collecting can never

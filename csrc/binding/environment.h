@@ -90,17 +90,31 @@ constexpr uint32_t kWarmPlaces = 512;
 
 constexpr uint32_t kLeftMax = 16;
 
+// A block that this world has adopted: one external ArrayBuffer over its bytes and nothing else. It lives until V8
+// has freed the backing store, and while it is `holding` its letter has not been returned.
+struct Loan : Allocated {
+  uint64_t ticket;
+  Napi::Reference<Napi::ArrayBuffer> buffer; // strong until it is released, then weak
+  bool released; // but not detached: somebody has taken it away, or it must stay attached
+  bool holding;  // JavaScript may still reach the bytes
+  bool ending;   // as in Exposure
+  Environment *environment; // nullptr: that has ended
+};
+
 struct Environment : Allocated {
   napi_env env;
   ArenaSlot *slots;
   uint32_t slot_count;
   uint32_t first_free; // as next_free
   Exposure *exposures;
+  Loan **loans; // that are holding, by the number of their letter
+  uint32_t loan_count;
   Sentinel *sentinel;               // nullptr: none was needed, or none could be made
   bool ending;                      // the sentinel has been called
   Napi::FunctionReference transfer; // ArrayBuffer.prototype.transfer where slabs.cc needs it
   Napi::FunctionReference move; // gives the memory of an ArrayBuffer to a new one; empty: not known
   bool detaching;               // JavaScript is running in the middle of a call: no other now
+  bool interrupted; // it was, in this call: Node would end the process if anything were detached
   Exposure *warm[kWarmPlaces];
   // Where counters of arenas that have ended are, or were until their ArrayBuffer was collected: the last ones of
   // left_count.
@@ -158,18 +172,34 @@ void EnterExposure(Environment *environment, Exposure *exposure);
 void LeaveExposure(Exposure *exposure);
 
 // Entries of the addon, by file.
-void DefineIdentity(Napi::Object exports);
 void DefineArenas(Napi::Object exports);
 void DefineBlocks(Napi::Object exports);
 void DefineSlabs(Napi::Object exports);
 void DefineWarm(Napi::Object exports);
 void DefineStats(Napi::Object exports);
 void DefineHeapMap(Napi::Object exports);
+void DefineLetters(Napi::Object exports);
 void DefineTables(Napi::Object exports);
 
 // Detaches the current ArrayBuffer of a slab, if there is one. false: its bytes were given away and
 // are still held.
 bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab);
+
+// Detaches an ArrayBuffer. false: it must stay attached, or this environment is being terminated.
+bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer);
+
+// To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
+// terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.
+bool RenewSentinel(Napi::Env env, Environment *environment);
+
+// Asked in the finalizer of an external ArrayBuffer: whether nobody has its bytes any more. `ending`: see Exposure.
+bool IsNobodys(const Environment *environment, bool ending);
+
+// The place of a letter in the table of loans, growing it; nullptr: out of memory.
+Loan **LoanPlace(Environment *environment, uint64_t ticket);
+
+// Finds out which of the loans nobody else can have the bytes of: their world is about to end.
+void BeginEndingLoans(Environment *environment);
 
 // Whether an exposed slab is still its arena's, or somebody has taken its ArrayBuffer away: the core asks before
 // anything is done to the bytes of free blocks. `context`: its ArenaHandle.

@@ -27,8 +27,7 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
     delete exposure;
     return;
   }
-  // Without a sentinel the world may be ending and nobody knows.
-  bool is_free = environment->ending ? exposure->ending : environment->sentinel != nullptr;
+  bool is_free = IsNobodys(environment, exposure->ending);
   LeaveExposure(exposure);
   if (arena->slabs[exposure->slab].current == exposure) {
     arena->slabs[exposure->slab].current = nullptr;
@@ -61,26 +60,6 @@ void DropSentinel(Environment *environment) {
   environment->sentinel = nullptr;
   sentinel->environment = nullptr;
   sentinel->buffer.Reset();
-}
-
-// To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
-// terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.
-bool RenewSentinel(Napi::Env env, Environment *environment) {
-  static uint64_t nothing; // nobody else ever sees this ArrayBuffer
-  napi_value buffer = nullptr;
-  auto *sentinel = new Sentinel();
-  if (sentinel == nullptr) return false;
-  napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
-                                                        SentinelFreed, sentinel, &buffer);
-  if (status != napi_ok) {
-    delete sentinel;
-    return false;
-  }
-  sentinel->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
-  DropSentinel(environment);
-  sentinel->environment = environment;
-  environment->sentinel = sentinel;
-  return true;
 }
 
 bool IsPinned(const SlabEntry *entry) {
@@ -136,20 +115,6 @@ void FindTransfer(Napi::Env env) {
   }
   if (!value.IsFunction()) return;
   EnvironmentOf(env)->transfer = Napi::Persistent(value.As<Napi::Function>());
-}
-
-// false: it must stay attached, or this environment is being terminated.
-bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
-  Environment *environment = EnvironmentOf(env);
-  if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
-  napi_value length = Napi::Number::New(env, 0), error = nullptr;
-  // A program may have put a function of its own in its place: that finds nothing half done.
-  environment->detaching = true;
-  napi_status status =
-      napi_call_function(env, buffer, environment->transfer.Value(), 1, &length, nullptr);
-  environment->detaching = false;
-  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
-  return buffer.IsDetached();
 }
 
 // Whether somebody else has, or may have, the bytes of a slab without an attached ArrayBuffer. The slab serves
@@ -263,6 +228,43 @@ Napi::Value Detach(const Napi::CallbackInfo &info) {
 
 } // namespace
 
+bool RenewSentinel(Napi::Env env, Environment *environment) {
+  static uint64_t nothing; // nobody else ever sees this ArrayBuffer
+  napi_value buffer = nullptr;
+  auto *sentinel = new Sentinel();
+  if (sentinel == nullptr) return false;
+  napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
+                                                        SentinelFreed, sentinel, &buffer);
+  if (status != napi_ok) {
+    delete sentinel;
+    return false;
+  }
+  sentinel->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  DropSentinel(environment);
+  sentinel->environment = environment;
+  environment->sentinel = sentinel;
+  return true;
+}
+
+bool IsNobodys(const Environment *environment, bool ending) {
+  // Without a sentinel the world may be ending and nobody knows.
+  return environment->ending ? ending : environment->sentinel != nullptr;
+}
+
+bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
+  Environment *environment = EnvironmentOf(env);
+  if (environment->interrupted) return false;
+  if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
+  napi_value length = Napi::Number::New(env, 0), error = nullptr;
+  // A program may have put a function of its own in its place: that finds nothing half done.
+  environment->detaching = true;
+  napi_status status =
+      napi_call_function(env, buffer, environment->transfer.Value(), 1, &length, nullptr);
+  environment->detaching = false;
+  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
+  return buffer.IsDetached();
+}
+
 static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, bool stays_warm) {
   SlabEntry *entry = &arena->slabs[slab];
   Napi::ArrayBuffer buffer = AttachedBuffer(entry);
@@ -299,6 +301,7 @@ void ConcealAll(Napi::Env env, ArenaHandle *arena) {
     if (entry->current == nullptr || entry->current->pinned) continue;
     Conceal(env, arena, slab, concealed++ < kWarmAtOnce);
   }
+  EnvironmentOf(env)->interrupted = false;
 }
 
 void PinSlab(ArenaHandle *arena, uint32_t slab) {
@@ -334,6 +337,7 @@ void BeginEnding(Napi::Env env, Environment *environment) {
     if (exposure->arena != nullptr && exposure->arena->core != nullptr)
       hk_arena_settle(exposure->arena->core);
   }
+  BeginEndingLoans(environment);
 }
 
 void DefineSlabs(Napi::Object exports) {

@@ -5,6 +5,7 @@
 // row that has one its index and the sums of its bins. Behind those of the whole heap comes a record of
 // number 0, the sums of all; its bins are those of arenas with the default classes. Orders are those of
 // the lists in hakmem.h; tables.cc tells JavaScript the names.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -81,6 +82,18 @@ uint32_t RowOf(const hk_classes_t *classes, uint32_t bin) {
   return bin == HK_BIN_RUN ? HK_ROW_run : HK_ROW_huge;
 }
 
+// An allocation is counted after the native call that it needed, and both are read at work.
+void BoundSlow(hk_bin_stats_t *bin) {
+#define HK_BOUND_STAGE(name, field, meaning)                                                         \
+  if (bin->slow > bin->allocs) {                                                                     \
+    uint64_t early = std::min(bin->slow - bin->allocs, bin->stage_##field);                          \
+    bin->stage_##field -= early;                                                                     \
+    bin->slow -= early;                                                                              \
+  }
+  HK_STAGE_LIST(HK_BOUND_STAGE)
+#undef HK_BOUND_STAGE
+}
+
 void ReadArena(hk_arena_t *core, Record *record) {
   const hk_classes_t *classes = hk_arena_classes(core);
   hk_arena_stats(core, &record->stats);
@@ -88,8 +101,7 @@ void ReadArena(hk_arena_t *core, Record *record) {
   for (uint32_t i = 0; i < HK_BIN_COUNT; i++) {
     hk_bin_stats_t &bin = record->stats.bins[i];
     if (!WasUsed(bin)) continue;
-    // An allocation is counted after the native call that it needed, and both are read at work.
-    if (bin.slow > bin.allocs) bin.slow = bin.allocs;
+    BoundSlow(&bin);
     AddBin(&record->rows[RowOf(classes, i)], bin);
   }
 }
@@ -121,6 +133,7 @@ Napi::Value ArenaStats(const Napi::CallbackInfo &info) {
   double *out = arguments.Doubles(1, &room);
   if (!arguments.ok() || room < kProcessFields + kRecordMax) return arguments.Refuse();
   Record record;
+  hk_letters_collect(arena->core);
   ReadArena(arena->core, &record);
   double *end = WriteRecord(WriteProcess(out), hk_arena_id(arena->core), record);
   return Napi::Number::New(info.Env(), static_cast<double>(end - out));
@@ -233,6 +246,104 @@ Napi::Value DescribeArenas(const Napi::CallbackInfo &info) {
   return result;
 }
 
+constexpr size_t kLengthFields = 5;
+
+struct LengthWriter {
+  double serial;
+  double *out, *end;
+};
+
+void WriteLength(const hk_length_stats_t *length, void *context) {
+  auto *writer = static_cast<LengthWriter *>(context);
+  if (static_cast<size_t>(writer->end - writer->out) < kLengthFields) return;
+  const uint64_t fields[kLengthFields] = {length->first, length->last, length->allocs, length->live,
+                                          length->live_bytes};
+  for (uint64_t field : fields) *writer->out++ = static_cast<double>(field);
+}
+
+bool WriteLengthsOf(hk_arena_t *core, void *context) {
+  auto *writer = static_cast<LengthWriter *>(context);
+  if (static_cast<double>(hk_arena_id(core)) != writer->serial) return true;
+  hk_arena_lengths(core, WriteLength, writer);
+  return false;
+}
+
+// arenaLengths(serial, out) -> doubles written: for each length, or class, of an arena of any thread the first and
+// the last, allocations, live ones and their bytes. `out` has room for lengthsMax doubles.
+Napi::Value ArenaLengths(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  double serial = arguments.Double(0);
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok()) return arguments.Refuse();
+  LengthWriter writer = {serial, out, out + room};
+  hk_arena_each(WriteLengthsOf, &writer);
+  return Napi::Number::New(info.Env(), static_cast<double>(writer.out - out));
+}
+
+constexpr size_t kEventFields = 5;
+
+// arenaTrace(arena, out) -> doubles written: of each event that fits, the last ones, when it was in milliseconds, its
+// kind, its bin, its stage and its amount.
+Napi::Value ArenaTrace(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  size_t room = 0;
+  double *out = arguments.Doubles(1, &room);
+  if (!arguments.ok()) return arguments.Refuse();
+  size_t max = std::min<size_t>(room / kEventFields, HK_TRACE_EVENTS_MAX);
+  auto *events = static_cast<hk_event_t *>(std::calloc(max + 1, sizeof(hk_event_t)));
+  if (events == nullptr) return Napi::Number::New(info.Env(), 0);
+  uint32_t count = hk_arena_trace(arena->core, events, static_cast<uint32_t>(max));
+  for (uint32_t i = 0; i < count; i++) {
+    const hk_event_t &event = events[i];
+    *out++ = static_cast<double>(event.at_ns) / 1e6;
+    *out++ = event.kind;
+    *out++ = event.bin;
+    *out++ = event.stage;
+    *out++ = static_cast<double>(event.amount);
+  }
+  std::free(events);
+  return Napi::Number::New(info.Env(), static_cast<double>(count * kEventFields));
+}
+
+struct Differences {
+  Napi::Env env;
+  Napi::Array list;
+  uint32_t count;
+};
+
+// More would say no more.
+constexpr uint32_t kDifferencesMax = 1000;
+
+void AddDifference(const hk_difference_t *difference, void *context) {
+  auto *differences = static_cast<Differences *>(context);
+  if (differences->count == kDifferencesMax) return;
+  Napi::HandleScope scope(differences->env);
+  Napi::Object row = Napi::Object::New(differences->env);
+  row.DefineProperties({
+      Field(differences->env, "what", difference->what),
+      Field(differences->env, "bin", difference->bin),
+      Field(differences->env, "slab", static_cast<double>(difference->slab)),
+      Field(differences->env, "counted", static_cast<double>(difference->counted)),
+      Field(differences->env, "recorded", static_cast<double>(difference->recorded)),
+  });
+  PutElement(differences->list, differences->count++, row);
+}
+
+// verifyArena(arena) -> [{ what, bin, slab, counted, recorded }], of numbers that counting again does not bear out
+Napi::Value VerifyArena(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  Differences differences = {info.Env(), Napi::Array::New(info.Env()), 0};
+  hk_arena_verify(arena->core, AddDifference, &differences);
+  return differences.list;
+}
+
+constexpr size_t kLengthsMax =
+    kLengthFields * (HK_EXACT_LENGTH_MAX + HK_COUNTER_SLOTS + HK_BIN_COUNT);
+
 } // namespace
 
 void DefineStats(Napi::Object exports) {
@@ -241,7 +352,11 @@ void DefineStats(Napi::Object exports) {
   Define<HeapStats>(exports, "heapStats");
   Define<DescribeArenaBySerial>(exports, "arenaInfo");
   Define<DescribeArenas>(exports, "arenaInfos");
+  Define<ArenaLengths>(exports, "arenaLengths");
+  Define<ArenaTrace>(exports, "arenaTrace");
+  Define<VerifyArena>(exports, "verifyArena");
   exports.DefineProperty(Field(exports.Env(), "statsRecordMax", static_cast<double>(kRecordMax)));
+  exports.DefineProperty(Field(exports.Env(), "lengthsMax", static_cast<double>(kLengthsMax)));
 }
 
 } // namespace hakmem

@@ -113,6 +113,15 @@ Napi::Object FrontStats(Napi::Env env) {
   return result;
 }
 
+// { name: offset } of what it says of each bin.
+Napi::Object FrontBinStats(Napi::Env env) {
+  Napi::Object result = Napi::Object::New(env);
+#define HK_STAT_FIELD(field) Field(env, #field, HK_OFFSET_OF(hk_counters_t, field)),
+  result.DefineProperties({HK_FRONT_BIN_STATS(HK_STAT_FIELD)});
+#undef HK_STAT_FIELD
+  return result;
+}
+
 // Where things are in the front's counters: offsets in doubles.
 Napi::Object CounterLayout(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -128,6 +137,7 @@ Napi::Object CounterLayout(Napi::Env env) {
       Field(env, "cellCount", HK_COUNTER_SLOTS),
       Field(env, "binCount", HK_BIN_COUNT),
       Field(env, "stats", FrontStats(env)),
+      Field(env, "binStats", FrontBinStats(env)),
   });
   return result;
 }
@@ -139,6 +149,18 @@ Napi::Array DefaultStrides(Napi::Env env) {
     PutElement(result, i, classes->bins[i].stride_bytes);
   return result;
 }
+
+const char *const kEventKinds[] = {
+#define HK_EVENT_WORD(name, word, amount) word,
+    HK_EVENT_LIST(HK_EVENT_WORD)
+#undef HK_EVENT_WORD
+};
+
+const char *const kStages[] = {
+#define HK_STAGE_WORD(name, field, meaning) #field,
+    HK_STAGE_LIST(HK_STAGE_WORD)
+#undef HK_STAGE_WORD
+};
 
 const char *const kRowNames[] = {
 #define HK_ROW_NAME(name, bytes) #name,
@@ -175,6 +197,8 @@ void DefineTables(Napi::Object exports) {
       Field(env, "defaultStrides", DefaultStrides(env)),
       Field(env, "rowNames", NamesOf(env, kRowNames)),
       Field(env, "rowSizes", RowSizes(env)),
+      Field(env, "eventKinds", NamesOf(env, kEventKinds)),
+      Field(env, "stages", NamesOf(env, kStages)),
       Field(env, "runBin", HK_BIN_RUN),
       Field(env, "hugeBin", HK_BIN_HUGE),
   });

@@ -52,6 +52,7 @@ Napi::ArrayBuffer Move(Napi::Env env, const Exposure *exposure, Napi::ArrayBuffe
   napi_status status =
       napi_call_function(env, buffer, environment->move.Value(), 1, &argument, &moved);
   environment->detaching = false;
+  environment->interrupted |= status != napi_ok;
   if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
   bool is_moved = status == napi_ok && buffer.IsDetached() && IsSame(env, moved, exposure);
   return is_moved ? Napi::ArrayBuffer(env, moved) : Napi::ArrayBuffer();

@@ -57,10 +57,17 @@ static void *resize_large(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes)
   return hk_arena_slab_address(slab);
 }
 
-/* What to ask for when a large block must move because it grows: a quarter more, so that one that
- * grows again and again is copied a few times and not each time. Near a limit, what is needed. */
+/* A block that grows may take a mapping so many times as long that is there with its pages. */
+#define GROWTH_MAX 8
+
+/* What to ask for when a large block must move because it grows: what the last one that grew has
+ * left, or a quarter more, so that one that grows again and again is copied a few times and not each
+ * time. Near a limit, what is needed. */
 static size_t with_slack(const hk_arena_t *arena, size_t size_bytes) {
-  if (size_bytes > HK_SIZE_MAX / 2 || hk_options_get()->max_memory_mb != 0) return size_bytes;
+  bool is_limited = hk_options_get()->max_memory_mb != 0;
+  if (size_bytes > HK_SIZE_MAX / GROWTH_MAX || is_limited) return size_bytes;
+  size_t warm = hk_superslabs_warm(arena, size_bytes, GROWTH_MAX * size_bytes);
+  if (warm != 0) return warm;
   size_t wanted = size_bytes + size_bytes / 4;
   return wanted > hk_superslabs_room(arena) ? size_bytes : wanted;
 }
@@ -69,6 +76,7 @@ static void *move(hk_arena_t *arena, void *block, size_t usable, size_t size_byt
   bool grows = usable > HK_CLASS_SIZE_MAX && size_bytes > usable;
   void *moved = hk_alloc(arena, grows ? with_slack(arena, size_bytes) : size_bytes);
   if (moved == NULL) return NULL;
+  if (grows) hk_run_set_asked(large_at(arena, moved), size_bytes);
   memcpy(moved, block, size_bytes < usable ? size_bytes : usable);
   if (hk_free(arena, block) == HK_OK) return moved;
   (void)hk_free(arena, moved);

@@ -245,23 +245,31 @@ static uint32_t take_addresses(hk_slab_t *slab, uint32_t stride_bytes, void **at
   return got;
 }
 
+/* How a batch ended, and where it began. */
+typedef struct batch_t {
+  hk_status_t refusal; /* why there were no more */
+  hk_stage_t stage;    /* of the first block, if there was one */
+} batch_t;
+
 /* Moves up to `want` blocks into the magazine, so that the lowest address of each slab is handed
  * out first. The class gets new slabs only while fewer than `need` have moved. Returns how many
- * moved; `*refusal` says why there were no more. */
+ * moved. */
 static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need,
-                            hk_status_t *refusal) {
+                            batch_t *batch) {
   hk_magazine_t *m = &arena->magazines[bin];
   uint32_t taken = 0;
   void **top = hk_magazine_top(m);
   while (taken < want) {
     hk_slab_t *slab;
-    *refusal = hk_heap_current(arena, bin, taken < need, &slab);
-    if (*refusal != HK_OK) break;
+    hk_stage_t stage;
+    batch->refusal = hk_heap_current(arena, bin, taken < need, &slab, &stage);
+    if (batch->refusal != HK_OK) break;
+    if (taken == 0) batch->stage = stage;
     taken += take_addresses(slab, m->stride_bytes, top + taken, want - taken);
   }
   m->frees_at_refill = (uint16_t)hk_stat_get(&m->frees);
   if (taken == 0) return 0;
-  hk_heap_count_refill(arena, bin, taken);
+  hk_heap_count_refill(arena, bin, batch->stage, taken);
   hk_counters_write_begin(arena->counters);
   hk_magazine_set_top(m, top + taken);
   hk_stat_add(&m->moved_in, taken);
@@ -297,8 +305,9 @@ static void top_up(hk_arena_t *arena) {
     uint32_t goal = goal_of(m), count = hk_magazine_count(m);
     if (count > goal / 2) continue; /* not yet */
     if (moved > MAGAZINE_TOP_UP_BLOCKS) break;
-    hk_status_t refusal; /* not counted: nobody asked for these blocks */
-    uint32_t taken = take_blocks(arena, bin, goal - count, 0, &refusal);
+    batch_t batch; /* a refusal is not counted: nobody asked for these blocks */
+    uint32_t taken = take_blocks(arena, bin, goal - count, 0, &batch);
+    if (taken > 0) hk_stat_add(&arena->bins[bin].prefilled, 1);
     if (taken < goal - count) arena->gained_bins &= ~((uint64_t)1 << bin); /* no more to be had */
     moved += taken;
   }
@@ -309,16 +318,16 @@ bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
   hk_front_collect(arena);
   grow(arena, bin);
   uint32_t goal = goal_of(m);
-  hk_status_t refusal;
-  if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &refusal) == 0) {
+  batch_t batch;
+  if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &batch) == 0) {
     hk_front_flush(arena);
-    if (take_blocks(arena, bin, 1, 1, &refusal) == 0) {
-      hk_note_refusal(arena, refusal);
+    if (take_blocks(arena, bin, 1, 1, &batch) == 0) {
+      hk_note_refusal(arena, batch.refusal);
       return false;
     }
     hk_failures_count_cured(arena);
   }
-  hk_heap_count_slow(arena, bin);
+  hk_heap_count_slow(arena, bin, batch.stage);
   if (arena->gained_bins != 0) top_up(arena);
   return true;
 }

@@ -28,6 +28,8 @@ static hk_slab_t **head_of(hk_bin_t *b, hk_slab_list_t list) {
 void hk_bin_take(hk_bin_t *b, hk_slab_t *slab) {
   if (slab->list == HK_SLAB_LIST_CURRENT) {
     b->current = NULL;
+    if (slab->free_count != 0 && slab->free_count != slab->capacity)
+      hk_stat_add(&b->current_dropped, 1);
   } else if (slab->list != HK_SLAB_LIST_NONE) {
     bool partial = slab->list == HK_SLAB_LIST_PARTIAL;
     hk_slab_t **head = head_of(b, (hk_slab_list_t)slab->list);
@@ -56,8 +58,9 @@ void hk_bin_put(hk_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
   *head = slab;
   if (list == HK_SLAB_LIST_PARTIAL) {
     hk_stat_add(&b->partial_slabs, 1);
-  } else if (list == HK_SLAB_LIST_EMPTY && ++b->empty_count > empty_high(b)) {
-    b->draining = true;
+  } else if (list == HK_SLAB_LIST_EMPTY) {
+    hk_stat_add(&b->emptied, 1);
+    if (++b->empty_count > empty_high(b)) b->draining = true;
   }
 }
 
@@ -83,6 +86,7 @@ void hk_bin_reset(hk_bin_t *b) {
   b->empty_count = 0;
   b->draining = false;
   hk_stat_set(&b->out, 0);
+  hk_stat_add(&b->retired, hk_stat_get(&b->slabs));
   hk_stat_set(&b->slabs, 0);
   hk_stat_set(&b->partial_slabs, 0);
   hk_stat_set(&b->remote_collected, atomic_load(&b->frees_remote));

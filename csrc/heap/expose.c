@@ -3,11 +3,14 @@
  *
  * Owns:      exposed_slabs and given_bytes of an arena.
  * Called by: fronts of other languages.
- * Calls:     bin, run, supply (lost slabs), SuperSlab (zeroing).
+ * Calls:     bin, run, letters, supply (lost slabs), SuperSlab (zeroing).
  * Threads:   owner only.
  */
+#include <string.h>
+
 #include "heap/bin.h"
 #include "heap/run.h"
+#include "letters/letters.h"
 #include "supply/supply.h"
 
 /* The slab, if a front can have blocks of it: one that serves a class, or the first of a run. */
@@ -45,9 +48,29 @@ hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab_number) {
   return HK_OK;
 }
 
+/* Zeroes a slab but for blocks that are away. */
+static void scrub_around(const hk_arena_t *arena, const hk_slab_t *slab) {
+  uint64_t away[HK_SLAB_WORDS_MAX] = {0};
+  size_t stride = arena->classes->bins[slab->bin].stride_bytes;
+  hk_letters_mark_away(arena, slab, away);
+  for (uint32_t block = 0; block < slab->capacity; block++) {
+    if ((away[block >> 6] >> (block & 63) & 1) != 0) continue;
+    memset(hk_arena_slab_address(slab) + block * stride, 0, stride);
+  }
+}
+
+/* What is lost, or all of it away, is zeroed when it has come back. */
+static void scrub(const hk_arena_t *arena, const hk_slab_t *slab) {
+  if (slab->borrowers == 0) {
+    (void)hk_superslab_zero(hk_arena_slab_address(slab), span_bytes(slab));
+  } else if (slab->state == HK_SLAB_CLASS) {
+    scrub_around(arena, slab);
+  }
+}
+
 /* Zeroes what others have written, and what was live there, before anybody has the memory again. */
 static void take_back(hk_arena_t *arena, hk_slab_t *slab) {
-  if (arena->scrubs) (void)hk_superslab_zero(hk_arena_slab_address(slab), span_bytes(slab));
+  if (arena->scrubs) scrub(arena, slab);
   slab->given = false;
   hk_stat_sub(&arena->given_bytes, span_bytes(slab));
   if (slab->state == HK_SLAB_CLASS) hk_bin_relist(arena, slab);
@@ -66,7 +89,7 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab_number, bool ex
   } else {
     hk_stat_sub(&arena->exposed_slabs, 1);
     if (slab->given) take_back(arena, slab);
-    if (lost) hk_supply_put_lost(arena, slab);
+    if (lost && slab->borrowers == 0) hk_supply_put_lost(arena, slab);
   }
   return HK_OK;
 }

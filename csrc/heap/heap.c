@@ -4,6 +4,7 @@
 #include "heap/bin.h"
 #include "heap/remote.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 
@@ -12,73 +13,98 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   if (status != HK_OK) return status;
   hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
   hk_stat_add(&arena->bins[bin].slabs, 1);
+  hk_trace_note(arena, HK_EVENT_BIND, bin, arena->supply.source, 1);
   return HK_OK;
 }
 
 /* A slab that the class has already is needed again; what of it is purged was so too early. */
 static void note_reach(hk_arena_t *arena, hk_bin_t *b, const hk_slab_t *slab) {
   b->reach += slab->free_count;
+  if (slab->purged_pages == 0) hk_stat_add(&b->warm, 1);
   if (slab->purged_pages == 0) return;
   b->regret += slab->free_count;
   hk_stat_add(&arena->decay.retaken_bytes, hk_popcount32(slab->purged_pages) * hk_os_page_bytes());
 }
 
+/* A slab for `bin` to take from, from the first stage behind the current slab that has one. */
+static hk_status_t find_next(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab,
+                             hk_stage_t *stage) {
+  hk_bin_t *b = &arena->bins[bin];
+  *slab = b->partial != NULL ? b->partial : b->empty;
+  if (*slab == NULL) {
+    if (!grow) return HK_OUT_OF_MEMORY_LIMIT;
+    hk_status_t status = bind_new_slab(arena, bin, slab);
+    *stage = arena->supply.source;
+    return status;
+  }
+  *stage = b->partial != NULL ? HK_STAGE_PARTIAL : HK_STAGE_EMPTY;
+  hk_stat_add(*stage == HK_STAGE_PARTIAL ? &b->from_partial : &b->from_empty, 1);
+  note_reach(arena, b, *slab);
+  return HK_OK;
+}
+
 /* Replaces an exhausted current slab; with `grow` false only by a slab that the class has
  * already. */
-static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin, bool grow) {
+static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin, bool grow,
+                                                 hk_stage_t *stage) {
   hk_bin_t *b = &arena->bins[bin];
   hk_remote_drain(arena);
   if (b->current != NULL && b->current->free_count > 0) return HK_OK;
-  hk_slab_t *next = b->partial != NULL ? b->partial : b->empty;
-  if (next == NULL) {
-    if (!grow) return HK_OUT_OF_MEMORY_LIMIT;
-    hk_status_t status = bind_new_slab(arena, bin, &next);
-    if (status != HK_OK) return status;
-  } else {
-    note_reach(arena, b, next);
-  }
+  hk_slab_t *next;
+  hk_status_t status = find_next(arena, bin, grow, &next, stage);
+  if (status != HK_OK) return status;
+  if (b->current == NULL) hk_stat_add(&b->without_current, 1);
   if (b->current != NULL) hk_bin_take(b, b->current);
   hk_bin_take(b, next);
   hk_bin_put(b, next, HK_SLAB_LIST_CURRENT);
   return HK_OK;
 }
 
-hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab) {
+hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab,
+                            hk_stage_t *stage) {
   hk_bin_t *b = &arena->bins[bin];
+  *stage = HK_STAGE_CURRENT;
   if (b->current == NULL || b->current->free_count == 0) {
-    hk_status_t status = next_current_slow(arena, bin, grow);
+    hk_status_t status = next_current_slow(arena, bin, grow, stage);
     if (status != HK_OK) return status;
   }
   *slab = b->current;
   return HK_OK;
 }
 
-void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken) {
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, hk_stage_t stage, uint32_t taken) {
   hk_bin_t *b = &arena->bins[bin];
   hk_stat_add(&b->out, taken);
+  hk_stat_add(&b->blocks_out, taken);
   hk_stat_raise(&b->high_water, hk_stat_get(&b->out));
   hk_peaks_raise(&b->peaks, hk_stat_get(&b->out));
   hk_stat_add(&b->refills, 1);
+  hk_trace_note(arena, HK_EVENT_REFILL, bin, stage, taken);
 }
 
-void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin) { hk_stat_add(&arena->bins[bin].slow, 1); }
+void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin, hk_stage_t stage) {
+  hk_stat_add(&arena->bins[bin].stages[stage], 1);
+}
 
 hk_status_t hk_refill(hk_arena_t *arena, uint32_t bin, uint32_t *refs, uint32_t want,
                       uint32_t *got) {
   if (bin >= arena->classes->count || want == 0 || want > HK_BATCH_MAX) return HK_INVALID_ARGUMENT;
   uint32_t taken = 0;
+  hk_stage_t first = HK_STAGE_CURRENT;
   while (taken < want) {
     /* A batch that has a block already is not worth a new slab. */
     hk_slab_t *slab;
-    hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab);
+    hk_stage_t stage;
+    hk_status_t status = hk_heap_current(arena, bin, taken == 0, &slab, &stage);
     if (status == HK_OK && !hk_arena_has_ref(slab)) status = HK_OUT_OF_MEMORY_TABLE;
     if (status != HK_OK && taken == 0) hk_note_refusal(arena, status);
     if (status != HK_OK && taken == 0) return status;
     if (status != HK_OK) break;
+    if (taken == 0) first = stage;
     taken += hk_slab_take(slab, hk_arena_base_ref(slab), refs + taken, want - taken);
   }
-  hk_heap_count_refill(arena, bin, taken);
-  hk_heap_count_slow(arena, bin);
+  hk_heap_count_refill(arena, bin, first, taken);
+  hk_heap_count_slow(arena, bin, first);
   *got = taken;
   return HK_OK;
 }
@@ -95,6 +121,7 @@ hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed) {
   hk_stat_sub(&arena->bins[bin].out, flushed);
   hk_stat_add(&arena->bins[bin].flushes, 1);
+  hk_trace_note(arena, HK_EVENT_FLUSH, bin, HK_STAGE_CURRENT, flushed);
 }
 
 static hk_status_t flush_one(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
@@ -174,6 +201,8 @@ void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab) {
   hk_arena_forget_bin(arena, slab);
   hk_slab_unbind(slab);
   hk_stat_sub(&b->slabs, 1);
+  hk_stat_add(&b->retired, 1);
+  hk_trace_note(arena, HK_EVENT_RETIRE, slab->bin, HK_STAGE_CURRENT, 1);
   /* JavaScript may have written to any part of what it has seen, blocks or not. */
   bool is_clean = slab->touched_blocks == 0 && !slab->superslab->was_exposed;
   if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot);

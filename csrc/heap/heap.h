@@ -6,7 +6,7 @@
  * Calls:      bin, remote (drain), slab, supply, failures.
  * Threads:    owner only.
  * Invariants: a retired slab had every block free and was not exposed (I4).
- * Stages of a refill: the current slab, a partial slab, an empty slab, the supply.
+ * Stages of a refill: the current slab, a partial slab, an empty slab, the supply. See hk_stage_t.
  */
 #ifndef HK_HEAP_HEAP_H
 #define HK_HEAP_HEAP_H
@@ -14,18 +14,20 @@
 #include "supply/record.h"
 
 /* Finds the slab that blocks of `bin` are taken from now; at least one of its blocks is free. With
- * `grow` false the class gets no new slab. HK_OUT_OF_MEMORY_*. */
-hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab);
+ * `grow` false the class gets no new slab. `*stage`: where it was found. HK_OUT_OF_MEMORY_*. */
+hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab,
+                            hk_stage_t *stage);
 
 /* Puts a block back into its slab, which serves a class. HK_DOUBLE_FREE: it was free already. */
 hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 
 /* Count a batch of `taken` or `flushed` blocks; to be called once for each batch. */
-void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, uint32_t taken);
+void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, hk_stage_t stage, uint32_t taken);
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
 
-/* Counts an allocation that its front could not serve. */
-void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin);
+/* Counts an allocation that its front could not serve; the first block of its batch came from
+ * `stage`. */
+void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin, hk_stage_t stage);
 
 /* The next slab that the arena should retire so that each bin has `keep` empty ones; UINT32_MAX: what
  * the retire policy says. NULL: none is left. */

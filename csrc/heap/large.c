@@ -39,7 +39,7 @@ hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref
 size_t hk_large_purge(hk_arena_t *arena, uint32_t ref, size_t from, size_t bytes) {
   hk_slab_t *slab = hk_arena_slab(arena, ref >> HK_REF_INDEX_BITS);
   bool is_block = slab != NULL && (ref & HK_REF_INDEX_MASK) == 0 && slab->state == HK_SLAB_RUN &&
-                  !hk_run_is_claimed(slab);
+                  !hk_run_is_claimed(slab) && slab->borrowers == 0;
   if (!is_block || (from | bytes) % HK_SLAB_BYTES != 0) return 0;
   size_t size = hk_run_block_bytes(slab);
   if (from > size || bytes > size - from || bytes == 0 || !hk_trim_is_ours(arena, slab)) return 0;
@@ -54,5 +54,6 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   if (slab == NULL || (ref & HK_REF_INDEX_MASK) != 0) return HK_NOT_OWNED;
   if (slab->state == HK_SLAB_UNUSED) return HK_DOUBLE_FREE;
   if (slab->state != HK_SLAB_RUN) return HK_NOT_OWNED;
+  if (slab->borrowers > 0 || slab->list != HK_SLAB_LIST_NONE) return HK_SLAB_BUSY;
   return hk_large_put(arena, slab);
 }

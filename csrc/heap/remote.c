@@ -1,7 +1,11 @@
 #include "heap/remote.h"
 
+#include <string.h>
+
 #include "heap/bin.h"
 #include "heap/run.h"
+#include "letters/letters.h"
+#include "supply/supply.h"
 
 static void push(hk_arena_t *arena, hk_slab_t *slab) {
   hk_slab_t *head = atomic_load_explicit(&arena->remote_queue, memory_order_relaxed);
@@ -67,13 +71,74 @@ static void collect(hk_arena_t *arena, hk_slab_t *slab) {
   uint32_t gained = hk_slab_collect_remote(slab, &duplicates);
   hk_stat_sub(&b->out, gained);
   hk_stat_add(&b->remote_collected, gained + duplicates);
+  hk_stat_add(&b->drains, 1);
   hk_stat_add(&arena->double_frees, duplicates);
   if (gained == 0) return;
   arena->gained_bins |= (uint64_t)1 << slab->bin;
   hk_bin_relist(arena, slab);
 }
 
+/* --- Letters that borrowers have returned ----------------------------------------------------- */
+
+static void put_back_block(hk_arena_t *arena, hk_slab_t *slab, uint32_t block) {
+  hk_bin_t *b = &arena->bins[slab->bin];
+  if (!hk_slab_put(slab, block)) {
+    hk_stat_add(&arena->double_frees, 1);
+    return;
+  }
+  hk_stat_sub(&b->out, 1);
+  hk_bin_relist(arena, slab);
+}
+
+/* Its front keeps the ArrayBuffer of a large block, and gets the block back with it. */
+static void put_back_large(hk_arena_t *arena, hk_slab_t *slab) {
+  slab->list = HK_SLAB_LIST_BACK;
+  slab->next = arena->mail.large;
+  arena->mail.large = slab;
+}
+
+static void collect_letter(hk_arena_t *arena, hk_letter_t *letter) {
+  hk_slab_t *slab = letter->slab;
+  uint32_t block = letter->block;
+  if (!hk_letters_end(arena, letter)) {
+    if (slab->borrowers == 0 && !slab->exposed) hk_supply_put_lost(arena, slab);
+    return;
+  }
+  if (arena->scrubs) memset(letter->address, 0, letter->bytes);
+  if (slab->state == HK_SLAB_CLASS) {
+    put_back_block(arena, slab, block);
+  } else {
+    put_back_large(arena, slab);
+  }
+}
+
+void hk_letters_collect(hk_arena_t *arena) {
+  hk_letter_t *letter = hk_letters_take_returned(arena);
+  while (letter != NULL) {
+    hk_letter_t *next = letter->next; /* it is changed when the letter ends */
+    collect_letter(arena, letter);
+    letter = next;
+  }
+}
+
+hk_status_t hk_letter_reserve(hk_arena_t *arena) {
+  if (arena->mail.unused == NULL) hk_letters_collect(arena);
+  return hk_letters_reserve(arena);
+}
+
+int64_t hk_letter_take_large(hk_arena_t *arena) {
+  hk_letters_collect(arena);
+  hk_slab_t *slab = arena->mail.large;
+  if (slab == NULL) return -1;
+  arena->mail.large = slab->next;
+  slab->list = HK_SLAB_LIST_NONE;
+  return hk_arena_base_ref(slab);
+}
+
+/* --- All of it -------------------------------------------------------------------------------- */
+
 void hk_remote_drain(hk_arena_t *arena) {
+  hk_letters_collect(arena);
   if (atomic_load_explicit(&arena->remote_queue, memory_order_relaxed) == NULL) return;
   hk_slab_t *slab = atomic_exchange_explicit(&arena->remote_queue, NULL, memory_order_acquire);
   while (slab != NULL) {

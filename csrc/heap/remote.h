@@ -1,8 +1,9 @@
 /* Remote free: blocks freed by threads that do not own the arena.
  *
  * Owns:      the queue of slabs with remote frees, and the collection of their bits.
- * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (finish).
- * Calls:     slab, bin, run.
+ * Called by: front (put), heap and large (drain before they take new slabs), trim, arena (finish); everybody, as
+ *            hk_letters_collect, hk_letter_reserve and hk_letter_take_large.
+ * Calls:     slab, bin, run, letters, supply (lost slabs).
  * Threads:   put from any thread that holds a live block of the arena; drain by the owner only.
  *
  * The first remote free since a slab's last collection queues the slab; the owner takes the whole
@@ -26,7 +27,8 @@ hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab);
 void hk_remote_count(hk_arena_t *arena, uint32_t bin);
 void hk_remote_count_large(hk_arena_t *arena, uint32_t bin, uint64_t bytes);
 
-/* Collects all remote frees of the arena: blocks into free bits, large blocks into the supply. */
+/* Collects all remote frees of the arena: blocks into free bits, large blocks into the supply; and the letters
+ * that borrowers have returned. */
 void hk_remote_drain(hk_arena_t *arena);
 
 /* Drains, and waits until every thread whose block was collected has left hk_free. To be called

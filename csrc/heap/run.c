@@ -2,9 +2,9 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
-#include "supply/demand.h"
 #include "supply/superslabs.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 static size_t round_to_slabs(size_t bytes) {
   return (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
@@ -24,8 +24,10 @@ static void bind(hk_slab_t *first, uint32_t bin, uint32_t span) {
 static hk_status_t take_slabs(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   if (bytes > HK_RUN_SIZE_MAX) {
     hk_status_t status = hk_supply_take_huge(arena, bytes, slab);
-    if (status == HK_OK) bind(*slab, HK_BIN_HUGE, 1);
-    return status;
+    if (status != HK_OK) return status;
+    bind(*slab, HK_BIN_HUGE, 1);
+    (*slab)->superslab->asked_bytes = bytes;
+    return HK_OK;
   }
   uint32_t span = (uint32_t)(bytes / HK_SLAB_BYTES);
   hk_status_t status = hk_supply_take(arena, span, slab);
@@ -37,18 +39,18 @@ hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
   hk_status_t status = take_slabs(arena, bytes, slab);
   if (status != HK_OK) return status;
   hk_run_kind_t *kind = hk_run_kind(arena, (*slab)->bin);
-  hk_stat_add(&kind->refills, 1);
+  hk_stat_add(&kind->stages[arena->supply.source], 1);
+  hk_trace_note(arena, HK_EVENT_REFILL, (*slab)->bin, arena->supply.source, 1);
   hk_stat_add(&kind->out, 1);
   hk_stat_raise(&kind->high_water, hk_stat_get(&kind->out));
   hk_stat_add(&kind->block_bytes, hk_run_block_bytes(*slab));
-  hk_demand_rise(arena, hk_run_block_bytes(*slab));
   return HK_OK;
 }
 
 void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_run_kind_t *kind = hk_run_kind(arena, slab->bin);
-  hk_demand_fall(arena, hk_run_block_bytes(slab));
   hk_stat_add(&kind->flushes, 1);
+  hk_trace_note(arena, HK_EVENT_FLUSH, slab->bin, HK_STAGE_CURRENT, 1);
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
   uint32_t span = slab->span_slabs;
@@ -80,13 +82,26 @@ static bool resize_run(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   return true;
 }
 
-/* false: it cannot be resized without a copy, or it is worth nothing. */
-static bool resize_huge(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
-  size_t before = slab->superslab->bytes, whole = round_to_slabs(size_bytes);
-  if (size_bytes <= before && size_bytes >= before / 2) return true;
+/* true: it stays as it is. One that grows has its room; one that shrinks leaves little unused. */
+static bool is_resized_enough(const hk_superslab_t *superslab, size_t size_bytes) {
+  size_t before = superslab->bytes;
+  bool grows = size_bytes >= superslab->asked_bytes;
+  return size_bytes <= before && (grows || size_bytes >= before / 2);
+}
+
+/* false: it cannot be resized without a copy. */
+static bool resize_huge(hk_arena_t *arena, hk_superslab_t *superslab, size_t size_bytes) {
+  size_t whole = round_to_slabs(size_bytes);
   /* As for a new block, rounding must not be what a limit refuses. */
-  return hk_superslabs_resize(arena, slab->superslab, hk_superslabs_round(whole)) ||
-         hk_superslabs_resize(arena, slab->superslab, whole);
+  bool done = is_resized_enough(superslab, size_bytes) ||
+              hk_superslabs_resize(arena, superslab, hk_superslabs_round(whole)) ||
+              hk_superslabs_resize(arena, superslab, whole);
+  if (done) superslab->asked_bytes = size_bytes;
+  return done;
+}
+
+void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes) {
+  if (slab->bin == HK_BIN_HUGE) slab->superslab->asked_bytes = size_bytes;
 }
 
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
@@ -95,12 +110,11 @@ bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   bool huge = slab->bin == HK_BIN_HUGE;
   if (huge != (size_bytes > HK_RUN_SIZE_MAX)) return false;
   size_t before = hk_run_block_bytes(slab);
-  bool done = huge ? resize_huge(arena, slab, size_bytes) : resize_run(arena, slab, size_bytes);
+  bool done =
+      huge ? resize_huge(arena, slab->superslab, size_bytes) : resize_run(arena, slab, size_bytes);
   size_t after = hk_run_block_bytes(slab);
   hk_stat_t *sum = &hk_run_kind(arena, slab->bin)->block_bytes;
   hk_stat_set(sum, hk_stat_get(sum) + after - before);
-  hk_demand_fall(arena, before);
-  hk_demand_rise(arena, after);
   return done;
 }
 

@@ -3,7 +3,7 @@
  * Owns:      hk_run_kind_t, one for runs and one for huge mappings; the records of a block's slabs;
  *            the front's counters of these blocks, as far as C writes them.
  * Called by: remote (put, claim), large, expose, the front in C.
- * Calls:     supply, superslabs, demand, slab.
+ * Calls:     supply, superslabs, slab.
  * Threads:   owner only, unless said otherwise.
  */
 #ifndef HK_HEAP_RUN_H
@@ -39,6 +39,9 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab);
  * behind it, a huge mapping may get another address; either leaves its end when much of it is too
  * many. false: nothing changed; it must be moved by the caller, or stay as it is. */
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
+
+/* The block was taken for `size_bytes`, and what it has more is room to grow into. */
+void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes);
 
 /* Forgets every block, when all slots are taken away at once. */
 void hk_run_reset(hk_arena_t *arena);

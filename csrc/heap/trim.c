@@ -4,6 +4,7 @@
 #include "heap/remote.h"
 #include "os/os.h"
 #include "supply/supply.h"
+#include "supply/trace.h"
 
 /* Offset at which the first `blocks` blocks end; what lies behind the last block belongs to it. */
 static size_t end_of(const hk_slab_t *slab, uint32_t stride, uint32_t blocks) {
@@ -53,6 +54,7 @@ size_t hk_trim_slab(hk_arena_t *arena, hk_slab_t *slab) {
       slab->trimmed = false;
     }
   }
+  if (bytes > 0) hk_trace_note(arena, HK_EVENT_PURGE, slab->bin, HK_STAGE_CURRENT, bytes);
   if (slab->trimmed && slab->free_count == slab->capacity) slab->touched_blocks = 0;
   return bytes;
 }

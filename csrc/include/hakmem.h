@@ -45,6 +45,9 @@ typedef struct hk_counters_t hk_counters_t;
 
 #define HK_ARENA_NAME_MAX 63
 
+/* 24 MB of them; see hk_event_t. */
+#define HK_TRACE_EVENTS_MAX (1 << 20)
+
 /* A day; see hk_arena_options_t. */
 #define HK_PURGE_DELAY_MAX (2 + 86400000)
 
@@ -61,6 +64,8 @@ typedef struct hk_counters_t hk_counters_t;
     "process has it")                                                                              \
   X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
     "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
+  X(trace_events, "trace", HK_TRACE_EVENTS_MAX, NULL,                                              \
+    "events of the way between front, core and OS that are kept, the last ones; 0: none")          \
   X(scrubs, "scrubs", 1, NULL,                                                                     \
     "1: what a reset or the end of the arena leaves is zeroed at once, in the cache, too, and so " \
     "is a slab when those it was given away to let go of it. Single blocks are zeroed by who "     \
@@ -90,13 +95,14 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **aren
 
 /* Ends the arena and gives all its memory to the process-wide cache. NULL is ignored. Any thread
  * may destroy an arena whose owner no longer uses it. Threads that have freed a block of it, but
- * are not out of hk_free yet, are waited for. HK_SLAB_BUSY: a slab is exposed. */
+ * are not out of hk_free yet, are waited for. Blocks in the hands of other threads stay as they are, and the record
+ * ends with the last of them. HK_SLAB_BUSY: a slab is exposed. */
 hk_status_t hk_arena_destroy(hk_arena_t *arena);
 
 /* The calling thread, which owns the arena, lets go of it: nobody allocates from it any more, and its
  * live blocks may be freed by any thread (hk_free). Their memory serves all arenas as it becomes free;
  * the arena itself is gone some time after its last block. The pointer must not be used again.
- * HK_SLAB_BUSY: a slab is exposed, and nothing has changed. */
+ * HK_SLAB_BUSY: a slab is exposed, or a block handed over, and nothing has changed. */
 hk_status_t hk_arena_abandon(hk_arena_t *arena);
 
 /* The calling thread becomes the owner of an arena that was abandoned, blocks and options as they are,
@@ -113,8 +119,9 @@ hk_status_t hk_arena_end(hk_arena_t *arena);
  * exposed needs no quarantine when the arena ends. */
 void hk_arena_settle(hk_arena_t *arena);
 
-/* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed is lost to the
- * arena until it is concealed (hk_slab_set_exposed). */
+/* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed, or has a block that another
+ * thread has adopted, is lost to the arena until it is concealed (hk_slab_set_exposed) and the block returned. What
+ * was offered is taken back. */
 void hk_arena_reset(hk_arena_t *arena);
 
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
@@ -191,7 +198,7 @@ hk_status_t hk_flush(hk_arena_t *arena, uint32_t bin, const uint32_t *refs, uint
 hk_status_t hk_large_alloc(hk_arena_t *arena, uint64_t size_bytes, uint32_t *ref);
 
 /* Frees such a block. Exposed memory is lost until it is concealed (see hk_slab_set_exposed).
- * HK_NOT_OWNED, HK_DOUBLE_FREE. */
+ * HK_NOT_OWNED, HK_DOUBLE_FREE, HK_SLAB_BUSY: it was handed over. */
 hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref);
 
 /* Reports that the front tried again after it gave blocks back: its last call but one above was
@@ -236,6 +243,50 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab);
 /* Retires an empty slab: it leaves its class. HK_SLAB_BUSY: it has blocks out. HK_NOT_OWNED. */
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
+/* --- Between threads -------------------------------------------------------------------------- */
+
+/* A block that a front of another language has taken may be handed over to another thread as a letter, named by
+ * a ticket, a whole number below 2^53. Whoever adopts the ticket has the block's bytes until the letter is
+ * returned, whatever becomes of the arena meanwhile; then the block is free, or its front's again
+ * (hk_letter_take_large). Any number may be given as a ticket: what is none, or is not what the call needs, is
+ * HK_BAD_TICKET and changes nothing.
+ *
+ * A ticket is the number of a letter + its generation x 2^20. */
+#define HK_LETTER_INDEX_BITS 20
+#define HK_LETTERS_MAX ((uint32_t)1 << HK_LETTER_INDEX_BITS)
+#define HK_LETTER_GENERATION_MAX (((uint64_t)1 << 33) - 1)
+
+/* Makes sure that the next offer finds a letter. HK_OUT_OF_MEMORY_OS: the system refused, or 2^20 blocks are
+ * away. */
+hk_status_t hk_letter_reserve(hk_arena_t *arena);
+
+/* Hands over the first `bytes` of a block. The caller must not use it any more. HK_NOT_OWNED: no such block, or
+ * it is smaller; HK_DOUBLE_FREE: it is free, or away already; HK_SLAB_BUSY: its slab was given away;
+ * HK_ARENA_DESTROYED; HK_OUT_OF_MEMORY_OS as above. */
+hk_status_t hk_letter_offer(hk_arena_t *arena, uint32_t ref, uint64_t bytes, uint64_t *ticket);
+
+typedef struct hk_recalled_t {
+  uint32_t ref, bin;
+  uint64_t bytes;
+} hk_recalled_t;
+
+/* Takes a block back that nobody has adopted; it is the caller's again. HK_SLAB_BUSY: it was adopted, or is not
+ * offered any more. HK_BAD_TICKET: no ticket of this arena. */
+hk_status_t hk_letter_recall(hk_arena_t *arena, uint64_t ticket, hk_recalled_t *recalled);
+
+/* Adopts what was offered: the bytes are the caller's until it returns the letter. Any thread. */
+hk_status_t hk_letter_adopt(uint64_t ticket, void **address, uint64_t *bytes);
+
+/* Returns what this ticket has adopted. The bytes must not be used any more. If the arena was destroyed meanwhile,
+ * the last one to return ends it. Any thread. */
+hk_status_t hk_letter_return(uint64_t ticket);
+
+/* A block beyond 64 KB that has come back, and is the front's again; -1: there is none. */
+int64_t hk_letter_take_large(hk_arena_t *arena);
+
+/* Takes back what was returned, which otherwise waits until the arena needs memory. */
+void hk_letters_collect(hk_arena_t *arena);
+
 /* --- Statistics ------------------------------------------------------------------------------- */
 
 /* Fields with `bytes` in their name are bytes, now_ns is nanoseconds, all others are counts. For
@@ -243,13 +294,48 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
 
 #define HK_STATS_VERSION 2
 
-/* X(field) of one bin. capacity = live + front_blocks + free_blocks + remote_blocks. `slow`:
- * allocations that the front could not serve by itself. `high_water`: most blocks out of the core
- * at once. */
+/* Where the core found a block for an allocation that its front could not serve, in the order in which it
+ * looks. X(NAME, field, meaning). */
+#define HK_STAGE_LIST(X)                                                                    \
+  X(CURRENT, current, "the slab that the class takes from")                                 \
+  X(PARTIAL, partial, "another slab of the class with some blocks out")                     \
+  X(EMPTY, empty, "a slab of the class without blocks out")                                 \
+  X(SLOT, slot, "unused slabs of the arena's SuperSlabs")                                   \
+  X(CACHED, cached, "a SuperSlab of the process-wide cache")                                \
+  X(OS, os, "a SuperSlab, or a huge mapping, fresh from the OS")
+
+typedef enum hk_stage_t {
+#define HK_STAGE_ENUM(name, field, meaning) HK_STAGE_##name,
+  HK_STAGE_LIST(HK_STAGE_ENUM)
+#undef HK_STAGE_ENUM
+      HK_STAGE_COUNT
+} hk_stage_t;
+
+/* What the front says of one bin: arrays of hk_counters_t, and fields of the bin's statistics. X(field). */
+#define HK_FRONT_BIN_STATS(X)                                                               \
+  X(front_cap)     /* blocks that it may keep of the class now */                           \
+  X(front_batch)   /* blocks that it asks for next */                                       \
+  X(front_dropped) /* views that it gave up, because less of them was in demand */          \
+  X(front_refused) /* times that no length of the class got more room */
+
+/* X(field) of one bin. capacity = live + front_blocks + away + free_blocks + remote_blocks, and
+ * blocks_out - blocks_in is that without free_blocks. `away`: in the hands of other threads, or come
+ * back and not collected. `slow`: allocations that the front could not serve by
+ * itself; the sum of stage_*. `high_water`: most blocks out of the core at once. slabs_*: bound to the
+ * class, retired from it, and how often one became empty. prepared_*: how often the class needed
+ * another current slab; without one before, and one that it had. current_dropped: slabs that
+ * stopped being current although some of their blocks were free. warm_hits and warm_misses: those
+ * of the slabs that became current whose pages were all there, and all others. prefilled: batches
+ * for a magazine that had not missed yet. drains: slabs whose remotely freed blocks were collected,
+ * drained_blocks: these. */
 #define HK_BIN_STATS(X)                                                                     \
   X(allocs) X(slow) X(refills) X(flushes) X(frees_local) X(frees_remote) X(live) X(live_bytes) \
-  X(block_bytes) X(front_blocks) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
-  X(partial_slabs) X(high_water)
+  X(block_bytes) X(front_blocks) X(away) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
+  X(partial_slabs) X(high_water) X(stage_current) X(stage_partial) X(stage_empty) X(stage_slot) \
+  X(stage_cached) X(stage_os) X(blocks_out) X(blocks_in) X(slabs_bound) X(slabs_retired)    \
+  X(slabs_emptied) X(prepared_without_current) X(prepared_from_partial) X(prepared_from_empty) \
+  X(current_dropped) X(warm_hits) X(warm_misses) X(prefilled) X(drains) X(drained_blocks)   \
+  HK_FRONT_BIN_STATS(X)
 
 /* Counted by the front, one number for the whole arena: a member of hk_counters_t, and a field of the arena's
  * statistics. X(field). */
@@ -261,30 +347,36 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab);
   X(stale_frees)                                                                            \
   X(foreign_frees)
 
-/* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_free_in_slab +
+/* X(field) of an arena, beside its bins. bytes_live + bytes_front + bytes_away + bytes_free_in_slab +
  * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
  * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
  * bytes_retaken: of purged slabs, by trims too, that were needed again.
  * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
- * limit; failures_retried: those that a second try of the front cured. */
+ * limit; failures_retried: those that a second try of the front cured. letters_offered = recalled + revoked + returned
+ * + away; returned ones count when the owner has collected them. */
 #define HK_ARENA_STATS(X)                                                                   \
   X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
   X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
-  X(failures_retried) HK_FRONT_STATS(X)
+  X(failures_retried) X(bytes_away) X(letters_offered) X(letters_adopted) X(letters_recalled) \
+  X(letters_revoked) X(letters_returned) X(letters_away) HK_FRONT_STATS(X)
 
-/* X(field) of the process. now_ns: the monotonic clock at the reading. superslabs_*: SuperSlabs and
+/* X(field) of the process. now_ns: the monotonic clock at the reading. tickets_refused: by whomever they were given. superslabs_*: SuperSlabs and
  * huge mappings so far, that were mapped, put into the cache, adopted from it, unmapped. Everything
  * mapped is bytes_committed of all arenas + bytes_cached + bytes_metadata, which are records of
- * arenas and SuperSlabs, counters, fronts, the page map, and spare mappings. os_map and os_unmap
+ * arenas and SuperSlabs, counters, fronts, letters, the page map, and spare mappings. os_map and os_unmap
  * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
- * calls of both kinds are counted together. */
+ * calls of both kinds are counted together. cache_*: requests that found nothing there; SuperSlabs
+ * that left it for the OS beyond its limits by count and by bytes, and by age; and those that are in quarantine now.
+ * locks_*: all locks of the process, but not for reading statistics. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
   X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
-  X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)
+  X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)            \
+  X(cache_misses) X(cache_evicted_count) X(cache_evicted_bytes) X(cache_expired)            \
+  X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {
@@ -304,6 +396,62 @@ typedef struct hk_process_stats_t {
 /* Read from any thread, without stopping owners: exact while they are quiet. */
 void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats);
 void hk_process_stats(hk_process_stats_t *stats);
+
+/* Allocations by the size that was requested. A front counts every length up to 1024 by itself, longer
+ * ones while they repeat: `first` = `last`. What is not counted so is told by class. */
+typedef struct hk_length_stats_t {
+  uint64_t first, last; /* lengths; what was aligned or resized may be shorter */
+  uint64_t allocs, live, live_bytes;
+} hk_length_stats_t;
+
+/* Calls `visit` for every length, or class, that was allocated, in no order; a length may come twice.
+ * Any thread. */
+void hk_arena_lengths(const hk_arena_t *arena,
+                      void (*visit)(const hk_length_stats_t *length, void *context), void *context);
+
+/* What happened behind the front. X(NAME, word, what its amount is). */
+#define HK_EVENT_LIST(X)                                                                    \
+  X(REFILL, "refill", "blocks that the front took")                                         \
+  X(FLUSH, "flush", "blocks that it gave back")                                             \
+  X(BIND, "bind", "1: a class got a slab")                                                  \
+  X(RETIRE, "retire", "1: a slab left its class")                                           \
+  X(PURGE, "purge", "bytes of pages that went back to the OS")                              \
+  X(ADOPT, "adopt", "bytes of a SuperSlab from the cache")                                  \
+  X(MAP, "map", "bytes of a SuperSlab from the OS")                                         \
+  X(GIVE, "give", "bytes of a SuperSlab that went to the cache")                            \
+  X(REFUSE, "refuse", "the status of a request that was refused")
+
+typedef enum hk_event_kind_t {
+#define HK_EVENT_ENUM(name, word, amount) HK_EVENT_##name,
+  HK_EVENT_LIST(HK_EVENT_ENUM)
+#undef HK_EVENT_ENUM
+      HK_EVENT_COUNT
+} hk_event_kind_t;
+
+typedef struct hk_event_t {
+  uint64_t at_ns; /* hk_clock_ns */
+  uint64_t amount;
+  uint8_t kind;  /* hk_event_kind_t */
+  uint8_t bin;   /* HK_BIN_NONE: of no class */
+  uint8_t stage; /* hk_stage_t of a REFILL and a BIND */
+} hk_event_t;
+
+/* The last events of an arena with `trace_events`, up to `max` of them, oldest first. Returns how many. */
+uint32_t hk_arena_trace(const hk_arena_t *arena, hk_event_t *events, uint32_t max);
+
+/* A number that is not what counting again says. */
+typedef struct hk_difference_t {
+  const char *what; /* name of a field of the statistics, or of what is wrong with a slab */
+  uint32_t bin;     /* HK_BIN_NONE: of the whole arena */
+  uint32_t slab;    /* its number; UINT32_MAX: of no slab */
+  uint64_t counted, recorded; /* again, from bitmaps and slots; by the statistics */
+} hk_difference_t;
+
+/* Counts the arena again, and calls `visit`, if there is one, for every number that differs. Returns how
+ * many did. O(everything). Owner only. */
+uint32_t hk_arena_verify(hk_arena_t *arena,
+                         void (*visit)(const hk_difference_t *difference, void *context),
+                         void *context);
 
 /* Calls `visit` for every arena of the process, oldest first, until it returns false. The registry
  * lock is held: `visit` must not create or destroy arenas. Any thread. */
@@ -363,6 +511,9 @@ struct hk_counters_t {
   uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
   double live_block_bytes[HK_BIN_COUNT];
+#define HK_FRONT_BIN_COUNTER(field) double field[HK_BIN_MAX];
+  HK_FRONT_BIN_STATS(HK_FRONT_BIN_COUNTER)
+#undef HK_FRONT_BIN_COUNTER
 #define HK_FRONT_COUNTER(field) double field;
   HK_FRONT_STATS(HK_FRONT_COUNTER)
 #undef HK_FRONT_COUNTER

@@ -7,6 +7,8 @@
 #ifndef HK_OS_LOCK_H
 #define HK_OS_LOCK_H
 
+#include <stdint.h>
+
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
@@ -23,6 +25,7 @@ typedef enum hk_lock_rank_t {
   HK_LOCK_RANK_REGISTRY = 1, /* list of arenas: create, destroy, process statistics */
   HK_LOCK_RANK_TABLE,        /* which SuperSlabs an arena has */
   HK_LOCK_RANK_CACHE,        /* SuperSlabs between owners */
+  HK_LOCK_RANK_LETTERS,      /* letters that no arena has */
   HK_LOCK_RANK_PAGEMAP,      /* growth of the page map */
   HK_LOCK_RANK_SPARE         /* mappings of metadata kept for reuse */
 } hk_lock_rank_t;
@@ -34,7 +37,17 @@ typedef struct hk_lock_t {
 
 #define HK_LOCK_INIT(lock_rank) {HK_OS_MUTEX_INIT, lock_rank}
 
+/* Of all locks of the process so far; contended: another thread had it. */
+typedef struct hk_lock_stats_t {
+  uint64_t acquired, contended;
+} hk_lock_stats_t;
+
+void hk_lock_stats(hk_lock_stats_t *stats);
+
 void hk_lock_acquire(hk_lock_t *lock);
+
+/* The same, and is not counted: for who reads statistics, which must not change by being read. */
+void hk_lock_acquire_to_read(hk_lock_t *lock);
 void hk_lock_release(hk_lock_t *lock);
 
 #endif

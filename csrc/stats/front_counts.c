@@ -141,6 +141,12 @@ void hk_front_counts_read(hk_arena_t *arena, hk_arena_stats_t *stats) {
     stats->bins[bin].allocs += read_magazine(arena, bin);
     stats->bins[bin].frees_local += hk_stat_get(&arena->magazines[bin].frees);
   }
+  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+#define READ_FRONT_BIN_STAT(field) \
+  stats->bins[bin].field = hk_counter_count(&arena->counters->field[bin]);
+    HK_FRONT_BIN_STATS(READ_FRONT_BIN_STAT)
+#undef READ_FRONT_BIN_STAT
+  }
 #define READ_FRONT_STAT(field) stats->field = hk_counter_count(&c->field);
   HK_FRONT_STATS(READ_FRONT_STAT)
 #undef READ_FRONT_STAT

@@ -54,7 +54,7 @@ static void describe(const hk_classes_t *classes, const hk_superslab_t *supersla
 
 uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs, uint32_t max) {
   uint32_t written = 0;
-  hk_lock_acquire(&arena->table_lock);
+  hk_lock_acquire_to_read(&arena->table_lock);
   uint32_t count = (uint32_t)hk_stat_get(&arena->supply.indexed);
   uint32_t wanted = count < max ? count : max;
   for (uint32_t i = 0; i < HK_ARENA_SUPERSLABS_MAX && written < wanted; i++) {

@@ -1,7 +1,7 @@
 /* Valid: counts an arena again from its bitmaps and slots, and compares with its statistics.
  *
  * Owns:      nothing.
- * Called by: arena, in debug builds; tests.
+ * Called by: everybody, as hk_arena_verify; arena, in debug builds; tests.
  * Calls:     stats.
  * Threads:   any, while the arena is quiet.
  */
@@ -10,7 +10,7 @@
 
 #include "supply/record.h"
 
-/* Debug, O(everything): I2 and I3 hold. */
+/* O(everything): I2 and I3 hold. */
 bool hk_arena_is_valid(hk_arena_t *arena);
 
 #endif

@@ -8,6 +8,11 @@ bool hk_age_is_reached(const hk_superslab_t *superslab, uint64_t now_ns) {
   return superslab->cached_at_ns + hk_age_ttl_ns() <= now_ns;
 }
 
+bool hk_age_is_due(const hk_superslab_t *superslab, uint64_t now_ns) {
+  return superslab->warmth == HK_COOLED ||
+         (superslab->dirty_slots != 0 && hk_age_is_reached(superslab, now_ns));
+}
+
 uint64_t hk_age_due_ns(const hk_superslab_t *superslab, uint64_t warm_ns) {
   uint64_t ttl_ns = hk_age_ttl_ns(), end_ns = superslab->cached_at_ns + ttl_ns;
   if (superslab->warmth == HK_COOLED) return 0;

@@ -18,6 +18,9 @@ uint64_t hk_age_ttl_ns(void);
 /* true: it has that age. */
 bool hk_age_is_reached(const hk_superslab_t *superslab, uint64_t now_ns);
 
+/* true: its pages are to go back now. */
+bool hk_age_is_due(const hk_superslab_t *superslab, uint64_t now_ns);
+
 /* When there is something to do for it: its pages age first, then its addresses. What is warm stays
  * so for `warm_ns`, or until it has its age. */
 uint64_t hk_age_due_ns(const hk_superslab_t *superslab, uint64_t warm_ns);

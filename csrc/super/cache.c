@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/age.h"
+#include "super/quarantine.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2
@@ -69,53 +70,24 @@ static void insert_entry(hk_superslab_t *superslab) {
 }
 
 /* What is warm is bounded by what arenas need, not by the limits of the cache. */
-static bool is_over_limits(const hk_superslab_t *coming) {
-  uint64_t count = cache.stats.cached - cache.warm;
-  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes;
-  if (coming != NULL) {
-    count++;
-    bytes += coming->bytes;
-  }
-  const hk_options_t *options = hk_options_get();
-  return count > (uint64_t)options->superslab_max_cached ||
-         bytes > (uint64_t)options->superslab_max_memory_mb * HK_MIB;
+static bool is_over_count(uint64_t coming) {
+  uint64_t count = cache.stats.cached - cache.warm + coming;
+  return count > (uint64_t)hk_options_get()->superslab_max_cached;
 }
 
-static bool is_quarantined(const hk_superslab_t *superslab, uint64_t now_ns) {
-  return superslab->quarantined_until_ns > now_ns;
-}
-
-static bool fits(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
-  return superslab->bytes >= request->bytes && superslab->bytes <= request->bytes_max &&
-         hk_superslab_is_huge(superslab) == (request->bytes > HK_SUPERSLAB_BYTES);
-}
-
-static bool fits_well(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
-  return fits(superslab, request) && superslab->bytes - request->bytes <= request->bytes / 8;
-}
-
-/* true: the request comes from where late writes to it would come from, too. */
-static bool is_own(const hk_superslab_t *superslab, const hk_cache_request_t *request) {
-  return superslab->last_arena_id == request->arena_id || superslab->cached_by == hk_os_thread_id();
-}
-
-typedef struct quarantine_t {
-  uint64_t count, bytes;
-} quarantine_t;
-
-static bool is_beyond(const quarantine_t *quarantine, uint64_t times) {
-  return quarantine->count > times * HK_QUARANTINE_COUNT_MAX ||
-         quarantine->bytes > times * HK_QUARANTINE_BYTES_MAX;
+static bool is_over_bytes(uint64_t coming) {
+  uint64_t bytes = cache.stats.cached_bytes - cache.warm_bytes + coming;
+  return bytes > (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB;
 }
 
 /* The smallest that fits and may be used at once, and of those the youngest. NULL: none;
  * `*quarantine` is what waits then. */
-static hk_superslab_t *find_free(const hk_cache_request_t *request, quarantine_t *quarantine) {
+static hk_superslab_t *find_free(const hk_fit_request_t *request, hk_quarantine_t *quarantine) {
   hk_superslab_t *best = NULL;
   uint64_t now_ns = hk_os_now_ns();
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
-    bool waits = is_quarantined(s, now_ns);
-    if (fits_well(s, request) && (!waits || is_own(s, request))) {
+    bool waits = hk_quarantine_holds(s, now_ns);
+    if (hk_fit_is_good(s, request) && (!waits || hk_fit_is_own(s, request))) {
       if (best == NULL || s->bytes < best->bytes) best = s;
       if (s->bytes == request->bytes) break;
     }
@@ -125,31 +97,61 @@ static hk_superslab_t *find_free(const hk_cache_request_t *request, quarantine_t
   return best;
 }
 
-static hk_superslab_t *find_oldest(const hk_cache_request_t *request,
+static hk_superslab_t *find_oldest(const hk_fit_request_t *request,
                                    bool (*accepts)(const hk_superslab_t *,
-                                                   const hk_cache_request_t *)) {
+                                                   const hk_fit_request_t *)) {
   hk_superslab_t *oldest = cache.tail;
   while (oldest != NULL && !accepts(oldest, request)) oldest = oldest->prev;
   return oldest;
 }
 
-hk_superslab_t *hk_cache_take(const hk_cache_request_t *request) {
+hk_superslab_t *hk_cache_take(const hk_fit_request_t *request) {
   hk_lock_acquire(&cache.lock);
-  quarantine_t quarantine = {0};
+  hk_quarantine_t quarantine = {0};
   hk_superslab_t *found = find_free(request, &quarantine);
-  if (found == NULL && (is_beyond(&quarantine, 1) || request->urgent)) {
-    found = find_oldest(request, fits_well);
+  if (found == NULL && (hk_quarantine_is_beyond(&quarantine, 1) || request->urgent)) {
+    found = find_oldest(request, hk_fit_is_good);
   }
   /* A much larger mapping is worth its waste only where address space would grow without end. */
-  if (found == NULL && (is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
-    found = find_oldest(request, fits);
+  if (found == NULL &&
+      (hk_quarantine_is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
+    found = find_oldest(request, hk_fit_is_enough);
   }
   if (found != NULL) {
     unlink_entry(found);
     cache.stats.adopted++;
+  } else if (!request->urgent) {
+    cache.stats.misses++;
   }
   hk_lock_release(&cache.lock);
   return found;
+}
+
+hk_superslab_t *hk_cache_take_near(const hk_fit_request_t *request) {
+  hk_superslab_t *best = NULL;
+  hk_lock_acquire(&cache.lock);
+  for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    if (!hk_fit_is_movable(s, request) || hk_fit_distance(s, request) >= request->bytes) continue;
+    if (best == NULL || hk_fit_distance(s, request) < hk_fit_distance(best, request)) best = s;
+  }
+  if (best != NULL) {
+    unlink_entry(best);
+    cache.stats.adopted++;
+    cache.stats.misses--; /* hk_cache_take has counted one */
+  }
+  hk_lock_release(&cache.lock);
+  return best;
+}
+
+size_t hk_cache_largest_warm(const hk_fit_request_t *request) {
+  size_t largest = 0;
+  hk_lock_acquire(&cache.lock);
+  for (const hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    bool serves = hk_fit_is_movable(s, request) && hk_fit_is_enough(s, request);
+    if (serves && s->bytes > largest) largest = s->bytes;
+  }
+  hk_lock_release(&cache.lock);
+  return largest;
 }
 
 /* Defers the purge of `superslab`. Returns the one deferred longest, taken off the list, if it has
@@ -165,34 +167,31 @@ static hk_superslab_t *defer_purge(hk_superslab_t *superslab) {
   return before;
 }
 
-static void set_quarantine(hk_superslab_t *superslab, uint64_t now_ns) {
-  bool waits = superslab->was_exposed && !superslab->settled;
-  superslab->quarantined_until_ns = waits ? now_ns + HK_QUARANTINE_NS : 0;
-  superslab->cached_by = hk_os_thread_id();
-}
-
 static void put_entry(hk_superslab_t *superslab) {
   hk_lock_acquire(&cache.lock);
   insert_entry(superslab);
   hk_lock_release(&cache.lock);
 }
 
-/* Its pages are to go now, unless they stay with it as its arena's policy says. */
-static void cool(hk_superslab_t *superslab) {
+/* Its pages are to go now, but for `kept_bytes` at its beginning, unless they stay with it as its
+ * arena's policy says. */
+static void cool(hk_superslab_t *superslab, size_t kept_bytes) {
+  superslab->kept_bytes = kept_bytes;
   set_warmth(superslab, superslab->policy == HK_FREE_POLICY_BATCH ? HK_COOLED : HK_COLD);
 }
 
-/* Of what an arena put here the youngest stay warm, as far as `room` reaches. */
+/* Of what an arena put here the youngest stay warm, as far as `room` reaches: to the byte, because
+ * what goes beyond is soon to be faulted in again. */
 static void cool_beyond(uint64_t arena_id, uint64_t room) {
   uint64_t count = 0;
   for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
     if (s->warmth != HK_WARM) continue;
-    bool stays = ++count <= WARM_MAX;
-    if (stays && s->last_arena_id == arena_id) {
-      stays = s->bytes <= room;
-      if (stays) room -= s->bytes;
+    size_t stays = ++count <= WARM_MAX ? hk_fit_resident_bytes(s) : 0;
+    if (stays != 0 && s->last_arena_id == arena_id) {
+      stays = hk_fit_warm_part(s, room);
+      room -= stays;
     }
-    if (!stays) cool(s);
+    if (stays < hk_fit_resident_bytes(s)) cool(s, stays);
   }
 }
 
@@ -213,7 +212,7 @@ static bool put_warm(hk_superslab_t *superslab, uint64_t room) {
 /* Returns bytes of pages given back. */
 static size_t put_cold(hk_superslab_t *superslab, bool may_wait) {
   hk_lock_acquire(&cache.lock);
-  bool over = is_over_limits(superslab);
+  bool over = is_over_count(1) || is_over_bytes(superslab->bytes);
   hk_lock_release(&cache.lock);
   bool purge = superslab->policy == HK_FREE_POLICY_BATCH || over;
   if (purge && may_wait && !over && !hk_superslab_is_huge(superslab)) {
@@ -228,8 +227,8 @@ size_t hk_cache_put(hk_superslab_t *superslab, const hk_cache_terms_t *terms) {
   HK_ASSERT(superslab->used_slots == 0 && superslab->warmth == HK_COLD);
   HK_ASSERT(atomic_load_explicit(&superslab->owner, memory_order_relaxed) == NULL);
   uint64_t now_ns = superslab->cached_at_ns = hk_os_now_ns();
-  superslab->purged_bytes = 0;
-  set_quarantine(superslab, now_ns);
+  superslab->purged_bytes = superslab->kept_bytes = 0;
+  hk_quarantine_begin(superslab, now_ns);
   superslab->policy = (uint8_t)terms->policy;
   bool is_warm = put_warm(superslab, terms->warm_bytes);
   size_t purged = is_warm ? 0 : put_cold(superslab, terms->may_wait);
@@ -241,7 +240,7 @@ static void cool_aged(uint64_t now_ns, uint64_t warm_ns) {
   uint64_t ttl_ns = hk_age_ttl_ns(), age_ns = ttl_ns < warm_ns ? ttl_ns : warm_ns;
   for (hk_superslab_t *s = cache.tail; s != NULL; s = s->prev) {
     if (s->cached_at_ns + age_ns > now_ns) return;
-    if (s->warmth == HK_WARM) cool(s);
+    if (s->warmth == HK_WARM) cool(s, 0);
   }
 }
 
@@ -250,28 +249,27 @@ static hk_superslab_t *take_expired(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   if (cache.warm > 0) cool_aged(now_ns, HK_WARM_NS);
   hk_superslab_t *oldest = cache.tail;
-  bool over = is_over_limits(NULL);
-  while (oldest != NULL && (oldest->warmth == HK_WARM || is_quarantined(oldest, now_ns))) {
+  bool over_count = is_over_count(0), over = over_count || is_over_bytes(0);
+  while (oldest != NULL && (oldest->warmth == HK_WARM || hk_quarantine_holds(oldest, now_ns))) {
     oldest = oldest->prev;
   }
   /* If the oldest is young only the limits can ask for it. */
-  if (oldest != NULL && !over && !hk_age_is_reached(oldest, now_ns)) oldest = NULL;
-  if (oldest != NULL) unlink_entry(oldest);
+  bool aged = oldest != NULL && hk_age_is_reached(oldest, now_ns);
+  if (!over && !aged) oldest = NULL;
+  if (oldest != NULL) {
+    unlink_entry(oldest);
+    hk_cache_stats_t *s = &cache.stats;
+    ++*(aged ? &s->expired : over_count ? &s->evicted_count : &s->evicted_bytes);
+  }
   hk_lock_release(&cache.lock);
   return oldest;
-}
-
-/* true: its pages are to go back now. */
-static bool is_due(const hk_superslab_t *superslab, uint64_t now_ns) {
-  return superslab->warmth == HK_COOLED ||
-         (superslab->dirty_slots != 0 && hk_age_is_reached(superslab, now_ns));
 }
 
 /* Takes an entry off the list whose pages are to go back. NULL: none. */
 static hk_superslab_t *take_due(uint64_t now_ns) {
   hk_lock_acquire(&cache.lock);
   hk_superslab_t *oldest = cache.tail;
-  while (oldest != NULL && !is_due(oldest, now_ns)) {
+  while (oldest != NULL && !hk_age_is_due(oldest, now_ns)) {
     bool more = cache.cooled > 0 || hk_age_is_reached(oldest, now_ns);
     oldest = more ? oldest->prev : NULL;
   }
@@ -280,19 +278,16 @@ static hk_superslab_t *take_due(uint64_t now_ns) {
   return oldest;
 }
 
-/* Returns bytes of pages given back. */
-static size_t unmap_entry(hk_superslab_t *superslab) {
-  size_t bytes = hk_superslab_dirty_bytes(superslab);
-  return hk_superslab_unmap(superslab) ? bytes : 0;
-}
-
 /* Purges a part of an entry that take_due took. Returns bytes of pages given back. */
 static size_t purge_part(hk_superslab_t *superslab, bool whole) {
   bool is_over;
   size_t bytes = hk_superslab_purge_part(superslab, whole ? SIZE_MAX : HK_AGE_PART_BYTES, &is_over);
   hk_lock_acquire(&cache.lock);
   insert_entry(superslab);
-  if (!is_over) set_warmth(superslab, HK_COOLED);
+  if (!is_over)
+    set_warmth(superslab, HK_COOLED);
+  else if (superslab->kept_bytes != 0)
+    set_warmth(superslab, HK_WARM);
   hk_lock_release(&cache.lock);
   return bytes;
 }
@@ -302,7 +297,7 @@ static size_t age(uint64_t now_ns, uint64_t until_ns, bool *is_over) {
   size_t bytes = 0, purged = 1;
   hk_superslab_t *superslab;
   while ((superslab = take_expired(now_ns)) != NULL) {
-    bytes += unmap_entry(superslab);
+    bytes += hk_superslab_drop(superslab);
     if (hk_os_now_ns() >= until_ns) return bytes;
   }
   while (purged != 0 && (superslab = take_due(now_ns)) != NULL) {
@@ -365,11 +360,11 @@ size_t hk_cache_trim(void) {
   hk_superslab_t *next;
   for (hk_superslab_t *s = take_all(); s != NULL; s = next) {
     next = s->next;
-    if (is_quarantined(s, now_ns)) {
+    if (hk_quarantine_holds(s, now_ns)) {
       bytes += hk_superslab_purge(s);
       put_entry(s);
     } else {
-      bytes += unmap_entry(s);
+      bytes += hk_superslab_drop(s);
     }
   }
   return bytes;
@@ -390,8 +385,13 @@ void *hk_cache_map_metadata(size_t bytes, bool *fresh) {
 }
 
 void hk_cache_stats(hk_cache_stats_t *stats) {
-  hk_lock_acquire(&cache.lock);
+  uint64_t now_ns = hk_os_now_ns();
+  hk_lock_acquire_to_read(&cache.lock);
   *stats = cache.stats;
+  for (const hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
+    if (s->cached_at_ns + HK_QUARANTINE_NS < now_ns) break;
+    stats->quarantined += hk_quarantine_holds(s, now_ns);
+  }
   hk_lock_release(&cache.lock);
 }
 

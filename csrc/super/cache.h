@@ -2,7 +2,7 @@
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
  * Called by: supply, stats, arena (decay); arena, counters and refill when they need metadata.
- * Calls:     age, superslab, os, spare, lock.
+ * Calls:     age, fit, superslab, os, spare, lock.
  * Threads:   any; one lock, never held across a system call.
  *
  * Quarantine (I6): an operation of the system that is under way, such as a read or a
@@ -17,18 +17,8 @@
 #ifndef HK_SUPER_CACHE_H
 #define HK_SUPER_CACHE_H
 
-#include "super/superslab.h"
-
-/* Longer than an operation of the system on memory usually takes. No setting shortens it. */
-#define HK_QUARANTINE_NS ((uint64_t)10 * 1000000000)
-
-/* The default limits of the cache, so that quarantine alone never makes a process larger than they
- * do. A SuperSlab takes two mappings of the 65,530 that a process may have on Linux: 256 of them
- * take less than a hundredth. */
-#define HK_QUARANTINE_COUNT_MAX 256
-#define HK_QUARANTINE_BYTES_MAX ((uint64_t)512 * HK_MIB)
-/* Beyond so many times those limits, a mapping much larger than the request serves it, too. */
-#define HK_QUARANTINE_CRAMMED 16
+#include "super/fit.h"
+#include "super/quarantine.h"
 
 /* How long what an arena may soon need again keeps its pages, unless the TTL is shorter. */
 #define HK_WARM_NS ((uint64_t)10 * 1000000000)
@@ -38,20 +28,24 @@ typedef struct hk_cache_stats_t {
   uint64_t cached_bytes; /* their address space */
   uint64_t put;          /* put here so far */
   uint64_t adopted;      /* taken again so far */
+  uint64_t misses;       /* requests that found nothing, of those that were not urgent */
+  uint64_t evicted_count, evicted_bytes, expired; /* unmapped so far: beyond a limit, or by age */
+  uint64_t quarantined; /* of those here now, as they are when the statistics are read */
 } hk_cache_stats_t;
-
-typedef struct hk_cache_request_t {
-  size_t bytes;
-  uint64_t bytes_max; /* a huge one may be larger than `bytes`, but not than this */
-  uint64_t arena_id;
-  bool urgent; /* the OS refused to map one: even quarantine is no reason to refuse */
-} hk_cache_request_t;
 
 /* Takes a SuperSlab, the smallest that fits, and of those the most recently cached. A huge one is at most an eighth larger than
  * asked for, unless it comes out of an overfull quarantine. The caller owns it. Its slots are
  * unused; dirty ones hold bytes of arena `last_arena_id`, and if it was exposed any slot may hold
  * anything. NULL: the cache has none that fits. */
-hk_superslab_t *hk_cache_take(const hk_cache_request_t *request);
+hk_superslab_t *hk_cache_take(const hk_fit_request_t *request);
+
+/* Takes a huge one with its pages that is not much longer or shorter, for the caller, who owns it,
+ * to resize: that touches fewer new pages than a new mapping would. NULL: none. */
+hk_superslab_t *hk_cache_take_near(const hk_fit_request_t *request);
+
+/* Bytes of the largest that hk_cache_take would find, with its pages, for a request of up to
+ * `bytes_max`; 0: none. Others may take it first. */
+size_t hk_cache_largest_warm(const hk_fit_request_t *request);
 
 /* What an arena says of a SuperSlab that it puts here. */
 typedef struct hk_cache_terms_t {

@@ -11,7 +11,7 @@ static uint64_t word_mask(uint32_t capacity, uint32_t word) {
 }
 
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool) {
-  HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed);
+  HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed && slab->borrowers == 0);
   slab->capacity = (uint16_t)c->capacity;
   HK_WRITE_ONCE(slab->free_count, c->capacity);
   slab->low_word = 0;

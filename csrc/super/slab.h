@@ -32,6 +32,7 @@ typedef enum hk_slab_list_t {
   HK_SLAB_LIST_PARTIAL,
   HK_SLAB_LIST_EMPTY,
   HK_SLAB_LIST_ASIDE, /* given away */
+  HK_SLAB_LIST_BACK,  /* RUN: its borrower has returned it, and its front has not got it yet */
 } hk_slab_list_t;
 
 /* Words of a bitmap for the smallest stride, and words inside the record. Those serve strides of
@@ -73,6 +74,8 @@ struct hk_slab_t {
   hk_slab_t *remote_next; /* shared: written by whoever queues the slab, before that */
 
   bool given; /* exposed, and somebody else owns the ArrayBuffer: serves nobody here */
+  uint32_t
+      borrowers; /* letters of its blocks that other threads have or may get; see letters/letters.h */
 };
 static_assert(sizeof(hk_slab_t) == 128, "two cache lines");
 
@@ -127,11 +130,12 @@ static inline bool hk_slab_is_free(const hk_slab_t *slab, uint32_t index) {
   return (slab->free_bits[index >> 6] >> (index & 63) & 1) != 0;
 }
 
-/* true: no other thread touches this record until a block of it is handed out again. Owner only;
- * meaningful only while every block is free. */
+/* true: no other thread touches this record, or sees the memory, until a block of it is handed out
+ * again. Owner only; meaningful only while every block is free. */
 static inline bool hk_slab_is_quiet(const hk_slab_t *slab) {
   return atomic_load_explicit(&slab->remote_writers, memory_order_acquire) == 0 &&
-         atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0;
+         atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0 &&
+         slab->borrowers == 0;
 }
 
 /* Debug, O(words): the invariants of the file head. */

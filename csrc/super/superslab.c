@@ -80,6 +80,11 @@ bool hk_superslab_unmap(hk_superslab_t *superslab) {
   return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
 }
 
+size_t hk_superslab_drop(hk_superslab_t *superslab) {
+  size_t bytes = hk_superslab_dirty_bytes(superslab);
+  return hk_superslab_unmap(superslab) ? bytes : 0;
+}
+
 static size_t round_to_chunks(size_t bytes) {
   return (bytes + HK_SUPERSLAB_BYTES - 1) & ~(HK_SUPERSLAB_BYTES - 1);
 }
@@ -194,7 +199,7 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
   uint32_t lost_slots = 0;
   for (uint32_t i = 0; i < superslab->slab_count;) {
     hk_slab_t *slab = &superslab->slabs[i];
-    bool lost = slab->exposed;
+    bool lost = slab->exposed || slab->borrowers > 0;
     uint32_t span = slab->state == HK_SLAB_UNUSED ? 1 : slab->span_slabs;
     if (lost) lost_slots |= slot_mask(i, span);
     reset_slab(slab, lost ? HK_SLAB_LOST : HK_SLAB_UNUSED);
@@ -239,12 +244,12 @@ size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, boo
   *is_over = true;
   if (!hk_superslab_is_huge(superslab)) return hk_superslab_purge(superslab);
   HK_ASSERT(superslab->used_slots == 0);
-  size_t from = superslab->purged_bytes, left = superslab->bytes - from;
+  size_t dirty = superslab->bytes - superslab->purged_bytes, left = dirty - superslab->kept_bytes;
   size_t part = left < part_bytes ? left : part_bytes;
-  if (superslab->dirty_slots == 0 || !hk_os_purge(superslab->base + from, part)) return 0;
-  superslab->purged_bytes = from + part;
+  if (superslab->dirty_slots == 0 || !hk_os_purge(superslab->base + dirty - part, part)) return 0;
+  superslab->purged_bytes += part;
   *is_over = part == left;
-  if (*is_over) HK_WRITE_ONCE(superslab->dirty_slots, 0);
+  if (part == dirty) HK_WRITE_ONCE(superslab->dirty_slots, 0);
   return part;
 }
 

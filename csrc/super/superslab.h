@@ -11,7 +11,8 @@
 
 #include "super/slab.h"
 
-/* In the cache: WARM keeps its pages; COOLED did, and they are to go back. */
+/* In the cache: WARM keeps its pages; COOLED did, and they are to go back,
+ * but for what is kept. */
 typedef enum hk_warmth_t { HK_COLD, HK_WARM, HK_COOLED } hk_warmth_t;
 
 typedef struct hk_superslab_t hk_superslab_t;
@@ -30,10 +31,13 @@ struct hk_superslab_t {
   uint8_t thp;            /* what was last advised: HK_THP_* */
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
+  bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
-  uint32_t seen_slots;    /* bit per slot that was exposed since was_exposed is set: late writes */
-  size_t purged_bytes;    /* in the cache: of a huge mapping that is purged in parts */
+  uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */
+  size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
+  size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
+  size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */
@@ -59,6 +63,9 @@ void hk_superslab_touch(hk_superslab_t *superslab);
 /* Unmaps it. No slot may be used. false: the OS refused; the address space is lost, but nothing
  * refers to it any more. */
 bool hk_superslab_unmap(hk_superslab_t *superslab);
+
+/* The same. Returns bytes of pages given back. */
+size_t hk_superslab_drop(hk_superslab_t *superslab);
 
 /* Resizes a huge mapping that JavaScript has never seen, where it is or by moving its pages to
  * another place, without a copy. false: nothing changed, the system refused or has no such call. */
@@ -99,8 +106,8 @@ void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot);
 /* true: the slots [slot, slot + count) are known to read as zero. */
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
-/* Makes every slot unused, whatever it held; nobody may hold a block of it. Exposed slabs stay used
- * and become LOST. Returns the bytes of lost slabs. */
+/* Makes every slot unused, whatever it held; nobody may hold a block of it. Slabs that are
+ * exposed or have borrowers stay used and become LOST. Returns the bytes of lost slabs. */
 size_t hk_superslab_reset(hk_superslab_t *superslab);
 
 /* Gives the pages of dirty unused slots back to the OS. Returns their bytes. */
@@ -121,7 +128,7 @@ void hk_superslab_wipe(hk_superslab_t *superslab);
 /* true: so little of it is dirty that hk_superslab_wipe writes it. */
 bool hk_superslab_is_small(const hk_superslab_t *superslab);
 
-/* `count` slabs from `slot` on are exposed. */
+/* `count` slabs from `slot` on are exposed, or a block of them is lent. */
 void hk_superslab_note_exposed(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
 /* Makes a range of whole slabs read as zero; nobody may use it. Always true. */

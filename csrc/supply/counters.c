@@ -28,7 +28,7 @@ static void zero_used(counters_page_t *page) {
 
 bool hk_counters_are_shared(const hk_counters_t *counters) {
   const counters_page_t *page = (const counters_page_t *)counters;
-  return atomic_load_explicit((_Atomic(uint32_t) *)&page->holders, memory_order_relaxed) > 1;
+  return atomic_load_explicit((_Atomic(uint32_t) *)&page->holders, memory_order_acquire) > 1;
 }
 
 static hk_counters_t *use_again(hk_counters_t *counters) {

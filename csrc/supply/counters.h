@@ -38,6 +38,13 @@ static inline void hk_stat_raise(hk_stat_t *stat, uint64_t value) {
   if (value > hk_stat_get(stat)) hk_stat_set(stat, value);
 }
 
+/* The sum of `count` numbers. */
+static inline uint64_t hk_stat_sum(const hk_stat_t *stats, uint32_t count) {
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < count; i++) sum += hk_stat_get(&stats[i]);
+  return sum;
+}
+
 /* Reads one of the front's counters, which are plain doubles because JavaScript writes them. */
 static inline double hk_counter_get(const double *counter) {
 #if HK_THREAD_SANITIZER

@@ -14,25 +14,23 @@ static uint64_t epoch_ns(void) {
   return ttl_ns < HK_DEMAND_EPOCH_NS ? ttl_ns : HK_DEMAND_EPOCH_NS;
 }
 
-static void roll(hk_demand_t *demand) {
+static void roll(hk_demand_t *demand, uint64_t held_bytes) {
   uint64_t now_ns = hk_os_now_ns(), epoch = epoch_ns();
   uint64_t age_ns = now_ns - demand->since_ns;
   if (age_ns < epoch) return;
-  demand->last_peak_bytes = age_ns >= 2 * epoch ? demand->used_bytes : demand->peak_bytes;
-  demand->peak_bytes = demand->used_bytes;
+  demand->last_peak_bytes = age_ns >= 2 * epoch ? held_bytes : demand->peak_bytes;
+  demand->peak_bytes = held_bytes;
   demand->since_ns = now_ns;
 }
 
-void hk_demand_rise(hk_arena_t *arena, uint64_t bytes) {
+void hk_demand_rise(hk_arena_t *arena) {
   hk_demand_t *demand = &arena->supply.demand;
-  demand->used_bytes += bytes;
-  if (demand->used_bytes > demand->peak_bytes) demand->peak_bytes = demand->used_bytes;
+  uint64_t held_bytes = hk_stat_get(&arena->supply.committed_bytes);
+  if (held_bytes > demand->peak_bytes) demand->peak_bytes = held_bytes;
 }
 
-void hk_demand_fall(hk_arena_t *arena, uint64_t bytes) {
-  hk_demand_t *demand = &arena->supply.demand;
-  roll(demand);
-  demand->used_bytes -= bytes;
+void hk_demand_fall(hk_arena_t *arena) {
+  roll(&arena->supply.demand, hk_stat_get(&arena->supply.committed_bytes));
 }
 
 bool hk_demand_keeps(const hk_arena_t *arena) {
@@ -53,7 +51,7 @@ static uint64_t variety_bytes(const hk_arena_t *arena, uint64_t peak) {
 uint64_t hk_demand_room(const hk_arena_t *arena) {
   const hk_demand_t *demand = &arena->supply.demand;
   if (arena->ended || !hk_demand_keeps(arena)) return 0;
-  uint64_t peak = demand->peak_bytes, used = demand->used_bytes;
+  uint64_t peak = demand->peak_bytes, held = hk_stat_get(&arena->supply.committed_bytes);
   if (demand->last_peak_bytes > peak) peak = demand->last_peak_bytes;
-  return (peak > used ? peak - used : 0) + variety_bytes(arena, peak);
+  return (peak > held ? peak - held : 0) + variety_bytes(arena, peak);
 }

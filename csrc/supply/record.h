@@ -30,7 +30,10 @@ typedef struct hk_bin_t {
   uint32_t reach, regret;
   uint32_t stepped_refills; /* `refills` when the last step ended, modulo 2^32 */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
-  hk_stat_t out, high_water, slow, refills, flushes, slabs, partial_slabs, remote_collected;
+  hk_stat_t out, high_water, refills, flushes, slabs, partial_slabs, remote_collected;
+  hk_stat_t stages[HK_STAGE_COUNT]; /* allocations that the front could not serve, by stage */
+  hk_stat_t blocks_out, retired, emptied, without_current, from_partial, from_empty,
+      current_dropped, warm, prefilled, drains;
   /* shared: any thread adds (release), after all else that it does for a free, so for a moment the
    * owner may have collected more; hk_remote_finish pairs with it (acquire). */
   _Atomic(uint64_t) frees_remote;
@@ -38,7 +41,8 @@ typedef struct hk_bin_t {
 
 /* heap/run.c: all runs, or all huge mappings, of the arena. */
 typedef struct hk_run_kind_t {
-  hk_stat_t out, high_water, block_bytes, refills, flushes, remote_collected, bytes_collected;
+  hk_stat_t out, high_water, block_bytes, flushes, remote_collected, bytes_collected;
+  hk_stat_t stages[HK_STAGE_COUNT];
   /* shared: frees by other threads and their bytes, as in hk_bin_t. */
   _Atomic(uint64_t) frees_remote, bytes_remote;
 } hk_run_kind_t;
@@ -79,9 +83,29 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
-/* supply/demand.c: what large blocks take lately. */
+/* letters/: blocks in the hands of other threads. */
+typedef struct hk_letter_t hk_letter_t;
+typedef struct hk_mail_t {
+  hk_letter_t *batches; /* list: all letters of the arena */
+  hk_letter_t *unused;  /* list */
+  hk_slab_t *large;     /* list: large blocks that came back, for the front */
+  /* shared: letters that borrowers have returned; anyone pushes (release), the owner takes the whole stack
+   * (acquire). */
+  _Atomic(hk_letter_t *) returned;
+  /* arena/arena.c. shared: the owner, and each letter that is offered, adopted or returned to here. Who takes
+   * the last away (acquire, release) ends the record. */
+  _Atomic(uint64_t) holders;
+  _Atomic(uint64_t) adopted; /* shared */
+  hk_stat_t offered, recalled, revoked, collected;
+} hk_mail_t;
+
+/* letters/: blocks of one bin that other threads have, with their bytes, and those that came back so far. */
+typedef struct hk_lent_t {
+  hk_stat_t away, away_bytes, returned;
+} hk_lent_t;
+
+/* supply/demand.c: what was held lately. */
 typedef struct hk_demand_t {
-  uint64_t used_bytes;                  /* now */
   uint64_t peak_bytes, last_peak_bytes; /* most in use in this epoch, and in the one before */
   uint64_t since_ns;                    /* when this epoch began */
 } hk_demand_t;
@@ -104,12 +128,20 @@ typedef struct hk_supply_t {
   hk_superslab_t *open; /* list: some slot unused */
   hk_superslab_t *full; /* list: every slot used, and huge mappings */
   uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
+  hk_stage_t source;    /* where what was taken last came from */
   hk_demand_t demand;
   hk_peaks_t peaks; /* of used slabs */
   hk_stat_t count, indexed, empties, adopted, committed_bytes, metadata_bytes, used_bytes,
       lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
+
+/* supply/trace.c: the last events. */
+typedef struct hk_trace_t {
+  hk_event_t *events; /* a ring; NULL: none are kept */
+  uint64_t count;     /* of all that were noted */
+  uint32_t max;
+} hk_trace_t;
 
 struct hk_arena_t {
   /* arena/arena.c; constant but for the last three flags. */
@@ -131,6 +163,8 @@ struct hk_arena_t {
   hk_run_kind_t runs[HK_BIN_COUNT - HK_BIN_MAX]; /* runs, huge mappings */
   hk_supply_t supply;
   hk_decay_t decay;
+  hk_trace_t trace;
+  hk_mail_t mail;
   /* heap/trim.c asks a front with them, if it is not NULL: see hk_arena_ask_before_purge. */
   bool (*keeps_slab)(void *context, uint32_t slab);
   void *front_context;
@@ -163,6 +197,7 @@ struct hk_arena_t {
   /* supply/superslabs.c: what references lead to, superslabs[slab >> 5]. */
   hk_superslab_t *superslabs[HK_ARENA_SUPERSLABS_MAX];
   hk_slab_bin_t slab_bins[HK_SLAB_BINS]; /* all 0 without a front in C */
+  hk_lent_t lent[HK_BIN_COUNT];          /* all 0 unless mail.offered is not */
   hk_classes_t own_classes;              /* arena/arena.c: all 0 unless `classes` is it */
 };
 

@@ -6,6 +6,7 @@
 #include "os/os.h"
 #include "super/cache.h"
 #include "supply/demand.h"
+#include "supply/trace.h"
 
 /* Takes the lowest free index of the table; HK_ARENA_SUPERSLABS_MAX: none is free. */
 static uint32_t take_index(hk_supply_t *supply) {
@@ -44,15 +45,15 @@ static void uncharge(uint64_t bytes) {
 static void clean_up(hk_superslab_t *superslab) {
   hk_superslab_wipe(superslab);
   if (superslab->quarantined_until_ns > hk_os_now_ns()) return;
-  superslab->was_exposed = false;
+  superslab->was_exposed = superslab->was_lent = false;
   superslab->seen_slots = 0;
 }
 
 /* Bytes that stay warm in the cache when `superslab` goes there: what the arena is likely to need
  * again; and of one that was little used its few pages, because an arena may come for every request
- * of a service. */
+ * of a service. What was lent serves nobody for a while. */
 static uint64_t warm_bytes(const hk_arena_t *arena, const hk_superslab_t *superslab) {
-  bool stays = superslab->was_exposed && hk_superslab_is_small(superslab);
+  bool stays = superslab->was_exposed && !superslab->was_lent && hk_superslab_is_small(superslab);
   return hk_demand_room(arena) + (stays && hk_demand_keeps(arena) ? superslab->bytes : 0);
 }
 
@@ -63,13 +64,29 @@ static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
                                                      .warm_bytes = warm_bytes(arena, superslab)});
 }
 
+/* Takes one whose length is near and gives it this length, without rounding: what is never touched
+ * would count as kept. NULL: none, or it cannot be resized. */
+static hk_superslab_t *take_resized(const hk_arena_t *arena, const hk_fit_request_t *request) {
+  if (!hk_os_can_move() || request->bytes <= HK_SUPERSLAB_BYTES) return NULL;
+  hk_superslab_t *superslab = hk_cache_take_near(request);
+  if (superslab == NULL) return NULL;
+  if (hk_superslab_resize(superslab, request->bytes)) return superslab;
+  (void)put_cached(arena, superslab);
+  return NULL;
+}
+
 /* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
  * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
   /* The arena's limit is on slabs in use, so only a huge mapping can be too large for it. */
   uint64_t bytes_max = bytes > HK_SUPERSLAB_BYTES ? hk_superslabs_room(arena) : bytes;
-  hk_superslab_t *superslab = hk_cache_take(&(hk_cache_request_t){
-      .bytes = bytes, .bytes_max = bytes_max, .arena_id = arena->id, .urgent = urgent});
+  hk_fit_request_t request = {.bytes = bytes,
+                              .bytes_max = bytes_max,
+                              .arena_id = arena->id,
+                              .shares_bytes = arena->shares_bytes,
+                              .urgent = urgent};
+  hk_superslab_t *superslab = hk_cache_take(&request);
+  if (superslab == NULL) superslab = take_resized(arena, &request);
   if (superslab == NULL) return NULL;
   if (!charge(superslab->bytes - bytes)) {
     (void)put_cached(arena, superslab);
@@ -92,6 +109,17 @@ size_t hk_superslabs_round(size_t bytes) {
   return (bytes + step - 1) & ~(step - 1);
 }
 
+size_t hk_superslabs_warm(const hk_arena_t *arena, size_t bytes, size_t bytes_max) {
+  uint64_t room = hk_superslabs_room(arena);
+  hk_fit_request_t request = {
+      .bytes = bytes > HK_SUPERSLAB_BYTES ? bytes : HK_SUPERSLAB_BYTES + 1,
+      .bytes_max = bytes_max < room ? bytes_max : room,
+      .arena_id = arena->id,
+      .shares_bytes = arena->shares_bytes,
+  };
+  return hk_cache_largest_warm(&request);
+}
+
 /* Maps one for `bytes`, which are charged already. Rounding is never what a limit refuses. NULL: the
  * OS refused. */
 static hk_superslab_t *map_new(const hk_arena_t *arena, size_t bytes) {
@@ -112,6 +140,7 @@ static hk_superslab_t *map_into_room(hk_arena_t *arena, size_t bytes) {
 static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **superslab) {
   if (!charge_or_make_room(arena, bytes)) return HK_OUT_OF_MEMORY_PROCESS;
   *superslab = take_cached(arena, bytes, false);
+  arena->supply.source = *superslab != NULL ? HK_STAGE_CACHED : HK_STAGE_OS;
   if (*superslab == NULL) *superslab = map_new(arena, bytes);
   if (*superslab == NULL) *superslab = take_cached(arena, bytes, true);
   if (*superslab == NULL) *superslab = map_into_room(arena, bytes);
@@ -119,6 +148,9 @@ static hk_status_t obtain(hk_arena_t *arena, size_t bytes, hk_superslab_t **supe
     uncharge(bytes);
     return HK_OUT_OF_MEMORY_OS;
   }
+  bool adopted = arena->supply.source == HK_STAGE_CACHED;
+  hk_trace_note(arena, adopted ? HK_EVENT_ADOPT : HK_EVENT_MAP, HK_BIN_NONE, HK_STAGE_CURRENT,
+                (*superslab)->bytes);
   hk_superslab_advise(*superslab, arena->thp);
   return HK_OK;
 }
@@ -164,6 +196,7 @@ hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   enter(arena, superslab);
   hk_superslabs_list(supply, superslab);
   hk_stat_add(&supply->committed_bytes, superslab->bytes);
+  hk_demand_rise(arena);
   if (!hk_superslab_is_huge(superslab)) hk_stat_add(&supply->empties, 1);
   *result = superslab;
   return HK_OK;
@@ -175,11 +208,13 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_superslabs_unlist(supply, superslab);
   put_index(supply, superslab->index);
   leave(arena, superslab);
+  hk_demand_fall(arena);
   hk_stat_sub(&supply->committed_bytes, superslab->bytes);
   if (!hk_superslab_is_huge(superslab)) hk_stat_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);
-  superslab->settled = arena->settled;
+  superslab->settled = arena->settled && !superslab->was_lent;
+  hk_trace_note(arena, HK_EVENT_GIVE, HK_BIN_NONE, HK_STAGE_CURRENT, superslab->bytes);
   hk_stat_add(&arena->returned_bytes, put_cached(arena, superslab));
 }
 
@@ -193,8 +228,10 @@ bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t b
     return false;
   }
   if (bytes < before) uncharge(before - bytes);
+  hk_demand_fall(arena);
   hk_stat_t *const sums[] = {&supply->used_bytes, &supply->committed_bytes};
   for (int i = 0; i < 2; i++) hk_stat_set(sums[i], hk_stat_get(sums[i]) + bytes - before);
+  hk_demand_rise(arena);
   return true;
 }
 

@@ -44,6 +44,10 @@ static inline void hk_superslabs_list(hk_supply_t *supply, hk_superslab_t *super
  * fit again; at most an eighth more. A SuperSlab is mapped as it is. */
 size_t hk_superslabs_round(size_t bytes);
 
+/* Bytes of the largest huge mapping from `bytes` to `bytes_max` that is kept with its pages for this
+ * arena; 0: none. */
+size_t hk_superslabs_warm(const hk_arena_t *arena, size_t bytes, size_t bytes_max);
+
 /* Takes a SuperSlab from the cache or the OS, or for more than its size a huge mapping of at least
  * `bytes`. It is empty, listed and the arena's. HK_OUT_OF_MEMORY_*: nothing changed, except that
  * empty SuperSlabs may have gone to the cache to make room. */

@@ -5,8 +5,8 @@
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/cache.h"
-#include "supply/demand.h"
 #include "supply/superslabs.h"
+#include "supply/trace.h"
 
 /* Empty SuperSlabs that an arena keeps, so that one slab going back and forth costs nothing. */
 #define SUPPLY_KEEP_EMPTY 1
@@ -46,6 +46,7 @@ hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) 
   if (count * HK_SLAB_BYTES > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
   int slot = 0;
   hk_superslab_t *superslab = find_open(&arena->supply, count, &slot);
+  arena->supply.source = HK_STAGE_SLOT;
   if (superslab == NULL) {
     hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
     if (status != HK_OK) return status;
@@ -143,7 +144,6 @@ void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
   hk_superslab_t *const lists[] = {supply->full, supply->open};
   supply->full = supply->open = NULL;
-  hk_demand_fall(arena, supply->demand.used_bytes);
   uint64_t lost_bytes = 0;
   for (int i = 0; i < 2; i++) {
     for (hk_superslab_t *s = lists[i], *next; s != NULL; s = next) {
@@ -157,15 +157,21 @@ void hk_supply_reset(hk_arena_t *arena) {
 
 void hk_supply_leave(hk_arena_t *arena) {
   HK_ASSERT(arena->ended);
-  hk_superslabs_remove_empties(arena, 0);
-  const hk_demand_t *demand = &arena->supply.demand;
-  if (demand->peak_bytes + demand->last_peak_bytes == 0) return; /* nothing of it is warm */
+  /* First, so that what hk_superslabs_remove leaves warm for the next arena stays so. */
   hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
+  hk_superslabs_remove_empties(arena, 0);
+}
+
+/* Purges unused slabs of a SuperSlab. Returns bytes of pages given back. */
+static size_t purge_unused(hk_arena_t *arena, hk_superslab_t *superslab) {
+  size_t bytes = hk_superslab_purge(superslab);
+  if (bytes > 0) hk_trace_note(arena, HK_EVENT_PURGE, HK_BIN_NONE, HK_STAGE_CURRENT, bytes);
+  return bytes;
 }
 
 static void purge_open(hk_arena_t *arena) {
   for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
-    hk_stat_add(&arena->returned_bytes, hk_superslab_purge(s));
+    hk_stat_add(&arena->returned_bytes, purge_unused(arena, s));
   }
 }
 
@@ -194,7 +200,7 @@ bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns) {
       continue;
     }
     left = 0;
-    hk_stat_add(&decay->bytes, hk_superslab_purge(s));
+    hk_stat_add(&decay->bytes, purge_unused(arena, s));
     if (hk_os_now_ns() >= until_ns) return false;
   }
   return true;

@@ -8,30 +8,10 @@ import type { Front } from '../front/front';
 import { validateAlignment, validateLength, validateSize } from '../options';
 import { giveUp } from './give-up';
 import { takeText } from './text';
+import type { FromValue } from '../roles/allocator';
 import type { TypedView, ViewConstructor } from '../types';
 import { clearBuffer, lengthOf, setBytes, viewMakerFor } from '../view/kinds';
 import type { View } from '../view/view';
-
-/**
- * What {@link Arena.from} copies: whatever `Buffer.from` can make a Buffer of.
- *
- * @example
- * const values: FromValue[] = ['text', [1, 2, 3], new Uint8Array(8), new ArrayBuffer(16)];
- * const copies = values.map((value) => arena.from(value));
- */
-export type FromValue =
-  | string
-  | ArrayBufferLike
-  | Uint8Array
-  | readonly number[]
-  | {
-      /** A string, or something else of this list. */
-      valueOf(): unknown;
-    }
-  | {
-      /** The text to copy. */
-      [Symbol.toPrimitive](hint: 'string'): string;
-    };
 
 type Fill = string | Uint8Array | number;
 

@@ -1,27 +1,27 @@
 /**
  * Arena: the public face of one arena. Checks arguments' meaning; the front does the work.
  */
-import type { Allocator } from './allocator';
-import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
-import { ArenaBase, forgetParts, parts } from './create';
+import type { Allocator, FromValue } from '../roles/allocator';
+import { takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import { forgetParts, parts } from './create';
+import { WatchedArena, assertAlive } from './watched';
 import { takeConcat } from './concat';
 import { copyOut } from './copy-out';
-import type { Custodian } from './custodian';
+import type { Custodian, FreeAfterWriteOptions } from '../roles/custodian';
 import { dispose } from '../base/dispose';
-import { HakmemError, invalidArgType } from '../errors';
 import { noteSuperSlabs } from '../events/events';
 import { type ScopeTarget, validateTarget } from '../streams/endings';
-import { type FreeAfterWriteOptions, freeAfter, freeAfterWrite, writeAndFree } from './free-after';
+import { freeAfter, freeAfterWrite, writeAndFree } from './free-after';
 import type { WritableLike, WriteTarget } from '../streams/targets';
+import type { Ticket } from '../letters/ticket';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
 import { Retentions } from './retentions';
 import { isWaiting, tell } from '../events/reports';
+import type { Lender } from '../roles/lender';
 import { resize } from './resize';
 import { BoundScope, Scope, ScopeHost, runIn } from './scope';
-import { arenaStats } from '../stats/stats';
-import type { ArenaStats } from '../stats/types';
-import type { ArenaBuffer, ArenaOptions, LiveBlock, TypedView, ViewConstructor } from '../types';
+import type { ArenaBuffer, ArenaOptions, TypedView, ViewConstructor } from '../types';
 import * as views from '../view/view';
 import type { View } from '../view/view';
 
@@ -43,7 +43,7 @@ const { ARENA } = views;
  *   arena.free(frame);
  * }
  */
-export class Arena extends ArenaBase implements Allocator, Custodian, Disposable {
+export class Arena extends WatchedArena implements Allocator, Custodian, Lender, Disposable {
   /** Name in statistics. */
   readonly name: string = parts.core.name;
   /** Number of the arena in the process, from 1 on; the same as in statistics. */
@@ -173,6 +173,18 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
     return writeAndFree(this.#retentions, writable, view, options);
   }
 
+  // --- Lend -----------------------------------------------------------------------------------------
+
+  share(view: View): Ticket {
+    return this.#front.lend(view);
+  }
+
+  recall(ticket: Ticket): ArenaBuffer | undefined {
+    return this.#front.takeLent(ticket) as ArenaBuffer | undefined;
+  }
+
+  // --- Scopes ---------------------------------------------------------------------------------------
+
   /**
    * Calls `fn` with a new scope and frees all that was allocated in it when `fn` returns or throws,
    * or, if it returns a promise, when that settles.
@@ -204,7 +216,7 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
    * }
    */
   openScope(): Scope {
-    this.#assertAlive();
+    assertAlive(this.#front);
     return new Scope(this.#host);
   }
 
@@ -229,7 +241,7 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
    */
   scopeUntil(target: ScopeTarget): Scope {
     validateTarget(target);
-    this.#assertAlive();
+    assertAlive(this.#front);
     return new BoundScope(this.#host, target);
   }
 
@@ -245,7 +257,7 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
    * console.log(frame.length); // 0
    */
   reset(): void {
-    this.#assertAlive();
+    assertAlive(this.#front);
     this.#front.reset(this.#retentions.remains());
     noteSuperSlabs();
     tell();
@@ -261,7 +273,7 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
    * const bytes = arena.trim(); // after a peak
    */
   trim(): number {
-    this.#assertAlive();
+    assertAlive(this.#front);
     const { id } = this.#core;
     const before = native.returnedBytes(id);
     this.#front.flushAll();
@@ -302,38 +314,6 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
     this.destroy();
   }
 
-  // --- Watch ----------------------------------------------------------------------------------------
-
-  /**
-   * The live allocations that the arena watches, oldest first: all, a sample, or none, as its option
-   * `leaks` says.
-   *
-   * @example
-   * const oldest = arena.liveBlocks()[0];
-   * if (oldest !== undefined) console.log(oldest.ageMs, oldest.size, oldest.stack);
-   */
-  liveBlocks(): LiveBlock[] {
-    return this.#front.liveBlocks();
-  }
-
-  /**
-   * Names an allocation in reports and in {@link Arena.liveBlocks}. Without `leaks` it does nothing.
-   *
-   * @param view - a live view of this arena.
-   * @param tag - what it is for.
-   * @returns the same view.
-   * @throws {ERR_INVALID_ARG_TYPE} `tag` is not a string.
-   * @throws as {@link Arena.free} otherwise.
-   * @example
-   * const body = arena.tag(arena.allocUnsafe(4096), 'request body');
-   */
-  tag<V extends View>(view: V, tag: string): V {
-    if (typeof tag !== 'string') throw invalidArgType('tag', 'of type string', tag);
-    if (!this.#front.owns(view)) throw this.#front.refusal(view);
-    this.#front.tag(view, tag);
-    return view;
-  }
-
   // --- Ask ----------------------------------------------------------------------------------------
 
   /**
@@ -372,26 +352,5 @@ export class Arena extends ArenaBase implements Allocator, Custodian, Disposable
    */
   copyOut(view: View): ArenaBuffer {
     return copyOut(this.#front, view);
-  }
-
-  /**
-   * A snapshot of the arena's statistics.
-   *
-   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
-   * @example
-   * const { classes, bytes } = arena.stats();
-   * console.log(bytes.used, classes.filter(({ live }) => live > 0).map(({ name }) => name));
-   */
-  stats(): ArenaStats {
-    this.#assertAlive();
-    const stats = arenaStats(this.#core.id);
-    tell();
-    return stats;
-  }
-
-  #assertAlive(): void {
-    const front = this.#front;
-    front.finish();
-    if (front.hasEnded) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
   }
 }

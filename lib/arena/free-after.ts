@@ -5,27 +5,13 @@
  * is destroyed before, by closing. Everything else gets a copy, because its callback proves nothing.
  */
 import { invalidArgType, invalidArgValue } from '../errors';
+import type { FreeAfterWriteOptions } from '../roles/custodian';
 import { ignore, settledAfter, validateThenable } from '../streams/endings';
 import type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from '../streams/targets';
 import type { View } from '../view/view';
 import { copyLike } from '../view/kinds';
 import type { Retentions } from './retentions';
 import { isWritable, startWrite } from './writes';
-
-/**
- * What {@link Arena.freeAfterWrite} takes beside the stream and the view.
- *
- * @example
- * const options: FreeAfterWriteOptions = { zeroCopy: true };
- */
-export interface FreeAfterWriteOptions {
-  /**
-   * true: you vouch for the stream: nobody reads a chunk any more once it calls back (or its promise settles),
-   * or once it has closed without. It gets the view itself then.
-   * @default false: true of Node's own sinks, and a copy for all others
-   */
-  readonly zeroCopy?: boolean;
-}
 
 /** Whether the caller vouches for the stream. */
 function isVouchedFor(options: unknown): boolean {

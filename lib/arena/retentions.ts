@@ -14,7 +14,7 @@
  *
  * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
-import { Custody, type Held, type HoldKeeper, custodyOf } from '../front/custody';
+import { Custody, type Held, type HoldKeeper, custodyOf } from '../view/custody';
 import { invalidState } from '../errors';
 import type { Front } from '../front/front';
 import type { Remains } from '../front/slabs';

@@ -4,9 +4,9 @@
  * The owner of a view says which scope it belongs to. A view that was freed by hand and handed out again has
  * another owner, so the end of the scope leaves it alone.
  */
-import { type FromValue, takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
+import { takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { takeConcat } from './concat';
-import type { Allocator } from './allocator';
+import type { Allocator, FromValue } from '../roles/allocator';
 import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
 import { type ScopeTarget, isThenable, settledAfter, whenOver } from '../streams/endings';

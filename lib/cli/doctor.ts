@@ -105,7 +105,27 @@ function optionFindings(): Finding[] {
   const right = set
     .filter(({ name }) => !optionWarnings.includes(name))
     .map(({ name }) => good(name, process.env[name]!));
-  return [...right, ...wrong];
+  return [...right, ...wrong, ...unknownFindings(options.map(({ name }) => name))];
+}
+
+/** How many characters two names have in common from their beginning. */
+function commonStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** Whatever else begins like a switch of ours: of an older allocator, or a slip of the pen. */
+function unknownFindings(known: readonly string[]): Finding[] {
+  const others = Object.keys(process.env).filter(
+    (name) => /^HAKMEM_/i.test(name) && !known.includes(name) && name !== 'HAKMEM_ARENA_PREBUILD',
+  );
+  return others.sort().map((name) => {
+    const scored = known.map((one) => [commonStart(one, name.toUpperCase()), one] as const);
+    const [length, nearest] = scored.reduce((best, one) => (one[0] > best[0] ? one : best));
+    const hint = length > 'HAKMEM_'.length + 2 ? `; the nearest that does: ${nearest}` : '';
+    return good(printable(name), `${process.env[name]!} (does nothing here${hint})`);
+  });
 }
 
 function purgeFinding(): Finding {

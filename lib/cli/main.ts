@@ -14,6 +14,9 @@ const HELP = `hakmem-arena: Buffers from explicit memory arenas
   npx hakmem-arena bench [--quick]                    allocation here, against Buffer.allocUnsafe
   npx hakmem-arena top [--url URL] [--interval S] [--count N]
                                                       watch a service that runs the monitor
+  npx hakmem-arena stats [--url URL]                  its statistics, once, as a table
+  npx hakmem-arena learn [--url URL | --file FILE] [--arena NAME] [--classes N] [--by live|allocs]
+                                                      size classes that would waste least there
   npx hakmem-arena doctor [--verify]                  is everything in order on this machine?
                                                       --verify: and are the binaries the published ones?
   npx hakmem-arena build [--force]                    compile a binary, if there is none that loads
@@ -27,6 +30,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.js')).demo,
   bench: async () => (await import('./bench.js')).bench,
   top: async () => (await import('./top.js')).top,
+  stats: async () => (await import('./stats.js')).stats,
+  learn: async () => (await import('./learn.js')).learn,
   doctor: async () => (await import('./doctor.js')).doctor,
   build: async () => (await import('./build.js')).build,
 };

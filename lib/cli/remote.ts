@@ -5,7 +5,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StatsReply } from '../monitor';
+import type { LengthsReply, StatsReply } from '../monitor';
 import { ownOptions, ownProperty } from '../base/own-options';
 import { UsageError } from './usage';
 
@@ -16,15 +16,15 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const TRIES = 5;
 const RETRY_SECONDS_MAX = 10;
 
-/** Where the monitor at `text` has its statistics. */
-export function statsUrl(text: string): URL {
+/** Where the monitor at `text` has one of its documents. */
+export function monitorUrl(text: string, document: 'stats.json' | 'lengths.json'): URL {
   if (!URL.canParse(text)) throw new UsageError(`--url is not a URL: ${text}`);
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new UsageError(`--url is not one of http or https: ${text}`);
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/';
-  return new URL('stats.json', url);
+  return new URL(document, url);
 }
 
 /** A connection of its own for each answer. Node's sockets look for `fd` wherever they find it. */
@@ -87,17 +87,29 @@ function expectList(at: Part, check: (one: Part) => void): void {
   at.value.forEach((value: unknown, i) => check({ path: `${at.path}[${i}]`, value }));
 }
 
+const ROW_NUMBERS = [
+  'allocs',
+  'fast',
+  'slow',
+  'live',
+  'liveBytes',
+  'blockBytes',
+  'slabs',
+  'capacity',
+];
+const STAGES = ['current', 'partial', 'empty', 'slot', 'cached', 'os'];
+
 function expectRow(row: Part): void {
   expectText(part(row, 'name'));
-  for (const name of ['allocs', 'fast', 'live', 'liveBytes', 'slabs', 'capacity']) {
-    expectNumber(part(row, name));
-  }
+  for (const name of ROW_NUMBERS) expectNumber(part(row, name));
+  for (const name of STAGES) expectNumber(part(part(row, 'stages'), name));
 }
 
 function expectArena(arena: Part): void {
   expectNumber(part(arena, 'id'));
   expectText(part(arena, 'name'));
   expectNumber(part(part(arena, 'bytes'), 'live'));
+  expectNumber(part(part(arena, 'bytes'), 'used'));
   expectNumber(part(part(arena, 'bytes'), 'committed'));
   expectList(part(arena, 'classes'), expectRow);
 }
@@ -117,26 +129,58 @@ function expectStats(reply: Part): asserts reply is Part & { value: StatsReply }
   expectList(part(totals, 'classes'), expectRow);
 }
 
-function statsIn(url: URL, body: string): StatsReply {
+function expectLength(length: Part): void {
+  for (const name of ['from', 'to', 'allocs', 'live']) {
+    expectNumber(part(length, name));
+    if ((part(length, name).value as number) < 0) throw new Error(`${length.path} is below zero`);
+  }
+}
+
+function expectLengths(reply: Part): asserts reply is Part & { value: LengthsReply } {
+  expectList(part(reply, 'arenas'), (arena) => {
+    expectNumber(part(arena, 'id'));
+    expectText(part(arena, 'name'));
+    expectList(part(arena, 'sizeClasses'), expectNumber);
+    expectList(part(arena, 'lengths'), expectLength);
+  });
+}
+
+type Expect<T> = (reply: Part) => asserts reply is Part & { value: T };
+
+function parse<T>(where: string, body: string, expect: Expect<T>): T {
   try {
     const reply: Part = { path: 'reply', value: JSON.parse(body) as unknown };
-    expectStats(reply);
+    expect(reply);
     return reply.value;
   } catch (error) {
     const reason = error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message;
-    throw new Error(`${url.href} answered with something else than statistics: ${reason}`, {
+    throw new Error(`${where} answered with something else than statistics: ${reason}`, {
       cause: error,
     });
   }
 }
 
+/** The lengths that a file holds, which was saved from a monitor's `lengths.json`. */
+export function lengthsIn(file: string, text: string): LengthsReply {
+  return parse(file, text, expectLengths);
+}
+
+/** The lengths at `url`. */
+export async function askLengths(url: URL): Promise<LengthsReply> {
+  return parse(url.href, await bodyOf(url), expectLengths);
+}
+
 /** The statistics at `url`. */
 export async function ask(url: URL): Promise<StatsReply> {
+  return parse(url.href, await bodyOf(url), expectStats);
+}
+
+async function bodyOf(url: URL): Promise<string> {
   for (let tries = 1; ; tries++) {
     const reply = await get(url).catch((error: unknown) => {
       throw new Error(`no answer from ${url.href}`, { cause: error });
     });
-    if (reply.status === 200) return statsIn(url, reply.body);
+    if (reply.status === 200) return reply.body;
     if (reply.status !== 503 || tries === TRIES) {
       throw new Error(`${url.href} answered ${reply.status}`);
     }

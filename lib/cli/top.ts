@@ -8,17 +8,11 @@ import { parseArgs } from 'node:util';
 import type { StatsReply } from '../monitor';
 import type { ArenaStats, ClassStats } from '../stats/types';
 import { printable } from '../base/printable';
-import { ask, statsUrl } from './remote';
+import { bytesText, shareText, shortText } from '../stats/table';
+import { ask, monitorUrl } from './remote';
 import { numberOption } from './usage';
 
 const CLEAR = '\u001b[H\u001b[J';
-
-function bytes(value: number): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  const unit = value < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));
-  const rest = value / 1024 ** unit;
-  return `${unit === 0 ? String(rest) : rest.toFixed(1)} ${units[unit]!}`;
-}
 
 function total(rows: readonly ClassStats[], field: 'allocs' | 'fast' | 'frees' | 'live'): number {
   return rows.reduce((sum, row) => sum + row[field], 0);
@@ -30,18 +24,9 @@ const perSecond = (now: number, before: number, seconds: number): string =>
 const HEADINGS = ['allocs/s', 'fast', 'live', 'live bytes', 'committed', 'slabs'];
 const WIDTHS = [12, 9, 10, 12, 12, 8];
 
-/** By code points: half of one is not text. */
-function short(text: string, length: number): string {
-  return Array.from(printable(text)).slice(0, length).join('');
-}
-
 function line(name: string, cells: readonly string[]): string {
   const columns = cells.map((cell, i) => cell.padStart(WIDTHS[i]!));
-  return short(name, 20).padEnd(20) + columns.join('');
-}
-
-function share(fast: number, allocs: number): string {
-  return allocs === 0 ? '-' : `${((100 * fast) / allocs).toFixed(2)}%`;
+  return shortText(name, 20).padEnd(20) + columns.join('');
 }
 
 function arenaLine(arena: ArenaStats, before: StatsReply | undefined, seconds: number): string {
@@ -50,10 +35,10 @@ function arenaLine(arena: ArenaStats, before: StatsReply | undefined, seconds: n
   const slabs = arena.classes.reduce((sum, row) => sum + row.slabs, 0);
   return line(arena.name, [
     perSecond(allocs, old === undefined ? 0 : total(old.classes, 'allocs'), seconds),
-    share(total(arena.classes, 'fast'), allocs),
+    shareText(total(arena.classes, 'fast'), allocs),
     String(total(arena.classes, 'live')),
-    bytes(arena.bytes.live),
-    bytes(arena.bytes.committed),
+    bytesText(arena.bytes.live),
+    bytesText(arena.bytes.committed),
     String(slabs),
   ]);
 }
@@ -61,10 +46,10 @@ function arenaLine(arena: ArenaStats, before: StatsReply | undefined, seconds: n
 function classLine(row: ClassStats, old: ClassStats | undefined, seconds: number): string {
   return line(`  ${row.name}`, [
     perSecond(row.allocs, old?.allocs ?? 0, seconds),
-    share(row.fast, row.allocs),
+    shareText(row.fast, row.allocs),
     String(row.live),
-    bytes(row.liveBytes),
-    bytes(row.slabs * 65_536),
+    bytesText(row.liveBytes),
+    bytesText(row.slabs * 65_536),
     String(row.slabs),
   ]);
 }
@@ -79,8 +64,8 @@ export function render(now: StatsReply, before: StatsReply | undefined): string 
     .map((row, i) => ({ row, old: old?.[i] }))
     .filter(({ row }) => row.allocs > 0 || row.capacity > 0);
   return [
-    `${short(title, 80)}: process ${info.pid}, Node ${short(info.node, 20)}, ` +
-      `RSS ${bytes(info.rssBytes)}, mapped ${bytes(totals.bytes.mapped)}`,
+    `${shortText(title, 80)}: process ${info.pid}, Node ${shortText(info.node, 20)}, ` +
+      `RSS ${bytesText(info.rssBytes)}, mapped ${bytesText(totals.bytes.mapped)}`,
     '',
     line('arena', HEADINGS),
     ...arenas.map((arena) => arenaLine(arena, before, seconds)),
@@ -103,7 +88,7 @@ export async function top(args: string[]): Promise<number> {
       count: { type: 'string' },
     },
   });
-  const url = statsUrl(values.url);
+  const url = monitorUrl(values.url, 'stats.json');
   const seconds = numberOption('interval', values.interval, 1, [0.1, 3600]);
   const count = numberOption('count', values.count, Infinity, [1, 1e9]);
   let before: StatsReply | undefined;

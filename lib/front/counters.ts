@@ -5,7 +5,7 @@
  * counter lent to its bucket, while a longer length owns that; else by size class, with the bytes beside it.
  */
 import type { HakmemErrorCode } from '../errors';
-import { frontStat, native } from '../native/native';
+import { frontBinStat, frontStat, native } from '../native/native';
 
 const layout = native.tables.counters;
 
@@ -15,6 +15,12 @@ const REFUSED: Partial<Record<HakmemErrorCode, number>> = {
   ERR_HAKMEM_STALE_VIEW: frontStat('stale_frees'),
   ERR_HAKMEM_NOT_OWNED: frontStat('foreign_frees'),
 };
+
+/** What the front says of a class, at places for each. */
+const CAP = frontBinStat('front_cap');
+const BATCH = frontBinStat('front_batch');
+const DROPPED = frontBinStat('front_dropped');
+const REFUSED_ROOM = frontBinStat('front_refused');
 
 /** Lengths up to this one have a counter for ever. */
 export const EXACT_LENGTH_MAX = layout.cellBase - 1;
@@ -72,6 +78,34 @@ export class FrontCounters {
   countRefused(code: HakmemErrorCode): void {
     const at = REFUSED[code];
     if (at !== undefined) this.all[at]!++;
+  }
+
+  /** Says how many views the buckets of a class may keep. */
+  sayCap(classIndex: number, views: number): void {
+    this.all[CAP + classIndex] = views;
+  }
+
+  /** Says how many blocks of a class are asked for next. */
+  sayBatch(classIndex: number, blocks: number): void {
+    this.all[BATCH + classIndex] = blocks;
+  }
+
+  /** Counts views that a bucket gave up because less of them was in demand. */
+  countDropped(classIndex: number, views: number): void {
+    this.all[DROPPED + classIndex]! += views;
+  }
+
+  /** Counts that no bucket of a class gets more room for a while. */
+  countRefusedRoom(classIndex: number): void {
+    this.all[REFUSED_ROOM + classIndex]!++;
+  }
+
+  /** No class has a bucket any more. */
+  clearCaps(): void {
+    for (let at = CAP; at < CAP + native.tables.runBin; at++) {
+      // Most were never said, and their pages never touched.
+      if (this.all[at] !== 0) this.all[at] = 0;
+    }
   }
 
   /** Adds to the bytes of live blocks beyond 64 KB, whose size is not that of a class. */

@@ -13,6 +13,7 @@
  *   stacks[at + LIMIT]  the last position; of a stack that is closed, because it was not in demand, BASE
  */
 import type { Decay } from '../events/decay';
+import type { FrontCounters } from './counters';
 import { exchangeOf, native } from '../native/native';
 import { fillInts } from './records';
 import type { SlabTable } from './slabs';
@@ -65,11 +66,19 @@ export class FreeBlocks {
   readonly #arena: number;
   readonly #slabs: SlabTable;
   readonly #decay: Decay;
+  readonly #counters: FrontCounters;
   /** `refs` when decay last looked at each stack; empty before. */
   #seen = new Int32Array();
 
-  constructor(arena: number, stacks: Stacks, slabs: SlabTable, decay: Decay) {
+  constructor(
+    arena: number,
+    stacks: Stacks,
+    slabs: SlabTable,
+    decay: Decay,
+    counters: FrontCounters,
+  ) {
     this.#arena = arena;
+    this.#counters = counters;
     this.#slabs = slabs;
     this.#decay = decay;
     this.stacks = stacks.stacks;
@@ -125,6 +134,11 @@ export class FreeBlocks {
     this.#seen.fill(NO_BLOCK, base + 1, this.#fullOf(at) + 1);
     this.#seen.set(refs.subarray(base + 1, top + 1), base + 1);
     return top > base;
+  }
+
+  /** Counts blocks of a class that leave for another thread, or come back from there. */
+  countLent(index: number, blocks: number): void {
+    this.stacks[(index << STACK_BITS) + OWNED]! -= blocks;
   }
 
   /** Gives a block to the core, which will not hand it out again while its slab is given away. */
@@ -184,7 +198,9 @@ export class FreeBlocks {
     if (got <= 0) return got;
     stacks[at + LIMIT] = this.#fullOf(at);
     stacks[at + OWNED]! += got;
-    stacks[at + BATCH] = Math.min(batch * 2, stacks[at + LARGEST_BATCH]!);
+    const next = Math.min(batch * 2, stacks[at + LARGEST_BATCH]!);
+    stacks[at + BATCH] = next;
+    this.#counters.sayBatch(index, next);
     // Lowest address last, so that it is handed out first and untouched pages stay untouched.
     for (let i = got - 1; i > 0; i--) this.#push(at, exchange[i]!);
     const ref = exchange[0]!;

@@ -15,9 +15,10 @@
 import * as buckets from './buckets';
 import * as frontCounters from './counters';
 import * as freeBlocks from './free-blocks';
-import * as geometry from './geometry';
+import * as geometry from '../native/geometry';
 import type { Kit } from './kit';
-import { type FrontOptions, SlowPath } from './slow-path';
+import { Lending } from './lending';
+import { type FrontOptions } from './slow-path';
 import * as views from './view-table';
 import type { NativeArena } from '../native/native';
 import { FastBuffer, type View, stamp } from '../view/view';
@@ -31,7 +32,7 @@ const { REF_INDEX_BITS, REF_INDEX_MASK } = geometry;
 const { sizeOf } = kinds;
 const NewBuffer = FastBuffer;
 
-export class FreshPath extends SlowPath {
+export class FreshPath extends Lending {
   declare protected readonly counts: Float64Array;
   declare private readonly liveBytes: Float64Array;
   declare private readonly stacks: Int32Array;

@@ -16,9 +16,9 @@
 import { constants } from 'node:buffer';
 import * as buckets from './buckets';
 import * as frontCounters from './counters';
-import { custodyOf } from './custody';
+import { custodyOf } from '../view/custody';
 import { FreshPath } from './fresh-path';
-import * as geometry from './geometry';
+import * as geometry from '../native/geometry';
 import type { Kit } from './kit';
 import { type FrontOptions } from './slow-path';
 import * as viewTable from './view-table';

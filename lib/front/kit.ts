@@ -36,7 +36,7 @@ const kept: (Kit | undefined)[] = [];
 let keptCount = 0;
 
 /** What stands for the integers of a front that has ended: nothing exists there. */
-export const NO_INTS = new Int32Array(TABLE_INTEGERS);
+const NO_INTS = new Int32Array(TABLE_INTEGERS);
 
 /** Arrays for a front of these size classes. */
 export function takeKit(strides: readonly number[]): Kit {
@@ -57,13 +57,17 @@ export function newKit(strides: readonly number[]): Kit {
   return { strides, stacks, ints, views: [], counters: undefined, handle: undefined };
 }
 
-/** Takes the arrays of a front that has ended; `ints` are those that it had last, `handle` its arena's. */
-export function leaveKit(kit: Kit, ints: Int32Array, handle: object): void {
+/**
+ * Takes the arrays of a front that has ended; `ints` are those that it had last, `handle` its arena's. Returns the
+ * integers that it has from now on.
+ */
+export function leaveKit(kit: Kit, ints: Int32Array, handle: object): Int32Array {
   // A front with more views is not made for each request.
-  if (keptCount === KEPT_MAX || ints !== kit.ints || kit.views.length > VIEWS_MAX) return;
+  if (keptCount === KEPT_MAX || ints !== kit.ints || kit.views.length > VIEWS_MAX) return NO_INTS;
   emptyStacks(kit.stacks, kit.strides);
   kit.handle = handle;
   kept[keptCount++] = kit;
+  return NO_INTS;
 }
 
 /** The counters of an arena, over the arrays of an earlier one if they are the same. */

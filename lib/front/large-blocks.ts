@@ -10,7 +10,7 @@ import { noteSuperSlabs } from '../events/events';
 import type { FrontCounters } from './counters';
 import type { Decay } from '../events/decay';
 import { exchangeOf, native } from '../native/native';
-import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from './geometry';
+import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from '../native/geometry';
 import type { SlabTable } from './slabs';
 import { sizeOf } from '../view/kinds';
 
@@ -93,6 +93,8 @@ export class LargeBlocks {
   readonly #demand = new Demand();
   readonly #decay: Decay;
   #keptBytes = 0;
+  /** Blocks in other threads, or come back from there and not fetched. */
+  #lentCount = 0;
   /** Whether the block taken last reads as zero, because nobody has had its memory before. */
   isZero = false;
 
@@ -105,6 +107,7 @@ export class LargeBlocks {
 
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
   take(size: number): number {
+    this.#fetch();
     const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
     const bytes = this.#bestFit(wanted);
     if (bytes === 0) return this.#allocate(size);
@@ -152,6 +155,7 @@ export class LargeBlocks {
 
   /** Gives back pages of what is kept and was not used for a while, until `untilMs`. false: that was all. */
   decay(untilMs: number): boolean {
+    this.#fetch();
     this.#demand.fall(0);
     this.#shrink(this.#demand.room());
     let isWaiting = this.#keptBytes > 0 && this.#demand.isFalling;
@@ -181,11 +185,30 @@ export class LargeBlocks {
     this.#kept.clear();
     this.#live.clear();
     this.#demand.fall(this.#demand.live);
-    this.#keptBytes = 0;
+    this.#keptBytes = this.#lentCount = 0;
   }
 
   flushAll(): void {
+    this.#fetch();
     this.#shrink(0);
+  }
+
+  /** Counts a block that leaves for another thread, or comes back from there. */
+  countLent(blocks: number): void {
+    this.#fetch();
+    this.#lentCount += blocks;
+  }
+
+  /** Takes back what came back from other threads. */
+  #fetch(): void {
+    while (this.#lentCount > 0) {
+      const ref = native.takeReturned(this.#arena);
+      if (ref < 0) return;
+      this.#lentCount--;
+      const buffer = this.#slabs.bufferOf(ref >>> REF_INDEX_BITS);
+      if (buffer === undefined) this.drop(ref);
+      else this.put(ref, sizeOf(buffer));
+    }
   }
 
   /** Bytes of a live block. */

@@ -9,7 +9,8 @@
 import type { BucketTable } from './buckets';
 import type { Decay } from '../events/decay';
 import { type FreeBlocks, blocksIn } from './free-blocks';
-import { CLASS_SIZE_MAX } from './geometry';
+import type { FrontCounters } from './counters';
+import { CLASS_SIZE_MAX } from '../native/geometry';
 import type { ViewTable } from './view-table';
 
 /**
@@ -34,6 +35,7 @@ interface Tables {
   readonly buckets: BucketTable;
   readonly views: ViewTable;
   readonly blocks: FreeBlocks;
+  readonly counters: FrontCounters;
   readonly decay: Decay;
 }
 
@@ -63,12 +65,13 @@ export class SizeClass {
 
   /** Makes room in a bucket of this class by raising its cap. false: the class refuses it, now or for a while. */
   makeRoom(bucket: number): boolean {
-    const { buckets, blocks } = this.#tables;
+    const { buckets, blocks, counters } = this.#tables;
     if (buckets.roomOf(bucket) > 0) return true;
     if (blocks.isRefused(this.#index)) return false;
     if (this.#left <= 0) this.#takeBack(bucket, 'seenAllocs');
     if (this.#left <= 0) {
       blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
+      counters.countRefusedRoom(this.#index);
       return false;
     }
     this.#lend(bucket);
@@ -111,18 +114,24 @@ export class SizeClass {
       this.#tables.decay.note();
     }
     const more = Math.min(Math.max(cap, 1), this.#left);
-    this.#lent += more;
-    buckets.addCap(bucket, more);
+    this.#changeCap(bucket, more);
   }
 
   #shrink({ bucket }: Loan, cap: number): void {
-    const { buckets, views, blocks } = this.#tables;
-    for (let surplus = buckets.countOf(bucket) - cap; surplus > 0; surplus--) {
+    const { buckets, views, blocks, counters } = this.#tables;
+    const surplus = Math.max(buckets.countOf(bucket) - cap, 0);
+    for (let i = 0; i < surplus; i++) {
       blocks.put(this.#index, views.removeKept(buckets.take(bucket)));
     }
-    const less = buckets.capOf(bucket) - cap;
-    this.#lent -= less;
-    buckets.addCap(bucket, -less);
+    counters.countDropped(this.#index, surplus);
+    this.#changeCap(bucket, cap - buckets.capOf(bucket));
+  }
+
+  #changeCap(bucket: number, more: number): void {
+    const { buckets, counters } = this.#tables;
+    this.#lent += more;
+    buckets.addCap(bucket, more);
+    counters.sayCap(this.#index, this.#lent);
   }
 
   /**

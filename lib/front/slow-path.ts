@@ -9,28 +9,26 @@
  * Called by: the fresh path and the front, which extend it.
  * Calls:     the tables.
  */
-import { type FrontIdentity, custodyOf, doubleFree } from './custody';
+import { type FrontIdentity, custodyOf, doubleFree } from '../view/custody';
 import { HakmemError, invalidArgType } from '../errors';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
 import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
-import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from './geometry';
+import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from '../native/geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
+import { outOfMemory } from './refusals';
 import type { FrontCounters } from './counters';
-import { type Kit, NO_INTS, countersOf, leaveKit } from './kit';
-import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
+import { type Kit, countersOf, leaveKit } from './kit';
+import { BATCH_INTEGERS, COUNTED, EMPTY, type Epoch, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
 import { NO_REMAINS, type Remains, SlabTable } from './slabs';
 import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
-import { refusedMemory } from '../stats/refused-memory';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker } from '../view/kinds';
-
-const emptyBuffer = new ArrayBuffer(0);
 
 export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'purgeDelayMs'>;
 
@@ -48,10 +46,10 @@ export class SlowPath implements FrontIdentity {
   declare protected readonly buckets: BucketTable;
   declare protected readonly blocks: FreeBlocks;
   declare protected readonly large: LargeBlocks;
-  declare protected readonly strides: readonly number[];
+  declare readonly strides: readonly number[];
   declare private readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
-  declare private readonly maxBytes: number;
+  declare readonly maxBytes: number;
   declare private readonly timer: Decay;
   declare private readonly surplus: Surplus;
   declare private readonly kit: Kit;
@@ -74,7 +72,7 @@ export class SlowPath implements FrontIdentity {
     this.table = new ViewTable(this.records, core, kit.views);
     this.buckets = new BucketTable(this.records, this.counters);
     this.timer = new Decay(this, purgeDelayMs);
-    this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer);
+    this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
@@ -97,7 +95,7 @@ export class SlowPath implements FrontIdentity {
     ensureStack(Room.Step);
     if (this.isEnding || this.hasEnded) this.assertOpen();
     if (bytes === 0) {
-      return this.enter(maker.make(emptyBuffer, 0, 0), infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner);
+      return this.enter(maker.make(EMPTY, 0, 0), infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner);
     }
     if (bytes > CLASS_SIZE_MAX) return this.allocLarge(maker, bytes, owner);
     const classIndex = this.classFor(bytes);
@@ -122,7 +120,7 @@ export class SlowPath implements FrontIdentity {
       this.flushAll();
       ref = this.takeBlock(classIndex);
       native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw refusedMemory(this.arena, ref, bytes, this.maxBytes);
+      if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOn(maker, ref, bytes, classIndex, owner);
   }
@@ -143,7 +141,7 @@ export class SlowPath implements FrontIdentity {
       this.flushAll();
       ref = this.large.take(bytes);
       native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw refusedMemory(this.arena, ref, bytes, this.maxBytes);
+      if (ref < 0) throw this.outOfMemory(ref, bytes);
     }
     return this.viewOnLarge(maker, ref, bytes, owner);
   }
@@ -160,7 +158,7 @@ export class SlowPath implements FrontIdentity {
     const view = this.makeView(maker, ref, offset, bytes);
     if (view === undefined) {
       this.blocks.put(classIndex, ref);
-      throw refusedMemory(this.arena, OUT_OF_MEMORY_OS, bytes, this.maxBytes);
+      throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     // On a block of another class (aligned, resized) it counts by class and is not kept.
     const isNatural = this.classFor(bytes) === classIndex;
@@ -182,7 +180,7 @@ export class SlowPath implements FrontIdentity {
     const view = this.makeView(maker, ref, 0, bytes);
     if (view === undefined) {
       this.large.drop(ref);
-      throw refusedMemory(this.arena, OUT_OF_MEMORY_OS, bytes, this.maxBytes);
+      throw this.outOfMemory(OUT_OF_MEMORY_OS, bytes);
     }
     this.large.countAlloc(ref, bytes);
     return this.enter(view, infoOf(Kind.Large, 0, 0), ref, 0, 0, owner);
@@ -306,9 +304,13 @@ export class SlowPath implements FrontIdentity {
   }
 
   /** Counts a free that is refused, by its reason. */
-  private counted(refusal: Error): Error {
+  protected counted(refusal: Error): Error {
     if (refusal instanceof HakmemError && !this.hasEnded) this.counters.countRefused(refusal.code);
     return refusal;
+  }
+
+  protected outOfMemory(result: number, requestedBytes: number): Error {
+    return outOfMemory(this.arena, result, requestedBytes, this);
   }
 
   // --- All at once --------------------------------------------------------------------------------
@@ -365,13 +367,13 @@ export class SlowPath implements FrontIdentity {
 
   /** Leaves the arrays to a later front. Views that are retained still count in them. */
   protected leave(): void {
-    leaveKit(this.kit, this.ints, this.core.handle);
-    this.ints = this.records.ints = NO_INTS;
+    this.ints = this.records.ints = leaveKit(this.kit, this.ints, this.core.handle);
   }
 
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */
   protected clear(_remains: Remains): void {
     this.classes.fill(undefined);
+    this.counters.clearCaps();
     this.blocks.clear();
     this.large.clear();
     this.slabs.clear();
@@ -391,8 +393,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, table: views, timer: decay } = this;
-    const tables = { buckets, views, blocks, decay };
+    const { buckets, blocks, counters, table: views, timer: decay } = this;
+    const tables = { buckets, views, blocks, counters, decay };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }

@@ -75,8 +75,11 @@ export const BATCH_INTEGERS = 64 * RECORD;
 /** The array of a front that had more numbers is given up at a reset. */
 const KEPT_LENGTH = 4096;
 
+/** What views of no bytes are on. */
+export const EMPTY = new ArrayBuffer(0);
+
 /** Stands where no view is, so that the array holds views only. */
-const NO_VIEW: View = new FastBuffer(new ArrayBuffer(0), 0, 0);
+const NO_VIEW: View = new FastBuffer(EMPTY, 0, 0);
 
 export class ViewTable {
   /** By number >> VIEW_SHIFT. Never replaced, so that hot code may keep it. */

@@ -7,8 +7,8 @@
  * is guarded, memory of its own; it is never used twice.
  */
 import { watchClones } from './clones';
-import { Custody, custodyOf, doubleFree } from '../front/custody';
-import { HakmemError } from '../errors';
+import { Custody, custodyOf, doubleFree } from '../view/custody';
+import { HakmemError, invalidState } from '../errors';
 import { Front } from '../front/front';
 import type { Kit } from '../front/kit';
 import type { Remains } from '../front/slabs';
@@ -21,7 +21,15 @@ import { Samples, TokenBucket } from './sampling';
 import { Room, ensureStack } from '../base/stack';
 import type { LiveBlock } from '../types';
 import { ARENA, NO_OWNER, type View, stamp } from '../view/view';
-import { type ViewMaker, bufferMaker, bufferOf, clearView, rangeOf } from '../view/kinds';
+import {
+  type ViewMaker,
+  bufferMaker,
+  bufferOf,
+  bytesOf,
+  clearView,
+  rangeOf,
+  setBytes,
+} from '../view/kinds';
 
 /** Rate of `leaks: 'sampled'` where there is no guard whose samples it could share. */
 const LEAK_SAMPLE_RATE = 1000;
@@ -61,6 +69,11 @@ class StandIn extends Custody implements Collectable {
 
   protected override recycle(): void {
     this.#front.freeStandIn(this, this.#real);
+  }
+
+  /** `view`: the stand-in's own. */
+  lend(view: View): number {
+    return this.#front.lendStandIn(this, this.#real, view);
   }
 
   override refusal(): Error {
@@ -260,6 +273,31 @@ export class CheckedFront extends Front {
       this.#guarded.delete(standIn);
       this.#quarantine.add(guarded);
     }
+  }
+
+  /** A guarded view has memory of its own: its bytes go into the block that is handed over. */
+  override lend(view: View): number {
+    const standIn = custodyOf(view);
+    if (!(standIn instanceof StandIn && standIn.isOf(this) && !standIn.isFreed))
+      return super.lend(view);
+    if (standIn.holders > 0) throw invalidState('The view is retained');
+    return standIn.lend(view);
+  }
+
+  /** Hands over what a stand-in stood for. */
+  lendStandIn(standIn: StandIn, real: View, view: View): number {
+    const { guarded, watched } = standIn;
+    ensureStack(Room.Call);
+    if (guarded !== undefined) setBytes(bytesOf(real), bytesOf(view));
+    const ticket = super.lend(real);
+    standIn.owner = NO_OWNER;
+    if (watched !== undefined) this.#detector.forget(standIn);
+    if (guarded !== undefined) {
+      guarded.freedAt = takeTrace();
+      this.#guarded.delete(standIn);
+      this.#quarantine.add(guarded);
+    }
+    return ticket;
   }
 
   // --- All at once --------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import {
   tell,
   textOf,
 } from '../events/reports';
-import { SLAB_BYTES } from '../front/geometry';
+import { SLAB_BYTES } from '../native/geometry';
 import type { SlabTable } from '../front/slabs';
 import type { CloneReport } from '../types';
 import { type View, homeOf } from '../view/view';

@@ -21,6 +21,7 @@ export type {
 } from './http/types';
 export type {
   ArenaCells,
+  LengthsReply,
   MapReply,
   ProcessInfo,
   SlabCell,
@@ -33,7 +34,7 @@ export type {
  * A monitor of all arenas of this process. Costs nothing until somebody asks it.
  *
  * Serves, below where it is mounted: `/` the live page, `/stats.json` ({@link StatsReply}), `/map.json`
- * ({@link MapReply}), and `/metrics` for Prometheus (501 while prom-client is not installed).
+ * ({@link MapReply}), `/lengths.json` ({@link LengthsReply}), and `/metrics` for Prometheus (501 while prom-client is not installed).
  *
  * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
  * @throws {ERR_INVALID_ARG_VALUE} `basePath` is not a path.

@@ -9,7 +9,16 @@ import type { ArenaStats, ClassStats, HeapTotals } from '../stats/types';
 export type Labels = Readonly<Record<string, string>>;
 
 export type LabelName =
-  'arena' | 'call' | 'path' | 'reason' | 'result' | 'size_class' | 'state' | 'version';
+  | 'arena'
+  | 'call'
+  | 'event'
+  | 'path'
+  | 'reason'
+  | 'result'
+  | 'size_class'
+  | 'stage'
+  | 'state'
+  | 'version';
 
 /**
  * 'counter': only ever grows; 'amount': can be added up over arenas and processes; 'level': cannot.
@@ -102,6 +111,66 @@ const TABLE: readonly Metric[] = [
       emit(row.local, { path: 'local' });
       emit(row.remote, { path: 'remote' });
     }),
+  },
+  {
+    name: 'slow_allocations_total',
+    otel: 'slow_allocations',
+    kind: 'counter',
+    unit: '{allocation}',
+    help: 'Slow allocations by where the core found their block: stage current, partial, empty: a slab of the class; slot: an unused slab of the arena; cached: a SuperSlab of the cache; os: the operating system.',
+    labels: ['arena', 'size_class', 'stage'],
+    arena: byClass(({ stages }, emit) => {
+      for (const [stage, count] of Object.entries(stages) as [string, number][])
+        emit(count, { stage });
+    }),
+  },
+  {
+    name: 'refills_total',
+    otel: 'refills',
+    kind: 'counter',
+    unit: '{batch}',
+    help: 'Batches of blocks that the front took from the core.',
+    labels: ['arena', 'size_class'],
+    arena: byClass((row, emit) => emit(row.refills)),
+  },
+  {
+    name: 'flushes_total',
+    otel: 'flushes',
+    kind: 'counter',
+    unit: '{batch}',
+    help: 'Batches of blocks that the front gave back to the core.',
+    labels: ['arena', 'size_class'],
+    arena: byClass((row, emit) => emit(row.flushes)),
+  },
+  {
+    name: 'slabs_total',
+    otel: 'slabs',
+    kind: 'counter',
+    unit: '{slab}',
+    help: 'Slabs of 64 KB; event bound: a class got one; retired: one left it.',
+    labels: ['arena', 'size_class', 'event'],
+    arena: byClass(({ pages }, emit) => {
+      emit(pages.bound, { event: 'bound' });
+      emit(pages.retired, { event: 'retired' });
+    }),
+  },
+  {
+    name: 'partial_slabs',
+    otel: 'partial_slabs',
+    kind: 'amount',
+    unit: '{slab}',
+    help: 'Slabs with some blocks out and some free, beside those that blocks are taken from.',
+    labels: ['arena', 'size_class'],
+    arena: byClass((row, emit) => emit(row.partialSlabs)),
+  },
+  {
+    name: 'high_water_blocks',
+    otel: 'high_water',
+    kind: 'level',
+    unit: '{block}',
+    help: 'Most blocks that were ever out of the core at once.',
+    labels: ['arena', 'size_class'],
+    arena: byClass((row, emit) => emit(row.highWater)),
   },
   {
     name: 'in_use_bytes',
@@ -229,6 +298,52 @@ const TABLE: readonly Metric[] = [
     help: 'Calls to the operating system. Result enomem: a purge refused because the process has too many mappings.',
     labels: ['call', 'result'],
     heap: osCalls,
+  },
+  {
+    name: 'cache_requests_total',
+    otel: 'cache_requests',
+    kind: 'counter',
+    unit: '{request}',
+    help: 'SuperSlabs and huge mappings asked of the cache of the process; result hit: it had one.',
+    labels: ['result'],
+    heap: ({ cache }, emit) => {
+      emit({ result: 'hit' }, cache.hits);
+      emit({ result: 'miss' }, cache.misses);
+    },
+  },
+  {
+    name: 'cache_evictions_total',
+    otel: 'cache_evictions',
+    kind: 'counter',
+    unit: '{superslab}',
+    help: 'SuperSlabs that the cache gave back to the operating system: beyond its limits by count or bytes, or by age.',
+    labels: ['reason'],
+    heap: ({ cache }, emit) => {
+      emit({ reason: 'count' }, cache.evictedByCount);
+      emit({ reason: 'bytes' }, cache.evictedByBytes);
+      emit({ reason: 'age' }, cache.expired);
+    },
+  },
+  {
+    name: 'cache_quarantined',
+    otel: 'cache_quarantined',
+    kind: 'amount',
+    unit: '{superslab}',
+    help: 'SuperSlabs in the cache that wait, because an operation of the system may still write to them.',
+    labels: [],
+    heap: ({ cache }, emit) => emit({}, cache.quarantined),
+  },
+  {
+    name: 'locks_total',
+    otel: 'locks',
+    kind: 'counter',
+    unit: '{lock}',
+    help: 'Locks of the core that were taken; result contended: another thread had it, free: nobody.',
+    labels: ['result'],
+    heap: ({ locks }, emit) => {
+      emit({ result: 'free' }, Math.max(0, locks.acquired - locks.contended));
+      emit({ result: 'contended' }, locks.contended);
+    },
   },
   {
     name: 'purge_disabled',

@@ -2,6 +2,7 @@
  * Wire: what the monitor's server and its page say to each other. Types only, so that both sides can
  * import it.
  */
+import type { LengthStats } from '../stats/flow-types';
 import type { HeapStats } from '../stats/types';
 
 /**
@@ -108,4 +109,30 @@ export interface MapReply {
   readonly classNames: readonly string[];
   /** Oldest first. */
   readonly arenas: readonly ArenaCells[];
+}
+
+/**
+ * `GET lengths.json`: what lengths were requested of each arena, for `npx hakmem-arena learn`.
+ *
+ * @example
+ * const { url } = await createMonitor().listen({ port: 0 });
+ * const { arenas } = (await (await fetch(`${url}lengths.json`)).json()) as LengthsReply;
+ * console.log(arenas.map(({ name, lengths }) => `${name}: ${lengths.length} lengths`));
+ */
+export interface LengthsReply {
+  /** Version of this structure. */
+  readonly version: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Oldest first. */
+  readonly arenas: readonly {
+    /** As `Arena.id`. */
+    readonly id: number;
+    /** As `Arena.name`. */
+    readonly name: string;
+    /** Its block sizes. */
+    readonly sizeClasses: readonly number[];
+    /** As `arena.stats().lengths`. */
+    readonly lengths: readonly LengthStats[];
+  }[];
 }

@@ -77,6 +77,8 @@ export interface CounterLayout {
   readonly moves: number;
   /** What the front counts for the whole arena, by the names that statistics have for it. */
   readonly stats: Readonly<Record<string, number>>;
+  /** What it says of each bin, likewise: where bin 0 stands. */
+  readonly binStats: Readonly<Record<string, number>>;
 }
 
 export interface NativeTables {
@@ -94,6 +96,18 @@ export interface NativeTables {
   readonly rowSizes: readonly number[];
   readonly runBin: number;
   readonly hugeBin: number;
+  /** Of events, by their number. */
+  readonly eventKinds: readonly string[];
+  readonly stages: readonly string[];
+}
+
+/** A number that counting again does not bear out; `bin` and `slab` may be of none. */
+export interface NativeDifference {
+  readonly what: string;
+  readonly bin: number;
+  readonly slab: number;
+  readonly counted: number;
+  readonly recorded: number;
 }
 
 export interface Native {
@@ -146,6 +160,18 @@ export interface Native {
   unpin(arena: number, slab: number): number;
   /** See mover.ts. */
   setMover(move: (buffer: ArrayBuffer) => ArrayBuffer): number;
+  /** Makes sure that the next offer finds a letter. */
+  reserveLetter(arena: number): number;
+  /** Hands over the first `bytes` of a block; a ticket. */
+  offer(arena: number, ref: number, bytes: number): number;
+  /** Takes a block back that nobody has adopted: its reference, bin and bytes. */
+  recall(arena: number, ticket: number): Float64Array | number;
+  /** A block beyond 64 KB that has come back; -1: there is none. */
+  takeReturned(arena: number): number;
+  /** Adopts a block; its bytes, and nothing around them. */
+  adopt(ticket: number): ArrayBuffer | number;
+  /** Detaches what this thread has adopted and returns it, at once or when nobody has its bytes any more. */
+  release(ticket: number): number;
   /** Detaches an ArrayBuffer of the engine's own. 1: it was marked as one that must stay attached. */
   detach(buffer: ArrayBuffer): number;
   /** Doubles that one arena takes at most in what follows, the process's own fields aside. */
@@ -160,6 +186,16 @@ export interface Native {
   /** The same for numbers that ascend, in one walk; arenas that have ended are left out. */
   arenaInfos(serials: Float64Array): (NativeArenaInfo | undefined)[];
   heapMap(): NativeArenaMap[];
+  /** Doubles that `arenaLengths` writes at most. */
+  readonly lengthsMax: number;
+  /**
+   * Doubles written, of an arena of any thread: for each length, or range of them, the first, the last, allocations,
+   * live ones and their bytes.
+   */
+  arenaLengths(serial: number, out: Float64Array): number;
+  /** Doubles written, of the last events that fit: milliseconds, kind, bin, stage and amount of each. */
+  arenaTrace(arena: number, out: Float64Array): number;
+  verifyArena(arena: number): NativeDifference[];
 }
 
 /** Every entry, as `typeof` tells it. */
@@ -183,6 +219,12 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   retire: 'function',
   unpin: 'function',
   setMover: 'function',
+  reserveLetter: 'function',
+  offer: 'function',
+  recall: 'function',
+  takeReturned: 'function',
+  adopt: 'function',
+  release: 'function',
   detach: 'function',
   statsRecordMax: 'number',
   processStats: 'function',
@@ -191,6 +233,10 @@ const ENTRIES: Readonly<Record<keyof Native, 'function' | 'number' | 'object'>> 
   arenaInfo: 'function',
   arenaInfos: 'function',
   heapMap: 'function',
+  lengthsMax: 'number',
+  arenaLengths: 'function',
+  arenaTrace: 'function',
+  verifyArena: 'function',
 };
 
 function load(): Native {
@@ -234,6 +280,13 @@ export function settingsOf(options: Readonly<Record<string, number>>): Float64Ar
 /** Where the front counts a statistic of HK_FRONT_STATS, in doubles of the counters. */
 export function frontStat(name: string): number {
   const offset = native.tables.counters.stats[name];
+  if (offset === undefined) throw new Error(`the core has no counter ${name}`);
+  return offset;
+}
+
+/** Where the front says something of bin 0 that is in HK_FRONT_BIN_STATS, in doubles of the counters. */
+export function frontBinStat(name: string): number {
+  const offset = native.tables.counters.binStats[name];
   if (offset === undefined) throw new Error(`the core has no counter ${name}`);
   return offset;
 }

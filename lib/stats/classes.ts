@@ -13,6 +13,7 @@ import {
   type StatsRecord,
   binOffset,
 } from '../native/snapshot';
+import { readFront, readPages, readStages, readWarm } from './flows';
 import type { BinStats, ClassStats } from './types';
 
 const { rowNames, rowSizes } = native.tables;
@@ -27,12 +28,17 @@ const LIVE = binOffset('live');
 const LIVE_BYTES = binOffset('live_bytes');
 const BLOCK_BYTES = binOffset('block_bytes');
 const FRONT_BLOCKS = binOffset('front_blocks');
+const AWAY = binOffset('away');
 const FREE_BLOCKS = binOffset('free_blocks');
 const REMOTE_BLOCKS = binOffset('remote_blocks');
 const CAPACITY = binOffset('capacity');
 const SLABS = binOffset('slabs');
 const PARTIAL_SLABS = binOffset('partial_slabs');
 const HIGH_WATER = binOffset('high_water');
+const BLOCKS_OUT = binOffset('blocks_out');
+const BLOCKS_IN = binOffset('blocks_in');
+const DRAINS = binOffset('drains');
+const DRAINED_BLOCKS = binOffset('drained_blocks');
 
 function readBin(v: Float64Array, at: number, blockSize: number): BinStats {
   return {
@@ -49,12 +55,21 @@ function readBin(v: Float64Array, at: number, blockSize: number): BinStats {
     liveBytes: v[at + LIVE_BYTES]!,
     blockBytes: v[at + BLOCK_BYTES]!,
     frontBlocks: v[at + FRONT_BLOCKS]!,
+    away: v[at + AWAY]!,
     freeBlocks: v[at + FREE_BLOCKS]!,
     remoteBlocks: v[at + REMOTE_BLOCKS]!,
     capacity: v[at + CAPACITY]!,
     slabs: v[at + SLABS]!,
     partialSlabs: v[at + PARTIAL_SLABS]!,
     highWater: v[at + HIGH_WATER]!,
+    blocksOut: v[at + BLOCKS_OUT]!,
+    blocksIn: v[at + BLOCKS_IN]!,
+    stages: readStages(v, at),
+    pages: readPages(v, at),
+    warm: readWarm(v, at),
+    front: readFront(v, at),
+    drains: v[at + DRAINS]!,
+    drainedBlocks: v[at + DRAINED_BLOCKS]!,
   };
 }
 
@@ -79,12 +94,21 @@ function readClass(
     liveBytes: v[at + LIVE_BYTES]!,
     blockBytes: v[at + BLOCK_BYTES]!,
     frontBlocks: v[at + FRONT_BLOCKS]!,
+    away: v[at + AWAY]!,
     freeBlocks: v[at + FREE_BLOCKS]!,
     remoteBlocks: v[at + REMOTE_BLOCKS]!,
     capacity: v[at + CAPACITY]!,
     slabs: v[at + SLABS]!,
     partialSlabs: v[at + PARTIAL_SLABS]!,
     highWater: v[at + HIGH_WATER]!,
+    blocksOut: v[at + BLOCKS_OUT]!,
+    blocksIn: v[at + BLOCKS_IN]!,
+    stages: readStages(v, at),
+    pages: readPages(v, at),
+    warm: readWarm(v, at),
+    front: readFront(v, at),
+    drains: v[at + DRAINS]!,
+    drainedBlocks: v[at + DRAINED_BLOCKS]!,
     bins,
   };
 }

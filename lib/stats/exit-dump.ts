@@ -1,28 +1,33 @@
 /**
- * Exit dump: prints statistics to stderr when the process ends, if HAKMEM_TINY_HEAP_STATS_DUMP,
- * HAKMEM_SS_STATS_DUMP or HAKMEM_SS_OS_STATS ask for it; and warns once about switches whose value
- * means nothing.
+ * Exit dump: prints statistics to stderr when the process ends, if a HAKMEM_*_STATS_DUMP asks for it; and warns
+ * once about switches whose value means nothing.
  */
 import { formatHeapStats } from './format';
 import { native } from '../native/native';
+import { profileRemark } from '../native/profiles';
 import { printable } from '../base/printable';
+import type { StatsLine } from './lines';
 import { heapStats } from './stats';
 
-const LINES_BY_SWITCH: readonly (readonly [string, (line: string) => boolean])[] = [
-  ['HAKMEM_TINY_HEAP_STATS_DUMP', (line) => line.includes('HEAP_STATS[')],
-  ['HAKMEM_SS_STATS_DUMP', (line) => line.includes('[SS_STATS]')],
-  ['HAKMEM_SS_OS_STATS', (line) => line.includes('[SS_OS_STATS]')],
+const LINES_BY_SWITCH: readonly (readonly [string, StatsLine])[] = [
+  ['HAKMEM_TINY_HEAP_STATS_DUMP', 'HEAP_STATS'],
+  ['HAKMEM_TINY_STATS_DUMP', 'TINY_STATS'],
+  ['HAKMEM_TINY_C7_PAGE_STATS_DUMP', 'C7_PAGE_STATS'],
+  ['HAKMEM_WARM_STATS_DUMP', 'WARM'],
+  ['HAKMEM_SS_STATS_DUMP', 'SS_STATS'],
+  ['HAKMEM_MEM_STATS_DUMP', 'MEM_STATS'],
+  ['HAKMEM_CACHE_STATS_DUMP', 'CACHE_STATS'],
+  ['HAKMEM_LOCK_STATS_DUMP', 'LOCK_STATS'],
+  ['HAKMEM_SS_OS_STATS', 'SS_OS_STATS'],
+  ['HAKMEM_SS_OS_STATS_DUMP', 'SS_OS_STATS'],
 ];
 
 function isOn(name: string): boolean {
   return native.tables.options.some((option) => option.name === name && option.value !== 0);
 }
 
-function dump(wanted: readonly ((line: string) => boolean)[]): void {
-  const lines = formatHeapStats(heapStats()).split('\n');
-  for (const line of lines) {
-    if (wanted.some((test) => test(line))) process.stderr.write(`${line}\n`);
-  }
+function dump(lines: readonly StatsLine[]): void {
+  process.stderr.write(`${formatHeapStats(heapStats(), { lines })}\n`);
 }
 
 /** Loaded only when there is something to print: most processes never need it. */
@@ -35,8 +40,11 @@ function isMainThread(): boolean {
 /** Called once when the package is loaded; the main thread speaks for the process. */
 export function installProcessHooks(): void {
   const { optionWarnings } = native.tables;
-  const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, test]) => test);
-  if ((optionWarnings.length === 0 && wanted.length === 0) || !isMainThread()) return;
+  const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, line]) => line);
+  const remark = profileRemark();
+  const isQuiet = optionWarnings.length === 0 && wanted.length === 0 && remark === undefined;
+  if (isQuiet || !isMainThread()) return;
+  if (remark !== undefined) process.emitWarning(remark, 'Warning', 'HAKMEM_PROFILE');
   for (const name of optionWarnings) {
     const value = printable(process.env[name] ?? '');
     const message = `${name}=${value} means nothing; the default is used`;

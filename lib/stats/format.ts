@@ -1,39 +1,25 @@
 /**
  * Format: statistics as text lines, in the form of the allocator this one grew out of.
  */
-import { invalidArgType } from '../errors';
+import { invalidArgType, invalidArgValue } from '../errors';
 import { ownOptions } from '../base/own-options';
 import { printable } from '../base/printable';
-import type { ArenaStats, HeapStats, HeapTotals } from './types';
+import { ALL_LINES, type StatsLine, USUAL_LINES, linesOf } from './lines';
+import type { ArenaStats, HeapStats } from './types';
 
-function lines(stats: HeapTotals, prefix: string): string[] {
-  const out = stats.classes.map(
-    (row) =>
-      `${prefix}HEAP_STATS[${rowLabel(row.name)}] fast=${row.fast} slow=${row.slow} ` +
-      `frees=${row.frees} live=${row.live} live_bytes=${row.liveBytes} ` +
-      `front=${row.frontBlocks} free=${row.freeBlocks} slabs=${row.slabs}`,
-  );
-  const { superslabs, bytes, os, failures } = stats;
-  out.push(
-    `${prefix}[SS_STATS] live=${superslabs.live} empty=${superslabs.empties} ` +
-      `cached=${superslabs.cached} adopted=${superslabs.adopted} detached=${stats.detachedSlabs}`,
-    `${prefix}[BYTES] live=${bytes.live} front=${bytes.front} free_in_slab=${bytes.freeInSlab} ` +
-      `free_slabs=${bytes.freeSlabs} slack=${bytes.slack} committed=${bytes.committed} ` +
-      `cached=${bytes.cached} metadata=${bytes.metadata} mapped=${bytes.mapped} ` +
-      `pinned=${bytes.pinned} given_away=${bytes.givenAway}`,
-    `${prefix}[FAILURES] os=${failures.os} limit=${failures.limit} retried=${failures.retried} ` +
-      `double_free=${failures.doubleFrees} stale_free=${failures.staleFrees} ` +
-      `foreign_free=${failures.foreignFrees}`,
-    `${prefix}[SS_OS_STATS] alloc=${os.map} free=${os.unmap} madvise=${os.purge} ` +
-      `madvise_enomem=${os.purgeEnomem} madvise_other=${os.purgeFailed} ` +
-      `madvise_disabled=${os.purgeDisabled ? 1 : 0}`,
-  );
-  return out.map(printable);
-}
-
-/** C0..C7 are numbered in the lines of old; the others keep their names. */
-function rowLabel(name: string): string {
-  return name.startsWith('C') ? name.slice(1) : name;
+/**
+ * What {@link formatHeapStats} takes beside statistics.
+ *
+ * @example
+ * const options: FormatOptions = { lines: ['HEAP_STATS', 'C7_PAGE_STATS', 'WARM', 'TINY_STATS'] };
+ */
+export interface FormatOptions {
+  /**
+   * Which lines to print: 'HEAP_STATS', 'TINY_STATS' (stages of each class), 'C7_PAGE_STATS', 'WARM', 'SS_STATS',
+   * 'BYTES', 'MEM_STATS' (what each floor holds), 'CACHE_STATS', 'LOCK_STATS', 'FAILURES', 'SS_OS_STATS'; or 'all'.
+   * @default ['HEAP_STATS', 'SS_STATS', 'BYTES', 'FAILURES', 'SS_OS_STATS']
+   */
+  readonly lines?: readonly StatsLine[] | 'all';
 }
 
 function isStats(value: unknown): boolean {
@@ -46,6 +32,27 @@ function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {
   return Object.hasOwn(stats, 'arenas');
 }
 
+function isLine(value: unknown): value is StatsLine {
+  return ALL_LINES.some((line) => line === value);
+}
+
+function kindsOf(options: unknown): readonly StatsLine[] {
+  if (options === undefined) return USUAL_LINES;
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgType('options', 'of type object', options);
+  }
+  const { lines } = ownOptions(options) as { lines?: unknown };
+  if (lines === undefined) return USUAL_LINES;
+  if (lines === 'all') return ALL_LINES;
+  if (!Array.isArray(lines)) throw invalidArgType('options.lines', "an array, or 'all'", lines);
+  for (const line of lines as unknown[]) {
+    if (!isLine(line)) {
+      throw invalidArgValue('options.lines', `must be of: ${ALL_LINES.join(', ')}`, line);
+    }
+  }
+  return lines as StatsLine[];
+}
+
 /**
  * Statistics as text, one line per class and a few for the rest:
  * `HEAP_STATS[7] fast=11015 slow=1 ...`, `[SS_STATS] ...`, `[SS_OS_STATS] ...`. With several arenas,
@@ -53,16 +60,21 @@ function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {
  * escapes, like `\\x1b`.
  *
  * @param stats - what `heapStats()` or `arena.stats()` returned.
- * @throws {ERR_INVALID_ARG_TYPE} anything else.
+ * @throws {ERR_INVALID_ARG_TYPE} anything else; `options` of another type.
+ * @throws {ERR_INVALID_ARG_VALUE} a line that there is not.
  * @example
- * process.on('SIGUSR2', () => console.error(formatHeapStats(heapStats())));
+ * process.on('SIGUSR2', () => console.error(formatHeapStats(heapStats(), { lines: 'all' })));
  */
-export function formatHeapStats(stats: ArenaStats | HeapStats): string {
+export function formatHeapStats(stats: ArenaStats | HeapStats, options?: FormatOptions): string {
   if (!isStats(stats)) {
     throw invalidArgType('stats', 'the result of heapStats() or arena.stats()', stats);
   }
-  if (!isHeapStats(stats)) return lines(stats, '').join('\n');
+  const kinds = kindsOf(options);
+  if (!isHeapStats(stats)) return linesOf(stats, kinds).map(printable).join('\n');
   const { arenas, totals } = stats;
-  const parts = arenas.length > 1 ? arenas.flatMap((arena) => lines(arena, `${arena.name}: `)) : [];
-  return [...parts, ...lines(totals, '')].join('\n');
+  const named = arenas.length > 1 ? arenas : [];
+  const parts = named.flatMap((arena) =>
+    linesOf(arena, kinds).map((line) => `${arena.name}: ${line}`),
+  );
+  return [...parts, ...linesOf(totals, kinds)].map(printable).join('\n');
 }

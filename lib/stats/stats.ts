@@ -12,7 +12,13 @@ import {
   readArena,
   readHeap,
 } from '../native/snapshot';
+import { invalidArgType } from '../errors';
+import { ownOptions } from '../base/own-options';
 import { mergeClasses, readClasses } from './classes';
+import type { CacheStats, LengthStats, LockStats } from './flow-types';
+import { readCache, readLocks } from './flows';
+import { shownAsArena, shownAsHeap } from './inspect';
+import { snapLengths } from './lengths';
 import type {
   ArenaStats,
   ByteStats,
@@ -20,6 +26,7 @@ import type {
   FailureStats,
   HeapStats,
   HeapTotals,
+  LendingStats,
   OsStats,
   SuperSlabStats,
 } from './types';
@@ -43,12 +50,14 @@ const NOW_NS = processOffset('now_ns');
 const CACHED_SUPERSLABS = processOffset('superslabs_cached');
 const CACHED_BYTES = processOffset('bytes_cached');
 const METADATA_BYTES = processOffset('bytes_metadata');
+const TICKETS_REFUSED = processOffset('tickets_refused');
 
 const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
 const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
 const SUPERSLABS_ADOPTED = arenaOffset('superslabs_adopted');
 const BYTES_LIVE = arenaOffset('bytes_live');
 const BYTES_FRONT = arenaOffset('bytes_front');
+const BYTES_AWAY = arenaOffset('bytes_away');
 const BYTES_FREE_IN_SLAB = arenaOffset('bytes_free_in_slab');
 const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
 const BYTES_SLACK = arenaOffset('bytes_slack');
@@ -70,6 +79,12 @@ const STALE_FREES = arenaOffset('stale_frees');
 const FOREIGN_FREES = arenaOffset('foreign_frees');
 const DETACHED_SLABS = arenaOffset('detached_slabs');
 const LEAKED_BLOCKS = arenaOffset('leaked_blocks');
+const LETTERS_OFFERED = arenaOffset('letters_offered');
+const LETTERS_ADOPTED = arenaOffset('letters_adopted');
+const LETTERS_RECALLED = arenaOffset('letters_recalled');
+const LETTERS_REVOKED = arenaOffset('letters_revoked');
+const LETTERS_RETURNED = arenaOffset('letters_returned');
+const LETTERS_AWAY = arenaOffset('letters_away');
 
 function readOs(v: Float64Array): OsStats {
   return {
@@ -92,6 +107,7 @@ function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
   return {
     live: v[at + BYTES_LIVE]!,
     front: v[at + BYTES_FRONT]!,
+    away: v[at + BYTES_AWAY]!,
     freeInSlab: v[at + BYTES_FREE_IN_SLAB]!,
     freeSlabs: v[at + BYTES_FREE_SLABS]!,
     slack: v[at + BYTES_SLACK]!,
@@ -134,9 +150,42 @@ function readDecay(v: Float64Array, at: number): DecayStats {
   };
 }
 
-function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaStats {
-  const at = record.fieldsAt;
+function readLending(v: Float64Array, at: number): LendingStats {
   return {
+    offered: v[at + LETTERS_OFFERED]!,
+    adopted: v[at + LETTERS_ADOPTED]!,
+    recalled: v[at + LETTERS_RECALLED]!,
+    revoked: v[at + LETTERS_REVOKED]!,
+    returned: v[at + LETTERS_RETURNED]!,
+    away: v[at + LETTERS_AWAY]!,
+    refused: v[TICKETS_REFUSED]!,
+  };
+}
+
+/** What is the same for every arena. */
+interface ProcessParts {
+  readonly os: OsStats;
+  readonly cache: CacheStats;
+  readonly locks: LockStats;
+}
+
+function readProcessParts(v: Float64Array): ProcessParts {
+  return { os: readOs(v), cache: readCache(v), locks: readLocks(v) };
+}
+
+type Lengths = () => readonly LengthStats[];
+
+const noLengths: readonly LengthStats[] = Object.freeze([]);
+const NO_LENGTHS: Lengths = () => noLengths;
+
+function readRecord(
+  v: Float64Array,
+  record: ArenaRecord,
+  { os, cache, locks }: ProcessParts,
+  lengths: Lengths,
+): ArenaStats {
+  const at = record.fieldsAt;
+  return shownAsArena({
     version: statsVersion,
     id: record.identity.serial,
     name: record.identity.name,
@@ -144,15 +193,21 @@ function readRecord(v: Float64Array, record: ArenaRecord, os: OsStats): ArenaSta
     classes: readClasses(v, record, record.identity.table),
     superslabs: readSuperSlabs(v, at),
     os,
+    cache,
+    locks,
     bytes: readBytes(v, at, v[at + BYTES_METADATA]!),
     failures: readFailures(v, at),
     decay: readDecay(v, at),
+    lending: readLending(v, at),
     detachedSlabs: v[at + DETACHED_SLABS]!,
     leakedBlocks: v[at + LEAKED_BLOCKS]!,
-  };
+    get lengths() {
+      return lengths();
+    },
+  });
 }
 
-function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
+function readTotals(snapshot: HeapSnapshot, { os, cache, locks }: ProcessParts): HeapTotals {
   const { values, arenas, totals } = snapshot;
   const at = totals.fieldsAt;
   const allDefault = arenas.every(({ identity }) => identity.table === DEFAULT_TABLE);
@@ -160,9 +215,12 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
     classes: allDefault ? readClasses(values, totals, DEFAULT_TABLE) : mergeClasses(snapshot),
     superslabs: readSuperSlabs(values, at),
     os,
+    cache,
+    locks,
     bytes: readBytes(values, at, values[METADATA_BYTES]!),
     failures: readFailures(values, at),
     decay: readDecay(values, at),
+    lending: readLending(values, at),
     detachedSlabs: values[at + DETACHED_SLABS]!,
     leakedBlocks: values[at + LEAKED_BLOCKS]!,
   };
@@ -173,7 +231,9 @@ function readTotals(snapshot: HeapSnapshot, os: OsStats): HeapTotals {
 /** Statistics of one arena of this environment. */
 export function arenaStats(id: number): ArenaStats {
   const { values, arenas } = readArena(id);
-  return readRecord(values, arenas[0]!, readOs(values));
+  const record = arenas[0]!;
+  const lengths = snapLengths(record.identity.serial);
+  return readRecord(values, record, readProcessParts(values), lengths);
 }
 
 /** Bytes in use by an arena: what `maxBytes` limits. */
@@ -183,24 +243,54 @@ export function usedBytesOf(id: number): number {
 }
 
 /**
+ * What {@link heapStats} takes.
+ *
+ * @example
+ * const options: HeapStatsOptions = { lengths: true };
+ */
+export interface HeapStatsOptions {
+  /**
+   * Whether to read what lengths were requested, too: {@link ArenaStats.lengths}.
+   * @default false
+   */
+  readonly lengths?: boolean;
+}
+
+function wantsLengths(options: unknown): boolean {
+  if (options === undefined) return false;
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgType('options', 'of type object', options);
+  }
+  const { lengths = false } = ownOptions(options) as { lengths?: unknown };
+  if (typeof lengths !== 'boolean') {
+    throw invalidArgType('options.lengths', 'of type boolean', lengths);
+  }
+  return lengths;
+}
+
+/**
  * Statistics of every arena of the process, in all threads, read without stopping any of them: each
  * number was true a moment ago, and sums are exact while the arenas are quiet. Counts of allocations
  * and frees never go down from one reading to the next.
  *
  * {@link heapRates} tells what happened between two readings.
  *
+ * @throws {ERR_INVALID_ARG_TYPE} `options`, or `options.lengths`, has the wrong type.
  * @example
  * const { live, committed } = heapStats().totals.bytes;
  */
-export function heapStats(): HeapStats {
+export function heapStats(options?: HeapStatsOptions): HeapStats {
+  const withLengths = wantsLengths(options);
   const snapshot = readHeap();
   noteSuperSlabs();
   const { values } = snapshot;
-  const os = readOs(values);
-  return {
+  const parts = readProcessParts(values);
+  const lengthsOf = ({ identity }: ArenaRecord): Lengths =>
+    withLengths ? snapLengths(identity.serial) : NO_LENGTHS;
+  return shownAsHeap({
     version: statsVersion,
     atMs: values[NOW_NS]! / 1e6,
-    arenas: snapshot.arenas.map((record) => readRecord(values, record, os)),
-    totals: readTotals(snapshot, os),
-  };
+    arenas: snapshot.arenas.map((record) => readRecord(values, record, parts, lengthsOf(record))),
+    totals: readTotals(snapshot, parts),
+  });
 }

@@ -2,6 +2,16 @@
  * Types of statistics. Sizes are in bytes, and everything else is a count, unless said otherwise.
  */
 
+import type {
+  CacheStats,
+  FrontStats,
+  LengthStats,
+  LockStats,
+  PageStats,
+  StageStats,
+  WarmStats,
+} from './flow-types';
+
 /**
  * What was counted, or the same per second.
  *
@@ -45,11 +55,13 @@ export interface BinStats extends ActivityCounts {
   readonly blockBytes: number;
   /** Free blocks kept by the front. */
   readonly frontBlocks: number;
+  /** Handed over to other threads ({@link Arena.share}), and not collected from there yet. */
+  readonly away: number;
   /** Free blocks in the core. */
   readonly freeBlocks: number;
   /** Freed by another thread and not collected yet. */
   readonly remoteBlocks: number;
-  /** All blocks: `live + frontBlocks + freeBlocks + remoteBlocks`. */
+  /** All blocks: `live + frontBlocks + away + freeBlocks + remoteBlocks`. */
   readonly capacity: number;
   /** Slabs of 64 KB. */
   readonly slabs: number;
@@ -57,6 +69,22 @@ export interface BinStats extends ActivityCounts {
   readonly partialSlabs: number;
   /** Most blocks ever out of the core at once, `frontBlocks` included. */
   readonly highWater: number;
+  /** Blocks that the core has given out. Less `blocksIn`, these are `live + frontBlocks + away + remoteBlocks`. */
+  readonly blocksOut: number;
+  /** Blocks that have come back to it. */
+  readonly blocksIn: number;
+  /** What `slow` is the sum of. */
+  readonly stages: StageStats;
+  /** Slabs as they come and go. */
+  readonly pages: PageStats;
+  /** Whether they had their pages. */
+  readonly warm: WarmStats;
+  /** What the front keeps. */
+  readonly front: FrontStats;
+  /** How often blocks of a slab were collected that other threads had freed. */
+  readonly drains: number;
+  /** These blocks. */
+  readonly drainedBlocks: number;
 }
 
 /**
@@ -86,6 +114,8 @@ export interface ByteStats {
   readonly live: number;
   /** In free blocks kept by the front. */
   readonly front: number;
+  /** In blocks that were handed over to other threads, and did not come back yet. */
+  readonly away: number;
   /** In free blocks of slabs in use. */
   readonly freeInSlab: number;
   /** In slabs that belong to no class. */
@@ -201,6 +231,30 @@ export interface DecayStats {
 }
 
 /**
+ * What was handed over to other threads ({@link Arena.share}): `offered = recalled + revoked + returned + away`.
+ *
+ * @example
+ * const { away, adopted, returned } = arena.stats().lending;
+ * console.log(`${away} Buffers away, ${adopted - returned} of them adopted`);
+ */
+export interface LendingStats {
+  /** Tickets made. */
+  readonly offered: number;
+  /** Of them adopted so far. */
+  readonly adopted: number;
+  /** Taken back by `recall` before anybody had adopted them. */
+  readonly recalled: number;
+  /** Taken back by a reset, or by the end of the arena. */
+  readonly revoked: number;
+  /** Released by those who had adopted them, and collected. */
+  readonly returned: number;
+  /** Offered or adopted now. */
+  readonly away: number;
+  /** Tickets that were refused, of the whole process. */
+  readonly refused: number;
+}
+
+/**
  * What {@link Arena.stats} returns: a snapshot.
  *
  * @example
@@ -222,12 +276,18 @@ export interface ArenaStats {
   readonly superslabs: SuperSlabStats;
   /** Calls to the operating system, of the whole process. */
   readonly os: OsStats;
+  /** The cache of SuperSlabs, of the whole process. */
+  readonly cache: CacheStats;
+  /** Locks, of the whole process. */
+  readonly locks: LockStats;
   /** Where the bytes are. */
   readonly bytes: ByteStats;
   /** Requests that failed. */
   readonly failures: FailureStats;
   /** What went back to the operating system by itself. */
   readonly decay: DecayStats;
+  /** What was handed over to other threads. */
+  readonly lending: LendingStats;
   /** Slabs whose ArrayBuffer was detached by somebody else. */
   readonly detachedSlabs: number;
   /**
@@ -235,6 +295,11 @@ export interface ArenaStats {
    * option `leaks` tells them, and sampled only those of its sample.
    */
   readonly leakedBlocks: number;
+  /**
+   * What lengths were requested, shortest first. `heapStats()` reads them only when asked, with `{ lengths: true }`;
+   * else it has none.
+   */
+  readonly lengths: readonly LengthStats[];
 }
 
 /**
@@ -244,7 +309,7 @@ export interface ArenaStats {
  * const { bytes }: HeapTotals = heapStats().totals;
  * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
  */
-export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes'>;
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes' | 'lengths'>;
 
 /**
  * What {@link heapStats} returns.

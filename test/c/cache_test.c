@@ -9,7 +9,7 @@ static uint64_t cached_bytes(void) {
 }
 
 static hk_superslab_t *take(size_t bytes) {
-  return hk_cache_take(&(hk_cache_request_t){.bytes = bytes, .bytes_max = UINT64_MAX});
+  return hk_cache_take(&(hk_fit_request_t){.bytes = bytes, .bytes_max = UINT64_MAX});
 }
 
 static hk_superslab_t *mapped(size_t bytes) {
@@ -192,7 +192,7 @@ HK_TEST(an_os_that_refuses_to_purge_keeps_nothing_else_from_expiry) {
 }
 
 static hk_superslab_t *take_for(uint64_t arena_id, size_t bytes, bool urgent) {
-  hk_cache_request_t request = {
+  hk_fit_request_t request = {
       .bytes = bytes, .bytes_max = UINT64_MAX, .arena_id = arena_id, .urgent = urgent};
   return hk_cache_take(&request);
 }
@@ -289,9 +289,9 @@ HK_TEST(a_huge_mapping_serves_sizes_down_to_eight_ninths_of_its_own) {
   EXPECT(take(8 * HK_MIB - HK_SLAB_BYTES) == NULL);
   EXPECT_EQ(take(8 * HK_MIB), huge);
   (void)hk_cache_put(huge, &(hk_cache_terms_t){.policy = hk_options_get()->free_policy});
-  hk_cache_request_t request = {.bytes = 8 * HK_MIB, .bytes_max = 9 * HK_MIB - 1};
+  hk_fit_request_t request = {.bytes = 8 * HK_MIB, .bytes_max = 9 * HK_MIB - 1};
   EXPECT(hk_cache_take(&request) == NULL);
-  request = (hk_cache_request_t){.bytes = 9 * HK_MIB, .bytes_max = 9 * HK_MIB};
+  request = (hk_fit_request_t){.bytes = 9 * HK_MIB, .bytes_max = 9 * HK_MIB};
   EXPECT_EQ(hk_cache_take(&request), huge);
   EXPECT(hk_superslab_unmap(huge));
   end();

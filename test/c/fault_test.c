@@ -180,6 +180,10 @@ static void expect_same(hk_arena_stats_t a, hk_arena_stats_t b, bool may_flush) 
   hk_arena_stats_t *both[] = {&a, &b};
   for (int i = 0; i < 2; i++) {
     hk_arena_stats_t *s = both[i];
+    for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) { /* adopted or not, as below */
+      s->bins[bin].stage_os += s->bins[bin].stage_cached;
+      s->bins[bin].stage_cached = 0;
+    }
     if (may_flush) {
       s->bytes_committed -= s->bytes_front + s->bytes_free_in_slab + s->bytes_slack;
       s->bytes_front = s->bytes_free_in_slab = s->bytes_slack = s->bytes_used = 0;

@@ -31,6 +31,13 @@ static uint64_t os_calls(void) {
   return stats.map + stats.unmap + stats.purge;
 }
 
+static hk_arena_t *sharing_arena(void) {
+  static const hk_arena_options_t options = {.shares_bytes = true};
+  hk_arena_t *arena = NULL;
+  EXPECT_EQ(hk_arena_create(&options, &arena), HK_OK);
+  return arena;
+}
+
 HK_TEST(blocks_are_whole_slabs_and_huge_ones_have_eight_classes_to_a_doubling) {
   size_t classes = 0, last = 0;
   for (size_t size = HK_CLASS_SIZE_MAX + 1; size <= 256 * HK_MIB; size += 8191) {
@@ -89,6 +96,42 @@ HK_TEST(a_hundred_blocks_freed_and_taken_again_keep_their_pages) {
     EXPECT_EQ(os_calls(), calls);
     EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
   }
+  fake_os_end();
+}
+
+static void fill_and_free_100_mb(hk_arena_t *arena) {
+  enum { BLOCKS = 25 * 1024 };
+  static void *blocks[BLOCKS];
+  for (int i = 0; i < BLOCKS; i++) blocks[i] = alloc_ok(arena, 4096);
+  for (int i = 0; i < BLOCKS; i++) free_ok(arena, blocks[i]);
+}
+
+HK_TEST(superslabs_of_small_blocks_that_come_back_keep_their_pages) {
+  fake_os_begin();
+  hk_arena_t *arena = hk_test_arena(0);
+  fill_and_free_100_mb(arena);
+  uint64_t calls = os_calls();
+  for (int round = 0; round < 5; round++) fill_and_free_100_mb(arena);
+  EXPECT_EQ(os_calls(), calls);
+  hk_arena_trim(arena);
+  EXPECT_EQ(process().bytes_cached, 0);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  fake_os_end();
+}
+
+HK_TEST(what_threads_that_ended_used_is_warm_for_those_to_come) {
+  fake_os_begin();
+  hk_arena_t *arena = hk_test_arena(0);
+  fill_and_free_100_mb(arena);
+  EXPECT_EQ(hk_arena_abandon(arena), HK_OK);
+  uint64_t calls = os_calls();
+  for (int round = 0; round < 5; round++) {
+    arena = hk_arena_adopt();
+    if (arena == NULL) arena = sharing_arena();
+    fill_and_free_100_mb(arena);
+    EXPECT_EQ(hk_arena_abandon(arena), HK_OK);
+  }
+  EXPECT_EQ(os_calls(), calls);
   fake_os_end();
 }
 
@@ -245,6 +288,8 @@ HK_TEST_MAIN(blocks_are_whole_slabs_and_huge_ones_have_eight_classes_to_a_doubli
              a_pair_of_a_size_used_before_costs_no_system_call_from_64_kb_to_1_gb,
              ten_thousand_pairs_of_many_sizes_miss_in_fewer_than_3_percent_and_purge_nothing,
              a_hundred_blocks_freed_and_taken_again_keep_their_pages,
+             superslabs_of_small_blocks_that_come_back_keep_their_pages,
+             what_threads_that_ended_used_is_warm_for_those_to_come,
              what_is_kept_is_bounded_by_the_peak_and_64_mb,
              what_is_kept_goes_back_once_nothing_as_large_was_used_for_two_epochs,
              a_trim_gives_everything_kept_back_at_once, nothing_is_kept_where_options_say_so,

@@ -6,7 +6,8 @@ static const struct {
   const char *name;
   int64_t default_value, min, max;
   const char *choices;
-} expected[] = {{"HAKMEM_TINY_POLICY_PROFILE", HK_PROFILE_DEFAULT, 0, 1, "default|lean"},
+} expected[] = {{"HAKMEM_TINY_POLICY_PROFILE", HK_PROFILE_DEFAULT, 0, 6,
+                 "default|lean|legacy|c5_7_only|tinyplus_all|bench|larson_guard"},
                 {"HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL},
                 {"HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL},
                 {"HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL},
@@ -17,7 +18,14 @@ static const struct {
                 {"HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL},
                 {"HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL},
-                {"HAKMEM_SS_OS_STATS", 0, 0, 1, NULL}};
+                {"HAKMEM_SS_OS_STATS", 0, 0, 1, NULL},
+                {"HAKMEM_TINY_C7_PAGE_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_WARM_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_TINY_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_SS_OS_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_CACHE_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_LOCK_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL}};
 #define EXPECTED_COUNT (sizeof expected / sizeof expected[0])
 
 static const hk_option_info_t *find(const char *name) {

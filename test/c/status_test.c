@@ -15,7 +15,8 @@ static const struct {
                 {HK_DOUBLE_FREE, 6, "DOUBLE_FREE"},
                 {HK_SLAB_BUSY, 7, "SLAB_BUSY"},
                 {HK_ARENA_DESTROYED, 8, "ARENA_DESTROYED"},
-                {HK_OUT_OF_MEMORY_PROCESS, 9, "OUT_OF_MEMORY_PROCESS"}};
+                {HK_OUT_OF_MEMORY_PROCESS, 9, "OUT_OF_MEMORY_PROCESS"},
+                {HK_BAD_TICKET, 10, "BAD_TICKET"}};
 #define EXPECTED_COUNT (sizeof expected / sizeof expected[0])
 
 /* The front compares numbers, so a value that moves is a wrong error code there. */

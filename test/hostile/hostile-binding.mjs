@@ -38,6 +38,13 @@ function usedArena() {
   return arena;
 }
 
+/** A ticket that this world has adopted. */
+function adoptedTicket() {
+  const ticket = native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8);
+  native.adopt(ticket);
+  return ticket;
+}
+
 /** What each entry takes. */
 const RIGHT = {
   createArena: [() => 'name', settings, () => Uint32Array.of(16, 1024)],
@@ -64,6 +71,12 @@ const RIGHT = {
   noteRetry: ['arena', () => -2, () => 0],
   returnedBytes: ['arena'],
   heapMap: [],
+  reserveLetter: ['arena'],
+  offer: ['arena', () => native.largeAlloc(arena.id, 70_000), () => 70_000],
+  recall: ['arena', () => native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8)],
+  takeReturned: ['arena'],
+  adopt: [() => native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8)],
+  release: [adoptedTicket],
 };
 
 /** A view on memory of the addon that somebody may have detached. */

@@ -153,6 +153,29 @@ describe('pages', () => {
   });
 });
 
+describe('HAKMEM.md', () => {
+  const page = PAGES.find(({ path }) => path === 'docs/HAKMEM.md');
+  const FILE = /`((?:bench|csrc|lib|test)\/[\w./-]+)`/g;
+
+  it('names for every mechanism a file where it lives, and the file is there', () => {
+    for (const heading of ['Kept', 'Changed']) {
+      const rows = tableUnder(page, heading, 'in HAKMEM');
+      assert.ok(rows.length > 10, heading);
+      for (const [mechanism, here, where] of rows) {
+        const files = [...where.matchAll(FILE)].map(([, file]) => file);
+        assert.ok(files.length > 0 && here !== '', mechanism);
+        for (const file of files) assert.ok(existsSync(join(ROOT, file)), `${mechanism}: ${file}`);
+      }
+    }
+  });
+
+  it('says of everything dropped why', () => {
+    for (const [mechanism, why] of tableUnder(page, 'Dropped', 'in HAKMEM')) {
+      assert.ok(why.length > 20, mechanism);
+    }
+  });
+});
+
 describe('the parser of pages', () => {
   it('finds links, anchors, code and tables', () => {
     const page = parsePage(

@@ -20,6 +20,7 @@ describe('the codes', () => {
         'ERR_HAKMEM_NOT_OWNED',
         'ERR_HAKMEM_OUT_OF_MEMORY',
         'ERR_HAKMEM_STALE_VIEW',
+        'ERR_HAKMEM_TICKET',
       ]),
     );
   });

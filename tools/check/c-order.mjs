@@ -7,6 +7,7 @@ export const C_ROOMS = [
   ['arena'],
   ['front', 'stats'],
   ['heap'],
+  ['letters'],
   ['supply'],
   ['super'],
   ['os'],
@@ -16,10 +17,17 @@ export const C_ROOMS = [
 /** Boxes inside a room in the same way. In rooms without a row any order will do, but no circle. */
 export const C_BOXES = {
   front: [['realloc'], ['alloc'], ['refill', 'abandoned'], ['magazine']],
-  stats: [['valid'], ['stats', 'heap_map'], ['front_counts']],
+  stats: [['valid'], ['stats', 'heap_map', 'lengths'], ['front_counts']],
   heap: [['heap', 'large', 'decay'], ['trim'], ['remote', 'expose'], ['bin', 'run']],
-  supply: [['supply'], ['superslabs'], ['demand', 'failures'], ['record'], ['counters', 'peaks']],
-  super: [['cache'], ['age'], ['superslab'], ['slab', 'pagemap']],
+  supply: [
+    ['supply'],
+    ['superslabs'],
+    ['demand', 'failures'],
+    ['trace'],
+    ['record'],
+    ['counters', 'peaks'],
+  ],
+  super: [['cache'], ['age', 'fit', 'quarantine'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
 };
 

@@ -4,7 +4,8 @@
 import { type SlabMap, heapMap } from '../../stats/heap-map';
 import { native } from '../../native/native';
 import { heapStats } from '../../stats/stats';
-import type { MapReply, SlabCell, SlabCode, StatsReply } from '../wire';
+import { readAllLengths } from '../../stats/lengths';
+import type { LengthsReply, MapReply, SlabCell, SlabCode, StatsReply } from '../wire';
 
 const { rowNames } = native.tables;
 const classIndex = new Map(rowNames.map((name, index) => [name, index]));
@@ -45,4 +46,8 @@ export function mapReply(): MapReply {
     })),
   }));
   return { version: 1, at: Date.now(), codes: CODES, classNames: rowNames, arenas };
+}
+
+export function lengthsReply(): LengthsReply {
+  return { version: 1, at: Date.now(), arenas: readAllLengths() };
 }

@@ -4,7 +4,7 @@
 import { type Answer, answerOf, textAnswer } from './answer';
 import { type MetricsRegister, ownRegister } from './metrics';
 import { pageFiles } from './page';
-import { mapReply, statsReply } from './replies';
+import { lengthsReply, mapReply, statsReply } from './replies';
 import { Budget, type Route, sharedRoute } from './share';
 
 const NO_PROM_CLIENT =
@@ -40,6 +40,10 @@ export function routesOf(title: string, register: MetricsRegister | undefined): 
   routes.set(
     '/map.json',
     sharedRoute(() => json(mapReply()), budget),
+  );
+  routes.set(
+    '/lengths.json',
+    sharedRoute(() => json(lengthsReply()), budget),
   );
   routes.set('/metrics', sharedRoute(metricsRoute(register), budget));
   return routes;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arena } from '../../../lib/index';
 import { createMonitor, type MonitorServer } from '../../../lib/monitor';
@@ -21,7 +22,8 @@ describe('npx hakmem-arena', () => {
   test.each([[[]], [['--help']], [['top', '--help']]])('%j prints the help', async (args) => {
     const { exitCode, stdout } = await cli(args);
     expect(exitCode).toBe(0);
-    for (const command of ['demo', 'bench', 'top', 'doctor']) expect(stdout).toContain(command);
+    for (const command of ['demo', 'bench', 'top', 'stats', 'learn', 'doctor'])
+      expect(stdout).toContain(command);
   });
 
   test('--version prints that of the package', async () => {
@@ -39,6 +41,10 @@ describe('npx hakmem-arena', () => {
     [['demo', '--port', 'x'], '--port'],
     [['demo', '--port', '65536'], '--port'],
     [['top', '--url', 'here'], '--url'],
+    [['stats', '--url', 'here'], '--url'],
+    [['learn', '--by', 'luck'], '--by'],
+    [['learn', '--classes', '1'], '--classes'],
+    [['learn', '--url', 'http://127.0.0.1:1/', '--file', 'x'], '--file'],
     [['top', '--interval', '0'], '--interval'],
     [['bench', '--case', 'none', '--rival', 'arena'], '--case'],
   ])('%j is a usage error that names it', async (args, named) => {
@@ -60,6 +66,16 @@ describe('doctor', () => {
     const { exitCode, stdout } = await cli(['doctor'], { env: { HAKMEM_THP: 'sometimes' } });
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/BAD +HAKMEM_THP +sometimes/);
+  });
+
+  test('lists every variable that looks like a switch, known or not', async () => {
+    const env = { HAKMEM_FREE_POLICY: 'keep', HAKMEM_SUPERSLAB_TTL_SECONDS: '5', HAKMEM_WRAP: '1' };
+    const { stdout } = await cli(['doctor'], { env });
+    expect(stdout).toMatch(/^ok +HAKMEM_FREE_POLICY +keep$/m);
+    expect(stdout).toMatch(
+      /^ok +HAKMEM_SUPERSLAB_TTL_SECONDS +5 \(does nothing here; the nearest that does: HAKMEM_SUPERSLAB_TTL_SEC\)$/m,
+    );
+    expect(stdout).toMatch(/^ok +HAKMEM_WRAP +1 \(does nothing here\)$/m);
   });
 
   test('says why where the addon cannot be loaded', async () => {
@@ -89,6 +105,55 @@ describe('top', () => {
     const { exitCode, stderr } = await cli(['top', '--url', 'http://127.0.0.1:1/', '--count', '1']);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('no answer from http://127.0.0.1:1/stats.json');
+  });
+});
+
+describe('stats', () => {
+  test('prints a table of every arena and class, once', async () => {
+    const arena = new Arena({ name: 'in a table' });
+    for (let i = 0; i < 25; i++) arena.allocUnsafe(1000);
+    server = await createMonitor().listen({ port: 0 });
+    const { exitCode, stdout } = await cli(['stats', '--url', server.url]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`in a table (${arena.id}): 24.4 KB live`);
+    expect(stdout).toMatch(/^class +allocs .* cached +os$/m);
+    expect(stdout).toMatch(/^C7 +25 /m);
+    arena.destroy();
+  });
+});
+
+describe('learn', () => {
+  const LEARN = /^ {2}best {4}1 classes waste .*, saves .*$/m;
+
+  test('prints what a service wastes and the best classes, from its monitor or a file', async () => {
+    const arena = new Arena({ name: 'to learn' });
+    for (let i = 0; i < 1000; i++) arena.allocUnsafe(530);
+    server = await createMonitor().listen({ port: 0 });
+    const args = ['learn', '--arena', 'to learn', '--classes', '16'];
+    const live = await cli([...args, '--url', server.url]);
+    expect(live.exitCode).toBe(0);
+    expect(live.stdout).toMatch(LEARN);
+    expect(live.stdout).toMatch(/^to learn \(\d+\): 1000 live allocations, 517\.6 KB requested$/m);
+    expect(live.stdout).toMatch(/^ {2}sizeClasses: \[544\]$/m);
+    const file = join(mkdtempSync(join(tmpdir(), 'hakmem-')), 'lengths.json');
+    writeFileSync(file, await (await fetch(`${server.url}lengths.json`)).text());
+    expect((await cli([...args, '--file', file])).stdout).toBe(live.stdout);
+    arena.destroy();
+  });
+
+  test.each([
+    ['no JSON', 'nothing', 'it is not JSON'],
+    [
+      'other JSON',
+      '{"arenas":[{"id":1,"name":"a","sizeClasses":[8],"lengths":[{"from":-1}]}]}',
+      'reply',
+    ],
+  ])('refuses a file that is %s', async (_name, text, said) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'hakmem-')), 'lengths.json');
+    writeFileSync(file, text);
+    const { exitCode, stderr } = await cli(['learn', '--file', file]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(said);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import * as geometry from '../../../lib/front/geometry';
+import * as geometry from '../../../lib/native/geometry';
 import { native } from '../../../lib/native/native';
 
 const { defaultStrides, rowNames, rowSizes } = native.tables;

@@ -61,6 +61,13 @@ describe('the options of the process', () => {
     HAKMEM_TINY_HEAP_STATS_DUMP: 0,
     HAKMEM_SS_STATS_DUMP: 0,
     HAKMEM_SS_OS_STATS: 0,
+    HAKMEM_TINY_C7_PAGE_STATS_DUMP: 0,
+    HAKMEM_WARM_STATS_DUMP: 0,
+    HAKMEM_TINY_STATS_DUMP: 0,
+    HAKMEM_SS_OS_STATS_DUMP: 0,
+    HAKMEM_CACHE_STATS_DUMP: 0,
+    HAKMEM_LOCK_STATS_DUMP: 0,
+    HAKMEM_MEM_STATS_DUMP: 0,
   };
 
   test('have the names and defaults that are documented', () => {
@@ -71,7 +78,7 @@ describe('the options of the process', () => {
   test.each(tables.options.map((option) => [option.name, option] as const))(
     '%s has a range that holds its default, and a meaning',
     (name, option) => {
-      expect(name).toMatch(/^HAKMEM_[A-Z_]+$/);
+      expect(name).toMatch(/^HAKMEM_[A-Z0-9_]+$/);
       expect(option.meaning).not.toBe('');
       expect(option.default).toBeGreaterThanOrEqual(option.min);
       expect(option.default).toBeLessThanOrEqual(option.max);

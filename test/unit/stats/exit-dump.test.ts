@@ -29,12 +29,31 @@ describe('at exit', () => {
 
   test('HAKMEM_SS_STATS_DUMP prints the SuperSlabs', async () => {
     const { stderr } = await runScript(USE, { env: { HAKMEM_SS_STATS_DUMP: '1' } });
-    expect(linesOf(stderr)).toEqual([expect.stringMatching(/^\[SS_STATS\] live=1 /)]);
+    expect(linesOf(stderr)).toEqual([
+      expect.stringMatching(/^\[SS_STATS\] live=1 /),
+      '[SS_STATS] class=7 live=1 empty_events=0',
+    ]);
   });
 
   test('HAKMEM_SS_OS_STATS prints the calls to the system', async () => {
     const { stderr } = await runScript(USE, { env: { HAKMEM_SS_OS_STATS: '1' } });
     expect(linesOf(stderr)).toEqual([expect.stringMatching(/^\[SS_OS_STATS\] alloc=[1-9]\d* /)]);
+  });
+
+  test.each([
+    ['HAKMEM_TINY_STATS_DUMP', /^\[TINY_STATS\] class=7 current=0 .* os=1 /],
+    [
+      'HAKMEM_TINY_C7_PAGE_STATS_DUMP',
+      /^\[C7_PAGE_STATS\] prepare_calls=1 prepare_with_current_null=1 /,
+    ],
+    ['HAKMEM_WARM_STATS_DUMP', /^\[WARM\] class=7 hits=0 misses=1 prefilled=0$/],
+    ['HAKMEM_MEM_STATS_DUMP', /^\[MEM_STATS\] user=\d+ front=\d+ /],
+    ['HAKMEM_CACHE_STATS_DUMP', /^\[CACHE_STATS\] hits=0 misses=1 /],
+    ['HAKMEM_LOCK_STATS_DUMP', /^\[LOCK_STATS\] acquired=[1-9]\d* contended=0$/],
+    ['HAKMEM_SS_OS_STATS_DUMP', /^\[SS_OS_STATS\] alloc=[1-9]\d* /],
+  ])('%s prints one line', async (name, line) => {
+    const { stderr } = await runScript(USE, { env: { [name]: '1' } });
+    expect(linesOf(stderr)).toEqual([expect.stringMatching(line)]);
   });
 
   test('all three print all', async () => {
@@ -43,7 +62,7 @@ describe('at exit', () => {
       HAKMEM_SS_STATS_DUMP: '1',
       HAKMEM_SS_OS_STATS: '1',
     };
-    expect(linesOf((await runScript(USE, { env })).stderr).length).toBe(18);
+    expect(linesOf((await runScript(USE, { env })).stderr).length).toBe(19);
   });
 
   test('0 and nothing are off', async () => {
@@ -67,7 +86,7 @@ describe('at exit', () => {
       const { Worker } = require('node:worker_threads');
       ${USE}
       new Worker(\`${USE}\`, { eval: true });`;
-    const { stderr } = await runScript(script, { env: { HAKMEM_SS_STATS_DUMP: '1' } });
+    const { stderr } = await runScript(script, { env: { HAKMEM_SS_OS_STATS: '1' } });
     expect(linesOf(stderr).length).toBe(1);
   });
 });
@@ -101,6 +120,22 @@ describe('a switch whose value means nothing', () => {
     for (const name of Object.keys(env)) {
       expect(warnings.filter((line) => line.includes(name)).length).toBe(1);
     }
+  });
+
+  test.each(['legacy', 'c5_7_only', 'tinyplus_all', 'bench', 'larson_guard'])(
+    'the profile %s of old is the default, and one warning says so',
+    async (profile) => {
+      const env = { HAKMEM_TINY_POLICY_PROFILE: profile };
+      const { exitCode, stderr } = await runScript(USE, { env });
+      expect(exitCode).toBe(0);
+      expect(linesOf(stderr)[0]).toContain('[HAKMEM_PROFILE] Warning');
+      expect(linesOf(stderr)[0]).toContain(`${profile} is default here: `);
+    },
+  );
+
+  test.each(['default', 'lean'])('the profile %s is no reason to warn', async (profile) => {
+    const env = { HAKMEM_TINY_POLICY_PROFILE: profile };
+    expect((await runScript(USE, { env })).stderr).toBe('');
   });
 
   test('a variable of nobody is no concern', async () => {

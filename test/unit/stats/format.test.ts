@@ -17,6 +17,7 @@ describe('formatHeapStats', () => {
     const lines = formatHeapStats(arena.stats()).split('\n');
     expect(lines.filter((line) => ROW.test(line)).length).toBe(16);
     expect(lines.filter((line) => SUPERSLABS.test(line)).length).toBe(1);
+    expect(lines).toContain('[SS_STATS] class=4 live=1 empty_events=0');
     expect(lines.filter((line) => OS.test(line)).length).toBe(1);
     expect(lines.every((line) => line === line.trim() && line !== '')).toBe(true);
     arena.destroy();
@@ -77,6 +78,35 @@ describe('formatHeapStats', () => {
     }
     expect(one).toContain('HEAP_STATS[7] fast=0 slow=1 ');
     expect(none).toContain('HEAP_STATS[7] fast=0 slow=0 ');
+  });
+
+  test('prints the lines that are asked for, in one order, each name once', () => {
+    const arena = new Arena();
+    for (let i = 0; i < 100; i++) arena.allocUnsafe(1000);
+    const stats = arena.stats();
+    const { stages, pages, warm } = stats.classes[7]!;
+    const text = formatHeapStats(stats, { lines: ['WARM', 'TINY_STATS', 'C7_PAGE_STATS'] });
+    expect(text.split('\n')).toEqual([
+      expect.stringContaining(`[TINY_STATS] class=7 current=${stages.current} partial=0 `),
+      expect.stringContaining(`prepare_from_partial=0 prepare_from_empty=0 `),
+      `[WARM] class=7 hits=${warm.hits} misses=${warm.misses} prefilled=0`,
+    ]);
+    expect(text).toContain(`[C7_PAGE_STATS] prepare_calls=${pages.bound} `);
+    const all = formatHeapStats(stats, { lines: 'all' });
+    for (const line of [...formatHeapStats(stats).split('\n'), ...text.split('\n')]) {
+      expect(all.split('\n')).toContain(line);
+    }
+    expect(formatHeapStats(stats, { lines: [] })).toBe('');
+    expect(formatHeapStats(stats, {})).toBe(formatHeapStats(stats));
+    arena.destroy();
+  });
+
+  test.each([
+    ['a line that there is not', { lines: ['HEAP'] }, 'ERR_INVALID_ARG_VALUE'],
+    ['lines that are no list', { lines: 'HEAP_STATS' }, 'ERR_INVALID_ARG_TYPE'],
+    ['options that are none', 'all', 'ERR_INVALID_ARG_TYPE'],
+  ])('refuses %s', (_name, options, code) => {
+    expectCode(() => formatHeapStats(heapStats(), options as never), code);
   });
 
   test('survives statistics that went through JSON', () => {

@@ -13,19 +13,47 @@ function equal(actual: number, expected: number, what: string): void {
   if (actual !== expected) throw new Error(`${what}: ${actual}, expected ${expected}`);
 }
 
+type Read = (row: Row) => number;
+
+/** How to read every number of a row, those of its parts as `stages.os`; found out once. */
+function readersOf(row: Row): readonly (readonly [string, Read])[] {
+  return Object.entries(row).flatMap(([field, value]: [string, unknown]) => {
+    const outer = (one: Row): unknown => one[field as keyof Row];
+    if (typeof value === 'number') return [[field, outer as Read] as const];
+    if (typeof value !== 'object' || Array.isArray(value)) return [];
+    return Object.keys(value!).map((name) => {
+      const inner: Read = (one) => (outer(one) as Record<string, number>)[name]!;
+      return [`${field}.${name}`, inner] as const;
+    });
+  });
+}
+
+let readers: ReturnType<typeof readersOf> | undefined;
+
 function checkRow(row: Row, name: string): void {
-  for (const [field, value] of Object.entries(row)) {
-    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) {
+  for (const [field, read] of readers!) {
+    const value = read(row);
+    if (!(Number.isSafeInteger(value) && value >= 0))
       throw new Error(`${name}.${field} is ${value}`);
-    }
   }
+  const { current, partial, empty, slot, cached, os } = row.stages;
+  equal(row.slow, current + partial + empty + slot + cached + os, `${name}: slow = stages`);
+  equal(
+    row.blocksOut - row.blocksIn,
+    row.live + row.frontBlocks + row.away + row.remoteBlocks,
+    `${name}: blocksOut - blocksIn = live + frontBlocks + away + remoteBlocks`,
+  );
+  const { bound, retired, prepareFromPartial, prepareFromEmpty } = row.pages;
+  const { hits, misses } = row.warm;
+  if (bound > 0) equal(bound - retired, row.slabs, `${name}: bound - retired = slabs`);
+  equal(prepareFromPartial + prepareFromEmpty + bound, hits + misses, `${name}: warm of prepared`);
   equal(row.fast + row.slow, row.allocs, `${name}: fast + slow = allocs`);
   equal(row.local + row.remote, row.frees, `${name}: local + remote = frees`);
-  equal(row.allocs - row.frees, row.live, `${name}: allocs - frees = live`);
+  equal(row.allocs - row.frees - row.away, row.live, `${name}: allocs - frees - away = live`);
   equal(
-    row.live + row.frontBlocks + row.freeBlocks + row.remoteBlocks,
+    row.live + row.frontBlocks + row.away + row.freeBlocks + row.remoteBlocks,
     row.capacity,
-    `${name}: live + frontBlocks + freeBlocks + remoteBlocks = capacity`,
+    `${name}: live + frontBlocks + away + freeBlocks + remoteBlocks = capacity`,
   );
   if (row.liveBytes > row.blockBytes) {
     throw new Error(`${name}: ${row.liveBytes} bytes live in blocks of ${row.blockBytes} bytes`);
@@ -40,19 +68,18 @@ function sum<T>(items: readonly T[], value: (item: T) => number): number {
 
 /** A class is the sum of its bins, field by field. */
 function checkClass(row: ClassStats): void {
+  readers ??= readersOf(row).filter(([field]) => field !== 'maxSize');
+  if (row.bins.length === 0 && row.allocs + row.capacity + row.slow === 0) return;
   checkRow(row, row.name);
   for (const bin of row.bins) {
     const name = `${row.name}/${bin.blockSize}`;
     checkRow(bin, name);
     if (bin.blockSize > 0) equal(bin.live * bin.blockSize, bin.blockBytes, `${name}: blockBytes`);
   }
-  for (const [field, value] of Object.entries(row) as [keyof Row | 'name' | 'maxSize', unknown][]) {
-    if (typeof value !== 'number' || field === 'name' || field === 'maxSize') continue;
-    equal(
-      sum(row.bins, (bin) => bin[field]),
-      value,
-      `${row.name}.${field} over its bins`,
-    );
+  for (const [field, read] of readers) {
+    let total = 0;
+    for (const bin of row.bins) total += read(bin);
+    if (total !== read(row)) equal(total, read(row), `${row.name}.${field} over its bins`);
   }
 }
 
@@ -65,9 +92,9 @@ export function checkSums<T extends ArenaStats | HeapTotals>(stats: T, lostBytes
   const { bytes, classes } = stats;
   for (const row of classes) checkClass(row);
   equal(
-    bytes.live + bytes.front + bytes.freeInSlab + bytes.freeSlabs + bytes.slack,
+    bytes.live + bytes.front + bytes.away + bytes.freeInSlab + bytes.freeSlabs + bytes.slack,
     bytes.committed,
-    'live + front + freeInSlab + freeSlabs + slack = committed',
+    'live + front + away + freeInSlab + freeSlabs + slack = committed',
   );
   equal(
     bytes.committed + bytes.cached + bytes.metadata,

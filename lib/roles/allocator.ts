@@ -2,7 +2,27 @@
  * Allocator: the calls that arenas and scopes have in common.
  */
 import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
-import type { FromValue } from './allocate';
+
+/**
+ * What {@link Arena.from} copies: whatever `Buffer.from` can make a Buffer of.
+ *
+ * @example
+ * const values: FromValue[] = ['text', [1, 2, 3], new Uint8Array(8), new ArrayBuffer(16)];
+ * const copies = values.map((value) => arena.from(value));
+ */
+export type FromValue =
+  | string
+  | ArrayBufferLike
+  | Uint8Array
+  | readonly number[]
+  | {
+      /** A string, or something else of this list. */
+      valueOf(): unknown;
+    }
+  | {
+      /** The text to copy. */
+      [Symbol.toPrimitive](hint: 'string'): string;
+    };
 
 /**
  * What hands out views: an {@link Arena}, or a {@link Scope}, of which they then are.

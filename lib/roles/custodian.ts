@@ -3,7 +3,21 @@
  */
 import type { View } from '../view/view';
 import type { WritableLike, WriteTarget } from '../streams/targets';
-import type { FreeAfterWriteOptions } from './free-after';
+
+/**
+ * What {@link Arena.freeAfterWrite} takes beside the stream and the view.
+ *
+ * @example
+ * const options: FreeAfterWriteOptions = { zeroCopy: true };
+ */
+export interface FreeAfterWriteOptions {
+  /**
+   * true: you vouch for the stream: nobody reads a chunk any more once it calls back (or its promise settles),
+   * or once it has closed without. It gets the view itself then.
+   * @default false: true of Node's own sinks, and a copy for all others
+   */
+  readonly zeroCopy?: boolean;
+}
 
 /**
  * What keeps a view beyond its free: an {@link Arena}.

@@ -1,0 +1,188 @@
+// Letters: blocks of arenas that other worlds adopt, and blocks that this one has adopted.
+//
+// A borrower gets an external ArrayBuffer over the bytes of its block and nothing around it, so that it neither sees
+// nor clones nor gives away what is next to them. Nothing is taken off V8's account for it, so there is nothing to
+// put back. Its release detaches it; only then is the letter returned. If its bytes have been given away, or V8
+// must not detach it, the letter is returned when V8 has freed the backing store.
+#include "binding/hot_arguments.h"
+
+namespace hakmem {
+
+namespace {
+
+// A number that can be a ticket; the core knows whether it is one. false: no such number.
+bool ReadTicket(double number, uint64_t *ticket) {
+  constexpr double end = 9007199254740992.0;
+  if (!(number >= 0 && number < end)) return false;
+  *ticket = static_cast<uint64_t>(number);
+  return static_cast<double>(*ticket) == number;
+}
+
+napi_value HotDouble(napi_env env, double number) {
+  napi_value result = nullptr;
+  napi_create_double(env, number, &result);
+  return result;
+}
+
+// --- The lender ----------------------------------------------------------------------------------
+
+// reserveLetter(arena) -> 0 | -status. 0: the next offer finds a letter.
+napi_value ReserveLetter(napi_env env, napi_callback_info info) {
+  HotArguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  return HotFailure(env, hk_letter_reserve(arena->core));
+}
+
+// offer(arena, reference, bytes) -> ticket | -status
+napi_value Offer(napi_env env, napi_callback_info info) {
+  HotArguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t ref = arguments.Uint32(1);
+  double bytes = arguments.Double(2);
+  bool is_size = bytes >= 1 && bytes <= static_cast<double>(HK_SIZE_MAX);
+  if (!arguments.ok() || !is_size) return arguments.Refuse();
+  uint64_t ticket = 0;
+  hk_status_t status = hk_letter_offer(arena->core, ref, static_cast<uint64_t>(bytes), &ticket);
+  if (status != HK_OK) return HotFailure(env, status);
+  return HotDouble(env, static_cast<double>(ticket));
+}
+
+// recall(arena, ticket) -> [reference, bin, bytes] | -status
+Napi::Value Recall(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  double number = arguments.Double(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  uint64_t ticket = 0;
+  // Made before the block is taken back: nothing can fail then.
+  auto result = Napi::Float64Array::New(env, 3);
+  if (result.IsEmpty()) return Failure(env, HK_OUT_OF_MEMORY_OS);
+  double *out = result.Data();
+  hk_recalled_t recalled = {};
+  hk_status_t status = ReadTicket(number, &ticket)
+                           ? hk_letter_recall(arena->core, ticket, &recalled)
+                           : HK_BAD_TICKET;
+  if (status != HK_OK) return Failure(env, status);
+  out[0] = recalled.ref;
+  out[1] = recalled.bin;
+  out[2] = static_cast<double>(recalled.bytes);
+  return result;
+}
+
+// takeReturned(arena) -> reference of a block beyond 64 KB that has come back | -1
+napi_value TakeReturned(napi_env env, napi_callback_info info) {
+  HotArguments arguments(env, info);
+  ArenaHandle *arena = arguments.Arena();
+  if (!arguments.ok()) return arguments.Refuse();
+  return HotInt32(env, static_cast<int32_t>(hk_letter_take_large(arena->core)));
+}
+
+// --- The borrower --------------------------------------------------------------------------------
+
+// Nobody reaches the bytes any more.
+void EndLoan(Loan *loan) {
+  loan->holding = false;
+  loan->environment->loans[loan->ticket % HK_LETTERS_MAX] = nullptr;
+  (void)hk_letter_return(loan->ticket);
+}
+
+void LoanFreed(napi_env, void *, void *hint) {
+  auto *loan = static_cast<Loan *>(hint);
+  const Environment *environment = loan->environment;
+  if (loan->holding && environment != nullptr) {
+    if (IsNobodys(environment, loan->ending)) {
+      EndLoan(loan);
+    } else {
+      // Somebody has them for ever, and the letter stays adopted.
+      environment->loans[loan->ticket % HK_LETTERS_MAX] = nullptr;
+    }
+  }
+  delete loan;
+}
+
+// The loan of a ticket that this world has adopted and holds, or nullptr.
+Loan *FindLoan(const Environment *environment, uint64_t ticket) {
+  uint64_t number = ticket % HK_LETTERS_MAX;
+  if (number >= environment->loan_count) return nullptr;
+  Loan *loan = environment->loans[number];
+  return loan != nullptr && loan->ticket == ticket ? loan : nullptr;
+}
+
+// Shows an adopted block. nullptr: the engine has no memory, or the world is being terminated; the letter is the
+// caller's to return.
+napi_value ShowLoan(Napi::Env env, uint64_t ticket, void *address, uint64_t bytes) {
+  Environment *environment = EnvironmentOf(env);
+  Loan **place = LoanPlace(environment, ticket);
+  auto *loan = place != nullptr ? new Loan() : nullptr;
+  if (loan == nullptr) return nullptr;
+  loan->ticket = ticket;
+  loan->environment = environment;
+  napi_value buffer = nullptr;
+  napi_status status =
+      napi_create_external_arraybuffer(env, address, bytes, LoanFreed, loan, &buffer);
+  if (status != napi_ok) {
+    delete loan;
+    return nullptr;
+  }
+  if (!RenewSentinel(env, environment)) {
+    napi_detach_arraybuffer(env, buffer); // nobody has seen it; the finalizer deletes the loan
+    return nullptr;
+  }
+  loan->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  loan->holding = true;
+  *place = loan;
+  return buffer;
+}
+
+// adopt(ticket) -> ArrayBuffer of the block's bytes | -status
+napi_value Adopt(napi_env env, napi_callback_info info) {
+  HotArguments arguments(env, info);
+  double number = arguments.Double(0);
+  if (!arguments.ok()) return arguments.Refuse();
+  uint64_t ticket = 0, bytes = 0;
+  void *address = nullptr;
+  hk_status_t status =
+      ReadTicket(number, &ticket) ? hk_letter_adopt(ticket, &address, &bytes) : HK_BAD_TICKET;
+  if (status != HK_OK) return HotFailure(env, status);
+  napi_value buffer = ShowLoan(env, ticket, address, bytes);
+  if (buffer != nullptr) return buffer;
+  (void)hk_letter_return(ticket);
+  return HotFailure(env, HK_OUT_OF_MEMORY_OS);
+}
+
+// release(ticket) -> 0 | -status. Detaches the ArrayBuffer of what this world has adopted by the ticket, and returns the
+// letter, at once or when V8 has freed the bytes.
+napi_value Release(napi_env env, napi_callback_info info) {
+  HotArguments arguments(env, info);
+  double number = arguments.Double(0);
+  if (!arguments.ok()) return arguments.Refuse();
+  Environment *environment = EnvironmentOf(env);
+  uint64_t ticket = 0;
+  Loan *loan = ReadTicket(number, &ticket) ? FindLoan(environment, ticket) : nullptr;
+  if (loan == nullptr) return HotFailure(env, HK_BAD_TICKET);
+  Napi::ArrayBuffer buffer = loan->buffer.Value();
+  bool is_attached = !buffer.IsEmpty() && !buffer.IsDetached();
+  if (is_attached && DetachBuffer(env, buffer)) {
+    loan->buffer.Reset();
+    EndLoan(loan);
+  } else if (!loan->released) {
+    loan->buffer.Unref();
+  }
+  loan->released = true;
+  return HotInt32(env, 0);
+}
+
+} // namespace
+
+void DefineLetters(Napi::Object exports) {
+  DefineHot<ReserveLetter>(exports, "reserveLetter");
+  DefineHot<Offer>(exports, "offer");
+  Define<Recall>(exports, "recall");
+  DefineHot<TakeReturned>(exports, "takeReturned");
+  DefineHot<Adopt>(exports, "adopt");
+  DefineHot<Release>(exports, "release");
+}
+
+} // namespace hakmem

@@ -1,0 +1,137 @@
+/**
+ * Watched: what an arena says of itself.
+ */
+import { ArenaBase, parts } from './create';
+import { HakmemError, invalidArgType, invalidState } from '../errors';
+import { type LearnOptions, type LearnReport, learnFrom } from '../learn/report';
+import { tell } from '../events/reports';
+import type { Front } from '../front/front';
+import { arenaStats } from '../stats/stats';
+import { type TraceEvent, readTrace } from '../stats/trace';
+import type { ArenaStats } from '../stats/types';
+import { type VerifyReport, verifyBooks } from '../stats/verify';
+import { resolveLearn } from '../options';
+import type { ArenaOptions, LiveBlock } from '../types';
+import type { View } from '../view/view';
+
+/** Throws unless the arena of a front still exists. */
+export function assertAlive(front: Front): void {
+  front.finish();
+  if (front.hasEnded) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+}
+
+/** The part of an arena that is asked, not allocated from. */
+export class WatchedArena extends ArenaBase {
+  readonly #core = parts.core;
+  readonly #front = parts.front;
+  readonly #strides = parts.options.strides;
+  readonly #traced = parts.options.trace;
+  readonly #isObserving = parts.options.learn === 'observe';
+
+  // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- fields come after the parts
+  constructor(options?: ArenaOptions) {
+    super(options);
+  }
+
+  // --- Watch ----------------------------------------------------------------------------------------
+
+  /**
+   * The live allocations that the arena watches, oldest first: all, a sample, or none, as its option
+   * `leaks` says.
+   *
+   * @example
+   * const oldest = arena.liveBlocks()[0];
+   * if (oldest !== undefined) console.log(oldest.ageMs, oldest.size, oldest.stack);
+   */
+  liveBlocks(): LiveBlock[] {
+    return this.#front.liveBlocks();
+  }
+
+  /**
+   * Names an allocation in reports and in {@link Arena.liveBlocks}. Without `leaks` it does nothing.
+   *
+   * @param view - a live view of this arena.
+   * @param tag - what it is for.
+   * @returns the same view.
+   * @throws {ERR_INVALID_ARG_TYPE} `tag` is not a string.
+   * @throws as {@link Arena.free} otherwise.
+   * @example
+   * const body = arena.tag(arena.allocUnsafe(4096), 'request body');
+   */
+  tag<V extends View>(view: V, tag: string): V {
+    if (typeof tag !== 'string') throw invalidArgType('tag', 'of type string', tag);
+    if (!this.#front.owns(view)) throw this.#front.refusal(view);
+    this.#front.tag(view, tag);
+    return view;
+  }
+
+  /**
+   * A snapshot of the arena's statistics.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const { classes, bytes } = arena.stats();
+   * console.log(bytes.used, classes.filter(({ live }) => live > 0).map(({ name }) => name));
+   */
+  stats(): ArenaStats {
+    assertAlive(this.#front);
+    const stats = arenaStats(this.#core.id);
+    tell();
+    return stats;
+  }
+
+  /**
+   * The last events behind the front, oldest first: as many as the option `trace` says. An
+   * `ERR_HAKMEM_OUT_OF_MEMORY` of such an arena has the last of them as text in `error.trace`, which a diagnostic
+   * report (`process.report`) shows among the properties of the error.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const traced = new Arena({ trace: 1000 });
+   * traced.allocUnsafe(1500);
+   * for (const { kind, stage, amount } of traced.trace()) console.log(kind, stage, amount);
+   */
+  trace(): TraceEvent[] {
+    assertAlive(this.#front);
+    return readTrace(this.#core.id, this.#traced, this.#strides);
+  }
+
+  /**
+   * What the size classes of this arena waste on the lengths it sees, rounding and ends of slabs included, and the
+   * ones that would waste least: the exact optimum for the histogram of lengths. Ask when the arena holds what it
+   * usually holds, or with `by: 'allocs'` about all allocations so far; the same call on an arena that has the
+   * new classes says what they did. Lengths beyond 1 KB that do not repeat are known by block size only.
+   *
+   * @throws {ERR_INVALID_STATE} the option `learn` is not 'observe'.
+   * @throws {ERR_INVALID_ARG_TYPE} `options`, or one of them, has the wrong type.
+   * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'.
+   * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 64.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const observed = new Arena({ learn: 'observe' });
+   * for (let i = 0; i < 1000; i++) observed.allocUnsafe(530);
+   * const { sizeClasses, savedBytes } = observed.learned({ classes: 16 });
+   * console.log(sizeClasses, savedBytes > 0); // [ 544 ] true
+   */
+  learned(options?: LearnOptions): LearnReport {
+    assertAlive(this.#front);
+    if (!this.#isObserving) throw invalidState("the arena was made without learn: 'observe'");
+    const { lengths } = arenaStats(this.#core.id);
+    return learnFrom(lengths, this.#strides, resolveLearn(options));
+  }
+
+  /**
+   * Counts blocks, slabs and bytes again, from bitmaps and slots, and compares the sums with the statistics and with
+   * what the front believes to have. It takes time by all that the arena holds: for tests, and for a service that
+   * suspects its memory was corrupted.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const { ok, differences } = arena.verify();
+   * if (!ok) console.error(differences);
+   */
+  verify(): VerifyReport {
+    assertAlive(this.#front);
+    return verifyBooks(this.#core.id, this.#front, this.#strides);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Lending: blocks that leave a front for another thread, and those that are recalled before anybody has adopted them.
+ *
+ * Owns:      nothing.
+ * Called by: the front, which extends it by way of the fresh path.
+ * Calls:     the slow path and the tables.
+ */
+import { HakmemError, invalidArgValue, invalidState } from '../errors';
+import { type Ticket, badTicket, validateTicket } from '../letters/ticket';
+import { SLAB_BUSY, native } from '../native/native';
+import { ensureWholeStack } from '../base/stack';
+import { ARENA, NO_OWNER, type View, idOf } from '../view/view';
+import { bufferMaker, isGone, rangeOf } from '../view/kinds';
+import { REF_INDEX_BITS } from '../native/geometry';
+import { SlowPath } from './slow-path';
+import { Kind } from './view-table';
+
+export class Lending extends SlowPath {
+  /** Blocks of a class that the front has out of the core, by its own count. */
+  ownedOf(classIndex: number): number {
+    return this.blocks.ownedOf(classIndex);
+  }
+
+  /** Ends a live view and hands its bytes over. Throws, and changes nothing, when that cannot be. */
+  lend(view: View): Ticket {
+    this.finish();
+    const id = idOf(view, this.table.home);
+    if (this.table.ownerOf(id) === NO_OWNER) throw this.counted(this.refusal(view));
+    if (this.table.isHeld(id)) throw invalidState('The view is retained');
+    if (this.table.kindOf(id) === Kind.Empty) {
+      throw invalidArgValue('view', 'has no bytes to hand over', view);
+    }
+    if (isGone(view)) throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    return this.lendBlock(id, view);
+  }
+
+  /** A view that is interrupted between its end and the offer is lost until the next reset, and nothing else is. */
+  private lendBlock(id: number, view: View): Ticket {
+    const [begin, end] = rangeOf(view);
+    const bytes = end - begin;
+    ensureWholeStack();
+    const reserved = native.reserveLetter(this.arena);
+    if (reserved < 0) throw this.outOfMemory(reserved, bytes);
+    const { table } = this;
+    if (table.kindOf(id) === Kind.Large) {
+      this.large.countLent(1);
+      this.large.countFree(table.refOf(id));
+    } else {
+      this.blocks.countLent(table.classOf(id), 1);
+      this.countEnd(id);
+    }
+    const ticket = native.offer(this.arena, table.remove(id, view), bytes);
+    if (ticket < 0) throw this.outOfMemory(ticket, bytes);
+    return ticket;
+  }
+
+  /** A Buffer on what a ticket of this front was for; undefined: somebody has adopted it. */
+  takeLent(ticket: Ticket): Buffer | undefined {
+    validateTicket(ticket);
+    this.assertOpen();
+    ensureWholeStack();
+    const recalled = native.recall(this.arena, ticket);
+    if (recalled === SLAB_BUSY) return undefined;
+    if (typeof recalled === 'number') throw badTicket();
+    const ref = recalled[0]!;
+    const bin = recalled[1]!;
+    const bytes = recalled[2]!;
+    const isLarge = bin >= native.tables.runBin;
+    if (isLarge) this.large.countLent(-1);
+    else this.blocks.countLent(bin, -1);
+    if (this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) {
+      if (isLarge) this.large.drop(ref);
+      else this.blocks.drop(bin, ref);
+      throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    }
+    return isLarge
+      ? this.viewOnLarge(bufferMaker, ref, bytes, ARENA)
+      : this.viewOn(bufferMaker, ref, bytes, bin, ARENA);
+  }
+}

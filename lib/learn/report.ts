@@ -1,0 +1,134 @@
+/**
+ * Report: what the size classes of an arena waste on the lengths it sees, and what the best ones would.
+ */
+import { bestStrides } from './optimum';
+import { type Cost, type Demand, costOf, wasteShare } from './waste';
+
+const CLASS_SIZE_MAX = 65_536;
+/** An arena has at most so many, the last of which is that of 64 KB. */
+export const CLASS_COUNT_MAX = 64;
+
+/** What is read of a histogram: as `LengthStats`. */
+export interface Length {
+  readonly from: number;
+  readonly to: number;
+  readonly allocs: number;
+  readonly live: number;
+}
+
+/**
+ * What a table of size classes costs.
+ *
+ * @example
+ * const percent = ({ wasteShare }: TableCost) => `${(100 * wasteShare).toFixed(1)} %`;
+ */
+export interface TableCost {
+  /** Bytes that blocks take beyond what was requested: rounding, and what is left at the ends of slabs. */
+  readonly wasteBytes: number;
+  /** Part of the bytes taken that is waste, 0 to 1. */
+  readonly wasteShare: number;
+}
+
+/**
+ * What {@link Arena.learned} returns.
+ *
+ * @example
+ * const { best, sizeClasses }: LearnReport = new Arena({ learn: 'observe' }).learned();
+ * if (best.wasteShare < 0.03) console.log(sizeClasses);
+ */
+export interface LearnReport {
+  /** Allocations that were looked at: those of up to 64 KB. */
+  readonly count: number;
+  /** Bytes requested by them. */
+  readonly requestedBytes: number;
+  /** With the size classes that the arena has. */
+  readonly today: TableCost;
+  /** With the best ones. */
+  readonly best: TableCost;
+  /** The best ones: what to give to {@link ArenaOptions.sizeClasses}. Empty: nothing was allocated. */
+  readonly sizeClasses: readonly number[];
+  /** Bytes that they take less for the same allocations. */
+  readonly savedBytes: number;
+  /** What a wrong guess costs: both tables, if every length were a sixteenth longer. */
+  readonly ifLonger: {
+    /** The size classes that the arena has. */
+    readonly today: TableCost;
+    /** The best ones for the lengths as they are. */
+    readonly best: TableCost;
+  };
+}
+
+/**
+ * How allocations are looked at: those that are live now, or all so far.
+ *
+ * @example
+ * const by: LearnBy = 'allocs';
+ */
+export type LearnBy = 'live' | 'allocs';
+
+/** A range that was not counted length by length is taken as spread evenly. */
+function spread({ from, to }: Length, count: number): Demand[] {
+  if (from === to) return [{ length: to, count }];
+  const first = Math.max(from, 1);
+  const steps = Math.max(1, Math.ceil((to - first + 1) / 16));
+  return Array.from({ length: steps }, (_, i) => ({
+    length: Math.min(to, first + 16 * (i + 1) - 1),
+    count: count / steps,
+  }));
+}
+
+export function demandOf(lengths: readonly Length[], by: LearnBy): Demand[] {
+  const served = lengths.filter((one) => one.to <= CLASS_SIZE_MAX && one[by] > 0);
+  return served.flatMap((one) => spread(one, one[by]));
+}
+
+function tableCost(cost: Cost): TableCost {
+  return { wasteBytes: cost.taken - cost.requested, wasteShare: wasteShare(cost) };
+}
+
+function longer(demand: readonly Demand[]): Demand[] {
+  return demand.map(({ length, count }) => ({
+    length: Math.min(CLASS_SIZE_MAX, Math.ceil((length * 17) / 16)),
+    count,
+  }));
+}
+
+/**
+ * What {@link Arena.learned} takes.
+ *
+ * @example
+ * const options: LearnOptions = { classes: 16, by: 'allocs' };
+ */
+export interface LearnOptions {
+  /**
+   * Most size classes, that of 64 KB included, which every arena has: 2 to 64. With fewer, less lies free in slabs.
+   * @default 64
+   */
+  readonly classes?: number;
+  /**
+   * 'live': by the allocations that are live now; 'allocs': by all so far.
+   * @default 'live'
+   */
+  readonly by?: LearnBy;
+}
+
+/** Of at most `classes` size classes, that of 64 KB included, which every arena has. */
+export function learnFrom(
+  lengths: readonly Length[],
+  sizeClasses: readonly number[],
+  { classes = CLASS_COUNT_MAX, by = 'live' }: LearnOptions = {},
+): LearnReport {
+  const demand = demandOf(lengths, by);
+  const best = bestStrides(demand, Math.max(1, classes - 1));
+  const costs = { today: costOf(demand, sizeClasses), best: costOf(demand, best) };
+  const more = longer(demand);
+  return {
+    count: demand.reduce((sum, { count }) => sum + count, 0),
+    requestedBytes: costs.today.requested,
+    today: tableCost(costs.today),
+    best: tableCost(costs.best),
+    sizeClasses: best,
+    savedBytes: costs.today.taken - costs.best.taken,
+    ifLonger: { today: tableCost(costOf(more, sizeClasses)), best: tableCost(costOf(more, best)) },
+  };
+}
