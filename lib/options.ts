@@ -234,7 +234,7 @@ export function resolveOptions(given?: ArenaOptions): ResolvedOptions {
 }
 
 /** What an arena without options has. */
-const DEFAULTS = resolveGiven({});
+const DEFAULTS = resolveGiven(ownOptions({}));
 
 function named(name: string): ResolvedOptions {
   return { ...DEFAULTS, name };
