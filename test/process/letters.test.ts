@@ -206,11 +206,14 @@ describe('an adopted Buffer whose ArrayBuffer was taken away', () => {
 test('a worker adopts what another worker shares, and both may be gone before it is released', async () => {
   const lender = `${IN_WORKER}
     const arena = new Arena();
-    parentPort.postMessage(arena.share(arena.alloc(5000, 3)));`;
+    parentPort.postMessage(arena.share(arena.alloc(5000, 3)));
+    // Its end would revoke what is not adopted yet.
+    parentPort.once('message', () => parentPort.close());`;
   const report = await resultOf<object>(`${IN_MAIN}
     (async () => {
       const worker = new Worker(${JSON.stringify(lender)}, { eval: true });
       const adopted = await new Promise((resolve) => worker.once('message', (it) => resolve(adopt(it))));
+      worker.postMessage('adopted');
       await over(worker);
       const isWhole = isAll(adopted, 3);
       const arenas = heapStats().arenas.length;
