@@ -6,6 +6,7 @@
  * warned about once.
  */
 import { noteSuperSlabs } from '../events/events';
+import { markMoved } from '../native/mover';
 import { SLAB_BUSY, frontStat, native } from '../native/native';
 import { DETACHED_CHANNEL, report } from '../events/reports';
 import type { DetachedReport } from '../types';
@@ -113,6 +114,7 @@ export class SlabTable {
     if (known !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
     if (typeof buffer === 'number') return buffer;
+    markMoved(buffer);
     while (this.buffers.length <= slab) this.buffers.push(undefined);
     this.buffers[slab] = buffer;
     noteSuperSlabs();

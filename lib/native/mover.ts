@@ -3,8 +3,11 @@
  * arena has ended, which costs a fifth of detaching one and making another.
  *
  * ArrayBuffers of addons cannot be transferred to another thread, because Node marks them. The new one has no such
- * mark. Up to Node 23 it gets one here; later that would keep it from ever being moved again, and so whoever lists it
- * in a transfer takes the slab away (docs/SAFETY.md).
+ * mark. Up to Node 23 it gets one when it is handed out; later that would keep it from ever being moved again, and so
+ * whoever lists it in a transfer takes the slab away (docs/SAFETY.md).
+ *
+ * The addon calls a function of the engine or of Node and none written in JavaScript, because that could be told to stop
+ * in the middle, and the addon would have to swallow it.
  *
  * Node 20 has no `transfer`. Its byte streams move memory with a function of Node's own binding, which is not public, but
  * Node 20 does not change any more. Where there is none, arenas work as well, but one per request costs more.
@@ -22,6 +25,10 @@ const PENDING_DEPRECATION = '--pending-deprecation';
 /** From this version on what is marked can never be detached. */
 const STRICT_MAJOR = 24;
 
+const { node, bun, deno } = process.versions as Record<string, string | undefined>;
+const MAJOR = Number.parseInt(node ?? '');
+const IS_KNOWN = node !== undefined && bun === undefined && deno === undefined;
+
 /** Whether Node warns of `process.binding`. */
 function isWatched(): boolean {
   const { env, execArgv } = process;
@@ -31,8 +38,8 @@ function isWatched(): boolean {
 
 function moverOfNode20(): Mover | undefined {
   if (attempt(isWatched) !== false) return undefined;
-  const node = process as unknown as NodeBinding;
-  const move: unknown = attempt(() => node.binding('buffer').detachArrayBuffer);
+  const runtime = process as unknown as NodeBinding;
+  const move: unknown = attempt(() => runtime.binding('buffer').detachArrayBuffer);
   return typeof move === 'function' ? (move as Mover) : undefined;
 }
 
@@ -44,14 +51,9 @@ function moverOfEngine(): Mover | undefined {
 
 /** undefined: this runtime has no way to do it, or none that is known. */
 export function findMover(): Mover | undefined {
-  const { node, bun, deno } = process.versions as Record<string, string | undefined>;
-  if (node === undefined || bun !== undefined || deno !== undefined) return undefined;
-  const major = Number.parseInt(node);
-  const move = moverOfEngine() ?? (major === 20 ? moverOfNode20() : undefined);
-  if (move === undefined || major >= STRICT_MAJOR) return move;
-  return (buffer) => {
-    const moved = move(buffer);
-    markAsUntransferable(moved);
-    return moved;
-  };
+  return IS_KNOWN ? (moverOfEngine() ?? (MAJOR === 20 ? moverOfNode20() : undefined)) : undefined;
 }
+
+/** Marks what may have been moved, as Node marks ArrayBuffers of addons. Twice is no harm. */
+export const markMoved: (buffer: ArrayBuffer) => void =
+  IS_KNOWN && MAJOR < STRICT_MAJOR ? markAsUntransferable : () => undefined;
