@@ -251,7 +251,11 @@ export class CheckedFront extends Front {
     try {
       this.takeBack(view);
     } finally {
-      tell();
+      try {
+        tell();
+      } catch {
+        // The stack ends here, and the free is done: a microtask tells.
+      }
     }
   }
 
