@@ -27,6 +27,7 @@ extern "C" {
 #include "base/status.h"
 
 typedef struct hk_arena_t hk_arena_t;
+typedef struct hk_counters_t hk_counters_t;
 
 /* For functions so short that a shared library's procedure linkage table would cost a tenth of
  * them: callers jump straight to the address that the loader found. In a static program it is a
@@ -81,6 +82,9 @@ typedef struct hk_arena_options_t {
    * that come and go are cheaper so. false: memory that another arena has used is zeroed before this
    * one gets it. */
   bool shares_bytes;
+  /* Counters of an arena that has ended; the new one holds them too, from zero on, unless somebody
+   * beside the caller does. NULL: new ones. */
+  hk_counters_t *counters;
 } hk_arena_options_t;
 
 /* Creates an arena, owned by the calling thread. `options` may be NULL. The caller owns `*arena`
@@ -502,7 +506,7 @@ typedef struct hk_front_counts_t {
   double by_bin[HK_BIN_COUNT];
 } hk_front_counts_t;
 
-typedef struct hk_counters_t {
+struct hk_counters_t {
   hk_front_counts_t allocs, frees;
   uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
@@ -515,7 +519,7 @@ typedef struct hk_counters_t {
 #undef HK_FRONT_COUNTER
   uint32_t seqlock; /* odd: a write is under way */
   uint32_t padding;
-} hk_counters_t;
+};
 
 /* The arena's counters. hk_counters_hold adds a holder, hk_counters_drop ends one; the counters
  * outlive the arena while somebody holds them. Any thread. */

@@ -1,8 +1,5 @@
 #include "os/lock.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
-
 #include "base/assert.h"
 
 #if HK_DEBUG
@@ -19,18 +16,6 @@ void hk_lock_stats(hk_lock_stats_t *stats) {
   stats->contended = atomic_load_explicit(&contended, memory_order_relaxed);
 }
 
-/* false: another thread has it. */
-static bool try_to_acquire(hk_lock_t *lock) {
-#ifdef _WIN32
-  return TryAcquireSRWLockExclusive(&lock->mutex) != 0;
-#elif defined(__wasm__)
-  (void)lock;
-  return true;
-#else
-  return pthread_mutex_trylock(&lock->mutex) == 0;
-#endif
-}
-
 static void note_rank(const hk_lock_t *lock) {
 #if HK_DEBUG
   HK_ASSERT(held_ranks < RANK_BIT(lock));
@@ -40,7 +25,7 @@ static void note_rank(const hk_lock_t *lock) {
 #endif
 }
 
-static void wait_for(hk_lock_t *lock) {
+static void take(hk_lock_t *lock) {
 #ifdef _WIN32
   AcquireSRWLockExclusive(&lock->mutex);
 #elif defined(__wasm__)
@@ -48,19 +33,20 @@ static void wait_for(hk_lock_t *lock) {
 #else
   HK_CHECK(pthread_mutex_lock(&lock->mutex) == 0);
 #endif
+  atomic_store_explicit(&lock->is_held, true, memory_order_relaxed);
 }
 
 void hk_lock_acquire(hk_lock_t *lock) {
   note_rank(lock);
   atomic_fetch_add_explicit(&acquired, 1, memory_order_relaxed);
-  if (try_to_acquire(lock)) return;
-  atomic_fetch_add_explicit(&contended, 1, memory_order_relaxed);
-  wait_for(lock);
+  bool waits = atomic_load_explicit(&lock->is_held, memory_order_relaxed);
+  if (waits) atomic_fetch_add_explicit(&contended, 1, memory_order_relaxed);
+  take(lock);
 }
 
 void hk_lock_acquire_to_read(hk_lock_t *lock) {
   note_rank(lock);
-  wait_for(lock);
+  take(lock);
 }
 
 void hk_lock_release(hk_lock_t *lock) {
@@ -68,6 +54,7 @@ void hk_lock_release(hk_lock_t *lock) {
   HK_ASSERT((held_ranks & RANK_BIT(lock)) != 0);
   held_ranks &= ~RANK_BIT(lock);
 #endif
+  atomic_store_explicit(&lock->is_held, false, memory_order_relaxed);
 #ifdef _WIN32
   ReleaseSRWLockExclusive(&lock->mutex);
 #elif defined(__wasm__)

@@ -7,6 +7,8 @@
 #ifndef HK_OS_LOCK_H
 #define HK_OS_LOCK_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef _WIN32
@@ -36,9 +38,10 @@ typedef enum hk_lock_rank_t {
 typedef struct hk_lock_t {
   hk_os_mutex_t mutex;
   hk_lock_rank_t rank;
+  _Atomic(bool) is_held; /* for statistics: who asks a mutex needs a newer glibc than we do */
 } hk_lock_t;
 
-#define HK_LOCK_INIT(lock_rank) {HK_OS_MUTEX_INIT, lock_rank}
+#define HK_LOCK_INIT(lock_rank) {HK_OS_MUTEX_INIT, lock_rank, false}
 
 /* Of all locks of the process so far; contended: another thread had it. */
 typedef struct hk_lock_stats_t {

@@ -34,6 +34,7 @@ struct hk_superslab_t {
   bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
+  uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */
   size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
   size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
   size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
@@ -119,10 +120,16 @@ size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, boo
 /* Bytes of dirty slots, used or not. */
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
 
-/* Makes dirty unused slots read as zero, by a purge or, if the OS refuses, by writing: bytes of one
- * arena never reach another. Where a slab was exposed, every unused slot counts as dirty, because a
- * late write may have come after its pages were purged. */
+/* Makes unused slots read as zero that are dirty, or were exposed: a late write may have come after
+ * their pages were purged. Bytes of one arena never reach another. A few slots are written, and stay
+ * dirty, because their pages cost more to get back; others are purged, or written if the OS refuses. */
 void hk_superslab_wipe(hk_superslab_t *superslab);
+
+/* true: so little of it is dirty that hk_superslab_wipe writes it. */
+bool hk_superslab_is_small(const hk_superslab_t *superslab);
+
+/* `count` slabs from `slot` on are exposed, or a block of them is lent. */
+void hk_superslab_note_exposed(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
 /* Makes a range of whole slabs read as zero; nobody may use it. Always true. */
 bool hk_superslab_zero(void *address, size_t bytes);

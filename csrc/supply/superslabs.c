@@ -46,14 +46,22 @@ static void clean_up(hk_superslab_t *superslab) {
   hk_superslab_wipe(superslab);
   if (superslab->quarantined_until_ns > hk_os_now_ns()) return;
   superslab->was_exposed = superslab->was_lent = false;
+  superslab->seen_slots = 0;
 }
 
-/* Hands it to the cache, which keeps it warm if the arena is likely to need it again. Returns bytes
- * of pages given back. */
+/* Bytes that stay warm in the cache when `superslab` goes there: what the arena is likely to need
+ * again; and of one that was little used its few pages, because an arena may come for every request
+ * of a service. What was lent serves nobody for a while. */
+static uint64_t warm_bytes(const hk_arena_t *arena, const hk_superslab_t *superslab) {
+  bool stays = superslab->was_exposed && !superslab->was_lent && hk_superslab_is_small(superslab);
+  return hk_demand_room(arena) + (stays && hk_demand_keeps(arena) ? superslab->bytes : 0);
+}
+
+/* Hands it to the cache. Returns bytes of pages given back. */
 static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
   return hk_cache_put(superslab, &(hk_cache_terms_t){.policy = arena->policy,
                                                      .may_wait = arena->shares_bytes,
-                                                     .warm_bytes = hk_demand_room(arena)});
+                                                     .warm_bytes = warm_bytes(arena, superslab)});
 }
 
 /* Takes one whose length is near and gives it this length, without rounding: what is never touched

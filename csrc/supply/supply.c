@@ -157,8 +157,9 @@ void hk_supply_reset(hk_arena_t *arena) {
 
 void hk_supply_leave(hk_arena_t *arena) {
   HK_ASSERT(arena->ended);
-  hk_superslabs_remove_empties(arena, 0);
+  /* First, so that what hk_superslabs_remove leaves warm for the next arena stays so. */
   hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
+  hk_superslabs_remove_empties(arena, 0);
 }
 
 /* Purges unused slabs of a SuperSlab. Returns bytes of pages given back. */

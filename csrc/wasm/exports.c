@@ -42,11 +42,12 @@ static bool is_never_ours(void *context, uint32_t slab) {
 }
 
 /* The arena's name, ended by a zero, is in `name`, its options in `settings`, `class_count` class sizes in
- * `exchange`. */
-HK_EXPORT("create") int32_t export_create(uint32_t class_count) {
+ * `exchange`. `left`: counters of an arena that has ended, which JavaScript holds, or NULL. */
+HK_EXPORT("create") int32_t export_create(uint32_t class_count, hk_counters_t *left) {
   hk_arena_options_t options = {.name = name[0] != 0 ? name : NULL,
                                 .class_sizes = class_count != 0 ? exchange : NULL,
-                                .class_count = class_count};
+                                .class_count = class_count,
+                                .counters = left};
   const double *next = settings;
 #define READ_OPTION(field, option_name, max, choices, meaning) options.field = (uint64_t)*next++;
   HK_ARENA_OPTION_LIST(READ_OPTION)
@@ -55,7 +56,7 @@ HK_EXPORT("create") int32_t export_create(uint32_t class_count) {
   hk_status_t status = hk_arena_create(&options, &arena);
   if (status != HK_OK) return -(int32_t)status;
   hk_arena_ask_before_purge(arena, is_never_ours, NULL);
-  hk_counters_hold(hk_arena_counters(arena));
+  if (hk_arena_counters(arena) != left) hk_counters_hold(hk_arena_counters(arena));
   return (int32_t)(uintptr_t)arena;
 }
 

@@ -14,7 +14,7 @@
  *
  * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
-import { Custody, type Held, type HoldKeeper, custodyOf } from '../front/custody';
+import { Custody, type Held, type HoldKeeper, custodyOf } from '../view/custody';
 import { invalidState } from '../errors';
 import type { Front } from '../front/front';
 import type { Remains } from '../front/slabs';
@@ -89,7 +89,11 @@ export class Retentions implements HoldKeeper {
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
   release(view: View): boolean {
     const isGone = this.#front.unhold(view) ?? this.#releaseOther(view);
-    tell();
+    try {
+      tell();
+    } catch {
+      // The stack ends here, and the release is done: a microtask tells.
+    }
     return isGone;
   }
 

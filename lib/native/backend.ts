@@ -9,6 +9,7 @@ import { BACKEND_VARIABLE, forcedBackend } from './backend-choice';
 import { ENTRIES, type Native } from './entries';
 import { WrongAddon, attempt } from './identity';
 import { ROOT, loadAddon } from './loader';
+import { findMover } from './mover';
 import type * as WasmBackend from './wasm/backend';
 
 export interface Backend extends BackendInfo {
@@ -19,6 +20,13 @@ export interface Backend extends BackendInfo {
 
 const NO_EXTERNAL_MEMORY =
   'this runtime does not let memory of native code be an ArrayBuffer, as Electron does not';
+
+function loadNative(): Native {
+  const addon = loadAddon(ENTRIES) as Native;
+  const move = findMover();
+  if (move !== undefined) addon.setMover(move);
+  return addon;
+}
 
 /** Loaded only when it is used: the module is long. */
 function loadWasm(): Native {
@@ -46,7 +54,7 @@ const isPlaceNamed = (): boolean =>
  */
 function chooseByItself(): Backend {
   try {
-    const native = loadAddon(ENTRIES) as Native;
+    const native = loadNative();
     if (!native.externalBuffers) return fallBack(NO_EXTERNAL_MEMORY);
     return { name: 'native', reason: 'the addon loads', native, isFallback: false };
   } catch (error) {
@@ -58,7 +66,7 @@ function chooseByItself(): Backend {
 
 function forceNative(reason: string): Backend {
   try {
-    const native = loadAddon(ENTRIES) as Native;
+    const native = loadNative();
     return { name: 'native', reason, native, isFallback: false };
   } catch (error) {
     throw new HakmemError('ERR_HAKMEM_NATIVE_LOAD', adviceFor(error, ROOT), { cause: error });

@@ -15,7 +15,7 @@ export interface NativeArena {
   readonly counters: ArrayBufferLike;
   readonly countersAt?: number;
   readonly countersBytes?: number;
-  /** When this object is collected, the arena ends with its last exposed slab. */
+  /** When this object is collected, the arena ends with its last exposed slab. Whoever has the counters has it. */
   readonly handle: object;
 }
 
@@ -120,14 +120,22 @@ export interface Native {
    */
   readonly exchange: ArrayBufferLike;
   readonly exchangeAt?: number;
-  /** `settings`: see {@link settingsOf}; without them each is 0, which is its default. */
+  /**
+   * `settings`: see {@link settingsOf}; without them each is 0, which is its default. `counters` and
+   * `handle`: those of an arena that has ended; they are used again, or the new arena has others.
+   */
   createArena(
     name: string,
     settings?: Float64Array,
     classSizes?: Uint32Array,
+    counters?: ArrayBufferLike,
+    handle?: object,
   ): NativeArena | number;
-  /** `pinned`: slabs that stay attached, out of use, until they are unpinned. */
-  destroyArena(arena: number, pinned?: Uint32Array): number;
+  /**
+   * `pinned`: slabs that stay attached, out of use, until they are unpinned. `counters`: the arena's, which may serve
+   * another one when it has ended.
+   */
+  destroyArena(arena: number, pinned?: Uint32Array, counters?: ArrayBufferLike): number;
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
   /**
@@ -153,6 +161,8 @@ export interface Native {
   retire(arena: number, slab: number): number;
   /** Also for an arena that was destroyed with pinned slabs; the last one ends it. */
   unpin(arena: number, slab: number): number;
+  /** See mover.ts. */
+  setMover(move: (buffer: ArrayBuffer) => ArrayBuffer): number;
   /** Makes sure that the next offer finds a letter. */
   reserveLetter(arena: number): number;
   /** Hands over the first `bytes` of a block; a ticket. */
@@ -217,6 +227,7 @@ export const ENTRIES: Readonly<
   nextRetirable: 'function',
   retire: 'function',
   unpin: 'function',
+  setMover: 'function',
   reserveLetter: 'function',
   offer: 'function',
   recall: 'function',

@@ -6,6 +6,7 @@
 import type { BackendInfo } from '../base/backend-info';
 import { chooseBackend } from './backend';
 import type { Native, NativeArena, NativeStatus } from './entries';
+import { markMoved } from './mover';
 
 export type * from './entries';
 
@@ -16,6 +17,10 @@ export const backend = chooseBackend();
 export const backendInfo: BackendInfo = { name: backend.name, reason: backend.reason };
 
 export const native: Native = backend.native;
+
+/** Marks a slab's ArrayBuffer before it is handed out. One that the engine owns has to stay movable. */
+export const markExposed: (buffer: ArrayBuffer) => void =
+  backend.name === 'native' ? markMoved : () => undefined;
 
 function resultFor(name: string): number {
   return -native.tables.statuses.find((status) => status.name === name)!.value;
@@ -36,7 +41,10 @@ export function statusOf(result: number): NativeStatus {
 
 /** Options of an arena as the core takes them: by name, in the order of the addon's table. */
 export function settingsOf(options: Readonly<Record<string, number>>): Float64Array {
-  return Float64Array.from(native.tables.arenaOptions, ({ name }) => options[name] ?? 0);
+  const { arenaOptions } = native.tables;
+  const settings = new Float64Array(arenaOptions.length);
+  for (const [i, { name }] of arenaOptions.entries()) settings[i] = options[name] ?? 0;
+  return settings;
 }
 
 /** Where the front counts a statistic of HK_FRONT_STATS, in doubles of the counters. */

@@ -6,18 +6,18 @@ import { native } from './native';
 export const PROFILE_VARIABLE = 'HAKMEM_TINY_POLICY_PROFILE';
 
 /** Each of them is the default here; why, as the end of a sentence. */
-const HEIRS: Readonly<Record<string, string>> = {
-  legacy: 'there is one engine, without an older one to go back to',
-  c5_7_only: 'every class has the same front, not only the large ones',
-  tinyplus_all: 'every class has the same front in any case',
-  bench: 'the default keeps what a steady load needs; prewarm an arena for a short run',
-  larson_guard: 'frees by other threads are checked exactly in any case',
-};
+const HEIRS: ReadonlyMap<string, string> = new Map([
+  ['legacy', 'there is one engine, without an older one to go back to'],
+  ['c5_7_only', 'every class has the same front, not only the large ones'],
+  ['tinyplus_all', 'every class has the same front in any case'],
+  ['bench', 'the default keeps what a steady load needs; prewarm an arena for a short run'],
+  ['larson_guard', 'frees by other threads are checked exactly in any case'],
+]);
 
 /** A word on the profile of this process; undefined: it means what it says. */
 export function profileRemark(): string | undefined {
   const profile = native.tables.options.find(({ name }) => name === PROFILE_VARIABLE)!;
   const name = profile.choices.split('|')[profile.value]!;
-  const why = HEIRS[name];
+  const why = HEIRS.get(name);
   return why === undefined ? undefined : `${PROFILE_VARIABLE}=${name} is default here: ${why}`;
 }

@@ -180,7 +180,7 @@ static void resize_block(worker_t *worker, home_t *home, block_t *block) {
   }
   if (moved != block->address) {
     home->frees[block->bin]++;
-    block->bin = bin_of(home, bytes);
+    block->bin = bin_of(home, hk_usable_size(moved)); /* it may have room to grow */
     home->allocs[block->bin]++;
     block->address = moved;
   }

@@ -31,9 +31,19 @@ export interface WasmArena {
   hasEnded: boolean;
 }
 
-interface Collectable {
-  readonly id: number;
-  readonly counters: number;
+/** What has to be done when a handle is garbage: the arena ends, and nobody reads these counters any more. */
+interface Lease {
+  id: number;
+  readonly countersAt: number;
+}
+
+/** Given out as the `handle` of an arena. */
+class Handle {
+  readonly lease: Lease;
+
+  constructor(lease: Lease) {
+    this.lease = lease;
+  }
 }
 
 /** Fields of `slabOut`, as csrc/wasm/exports.c has them. */
@@ -50,7 +60,7 @@ export class WasmArenas {
   readonly #outOfMemory: number;
   readonly #slabOut: Uint32Array;
   readonly #arenas = new Map<number, WasmArena>();
-  readonly #collected = new FinalizationRegistry((of: Collectable) => this.#collect(of));
+  readonly #collected = new FinalizationRegistry((lease: Lease) => this.#collect(lease));
   #nextId = 0;
 
   /** @param outOfMemory - the status for that. */
@@ -76,21 +86,33 @@ export class WasmArenas {
     return this.#arenas.get(id as number);
   }
 
-  /** Enters an arena that the core has just created. */
-  add(core: number, scrubs: boolean): NativeArena {
+  /** The handle of an arena that has ended, whose counters may serve the next one. */
+  leftBy(handle: unknown): Handle | undefined {
+    return handle instanceof Handle && !this.#arenas.has(handle.lease.id) ? handle : undefined;
+  }
+
+  /** Enters an arena that the core has just created, on the counters of `left` if they are free. */
+  add(core: number, scrubs: boolean, left: Handle | undefined): NativeArena {
     const { call } = this.#core;
     const serial = call.serial(core);
     const name = this.#core.text(call.nameOf(core));
     const id = this.#nextId++;
     this.#arenas.set(id, { id, serial, name, core, scrubs, slabs: new Map(), hasEnded: false });
     const countersAt = call.counters(core);
-    const handle = {};
+    const handle = this.#handleFor(id, countersAt, left);
     const counters = this.#core.memory;
     const countersBytes = call.countersBytes();
-    const arena = { id, serial, name, counters, countersAt, countersBytes, handle };
-    // Whoever uses the counters has this object.
-    this.#collected.register(arena, { id, counters: countersAt });
-    return arena;
+    return { id, serial, name, counters, countersAt, countersBytes, handle };
+  }
+
+  #handleFor(id: number, countersAt: number, left: Handle | undefined): Handle {
+    if (left?.lease.countersAt === countersAt) {
+      left.lease.id = id;
+      return left;
+    }
+    const handle = new Handle({ id, countersAt });
+    this.#collected.register(handle, handle.lease);
+    return handle;
   }
 
   /** The slab's ArrayBuffer, or minus a status. */
@@ -167,13 +189,13 @@ export class WasmArenas {
     call.setExposed(arena.core, slab, 0);
   }
 
-  #collect({ id, counters }: Collectable): void {
+  #collect({ id, countersAt }: Lease): void {
     if (this.#core.isBroken) return;
     const arena = this.#arenas.get(id);
     if (arena !== undefined) {
       for (const slab of arena.slabs.keys()) this.#giveAway(arena, slab);
       this.end(arena);
     }
-    this.#core.call.dropCounters(counters);
+    this.#core.call.dropCounters(countersAt);
   }
 }

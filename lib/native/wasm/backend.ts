@@ -135,12 +135,13 @@ export function createWasmBackend(): Native {
     lengthsMax,
     isBroken: () => core.isBroken,
 
-    createArena(name, settings, classSizes): NativeArena | number {
+    createArena(name, settings, classSizes, _counters, handle): NativeArena | number {
       const classCount = putClassSizes(classSizes);
       if (!isName(name) || !putSettings(settings) || classCount < 0) refuse();
       core.putText(name, nameIn);
-      const arena = call.create(classCount);
-      return arena < 0 ? arena : arenas.add(arena, settingsIn[scrubsAt] === 1);
+      const left = arenas.leftBy(handle);
+      const arena = call.create(classCount, left?.lease.countersAt ?? 0);
+      return arena < 0 ? arena : arenas.add(arena, settingsIn[scrubsAt] === 1, left);
     },
     destroyArena(id, pinned): number {
       const arena = find(id);
@@ -204,6 +205,7 @@ export function createWasmBackend(): Native {
       arenas.unpin(arena, slab);
       return 0;
     },
+    setMover: () => 0, // what moves memory is the engine's own
     reserveLetter: (id) => (find(id), refuseLetters()),
     offer: (id) => (find(id), refuseLetters()),
     recall: (id) => (find(id), refuseLetters()),

@@ -18,7 +18,7 @@ export interface CoreExports {
   readonly settings: () => Pointer;
   readonly name: () => Pointer;
   readonly slabOut: () => Pointer;
-  readonly create: (classCount: number) => number;
+  readonly create: (classCount: number, counters: Pointer) => number;
   readonly end: (arena: Pointer) => number;
   readonly reset: (arena: Pointer) => void;
   readonly trim: (arena: Pointer) => void;

@@ -4,6 +4,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Arena, type OutOfMemoryError, formatTrace, heapStats } from '../../../lib/index';
 import { Front } from '../../../lib/front/front';
+import { newKit } from '../../../lib/front/kit';
 import { countersOf, frontStat, native } from '../../../lib/native/native';
 import { verifyBooks } from '../../../lib/stats/verify';
 import { onlyNative } from '../support/backend';
@@ -59,7 +60,7 @@ describe('arena.verify()', () => {
       ReturnType<typeof native.createArena>,
       number
     >;
-    const front = new Front(core, { maxBytes: 0, strides, purgeDelayMs: -1 });
+    const front = new Front(core, { maxBytes: 0, strides, purgeDelayMs: -1 }, newKit(strides));
     front.alloc(1000, 1);
     expect(verifyBooks(core.id, front, strides)).toEqual({ ok: true, differences: [] });
     const counts = countersOf(core);

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ReadableStream, type UnderlyingByteSource } from 'node:stream/web';
 import fc from 'fast-check';
 import { makeParts } from '../../../lib/arena/create';
+import { newKit } from '../../../lib/front/kit';
 import { bucketOfBuffers } from '../../../lib/front/buckets';
 import { Front } from '../../../lib/front/front';
 import { countersOf } from '../../../lib/native/native';
@@ -63,7 +64,7 @@ class Side {
 
   constructor(kind: typeof CountingFront) {
     const { core, options } = makeParts({ name: 'twin' });
-    this.front = new kind(core, options);
+    this.front = new kind(core, options, newKit(options.strides));
     this.#counters = countersOf(core);
   }
 

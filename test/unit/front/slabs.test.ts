@@ -294,9 +294,12 @@ describe.each(DETACHERS)('a slab taken away by %s', (...detacher) => {
     const arena = new Arena();
     const sizes = [100, 1000, 100_000, 3_000_000];
     const taken = sizes.map((size) => detach(arena.alloc(size), detacher));
-    expect(new Set(taken).size).toBe(1);
+    // From Node 24 on a slab that served an arena before can be transferred; larger blocks never did.
+    expect(taken[2]).toBe(taken[3]);
+    const takenCount = taken.filter(Boolean).length;
+    const lost = taken[3] === true ? arena.stats().bytes.used : takenCount * SLAB_BYTES;
     // On WebAssembly memory goes with whoever has it, and the slab gets other memory.
-    const lostBytes = taken[0] === true && !IS_WASM ? arena.stats().bytes.used : 0;
+    const lostBytes = IS_WASM ? 0 : lost;
     arena.reset();
     expect(totalsOf(arena.stats(), lostBytes)).toMatchObject({ allocs: 4, frees: 4, live: 0 });
     for (const size of sizes) {

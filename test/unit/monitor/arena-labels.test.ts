@@ -183,7 +183,9 @@ describe.each([
     arenaOf('join-1', 100);
     arenaOf('join-2', 200);
     expect(await labelled(read, 'join-')).toEqual({ 'join-': 300 });
-    const unwritable = readerOf({ arenaLabel: ({ id }) => (id % 2 === 0 ? 'x\ud800' : 'x\ud801') });
+    const unwritable = readerOf({
+      arenaLabel: ({ name }) => name.replace('join-1', 'x\ud800').replace('join-2', 'x\ud801'),
+    });
     expect(await labelled(unwritable, 'x')).toEqual({ 'x\ufffd': 300 });
   });
 });
