@@ -25,6 +25,7 @@ export const C_BOXES = {
     ['demand', 'failures'],
     ['trace'],
     ['record'],
+    ['tiers'],
     ['counters', 'peaks'],
   ],
   super: [['cache'], ['age', 'fit', 'quarantine'], ['superslab'], ['slab', 'pagemap']],
