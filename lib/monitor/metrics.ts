@@ -58,9 +58,10 @@ function byClass(
   };
 }
 
-function superslabStates({ superslabs: { live, empties } }: ArenaStats, emit: Emit): void {
-  emit({ state: 'used' }, Math.max(0, live - empties));
-  emit({ state: 'empty' }, empties);
+function superslabStates({ superslabs: { hot, draining, free } }: ArenaStats, emit: Emit): void {
+  emit({ state: 'hot' }, hot);
+  emit({ state: 'draining' }, draining);
+  emit({ state: 'free' }, free);
 }
 
 function osCalls({ os }: HeapTotals, emit: Emit): void {
@@ -195,10 +196,19 @@ const TABLE: readonly Metric[] = [
     otel: 'superslabs',
     kind: 'amount',
     unit: '{superslab}',
-    help: 'SuperSlabs of 2 MB and huge mappings. State empty: held by an arena without use; cached: kept by the process for any arena.',
+    help: 'SuperSlabs of 2 MB and huge mappings. State hot: new slabs come from it; draining: it is to become empty; free: held by an arena without use; cached: kept by the process for any arena.',
     labels: ['arena', 'state'],
     arena: superslabStates,
     heap: ({ superslabs }, emit) => emit({ state: 'cached' }, superslabs.cached),
+  },
+  {
+    name: 'superslabs_released_total',
+    otel: 'superslabs.released',
+    kind: 'counter',
+    unit: '{superslab}',
+    help: 'SuperSlabs and huge mappings that an arena gave up, to the cache of the process.',
+    labels: ['arena'],
+    arena: ({ superslabs }, emit) => emit({}, superslabs.released),
   },
   {
     name: 'mapped_bytes',
