@@ -33,7 +33,7 @@ struct hk_superslab_t {
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
   bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
-  bool draining;          /* of an arena: its tier, see supply/tiers.h. Published: see slab.h. */
+  bool draining;          /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
   size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */

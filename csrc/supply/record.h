@@ -12,9 +12,9 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "super/superslab.h"
+#include "super/tiers.h"
 #include "supply/counters.h"
 #include "supply/peaks.h"
-#include "supply/tiers.h"
 
 /* heap/bin.c: the slabs of one size class, in lists. */
 typedef struct hk_bin_t {
@@ -126,7 +126,7 @@ typedef struct hk_decay_t {
 
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
-  hk_tiers_t tiers;   /* supply/tiers.c */
+  hk_tiers_t tiers;   /* super/tiers.c */
   uint64_t prewarmed; /* SuperSlabs that stay although empty, until a trim */
   hk_stage_t source;  /* where what was taken last came from */
   hk_demand_t demand;

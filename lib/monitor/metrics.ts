@@ -58,10 +58,8 @@ function byClass(
   };
 }
 
-function superslabStates({ superslabs: { hot, draining, free } }: ArenaStats, emit: Emit): void {
-  emit({ state: 'hot' }, hot);
-  emit({ state: 'draining' }, draining);
-  emit({ state: 'free' }, free);
+function superslabStates({ superslabs }: ArenaStats, emit: Emit): void {
+  for (const state of ['hot', 'draining', 'free'] as const) emit({ state }, superslabs[state]);
 }
 
 function osCalls({ os }: HeapTotals, emit: Emit): void {
@@ -82,10 +80,6 @@ function failureReasons({ failures }: ArenaStats, emit: Emit): void {
   emit({ reason: 'double_free' }, failures.doubleFrees);
   emit({ reason: 'stale_free' }, failures.staleFrees);
   emit({ reason: 'foreign_free' }, failures.foreignFrees);
-}
-
-function limitBytes({ maxBytes }: ArenaStats, emit: Emit): void {
-  if (maxBytes > 0) emit({}, maxBytes);
 }
 
 const TABLE: readonly Metric[] = [
@@ -244,7 +238,7 @@ const TABLE: readonly Metric[] = [
     unit: 'By',
     help: 'The maxBytes of arenas that have one: how far used_bytes may go.',
     labels: ['arena'],
-    arena: limitBytes,
+    arena: ({ maxBytes }, emit) => (maxBytes > 0 ? emit({}, maxBytes) : undefined),
   },
   {
     name: 'pinned_bytes',

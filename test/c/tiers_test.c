@@ -1,4 +1,4 @@
-#include "supply/tiers.h"
+#include "super/tiers.h"
 
 #include "heap/heap.h"
 #include "refs.h"

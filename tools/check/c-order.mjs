@@ -25,10 +25,9 @@ export const C_BOXES = {
     ['demand', 'failures'],
     ['trace'],
     ['record'],
-    ['tiers'],
     ['counters', 'peaks'],
   ],
-  super: [['cache'], ['age', 'fit', 'quarantine'], ['superslab'], ['slab', 'pagemap']],
+  super: [['cache'], ['age', 'fit', 'quarantine', 'tiers'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
 };
 

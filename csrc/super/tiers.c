@@ -1,4 +1,4 @@
-#include "supply/tiers.h"
+#include "super/tiers.h"
 
 #include "base/assert.h"
 #include "base/compiler.h"
@@ -63,8 +63,7 @@ void hk_tiers_link(hk_tiers_t *tiers, hk_superslab_t *superslab) {
 static void set_draining(hk_tiers_t *tiers, hk_superslab_t *superslab, bool draining) {
   if (superslab->draining == draining) return;
   HK_WRITE_ONCE(superslab->draining, draining);
-  uint64_t others = hk_stat_get(&tiers->drain_count) - (draining ? 0 : 1);
-  hk_stat_set(&tiers->drain_count, others + (draining ? 1 : 0));
+  HK_WRITE_ONCE(tiers->drain_count, tiers->drain_count + (draining ? 1 : -(uint32_t)1));
 }
 
 hk_superslab_t *hk_tiers_unlink_all(hk_tiers_t *tiers) {
@@ -243,5 +242,5 @@ bool hk_tiers_are_valid(const hk_tiers_t *constant) {
   }
   add_list(tiers, &tiers->giving, &sums);
   return sums.valid && sums.room == tiers->room && sums.idle == tiers->idle &&
-         sums.draining == hk_stat_get(&tiers->drain_count);
+         sums.draining == tiers->drain_count;
 }

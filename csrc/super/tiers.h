@@ -2,7 +2,7 @@
  * become empty. hk_tier_t has the names.
  *
  * Owns:       hk_tiers_t; `draining`, `idle_slots`, `next`, `prev` of the SuperSlabs of an arena.
- * Called by:  superslabs and supply (slots), bin (idle slabs), heap (what is given up), trim, valid.
+ * Called by:  superslabs, supply (slots), bin (idle slabs), heap (what is given up), trim, valid.
  * Calls:      superslab.
  * Threads:    owner only; others may read `draining` of either kind.
  * Invariants: a SuperSlab is on the list that its state says; one without a used slot does not
@@ -13,11 +13,10 @@
  * classes give up their empty slabs in it. One that has had to serve is hot again; so a load that
  * swings by less than what was to spare changes no tier.
  */
-#ifndef HK_SUPPLY_TIERS_H
-#define HK_SUPPLY_TIERS_H
+#ifndef HK_SUPER_TIERS_H
+#define HK_SUPER_TIERS_H
 
 #include "super/superslab.h"
-#include "supply/counters.h"
 
 /* Slabs in use below which a SuperSlab drains, and from which on it is hot again in any case. */
 #define HK_TIERS_DRAIN_BELOW (HK_SUPERSLAB_SLABS / 4)
@@ -31,7 +30,7 @@ typedef struct hk_tiers_t {
   uint64_t room;                      /* unused slots of hot SuperSlabs that have a used one */
   uint64_t idle;                      /* idle slabs of hot ones: empty, and kept by their class */
   uint32_t looked_at;                 /* supply.c: where it looks next for one that could drain */
-  hk_stat_t drain_count;              /* SuperSlabs that drain */
+  uint32_t drain_count;               /* SuperSlabs that drain; published: see slab.h */
 } hk_tiers_t;
 
 /* Take a SuperSlab off its list before its slots change in another way than by the functions below,
