@@ -55,6 +55,7 @@ export type {
   LendingStats,
   OsStats,
   SuperSlabStats,
+  Tier,
 } from './stats/types';
 export type {
   ArenaBuffer,

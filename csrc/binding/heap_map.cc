@@ -1,6 +1,6 @@
 // Heap map: every slab of every arena of the process as flat integers, for a picture of memory.
 //
-// Per SuperSlab: index, size in slabs of 64 KB, slab count, then 32 times use, bin, touched, taken,
+// Per SuperSlab: index, size in slabs of 64 KB, slab count, tier, then 32 times use, bin, touched, taken,
 // capacity (zeroes beyond the slab count). lib/stats/heap-map.ts reads them.
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +11,7 @@ namespace hakmem {
 
 namespace {
 
-constexpr size_t kHeaderFields = 3;
+constexpr size_t kHeaderFields = 4;
 constexpr size_t kSlabFields = 5;
 constexpr size_t kRowLength = kHeaderFields + HK_SUPERSLAB_SLABS * kSlabFields;
 
@@ -55,6 +55,7 @@ void Flatten(const hk_mapped_superslab_t &superslab, uint32_t *out) {
   *out++ = superslab.index;
   *out++ = static_cast<uint32_t>(superslab.bytes / HK_SLAB_BYTES);
   *out++ = superslab.slab_count;
+  *out++ = superslab.tier;
   for (const hk_mapped_slab_t &slab : superslab.slabs) {
     *out++ = slab.use;
     *out++ = slab.bin;
