@@ -56,6 +56,7 @@ export type {
   LendingStats,
   OsStats,
   SuperSlabStats,
+  Tier,
 } from './stats/types';
 export type {
   ArenaBuffer,

@@ -186,6 +186,7 @@ void hk_snapshot_superslab(const hk_mapped_superslab_t *superslab, uint32_t *out
   *out++ = superslab->index;
   *out++ = (uint32_t)(superslab->bytes / HK_SLAB_BYTES);
   *out++ = superslab->slab_count;
+  *out++ = superslab->tier;
   for (uint32_t i = 0; i < HK_SUPERSLAB_SLABS; i++) {
     const hk_mapped_slab_t *slab = &superslab->slabs[i];
     *out++ = slab->use;

@@ -234,7 +234,7 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
 
 /* Number of the next empty slab to retire, if each class keeps `keep` empty slabs; UINT32_MAX: as
- * many as the retire policy says. -1: there is none. */
+ * many as the retire policy says, and none where a SuperSlab drains. -1: there is none. */
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep);
 
 /* true: hk_retire would take this slab, because every block of it is free. */
@@ -352,11 +352,13 @@ typedef enum hk_stage_t {
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
  * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
  * bytes_retaken: of purged slabs, by trims too, that were needed again.
- * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
+ * superslabs_*: SuperSlabs and huge mappings; hot + draining + empties = live (see hk_tier_t; huge ones are hot),
+ * adopted from the cache and released to it so far. failures_*: requests refused by the OS or by a
  * limit; failures_retried: those that a second try of the front cured. letters_offered = recalled + revoked + returned
  * + away; returned ones count when the owner has collected them. */
 #define HK_ARENA_STATS(X)                                                                   \
-  X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
+  X(superslabs_live) X(superslabs_hot) X(superslabs_draining) X(superslabs_empties)      \
+  X(superslabs_adopted) X(superslabs_released) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
   X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
   X(failures_retried) X(bytes_away) X(letters_offered) X(letters_adopted) X(letters_recalled) \
@@ -474,10 +476,23 @@ typedef struct hk_mapped_slab_t {
   uint16_t capacity; /* CLASS: all its blocks */
 } hk_mapped_slab_t;
 
+/* What becomes of a SuperSlab. X(NAME, word, meaning). */
+#define HK_TIER_LIST(X)                                                                     \
+  X(HOT, "hot", "new slabs come from it, the fullest first")                                \
+  X(DRAINING, "draining", "it has little in use, and others have room: it is to become empty") \
+  X(FREE, "free", "none of its slabs is in use; few are kept")
+
+typedef enum hk_tier_t {
+#define HK_TIER_ENUM(name, word, meaning) HK_TIER_##name,
+  HK_TIER_LIST(HK_TIER_ENUM)
+#undef HK_TIER_ENUM
+} hk_tier_t;
+
 typedef struct hk_mapped_superslab_t {
   uint64_t bytes;      /* 2 MB; more: a huge mapping */
   uint32_t index;      /* in its arena; constant while the arena has it */
   uint32_t slab_count; /* 32, or 1: huge */
+  uint8_t tier;        /* hk_tier_t */
   hk_mapped_slab_t slabs[HK_SUPERSLAB_SLABS];
 } hk_mapped_superslab_t;
 

@@ -56,9 +56,9 @@ size_t hk_snapshot_lengths(double serial, double *out, size_t room);
 enum { HK_SNAPSHOT_EVENT_FIELDS = 5 };
 size_t hk_snapshot_trace(hk_arena_t *arena, double *out, size_t room);
 
-/* Of the heap map (hk_mapped_superslab_t), flat: index, size in slabs of 64 KB, slab count, then 32 times
+/* Of the heap map (hk_mapped_superslab_t), flat: index, size in slabs of 64 KB, slab count, tier, then 32 times
  * use, bin, touched, taken, capacity (zeroes beyond the slab count). lib/stats/heap-map.ts reads them. */
-enum { HK_SNAPSHOT_ROW_LENGTH = 3 + HK_SUPERSLAB_SLABS * 5 };
+enum { HK_SNAPSHOT_ROW_LENGTH = 4 + HK_SUPERSLAB_SLABS * 5 };
 
 void hk_snapshot_superslab(const hk_mapped_superslab_t *superslab, uint32_t *out);
 

@@ -25,6 +25,7 @@ struct hk_superslab_t {
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
   uint32_t index;      /* in its arena's table; HK_ARENA_SUPERSLABS_MAX: it is not in there */
   uint32_t used_slots; /* bit per slot that is not UNUSED */
+  uint32_t idle_slots; /* of an arena: bit per used slot whose slab its class keeps empty */
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */
   uint32_t dirty_slots;
@@ -32,6 +33,7 @@ struct hk_superslab_t {
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
   bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
+  bool draining;          /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
   uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */

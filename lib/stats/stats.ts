@@ -54,6 +54,9 @@ const TICKETS_REFUSED = processOffset('tickets_refused');
 
 const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
 const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
+const SUPERSLABS_HOT = arenaOffset('superslabs_hot');
+const SUPERSLABS_DRAINING = arenaOffset('superslabs_draining');
+const SUPERSLABS_RELEASED = arenaOffset('superslabs_released');
 const SUPERSLABS_ADOPTED = arenaOffset('superslabs_adopted');
 const BYTES_LIVE = arenaOffset('bytes_live');
 const BYTES_FRONT = arenaOffset('bytes_front');
@@ -124,9 +127,13 @@ function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
 function readSuperSlabs(v: Float64Array, at: number): SuperSlabStats {
   return {
     live: v[at + SUPERSLABS_LIVE]!,
+    hot: v[at + SUPERSLABS_HOT]!,
+    draining: v[at + SUPERSLABS_DRAINING]!,
+    free: v[at + SUPERSLABS_EMPTIES]!,
     cached: v[CACHED_SUPERSLABS]!,
     empties: v[at + SUPERSLABS_EMPTIES]!,
     adopted: v[at + SUPERSLABS_ADOPTED]!,
+    released: v[at + SUPERSLABS_RELEASED]!,
   };
 }
 

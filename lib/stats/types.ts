@@ -146,20 +146,39 @@ export interface ByteStats {
 }
 
 /**
+ * What becomes of a SuperSlab. 'hot': new slabs come from it, from the fullest of these first; 'draining': it has
+ * little in use and others have room, so that it is to become empty, and serves only when no other can;
+ * 'free': none of its slabs is in use, and all but one of such go to the process-wide cache. Huge mappings
+ * are 'hot'.
+ *
+ * @example
+ * const tiers: Tier[] = heapMap().arenas.flatMap(({ superslabs }) => superslabs.map(({ tier }) => tier));
+ */
+export type Tier = 'hot' | 'draining' | 'free';
+
+/**
  * SuperSlabs (2 MB each) and huge mappings.
  *
  * @example
  * const { live, cached } = heapStats().totals.superslabs;
  */
 export interface SuperSlabStats {
-  /** Held by the arena. */
+  /** Held by the arena: `hot + draining + free`. */
   readonly live: number;
+  /** Of those: new slabs come from them, and huge mappings. See {@link Tier}. */
+  readonly hot: number;
+  /** Of those: with so little in use that they are to become empty. */
+  readonly draining: number;
+  /** Of those: with no slab in use. */
+  readonly free: number;
   /** In the process-wide cache, shared by all arenas. */
   readonly cached: number;
-  /** Held with no slab in use. */
+  /** As `free`, by the name that it has in the lines of `formatHeapStats`. */
   readonly empties: number;
   /** Taken from the cache so far. */
   readonly adopted: number;
+  /** Given up by the arena so far, to the cache. */
+  readonly released: number;
 }
 
 /**

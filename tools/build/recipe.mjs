@@ -75,7 +75,7 @@ export const WASM_COMPILE = [
   '-matomics',
   '-mbulk-memory',
   '-ffreestanding',
-  '-Os',
+  '-Oz',
   '-DNDEBUG',
 ];
 export const WASM_INCLUDE = 'csrc/wasm/include';

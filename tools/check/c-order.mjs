@@ -27,7 +27,7 @@ export const C_BOXES = {
     ['record'],
     ['counters', 'peaks'],
   ],
-  super: [['cache'], ['age', 'fit', 'quarantine'], ['superslab'], ['slab', 'pagemap']],
+  super: [['cache'], ['age', 'fit', 'quarantine', 'tiers'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
 };
 
