@@ -9,6 +9,7 @@
  * if (name === 'wasm') logger.warn(reason);
  */
 export interface BackendInfo {
+  /** 'native': the addon; 'wasm': WebAssembly. */
   readonly name: 'native' | 'wasm';
   /** Why it is this one: a sentence without its full stop. */
   readonly reason: string;

@@ -70,7 +70,7 @@ export function moduleText(bytes, root = ROOT) {
   const heading =
     `// Written by tools/build/wasm.mjs: the core as WebAssembly, ${bytes.length} bytes, in base64.\n` +
     `// ${identityLine(root)}\n`;
-  return `${heading}export const WASM = '${text}';\n`;
+  return `${heading}export const WASM = '${text}' as string;\n`; // without its type, the declaration would repeat it
 }
 
 /** Writes the module of the sources as they are. Returns its bytes. */
