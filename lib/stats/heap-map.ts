@@ -4,7 +4,7 @@
 import { type NativeArenaMap, native } from '../native/native';
 import type { Tier } from './types';
 
-/** Layout of a row of the core; see csrc/binding/heap_map.cc. */
+/** Layout of a row of the core; see csrc/include/snapshot.h. */
 const HEADER_FIELDS = 4;
 const SLAB_FIELDS = 5;
 const SLABS_PER_ROW = 32;
