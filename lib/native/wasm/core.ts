@@ -5,7 +5,7 @@
  * as it was. Nothing of it is data of a program. A pointer into it is a number.
  */
 import { nowMs } from '../../base/clock';
-import { Room, ensureStack } from '../../base/stack';
+import { ensureCoreStack, setCoreRoom } from '../../base/stack';
 import { invalidState } from '../../errors';
 import { attempt } from '../identity';
 import { WASM } from './module';
@@ -80,6 +80,10 @@ const MEMORY_INITIAL = 16;
 
 const OLDEST_CLOCK_MS = 1e3;
 
+/** Frames of stack for an export, and for what stands between the caller's check and that. */
+const CORE_ROOM = 70;
+const BACKEND_ROOM = CORE_ROOM + 40;
+
 type Export = (a: number, b: number, c: number) => number;
 
 const INTERRUPTED =
@@ -95,6 +99,7 @@ export class Core {
 
   /** @param forget - is told of slabs whose bytes nobody needs, by address. */
   constructor(forget: (address: number, bytes: number) => void) {
+    setCoreRoom(BACKEND_ROOM);
     const { WebAssembly: engine } = globalThis as unknown as { WebAssembly?: Engine };
     if (engine === undefined) throw new Error('this engine has no WebAssembly');
     const { Memory, Module, Instance } = engine;
@@ -129,7 +134,7 @@ export class Core {
       (run: Export): Export =>
       (a, b, c) => {
         if (this.#isInside) throw invalidState(INTERRUPTED);
-        ensureStack(Room.Call);
+        ensureCoreStack(CORE_ROOM);
         this.#isInside = true;
         const result = run(a, b, c);
         this.#isInside = false;
