@@ -371,14 +371,16 @@ typedef enum hk_stage_t {
  * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
  * calls of both kinds are counted together. cache_*: requests that found nothing there; SuperSlabs
  * that left it for the OS beyond its limits by count and by bytes, and by age; and those that are in quarantine now.
- * locks_*: all locks of the process, but not for reading statistics. */
+ * locks_*: all locks of the process, but not for reading statistics. bytes_max: what all arenas may hold
+ * (HAKMEM_MAX_MEMORY_MB); 0: any. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
   X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
   X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)            \
   X(cache_misses) X(cache_evicted_count) X(cache_evicted_bytes) X(cache_expired)            \
-  X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)
+  X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)   \
+  X(bytes_max)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {

@@ -25,8 +25,12 @@ const LONGEST_STEP_MS = 1000;
 /** Nothing waits. */
 const NEVER = Infinity;
 
-/** What gives back little by little. */
+/** What gives back little by little, or all at once. */
 export interface Decaying {
+  /** Names its arena to the core. */
+  readonly arena: number;
+  readonly hasEnded: boolean;
+  flushAll(): void;
   /**
    * Gives back a part of what was not in demand since the last time; begins nothing after `untilMs` on the clock.
    * false: nothing is left.
@@ -78,6 +82,14 @@ export class Decay {
     this.#at = -1;
   }
 
+  /** Gives back all that its front keeps, if that is another one. */
+  giveAllBack(needy: Decaying): void {
+    const front = this.#front;
+    if (front === needy || front.hasEnded) return;
+    front.flushAll();
+    native.trimArena(front.arena);
+  }
+
   /** It is among those that wait, from now on. */
   started(): void {
     this.#at = -1;
@@ -126,6 +138,12 @@ function start(): void {
   }
   starting.length = 0;
   schedule(ms);
+}
+
+/** The other arenas of this thread give back all that they keep, because `needy` would be refused otherwise. */
+export function giveAllBack(needy: Decaying): void {
+  for (const decay of starting) decay.giveAllBack(needy);
+  for (const ref of waiting) ref.deref()?.giveAllBack(needy);
 }
 
 /** A callback of the event loop, so no operation of a front is under way. */

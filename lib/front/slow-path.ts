@@ -18,7 +18,7 @@ import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from '../native/geomet
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
-import { outOfMemory } from './refusals';
+import { outOfMemory, relieve } from './refusals';
 import type { FrontCounters } from './counters';
 import { type Kit, countersFor, leaveKit } from './kit';
 import { BATCH_INTEGERS, COUNTED, EMPTY, type Epoch, Kind, ViewTable, infoOf } from './view-table';
@@ -117,7 +117,7 @@ export class SlowPath implements FrontIdentity {
     let ref = this.takeBlock(classIndex);
     if (ref < 0) {
       const refusal = ref;
-      this.flushAll();
+      relieve(this, refusal, bytes);
       ref = this.takeBlock(classIndex);
       native.noteRetry(this.arena, refusal, ref);
       if (ref < 0) throw this.outOfMemory(ref, bytes);
@@ -138,7 +138,7 @@ export class SlowPath implements FrontIdentity {
     let ref = this.large.take(bytes);
     if (ref < 0) {
       const refusal = ref;
-      this.flushAll();
+      relieve(this, refusal, bytes);
       ref = this.large.take(bytes);
       native.noteRetry(this.arena, refusal, ref);
       if (ref < 0) throw this.outOfMemory(ref, bytes);

@@ -290,7 +290,7 @@ export interface ArenaStats {
   readonly name: string;
   /** What does the bookkeeping, and why. */
   readonly backend: BackendInfo;
-  /** Limit on `bytes.used`, in bytes; 0: none. */
+  /** Limit on `bytes.used`, in bytes; 0: none. In the totals that of the process on `bytes.committed`. */
   readonly maxBytes: number;
   /** One row per reporting class, always all of them, smallest first. */
   readonly classes: readonly ClassStats[];
@@ -333,7 +333,7 @@ export interface ArenaStats {
  */
 export type HeapTotals = Omit<
   ArenaStats,
-  'version' | 'id' | 'name' | 'backend' | 'maxBytes' | 'lengths'
+  'version' | 'id' | 'name' | 'backend' | 'lengths'
 >;
 
 /**

@@ -4,6 +4,7 @@
  * The memory is a shared one: the core makes it longer when it needs more, and whatever array was made over it stays
  * as it was. Nothing of it is data of a program. A pointer into it is a number.
  */
+import { totalmem } from 'node:os';
 import { nowMs } from '../../base/clock';
 import { ensureCoreStack, setCoreRoom } from '../../base/stack';
 import { invalidState } from '../../errors';
@@ -90,6 +91,16 @@ const INTERRUPTED =
   'A call of the core was interrupted (by a vm timeout, the end of the stack, or a check that failed), so that its ' +
   'books may be wrong. This thread can use no arena any more';
 
+const LIMIT_VARIABLE = 'HAKMEM_MAX_MEMORY_MB';
+
+/** What csrc/supply/superslabs.c makes of `auto`, which can ask no system here. */
+function shareOfRamMb(): number {
+  const groupBytes = process.constrainedMemory();
+  const machineBytes = totalmem();
+  const bytes = groupBytes > 0 ? Math.min(groupBytes, machineBytes) : machineBytes;
+  return Math.floor((bytes / 1024 / 1024) * 0.75);
+}
+
 export class Core {
   readonly call: CoreExports;
   readonly #memory: Memory;
@@ -168,7 +179,9 @@ export class Core {
   }
 
   #putVariable(name: Pointer, out: Pointer, room: number): number {
-    const value = attempt(() => process.env[this.text(name)]);
+    const variable = this.text(name);
+    const set = attempt(() => process.env[variable]);
+    const value = variable === LIMIT_VARIABLE && set === 'auto' ? String(shareOfRamMb()) : set;
     if (value === undefined || Buffer.byteLength(value) >= room) return -1;
     this.putText(value, out);
     return Buffer.byteLength(value);

@@ -63,6 +63,12 @@ describe('doctor', () => {
     expect(exitCode).toBe(stdout.includes('BAD') ? 1 : 0);
   });
 
+  test('says what arenas may hold, and of what that is a share', async () => {
+    expect((await cli(['doctor'])).stdout).toMatch(/^ok +arenas +no limit$/m);
+    const { stdout } = await cli(['doctor'], { env: { HAKMEM_MAX_MEMORY_MB: 'auto' } });
+    expect(stdout).toMatch(/^ok +arenas +at most \d+ MB \(auto: three quarters of the memory\)$/m);
+  });
+
   test('points at a switch that means nothing', async () => {
     const { exitCode, stdout } = await cli(['doctor'], { env: { HAKMEM_THP: 'sometimes' } });
     expect(exitCode).toBe(1);
