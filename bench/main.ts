@@ -3,6 +3,7 @@
 //
 //   npm run bench -- [--quick] [--only CASE]... [--rival NAME]... [--runs N] [--json FILE] [--no-c]
 //   npm run bench -- --render [FOLDER]     figures and charts of recorded runs: report/render.ts
+//   npm run bench -- --memory [--quick]    resident memory over time: memory/main.ts
 //   npm run bench -- --scrape [--quick]    what scraping costs: scrape.mjs
 //
 // --only and --rival match from the start of a name; ours always plays. --quick plays every case on
@@ -103,6 +104,7 @@ async function main(): Promise<void> {
 /** What else this program does, when its first argument says so. */
 const OTHERS: ReadonlyMap<string | undefined, string> = new Map([
   ['--render', join(__dirname, 'report', 'render.js')],
+  ['--memory', join(__dirname, 'memory', 'main.js')],
   ['--scrape', join(ROOT, 'bench', 'scrape.mjs')],
 ]);
 

@@ -43,6 +43,29 @@ describe('benchmarks', () => {
     assert.match(scrape.stdout, /scraped ten times a second +\d+\.\d\d\n +change +-?\d/);
   });
 
+  it('plays every day of memory', () => {
+    const { DAYS } = require(join(BENCH, 'memory', 'days.js'));
+    const { status, stdout, stderr } = bench('--memory', '--quick', '--no-c');
+    assert.equal(status, 0, stderr);
+    const [, ...cells] = /^\| arena \|(.*)$/m.exec(stdout)[1].split('/').join('|').split('|');
+    assert.equal(cells.length, 3 * DAYS.length);
+  });
+
+  it('a day is the same every time, frees what is live, and allocates what is free', () => {
+    const { DAYS, END_OF_TICK } = require(join(BENCH, 'memory', 'days.js'));
+    for (const { name, steps } of DAYS) {
+      const live = new Set();
+      const again = steps(0.02);
+      for (const tick of steps(0.02)) {
+        assert.deepEqual(tick, again.next().value, name);
+        for (let at = 0; tick[at] !== END_OF_TICK; at += 2) {
+          assert.equal(live.has(tick[at]), tick[at + 1] === 0, name);
+          if (!live.delete(tick[at])) live.add(tick[at]);
+        }
+      }
+    }
+  });
+
   it('says which cases there are when one is unknown', () => {
     const { status, stderr } = bench('--only', 'no-such-case');
     assert.equal(status, 2);
