@@ -23,6 +23,7 @@ export interface CoreExports {
   readonly end: (arena: Pointer) => number;
   readonly reset: (arena: Pointer) => void;
   readonly trim: (arena: Pointer) => void;
+  readonly setPolicy: (arena: Pointer, delayMs: number, ...values: number[]) => number;
   readonly serial: (arena: Pointer) => number;
   readonly nameOf: (arena: Pointer) => Pointer;
   readonly returned: (arena: Pointer) => number;
