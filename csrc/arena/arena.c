@@ -77,7 +77,7 @@ static void put_record(hk_arena_t *arena) {
   if (hk_stat_get(&arena->mail.offered) != 0) memset(arena->lent, 0, sizeof arena->lent);
   if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
   memset(arena, 0, offsetof(hk_arena_t, superslabs));
-  hk_spare_put(arena, hk_arena_record_bytes());
+  hk_spare_put(HK_SPARE_RECORD, arena, hk_arena_record_bytes());
 }
 
 /* Most counters were never touched, and a write would make their pages take up memory. */
@@ -258,7 +258,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   if (options == NULL) options = &defaults;
   bury_dead();
   bool fresh; /* not needed: put_record leaves a record zeroed */
-  hk_arena_t *arena = hk_cache_map_metadata(hk_arena_record_bytes(), &fresh);
+  hk_arena_t *arena = hk_cache_map_metadata(HK_SPARE_RECORD, hk_arena_record_bytes(), &fresh);
   if (arena == NULL) return HK_OUT_OF_MEMORY_OS;
   hk_status_t status = configure(arena, options);
   if (status == HK_OK) {

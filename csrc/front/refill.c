@@ -47,7 +47,7 @@ void hk_front_init(hk_arena_t *arena) {
 
 static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
   size_t mapped = hk_os_round_to_pages(bytes);
-  arena->front = hk_cache_map_metadata(mapped, fresh);
+  arena->front = hk_cache_map_metadata(HK_SPARE_STACKS, mapped, fresh);
   if (arena->front == NULL) {
     hk_note_refusal(arena, HK_OUT_OF_MEMORY_OS);
   } else {
@@ -126,7 +126,7 @@ void hk_front_drop(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
   hk_counters_write_end(arena->counters);
   memset(arena->slab_bins, 0, sizeof arena->slab_bins);
-  hk_spare_put(arena->front, (size_t)hk_stat_get(&arena->front_bytes));
+  hk_spare_put(HK_SPARE_STACKS, arena->front, (size_t)hk_stat_get(&arena->front_bytes));
   arena->front = NULL;
   hk_stat_set(&arena->front_bytes, 0);
 }

@@ -6,6 +6,7 @@
 typedef struct spare_t {
   void *address; /* NULL: none */
   size_t bytes;
+  hk_spare_kind_t kind;
 } spare_t;
 
 /* All fields under the lock. */
@@ -15,12 +16,12 @@ static struct {
   uint32_t limit;
 } kept = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_SPARE), .limit = HK_SPARE_MAX};
 
-static void *take(size_t bytes) {
+static void *take(hk_spare_kind_t kind, size_t bytes) {
   void *address = NULL;
   hk_lock_acquire(&kept.lock);
   for (uint32_t i = 0; i < HK_SPARE_MAX && address == NULL; i++) {
     spare_t *spare = &kept.spares[i];
-    if (spare->address == NULL || spare->bytes != bytes) continue;
+    if (spare->address == NULL || spare->kind != kind || spare->bytes != bytes) continue;
     address = spare->address;
     spare->address = NULL;
   }
@@ -28,26 +29,27 @@ static void *take(size_t bytes) {
   return address;
 }
 
-void *hk_spare_take(size_t bytes, bool *fresh) {
-  void *address = take(bytes);
+void *hk_spare_take(hk_spare_kind_t kind, size_t bytes, bool *fresh) {
+  void *address = take(kind, bytes);
   *fresh = address == NULL;
   return address != NULL ? address : hk_os_map_metadata(bytes);
 }
 
-static bool keep(void *address, size_t bytes) {
+static bool keep(const spare_t *spare) {
   bool done = false;
   hk_lock_acquire(&kept.lock);
   for (uint32_t i = 0; i < kept.limit && !done; i++) {
     if (kept.spares[i].address != NULL) continue;
-    kept.spares[i] = (spare_t){address, bytes};
+    kept.spares[i] = *spare;
     done = true;
   }
   hk_lock_release(&kept.lock);
   return done;
 }
 
-void hk_spare_put(void *address, size_t bytes) {
-  if (bytes > HK_SPARE_BYTES_MAX || !keep(address, bytes))
+void hk_spare_put(hk_spare_kind_t kind, void *address, size_t bytes) {
+  const spare_t spare = {address, bytes, kind};
+  if (bytes > HK_SPARE_BYTES_MAX || !keep(&spare))
     (void)hk_os_unmap_metadata(address, bytes);
 }
 

@@ -13,13 +13,21 @@
 #define HK_SPARE_MAX 8
 #define HK_SPARE_BYTES_MAX (512 * HK_KIB)
 
-/* Takes a spare mapping of exactly `bytes` (whole pages), or else maps one. `*fresh`: it comes from
+/* What a mapping was. It serves the same again, because some are expected as they were left. */
+typedef enum hk_spare_kind_t {
+  HK_SPARE_RECORD,
+  HK_SPARE_COUNTERS,
+  HK_SPARE_STACKS,
+  HK_SPARE_EVENTS,
+} hk_spare_kind_t;
+
+/* Takes a spare mapping of this kind and of exactly `bytes` (whole pages), or else maps one. `*fresh`: it comes from
  * the OS and is zero; otherwise it is as it was put. The caller owns it. NULL: the OS refused. */
-void *hk_spare_take(size_t bytes, bool *fresh);
+void *hk_spare_take(hk_spare_kind_t kind, size_t bytes, bool *fresh);
 
 /* Keeps a mapping as it is, or unmaps it. If the OS refuses to unmap it, its address space is
  * lost. */
-void hk_spare_put(void *address, size_t bytes);
+void hk_spare_put(hk_spare_kind_t kind, void *address, size_t bytes);
 
 /* Sets how many mappings are kept from now on; at first HK_SPARE_MAX. For tests. */
 void hk_spare_limit(uint32_t count);

@@ -378,9 +378,9 @@ bool hk_cache_make_room(void) {
   return hk_spare_trim() > 0 || after.unmapped != before.unmapped;
 }
 
-void *hk_cache_map_metadata(size_t bytes, bool *fresh) {
-  void *address = hk_spare_take(bytes, fresh);
-  if (address == NULL && hk_cache_make_room()) address = hk_spare_take(bytes, fresh);
+void *hk_cache_map_metadata(hk_spare_kind_t kind, size_t bytes, bool *fresh) {
+  void *address = hk_spare_take(kind, bytes, fresh);
+  if (address == NULL && hk_cache_make_room()) address = hk_spare_take(kind, bytes, fresh);
   return address;
 }
 

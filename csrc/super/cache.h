@@ -17,6 +17,7 @@
 #ifndef HK_SUPER_CACHE_H
 #define HK_SUPER_CACHE_H
 
+#include "os/spare.h"
 #include "super/fit.h"
 #include "super/quarantine.h"
 
@@ -81,7 +82,7 @@ size_t hk_cache_trim(void);
 bool hk_cache_make_room(void);
 
 /* hk_spare_take, tried again after hk_cache_make_room. */
-void *hk_cache_map_metadata(size_t bytes, bool *fresh);
+void *hk_cache_map_metadata(hk_spare_kind_t kind, size_t bytes, bool *fresh);
 
 void hk_cache_stats(hk_cache_stats_t *stats);
 

@@ -40,7 +40,7 @@ static hk_counters_t *use_again(hk_counters_t *counters) {
 hk_counters_t *hk_counters_create(hk_counters_t *left) {
   if (left != NULL && !hk_counters_are_shared(left)) return use_again(left);
   bool fresh;
-  counters_page_t *page = hk_cache_map_metadata(hk_counters_bytes(), &fresh);
+  counters_page_t *page = hk_cache_map_metadata(HK_SPARE_COUNTERS, hk_counters_bytes(), &fresh);
   if (page == NULL) return NULL;
   if (!fresh) zero_used(page);
   atomic_store_explicit(&page->holders, 1, memory_order_relaxed);
@@ -55,6 +55,6 @@ void hk_counters_hold(hk_counters_t *counters) {
 void hk_counters_drop(hk_counters_t *counters) {
   counters_page_t *page = (counters_page_t *)counters;
   if (atomic_fetch_sub_explicit(&page->holders, 1, memory_order_acq_rel) == 1) {
-    hk_spare_put(page, hk_counters_bytes());
+    hk_spare_put(HK_SPARE_COUNTERS, page, hk_counters_bytes());
   }
 }

@@ -8,13 +8,14 @@ bool hk_trace_begin(hk_arena_t *arena, uint64_t count) {
   if (count == 0) return true;
   bool fresh; /* not needed: nothing is read that was not written */
   arena->trace.max = (uint32_t)count;
-  arena->trace.events = hk_cache_map_metadata(hk_trace_bytes(arena), &fresh);
+  arena->trace.events = hk_cache_map_metadata(HK_SPARE_EVENTS, hk_trace_bytes(arena), &fresh);
   if (arena->trace.events == NULL) arena->trace.max = 0;
   return arena->trace.events != NULL;
 }
 
 void hk_trace_end(hk_arena_t *arena) {
-  if (arena->trace.events != NULL) hk_spare_put(arena->trace.events, hk_trace_bytes(arena));
+  hk_event_t *events = arena->trace.events;
+  if (events != NULL) hk_spare_put(HK_SPARE_EVENTS, events, hk_trace_bytes(arena));
   arena->trace.events = NULL;
 }
 

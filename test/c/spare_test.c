@@ -11,19 +11,42 @@ static void begin(void) {
 HK_TEST(a_mapping_given_away_serves_the_next_of_its_size) {
   bool fresh;
   begin();
-  char *first = hk_spare_take(8192, &fresh);
+  char *first = hk_spare_take(HK_SPARE_RECORD, 8192, &fresh);
   EXPECT(fresh && hk_is_zero(first, 8192));
   first[5] = 7;
-  hk_spare_put(first, 8192);
-  char *other = hk_spare_take(4096, &fresh);
+  hk_spare_put(HK_SPARE_RECORD, first, 8192);
+  char *other = hk_spare_take(HK_SPARE_RECORD, 4096, &fresh);
   EXPECT(fresh && other != first);
-  char *again = hk_spare_take(8192, &fresh);
+  char *again = hk_spare_take(HK_SPARE_RECORD, 8192, &fresh);
   EXPECT(!fresh && again == first && again[5] == 7);
-  hk_spare_put(again, 8192);
-  hk_spare_put(other, 4096);
+  hk_spare_put(HK_SPARE_RECORD, again, 8192);
+  hk_spare_put(HK_SPARE_RECORD, other, 4096);
   EXPECT_EQ(fake_os.unmaps, 0);
   EXPECT_EQ(hk_spare_trim(), 12288);
   EXPECT_EQ(fake_os.mapped_bytes, 0);
+  fake_os_end();
+}
+
+/* A record is expected to be zero; events, and stacks of a front, are left as they were. */
+HK_TEST(a_record_is_never_where_something_else_of_its_size_was) {
+  begin();
+  for (int round = 0; round < 4; round++) {
+    hk_arena_options_t options = {.trace_events = hk_arena_record_bytes() / sizeof(hk_event_t)};
+    hk_arena_t *arena = NULL;
+    EXPECT_EQ(hk_arena_create(&options, &arena), HK_OK);
+    for (int i = 0; i < 10000; i++) {
+      uint32_t ref, got;
+      EXPECT_EQ(hk_refill(arena, 0, &ref, 1, &got), HK_OK);
+      EXPECT_EQ(hk_flush(arena, 0, &ref, 1), HK_OK);
+    }
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+    arena = hk_test_arena(0);
+    EXPECT(!arena->ended && arena->front == NULL && arena->remote_queue == NULL);
+    EXPECT(hk_is_zero(arena->superslabs, sizeof arena->superslabs));
+    EXPECT(hk_is_zero(arena->lent, sizeof arena->lent));
+    EXPECT(hk_arena_is_valid(arena));
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  }
   fake_os_end();
 }
 
@@ -31,13 +54,13 @@ HK_TEST(what_does_not_fit_any_more_is_unmapped) {
   bool fresh;
   void *mappings[HK_SPARE_MAX + 3];
   begin();
-  for (int i = 0; i < HK_SPARE_MAX + 3; i++) mappings[i] = hk_spare_take(4096, &fresh);
-  for (int i = 0; i < HK_SPARE_MAX + 3; i++) hk_spare_put(mappings[i], 4096);
+  for (int i = 0; i < HK_SPARE_MAX + 3; i++) mappings[i] = hk_spare_take(HK_SPARE_RECORD, 4096, &fresh);
+  for (int i = 0; i < HK_SPARE_MAX + 3; i++) hk_spare_put(HK_SPARE_RECORD, mappings[i], 4096);
   EXPECT_EQ(fake_os.unmaps, 3);
   EXPECT_EQ(fake_os.mapped_bytes, HK_SPARE_MAX * 4096);
-  void *large = hk_spare_take(HK_SPARE_BYTES_MAX + 4096, &fresh);
+  void *large = hk_spare_take(HK_SPARE_RECORD, HK_SPARE_BYTES_MAX + 4096, &fresh);
   (void)hk_spare_trim();
-  hk_spare_put(large, HK_SPARE_BYTES_MAX + 4096);
+  hk_spare_put(HK_SPARE_RECORD, large, HK_SPARE_BYTES_MAX + 4096);
   EXPECT_EQ(fake_os.mapped_bytes, 0);
   fake_os_end();
 }
@@ -46,7 +69,7 @@ HK_TEST(an_os_that_refuses_gives_no_spare) {
   bool fresh;
   begin();
   fake_os.maps_allowed = 0;
-  EXPECT(hk_spare_take(4096, &fresh) == NULL);
+  EXPECT(hk_spare_take(HK_SPARE_RECORD, 4096, &fresh) == NULL);
   fake_os_end();
 }
 
@@ -128,6 +151,7 @@ HK_TEST(two_superslabs_at_most_wait_to_be_purged) {
 }
 
 HK_TEST_MAIN(a_mapping_given_away_serves_the_next_of_its_size,
+             a_record_is_never_where_something_else_of_its_size_was,
              what_does_not_fit_any_more_is_unmapped, an_os_that_refuses_gives_no_spare,
              an_arena_in_the_record_of_another_is_like_new,
              arenas_that_come_and_go_ask_the_os_for_nothing,
