@@ -128,8 +128,13 @@ export class Front extends FreshPath {
    * tables comes without a call between, here and below, so that nothing can interrupt it.
    */
   hold(view: View): boolean {
+    return this.holdLive(view) || this.holdOther(idOf(view, this.table.home), view);
+  }
+
+  /** The same for a live Buffer on a block of a class. false: it is not, or not plainly, that. */
+  holdLive(view: View): boolean {
     const id = idOf(view, this.table.home);
-    if (!this.isWholeBuffer(id, view)) return this.holdOther(id, view);
+    if (!this.isWholeBuffer(id, view)) return false;
     this.beginHold(id, this.bytesBehind(id));
     return true;
   }
