@@ -70,6 +70,7 @@ export class Retentions implements HoldKeeper {
   /** Retains a live view of its owner; {@link Retentions.giveUp} follows. */
   hold(view: View): void {
     const front = this.#front;
+    if (front.holdLive(view)) return;
     if (front.ownerOf(view) === NO_OWNER) throw front.refusal(view);
     this.retain(view);
   }

@@ -63,6 +63,11 @@ export class Decay {
     this.#isWaiting = isStarting;
   }
 
+  /** Whether it would do nothing to note something now. */
+  get isNoted(): boolean {
+    return this.#isWaiting || this.delayMs < 0;
+  }
+
   /** The front has ended: only the core has something to give back. */
   end(): void {
     this.note();

@@ -7,7 +7,7 @@
  */
 import { nowMs } from '../base/clock';
 import type { FreeBlocks } from './free-blocks';
-import type { LargeBlocks } from './large-blocks';
+import type { LargeBlocks } from './large/large-blocks';
 import type { SizeClass } from './size-class';
 
 export class Surplus {
