@@ -10,19 +10,13 @@ import { noteSuperSlabs } from '../events/events';
 import type { FrontCounters } from './counters';
 import type { Decay } from '../events/decay';
 import { exchangeOf, native } from '../native/native';
-import { REF_INDEX_BITS, RUN_SIZE_MAX, SLAB_BYTES } from '../native/geometry';
+import { REF_INDEX_BITS, RUN_SIZE_MAX } from '../native/geometry';
+import { type LargeLimits, USUAL_LIMITS, roundedSize, slabBytes } from '../policy/large';
 import type { SlabTable } from './slabs';
 import { sizeOf } from '../view/kinds';
 
 /** How long a peak counts, at least; at most twice as long. The core does the same (csrc/supply/demand.h). */
 const EPOCH_MS = 10_000;
-
-/**
- * Beyond what was live at once, blocks of other sizes. One of each from 64 KB to 6 MB are 12 times the largest;
- * an arena may take a sixth of what the whole cache may hold.
- */
-const VARIETY_SIZES = 12;
-const VARIETY_SHARE = 6;
 
 /** Bytes that are purged between two looks at the clock. */
 const PURGED_AT_ONCE = 2 * 1024 * 1024;
@@ -51,11 +45,9 @@ class Demand {
   #lastPeak = 0;
   #since = 0;
   readonly #epochMs = Math.min(EPOCH_MS, optionValue('HAKMEM_SUPERSLAB_TTL_SEC') * 1000);
-  readonly #varietyMax =
-    (optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') * 1024 * 1024) / VARIETY_SHARE;
   readonly #keepsNothing =
     this.#epochMs === 0 ||
-    this.#varietyMax === 0 ||
+    optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') === 0 ||
     optionValue('HAKMEM_SUPERSLAB_MAX_CACHED') === 0;
 
   /** Counts the end of `bytes` that were live. */
@@ -75,10 +67,11 @@ class Demand {
     return Math.max(this.#peak, this.#lastPeak) > this.live;
   }
 
-  room(): number {
+  /** Beyond what was live at once, blocks of other sizes are kept. */
+  room({ variety, varietyBytes }: LargeLimits): number {
     if (this.#keepsNothing) return 0;
     const peak = Math.max(this.#peak, this.#lastPeak);
-    return Math.max(peak - this.live, 0) + Math.min(peak * VARIETY_SIZES, this.#varietyMax);
+    return Math.max(peak - this.live, 0) + Math.min(peak * variety, varietyBytes);
   }
 }
 
@@ -92,6 +85,7 @@ export class LargeBlocks {
   readonly #live = new Map<number, LiveBytes>();
   readonly #demand = new Demand();
   readonly #decay: Decay;
+  #limits = USUAL_LIMITS;
   #keptBytes = 0;
   /** Blocks in other threads, or come back from there and not fetched. */
   #lentCount = 0;
@@ -105,22 +99,32 @@ export class LargeBlocks {
     this.#counters = counters;
   }
 
+  /** Other limits from now on; what is kept beyond them goes to the core. */
+  setLimits(limits: LargeLimits): void {
+    this.#limits = limits;
+    this.#shrink(this.#demand.room(limits));
+  }
+
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
   take(size: number): number {
     this.#fetch();
-    const wanted = Math.ceil(size / SLAB_BYTES) * SLAB_BYTES;
-    const bytes = this.#bestFit(wanted);
-    if (bytes === 0) return this.#allocate(size);
+    const rounded = roundedSize(size, this.#limits.rounding);
+    const bytes = this.#bestFit(slabBytes(size), slabBytes(rounded));
+    if (bytes === 0) {
+      const ref = this.#allocate(rounded);
+      return ref < 0 && rounded > size ? this.#allocate(size) : ref;
+    }
     this.isZero = false;
     return this.#takeKept(bytes, this.#findUsable(bytes));
   }
 
-  /** The smallest size kept that holds `wanted` bytes and is at most an eighth larger; 0: there is none. */
-  #bestFit(wanted: number): number {
+  /** The smallest size kept that holds `wanted` bytes, and is not much larger than those or `rounded`; 0: none. */
+  #bestFit(wanted: number, rounded: number): number {
     if (this.#findUsable(wanted) >= 0) return wanted;
+    const most = Math.max(rounded, wanted * this.#limits.fit);
     let best = 0;
     for (const bytes of this.#kept.keys()) {
-      const fits = bytes >= wanted && bytes <= wanted + wanted / 8;
+      const fits = bytes >= wanted && bytes <= most;
       if (fits && (best === 0 || bytes < best) && this.#findUsable(bytes) >= 0) best = bytes;
     }
     return best;
@@ -149,7 +153,7 @@ export class LargeBlocks {
     this.#kept.delete(bytes);
     this.#kept.set(bytes, kept);
     this.#keptBytes += bytes;
-    this.#shrink(this.#demand.room());
+    this.#shrink(this.#demand.room(this.#limits));
     this.#decay.note();
   }
 
@@ -157,7 +161,7 @@ export class LargeBlocks {
   decay(untilMs: number): boolean {
     this.#fetch();
     this.#demand.fall(0);
-    this.#shrink(this.#demand.room());
+    this.#shrink(this.#demand.room(this.#limits));
     let isWaiting = this.#keptBytes > 0 && this.#demand.isFalling;
     const oldMs = nowMs() - this.#decay.delayMs;
     for (const [bytes, kept] of this.#kept) {

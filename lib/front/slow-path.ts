@@ -25,13 +25,15 @@ import { BATCH_INTEGERS, COUNTED, EMPTY, type Epoch, Kind, ViewTable, infoOf } f
 import { type NativeArena, OUT_OF_MEMORY_OS, native } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
 import { NO_REMAINS, type Remains, SlabTable } from './slabs';
+import type { PolicyState } from '../policy/state';
 import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker } from '../view/kinds';
 
-export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'purgeDelayMs'>;
+export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'policy'>;
 
+const LARGE = -1; // instead of a class
 /** Fields are declared and written once: see "What V8 asks of hot code" in docs/ARCHITECTURE.md. */
 export class SlowPath implements FrontIdentity {
   declare readonly core: NativeArena;
@@ -59,7 +61,7 @@ export class SlowPath implements FrontIdentity {
   protected isEnding = false;
   private remains = NO_REMAINS;
 
-  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions, kit: Kit) {
+  constructor(core: NativeArena, { maxBytes, strides, policy }: FrontOptions, kit: Kit) {
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
@@ -71,12 +73,19 @@ export class SlowPath implements FrontIdentity {
     this.ints = this.records.ints;
     this.table = new ViewTable(this.records, core, kit.views);
     this.buckets = new BucketTable(this.records, this.counters);
-    this.timer = new Decay(this, purgeDelayMs);
+    this.timer = new Decay(this, policy.valueOf('purgeDelayMs'));
     this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
-    this.surplus = new Surplus(this.classes, this.blocks, this.large);
+    this.surplus = new Surplus(core.id, this.classes, this.blocks, this.large, policy);
+  }
+
+  /** Goes by another policy from now on. */
+  setPolicy(policy: PolicyState): void {
+    ensureWholeStack();
+    this.surplus.setPolicy(policy);
+    this.timer.setDelay(policy.valueOf('purgeDelayMs'));
   }
 
   get epoch(): Epoch {
@@ -97,7 +106,8 @@ export class SlowPath implements FrontIdentity {
     if (bytes === 0) {
       return this.enter(maker.make(EMPTY, 0, 0), infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner);
     }
-    if (bytes > CLASS_SIZE_MAX) return this.allocLarge(maker, bytes, owner);
+    if (bytes > CLASS_SIZE_MAX)
+      return this.viewOnLarge(maker, this.blockFor(bytes, LARGE), bytes, owner);
     const classIndex = this.classFor(bytes);
     const bucket = bucketOf(maker.kind, bytes);
     // A view that is in its bucket in spite of all has lost its slab, but not its block.
@@ -114,36 +124,28 @@ export class SlowPath implements FrontIdentity {
     classIndex: number,
     owner: number,
   ): V {
-    let ref = this.takeBlock(classIndex);
-    if (ref < 0) {
-      const refusal = ref;
-      this.flushAll();
-      ref = this.takeBlock(classIndex);
-      native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw this.outOfMemory(ref, bytes);
-    }
-    return this.viewOn(maker, ref, bytes, classIndex, owner);
+    return this.viewOn(maker, this.blockFor(bytes, classIndex), bytes, classIndex, owner);
+  }
+
+  /** A free block of a class, or a large one, after all free blocks have gone back if need be. */
+  private blockFor(bytes: number, classIndex: number): number {
+    const refusal = this.takeBlock(bytes, classIndex);
+    if (refusal >= 0) return refusal;
+    this.flushAll();
+    const ref = this.takeBlock(bytes, classIndex);
+    native.noteRetry(this.arena, refusal, ref);
+    if (ref < 0) throw this.outOfMemory(ref, bytes);
+    return ref;
   }
 
   /** A free block whose slab nobody has taken away, or a negative status. */
-  private takeBlock(classIndex: number): number {
+  private takeBlock(bytes: number, classIndex: number): number {
+    if (classIndex === LARGE) return this.large.take(bytes);
     for (;;) {
       const ref = this.blocks.take(classIndex);
       if (ref < 0 || !this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) return ref;
       this.blocks.drop(classIndex, ref);
     }
-  }
-
-  private allocLarge<V extends View>(maker: ViewMaker<V>, bytes: number, owner: number): V {
-    let ref = this.large.take(bytes);
-    if (ref < 0) {
-      const refusal = ref;
-      this.flushAll();
-      ref = this.large.take(bytes);
-      native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw this.outOfMemory(ref, bytes);
-    }
-    return this.viewOnLarge(maker, ref, bytes, owner);
   }
 
   /** Makes and counts a view on a block of a class; a block that cannot be shown goes back. */
@@ -206,9 +208,8 @@ export class SlowPath implements FrontIdentity {
 
   private addNumbers(): void {
     if (!this.records.hasRoom(BATCH_INTEGERS)) {
-      const ints = this.records.enlarged();
       // One step: whoever wrote to the old array afterwards would spoil the tables.
-      this.ints = this.records.ints = ints;
+      this.ints = this.records.ints = this.records.enlarged();
     }
     this.table.addNumbers();
   }
@@ -242,7 +243,6 @@ export class SlowPath implements FrontIdentity {
     }
   }
 
-  /** Takes back a run, a mapping, or nothing at all. */
   private freeUnclassed(id: number, view: View): void {
     const isLarge = this.table.kindOf(id) === Kind.Large;
     const ref = this.table.remove(id, view);
@@ -393,8 +393,8 @@ export class SlowPath implements FrontIdentity {
   }
 
   private classAt(index: number): SizeClass {
-    const { buckets, blocks, counters, table: views, timer: decay } = this;
-    const tables = { buckets, views, blocks, counters, decay };
+    const { buckets, blocks, counters, table: views, timer: decay, surplus } = this;
+    const tables = { buckets, views, blocks, counters, decay, policy: surplus.policy };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }
