@@ -7,6 +7,7 @@ import { type NativeArenaOption, native, settingsOf } from './native/native';
 import type { LearnOptions } from './learn/report';
 import { settled } from './policy/settings';
 import { PROCESS_POLICY, type PolicyState } from './policy/state';
+import { FRONT_KINDS, frontChanges } from './policy/fronts';
 import { FREE_POLICIES } from './policy/values';
 import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
@@ -135,14 +136,17 @@ function resolveCores(
   return core;
 }
 
-/** That of the process, but for `purgeDelayMs`, and for `policy`, which goes before. */
+/** That of the process, but for `purgeDelayMs` and `front`, and for `policy`, which goes before. */
 function resolvePolicy(
-  { purgeDelayMs, policy }: ArenaOptions,
+  { purgeDelayMs, front, policy }: ArenaOptions,
   strides: readonly number[],
 ): PolicyState {
   let state = PROCESS_POLICY;
   if (purgeDelayMs !== undefined) {
     state = settled(state, { purgeDelayMs }, { where: 'options', strides, source: 'option' });
+  }
+  if (front !== undefined) {
+    state = state.after(frontChanges(resolveChoice(front, 'front', FRONT_KINDS), 'option'));
   }
   if (policy === undefined) return state;
   const isWhole = typeof policy === 'object' && (policy as unknown) !== null;
@@ -220,6 +224,7 @@ const KNOWN_OPTIONS = new Set([
   'zero',
   'purgeDelayMs',
   'policy',
+  'front',
   'learn',
 ]);
 

@@ -68,6 +68,13 @@ export interface ArenaOptions {
    */
   readonly learn?: 'frozen' | 'observe';
   /**
+   * What is kept in front of the core. 'recycle': free views, handed out again, and blocks; 'blocks': blocks only, and
+   * each allocation of up to 64 KB makes a view; 'off': nothing, so that each allocation and each free is a native call.
+   * For comparison: {@link Arena.policy} has what it sets, `frontBytes` to `freeBlocks`, and `policy` goes before it.
+   * @default as `HAKMEM_TINY_HEAP_V2`
+   */
+  readonly front?: 'recycle' | 'blocks' | 'off';
+  /**
    * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
    * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
    * @default 'recycle'

@@ -29,6 +29,8 @@ const VARIABLES: Readonly<
 > = {
   purgeDelayMs: ['HAKMEM_PURGE_DELAY_MS', (ms) => ms],
   freePolicy: ['HAKMEM_FREE_POLICY', (choice) => choice],
+  frontBytes: ['HAKMEM_TINY_HEAP_V2', (isOn) => isOn * VALUES.frontBytes.default!],
+  frontBytesMax: ['HAKMEM_TINY_HEAP_V2', (isOn) => isOn * VALUES.frontBytesMax.default!],
   largeVarietyBytes: [
     'HAKMEM_SUPERSLAB_MAX_MEMORY_MB',
     (mb) => Math.floor((mb * MIB) / VARIETY_SHARE),

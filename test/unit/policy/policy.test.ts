@@ -335,3 +335,41 @@ describe('profiles', () => {
     expect(stdout).toMatch(/larson_guard.*checked exactly/);
   });
 });
+
+describe("the option 'front'", () => {
+  /** Native calls for 100 allocations and frees of one length, one at a time, when it is warm. */
+  function calls(arena: Arena): number {
+    const sum = (): number =>
+      arena.stats().classes.reduce((all, { refills, flushes }) => all + refills + flushes, 0);
+    for (let i = 0; i < 10; i++) arena.free(arena.allocUnsafe(1000));
+    const before = sum();
+    for (let i = 0; i < 100; i++) arena.free(arena.allocUnsafe(1000));
+    return sum() - before;
+  }
+
+  test('keeps views, blocks, or nothing', () => {
+    const [recycle, blocks, off] = (['recycle', 'blocks', 'off'] as const).map((front) =>
+      made({ front }),
+    );
+    const isRecycled = (arena: Arena): boolean => {
+      const view = arena.allocUnsafe(1000);
+      arena.free(view);
+      return arena.allocUnsafe(1000) === view;
+    };
+    expect([recycle!, blocks!, off!].map(calls)).toEqual([0, 0, 200]);
+    expect([recycle!, blocks!, off!].map(isRecycled)).toEqual([true, false, false]);
+    for (const arena of [recycle!, blocks!, off!]) expect(arena.verify().differences).toEqual([]);
+    expect(off!.policy().values.freeBlocks).toMatchObject({ value: 0, source: 'option' });
+    expectCode(() => new Arena({ front: 'on' as never }), 'ERR_INVALID_ARG_VALUE');
+  });
+
+  test("is 'blocks' with HAKMEM_TINY_HEAP_V2=0, unless an arena says otherwise", async () => {
+    const script = `
+      const { Arena } = require('./dist/index.js');
+      const frontBytes = (options) => new Arena(options).policy().values.frontBytes;
+      console.log(JSON.stringify([frontBytes(), frontBytes({ front: 'recycle' })]));`;
+    const [process, own] = await resultOf<object[]>(script, { env: { HAKMEM_TINY_HEAP_V2: '0' } });
+    expect(process).toMatchObject({ value: 0, source: 'environment' });
+    expect(own).toMatchObject({ value: 131_072, source: 'option' });
+  });
+});
