@@ -55,7 +55,7 @@ export interface ResolvedOptions {
   readonly leaks: 'off' | 'sampled' | 'all';
   readonly reclaim: boolean;
   readonly zero: 'alloc' | 'free';
-  readonly learn: 'frozen' | 'observe';
+  readonly learn: 'frozen' | 'observe' | 'learn';
 }
 
 /** A whole number of bytes that a Buffer can have. */
@@ -278,6 +278,6 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
     leaks,
     reclaim: resolveReclaim(options.reclaim, leaks),
     zero,
-    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe'] as const),
+    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe', 'learn'] as const),
   };
 }

@@ -63,10 +63,12 @@ export interface ArenaOptions {
   readonly trace?: number;
   /**
    * 'observe': {@link Arena.learned} says what the size classes waste on the lengths that are allocated, and which would
-   * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked.
+   * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked. 'learn': the same,
+   * and once a second what the arena did is looked at, and its {@link Arena.policy} changed: budgets of the front by hit rate, what is kept by
+   * trial, the rounding of large blocks by a bandit. What somebody has set stays.
    * @default 'frozen'
    */
-  readonly learn?: 'frozen' | 'observe';
+  readonly learn?: 'frozen' | 'observe' | 'learn';
   /**
    * What is kept in front of the core. 'recycle': free views, handed out again, and blocks; 'blocks': blocks only, and
    * each allocation of up to 64 KB makes a view; 'off': nothing, so that each allocation and each free is a native call.

@@ -5,6 +5,9 @@ import { ArenaBase, parts } from './create';
 import { HakmemError, invalidArgType, invalidState } from '../errors';
 import { type LearnOptions, type LearnReport, learnFrom } from '../learn/report';
 import { ownOptions } from '../base/own-options';
+import { type Learnable, startLearning } from './learning';
+import type { Learned } from '../learn/learner';
+import type { ValueName } from '../policy/values';
 import { publishPolicy, warnOfProfile } from '../events/policy';
 import { tell } from '../events/reports';
 import { type Policy, policyOf } from '../policy/report';
@@ -31,12 +34,14 @@ export class WatchedArena extends ArenaBase {
   readonly #front = parts.front;
   readonly #strides = parts.options.strides;
   readonly #traced = parts.options.trace;
-  readonly #isObserving = parts.options.learn === 'observe';
+  readonly #isObserving = parts.options.learn !== 'frozen';
   #policy = parts.options.policy;
+  /** What the learner sees of this arena, which keeps it; undefined: there is no learner. */
+  readonly #learnable = parts.options.learn === 'learn' ? this.#makeLearnable() : undefined;
 
-  // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- fields come after the parts
   constructor(options?: ArenaOptions) {
     super(options);
+    if (this.#learnable !== undefined) startLearning(this.#learnable);
   }
 
   // --- Policy ---------------------------------------------------------------------------------------
@@ -76,6 +81,28 @@ export class WatchedArena extends ArenaBase {
     warnOfProfile(ownOptions(settings).profile);
     this.#adoptPolicy(next);
     tell();
+  }
+
+  #makeLearnable(): Learnable {
+    return {
+      id: this.#core.id,
+      serial: this.#core.serial,
+      hasEnded: () => this.#front.hasEnded,
+      valueOf: (name) => this.#policy.valueOf(name as ValueName),
+      learn: (values) => this.#learn(values),
+    };
+  }
+
+  /** Takes over what was learned, but for what somebody has set. */
+  #learn(values: readonly Learned[]): void {
+    const isFree = ({ name, size }: Learned): boolean => {
+      const { source } = this.#policy.entryOf(name as ValueName, size);
+      return source !== 'set' && source !== 'option';
+    };
+    const changes = values
+      .filter(isFree)
+      .map((one) => ({ ...one, name: one.name as ValueName, source: 'learned' as const }));
+    this.#adoptPolicy(this.#policy.after(changes));
   }
 
   #adoptPolicy(next: PolicyState): void {
@@ -154,7 +181,7 @@ export class WatchedArena extends ArenaBase {
    * usually holds, or with `by: 'allocs'` about all allocations so far; the same call on an arena that has the
    * new classes says what they did. Lengths beyond 1 KB that do not repeat are known by block size only.
    *
-   * @throws {ERR_INVALID_STATE} the option `learn` is not 'observe'.
+   * @throws {ERR_INVALID_STATE} the option `learn` is 'frozen'.
    * @throws {ERR_INVALID_ARG_TYPE} `options`, or one of them, has the wrong type.
    * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'.
    * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 64.

@@ -50,9 +50,27 @@ export class PolicyState {
       else if (isClassName(name))
         classes.set(size, { ...classes.get(size), [name]: { value, source } });
     }
-    const next = new PolicyState(entries, classes);
+    const next = new PolicyState(entries, classes).#withLearnedInOrder();
     next.#check();
     return next;
+  }
+
+  /** What was learned gives way to what somebody says. */
+  #withLearnedInOrder(): PolicyState {
+    const entries = { ...this.entries };
+    const classes = new Map(this.classes);
+    for (const [low, high] of ORDERED) {
+      for (const size of [undefined, ...this.classes.keys()]) {
+        const [least, most] = [this.entryOf(low, size), this.entryOf(high, size)];
+        if (least.value <= most.value) continue;
+        const [name, value] = least.source === 'learned' ? [low, most.value] : [high, least.value];
+        if (this.entryOf(name, size).source !== 'learned') continue;
+        const entry: Entry = { value, source: 'learned' };
+        if (size === undefined) entries[name] = entry;
+        else classes.set(size, { ...classes.get(size), [name]: entry });
+      }
+    }
+    return new PolicyState(entries, classes);
   }
 
   #check(): void {
