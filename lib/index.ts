@@ -27,6 +27,9 @@ export type { FormatOptions } from './stats/format';
 export type { StatsLine } from './stats/lines';
 export { formatTrace } from './stats/trace';
 export type { TraceEvent } from './stats/trace';
+export type { PolicyChange, PolicyEvent } from './events/policy';
+export type { ClassPolicy, Policy, PolicyValue } from './policy/report';
+export type { PolicySource } from './policy/sources';
 export { heapMap } from './stats/heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';
 export { heapRates } from './stats/rates';
@@ -61,11 +64,13 @@ export type {
 export type {
   ArenaBuffer,
   ArenaOptions,
+  ClassSettings,
   CloneReport,
   DetachedReport,
   GuardReport,
   LeakReport,
   LiveBlock,
+  PolicySettings,
   TypedView,
   ViewConstructor,
 } from './types';

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../in-c';
 import { memoryPage, type MemoryRecord } from '../memory/report';
-import { benchmarksPage } from './markdown';
+import { abPage, benchmarksPage, isAb } from './markdown';
 import { readmeFigures } from './markdown-readme';
 import type { RunRecord } from './record';
 
@@ -15,6 +15,10 @@ const MEMORY_CHART = '![Resident memory over a night and a day](charts/memory.sv
 
 const NOTHING_RECORDED =
   'None is recorded yet. `npm run bench -- --json bench/results/node20.json` records a run, ' +
+  '`npm run bench -- --render` writes it here.';
+
+const NO_AB_RECORDED =
+  'None is recorded yet. `npm run bench -- ab --runs 10 --json bench/results/node20-ab.json` records a run, ' +
   '`npm run bench -- --render` writes it here.';
 
 /** Recorded runs, oldest Node first. */
@@ -48,10 +52,12 @@ function memoryFigures(): string {
 
 /** What each page says about the runs. */
 export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
-  const shown = shownOf(runs);
+  const usual = runs.filter(({ cases }) => !cases.every(isAb));
+  const shown = shownOf(usual);
   return new Map([
     ['README.md', shown ? readmeFigures(shown) : NOTHING_RECORDED],
-    ['docs/BENCHMARKS.md', (shown ? benchmarksPage(runs) : NOTHING_RECORDED) + memoryFigures()],
+    ['docs/BENCHMARKS.md', (shown ? benchmarksPage(usual) : NOTHING_RECORDED) + memoryFigures()],
+    ['docs/TINY_HEAP_V2_EVALUATION.md', abPage(runs) ?? NO_AB_RECORDED],
   ]);
 }
 

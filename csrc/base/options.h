@@ -37,6 +37,8 @@
     "transparent huge pages for SuperSlabs; auto leaves the system's setting alone")              \
   X(madvise_strict, "HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL, "",                                \
     "1: a purge refused with EINVAL also stops further purging")                                  \
+  X(tiny_heap_v2, "HAKMEM_TINY_HEAP_V2", 1, 0, 1, NULL, "",                                       \
+    "0: fronts in JavaScript keep blocks, but no views, unless an arena says otherwise")          \
   X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                            \
     "1: print the HEAP_STATS lines at exit")                                                      \
   X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                     \

@@ -40,16 +40,29 @@ export interface Decaying {
 
 /** What a front and its tables know of the timer. */
 export class Decay {
-  /** Milliseconds after which nothing is kept that is not needed; -1: no limit. */
-  readonly delayMs: number;
   readonly #front: Decaying;
+  #delayMs: number;
+  /** What stands for it among those that wait; made when it first does. */
+  #ref: WeakRef<Decay> | undefined;
   #isWaiting = false;
   /** Its place among those that start; -1: it has none. */
   #at = -1;
 
   constructor(front: Decaying, delayMs: number) {
     this.#front = front;
-    this.delayMs = delayMs;
+    this.#delayMs = delayMs;
+  }
+
+  /** Milliseconds after which nothing is kept that is not needed; -1: no limit. */
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
+  /** Another delay from now on; what waits is looked at by that. */
+  setDelay(delayMs: number): void {
+    this.#delayMs = delayMs;
+    this.#isWaiting = false;
+    this.note();
   }
 
   /**
@@ -96,12 +109,14 @@ export class Decay {
   }
 
   /** It is among those that wait, from now on. */
-  started(): void {
+  started(): WeakRef<Decay> {
     this.#at = -1;
+    return (this.#ref ??= new WeakRef(this));
   }
 
   /** Milliseconds until the next turn. */
   turn(untilMs: number): number {
+    if (this.#delayMs < 0) return NEVER;
     if (nowMs() >= untilMs) return PAUSE_MS;
     // What happens meanwhile makes it wait again.
     this.#isWaiting = this.#front.giveSurplusBack(untilMs);
@@ -137,8 +152,7 @@ function start(): void {
   isStarting = false;
   let ms = LONGEST_STEP_MS;
   for (const decay of starting) {
-    decay.started();
-    waiting.add(new WeakRef(decay));
+    waiting.add(decay.started());
     ms = Math.min(ms, decay.stepMs);
   }
   starting.length = 0;

@@ -20,13 +20,14 @@ import { type Kit, countersFor, leaveKit } from './kit';
 import { BATCH_INTEGERS, type Epoch, ViewTable } from './view-table';
 import { type NativeArena, native } from '../native/native';
 import type { ResolvedOptions } from '../options';
+import type { PolicyState } from '../policy/state';
 import { NO_REMAINS, type Remains, SlabTable } from './slabs';
 import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import type { ViewMaker } from '../view/kinds';
 
-export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'purgeDelayMs'>;
+export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'policy'>;
 
 /** Fields are declared and written once: see "What V8 asks of hot code" in docs/ARCHITECTURE.md. */
 export class FrontTables implements FrontIdentity {
@@ -55,7 +56,7 @@ export class FrontTables implements FrontIdentity {
   protected isEnding = false;
   private remains = NO_REMAINS;
 
-  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions, kit: Kit) {
+  constructor(core: NativeArena, { maxBytes, strides, policy }: FrontOptions, kit: Kit) {
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
@@ -67,13 +68,20 @@ export class FrontTables implements FrontIdentity {
     this.ints = this.records.ints;
     this.table = new ViewTable(this.records, core, kit.views);
     this.buckets = new BucketTable(this.records, this.counters);
-    this.timer = new Decay(this, purgeDelayMs);
+    this.timer = new Decay(this, policy.valueOf('purgeDelayMs'));
     this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     const { slabs, counters, records, table, timer } = this;
     this.large = new LargeBlocks(core.id, { slabs, counters, records, table, timer });
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
-    this.surplus = new Surplus(this.classes, this.blocks, this.large);
+    this.surplus = new Surplus(core.id, this.classes, this.blocks, this.large, policy);
+  }
+
+  /** Goes by another policy from now on. */
+  setPolicy(policy: PolicyState): void {
+    ensureWholeStack();
+    this.surplus.setPolicy(policy);
+    this.timer.setDelay(policy.valueOf('purgeDelayMs'));
   }
 
   get epoch(): Epoch {
@@ -224,8 +232,8 @@ export class FrontTables implements FrontIdentity {
   }
 
   protected classAt(index: number): SizeClass {
-    const { buckets, blocks, counters, table: views, timer: decay } = this;
-    const tables = { buckets, views, blocks, counters, decay };
+    const { buckets, blocks, counters, table: views, timer: decay, surplus } = this;
+    const tables = { buckets, views, blocks, counters, decay, policy: surplus.policy };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
   }
 }

@@ -16,6 +16,7 @@ static const struct {
                 {"HAKMEM_FREE_POLICY", HK_FREE_POLICY_BATCH, 0, 1, "keep|batch"},
                 {"HAKMEM_THP", HK_THP_AUTO, 0, 2, "auto|always|never"},
                 {"HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL},
+                {"HAKMEM_TINY_HEAP_V2", 1, 0, 1, NULL},
                 {"HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_SS_OS_STATS", 0, 0, 1, NULL},

@@ -36,6 +36,7 @@ const TS_LAYERS = [
   ['monitor/', 'front/'],
   ['stats/'],
   ['events/', 'options', 'letters/'],
+  ['policy/'],
   ['native/', 'view/', 'streams/', 'learn/'],
   ['errors', 'types'],
   ['base/'],

@@ -11,16 +11,10 @@
  */
 import { nowMs } from '../../base/clock';
 import { native } from '../../native/native';
+import { type LargeLimits, USUAL_LIMITS } from '../../policy/large';
 
 /** How long a peak counts, at least; at most twice as long. The core does the same (csrc/supply/demand.h). */
 const EPOCH_MS = 10_000;
-
-/**
- * Beyond what was live at once, blocks of other sizes. One of each from 64 KB to 6 MB are 12 times the largest;
- * an arena may take a sixth of what the whole cache may hold.
- */
-const VARIETY_SIZES = 12;
-const VARIETY_SHARE = 6;
 
 /** Frees between two looks at the clock, which costs more than the free of a view that is kept. */
 export const FREES_PER_LOOK = 1024;
@@ -40,13 +34,17 @@ export class Demand {
   #lastPeak = 0;
   #since = 0;
   readonly #epochMs = Math.min(EPOCH_MS, optionValue('HAKMEM_SUPERSLAB_TTL_SEC') * 1000);
-  readonly #varietyMax = Math.floor(
-    (optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') * 1024 * 1024) / VARIETY_SHARE,
-  );
+  #limits = USUAL_LIMITS;
   readonly #keepsNothing =
     this.#epochMs === 0 ||
-    this.#varietyMax === 0 ||
+    optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') === 0 ||
     optionValue('HAKMEM_SUPERSLAB_MAX_CACHED') === 0;
+
+  /** Other limits from now on. */
+  setLimits(limits: LargeLimits): void {
+    this.#limits = limits;
+    this.limit = this.#limitNow();
+  }
 
   /** Counts the end of `bytes` that were live. */
   fall(bytes: number): void {
@@ -75,6 +73,7 @@ export class Demand {
   #limitNow(): number {
     if (this.#keepsNothing) return -1;
     const peak = Math.max(this.peak, this.#lastPeak);
-    return peak + Math.min(peak * VARIETY_SIZES, this.#varietyMax);
+    const { variety, varietyBytes } = this.#limits;
+    return Math.floor(peak + Math.min(peak * variety, varietyBytes));
   }
 }

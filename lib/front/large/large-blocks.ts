@@ -16,6 +16,7 @@ import type { FrontCounters } from '../counters';
 import type { Decay } from '../../events/decay';
 import { exchangeOf, native } from '../../native/native';
 import * as geometry from '../../native/geometry';
+import { type LargeLimits, USUAL_LIMITS, roundedSize, slabBytes } from '../../policy/large';
 import type { Records } from '../records';
 import type { SlabTable } from '../slabs';
 import * as kinds from '../../view/kinds';
@@ -57,6 +58,7 @@ export class LargeBlocks {
   declare private readonly blocks: (LargeBlock | undefined)[];
   declare private readonly shelves: Shelves;
   declare private readonly demand: Demand;
+  private limits = USUAL_LIMITS;
   /** Bytes out of the core, live or kept. */
   private owned = 0;
   /** Blocks in other threads, or come back from there and not fetched. */
@@ -131,11 +133,18 @@ export class LargeBlocks {
   take(size: number): number {
     this.#fetch();
     const block = this.#fitting(size);
-    if (block === undefined) return this.#allocate(size);
+    if (block === undefined) return this.#allocateRounded(size);
     this.isZero = false;
     this.shelves.take(block);
     this.#endView(block);
     return block.ref;
+  }
+
+  /** Other limits from now on; what is kept beyond them goes to the core. */
+  setLimits(limits: LargeLimits): void {
+    this.limits = limits;
+    this.demand.setLimits(limits);
+    this.#shrink(this.demand.room());
   }
 
   /** Bytes of the kept block that `size` bytes would get, or `size` if that is none. */
@@ -286,6 +295,13 @@ export class LargeBlocks {
     this.shelves.forget(block);
   }
 
+  /** What rounding adds is never what is refused. */
+  #allocateRounded(size: number): number {
+    const rounded = roundedSize(size, this.limits.rounding);
+    const ref = this.#allocate(rounded);
+    return ref < 0 && rounded > size ? this.#allocate(size) : ref;
+  }
+
   #allocate(size: number): number {
     const exchange = exchangeOf();
     const ref = native.largeAlloc(this.arena, size);
@@ -294,7 +310,10 @@ export class LargeBlocks {
   }
 
   #fitting(size: number): LargeBlock | undefined {
-    return this.shelves.fitting(size, (block) => {
+    const { fit, rounding } = this.limits;
+    const wanted = slabBytes(size);
+    const most = Math.max(slabBytes(roundedSize(size, rounding)), wanted * fit);
+    return this.shelves.fitting(wanted, most, (block) => {
       if (!this.slabs.isGivenAway(block.ref >>> REF_INDEX_BITS)) return true;
       this.#endView(block);
       return false;

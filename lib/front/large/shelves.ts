@@ -10,7 +10,7 @@
  * Owns:      the stacks.
  * Called by: the large blocks.
  */
-import { SLAB_BYTES } from '../../native/geometry';
+import { slabBytes } from '../../policy/large';
 import type { View } from '../../view/view';
 
 /** A block out of the core. */
@@ -118,7 +118,7 @@ export class Shelves {
 
   /** Of two lengths of one slot, the one put last is found there; the shelf of most others is known as well. */
   #findBySize(kind: number, length: number): Shelf {
-    const shelf = this.bySize.get(wholeSlabs(length));
+    const shelf = this.bySize.get(slabBytes(length));
     return shelf !== undefined && bringUp(shelf, kind, length) ? shelf : NO_SHELF;
   }
 
@@ -144,15 +144,18 @@ export class Shelves {
     block.shelf.kept--;
   }
 
-  /** A kept block of the smallest size that holds `length` bytes and is at most an eighth larger than whole slabs. */
-  fitting(length: number, isUsable: (block: LargeBlock) => boolean): LargeBlock | undefined {
-    const wanted = wholeSlabs(length);
+  /** A kept block of the smallest size that has `wanted` bytes, which are whole slabs, and `most` at most. */
+  fitting(
+    wanted: number,
+    most: number,
+    isUsable: (block: LargeBlock) => boolean,
+  ): LargeBlock | undefined {
     const exact = newestOf(this.bySize.get(wanted), isUsable);
     if (exact !== undefined) return exact;
     let best: LargeBlock | undefined;
     for (const shelf of this.bySize.values()) {
       const { bytes } = shelf;
-      if (bytes < wanted || bytes > wanted + wanted / 8) continue;
+      if (bytes < wanted || bytes > most) continue;
       if (best === undefined || bytes < best.shelf.bytes) best = newestOf(shelf, isUsable) ?? best;
     }
     return best;
@@ -178,10 +181,6 @@ export class Shelves {
     this.bySize.clear();
     this.bySlot.fill(NO_SHELF);
   }
-}
-
-function wholeSlabs(length: number): number {
-  return Math.ceil(length / SLAB_BYTES) * SLAB_BYTES;
 }
 
 /** Brings a block with a view of this kind and length to the top. false: there is none among the uppermost. */
