@@ -13,6 +13,8 @@ export type { Custodian, FreeAfterWriteOptions } from './roles/custodian';
 export type { Difference, VerifyReport } from './stats/verify';
 export type { Lender } from './roles/lender';
 export type { Closable } from './streams/closings';
+export { readInto } from './streams/read-into';
+export type { ReadTarget } from './streams/read-into';
 export type { ScopeTarget } from './streams/endings';
 export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
 export type { BackendInfo } from './base/backend-info';
