@@ -25,6 +25,12 @@ class Loan implements Home {
   }
 }
 
+/** Whether it was adopted in this thread and is not released. */
+export function isAdopted(view: unknown): boolean {
+  const loan = homeOf(view);
+  return loan instanceof Loan && !loan.isReleased;
+}
+
 function refusalOf(result: number): Error {
   const { name, text } = statusOf(result);
   if (name === 'BAD_TICKET') return badTicket();

@@ -1,0 +1,45 @@
+/**
+ * Types: what programs see of a channel's ends.
+ */
+import type { ArenaBuffer } from '../types';
+
+/**
+ * What {@link ChannelEnd.receive} calls for each message.
+ *
+ * @example
+ * const receiver: ChannelReceiver = (buffer, header, tag) => console.log(tag, header, buffer.length);
+ */
+export type ChannelReceiver = (
+  buffer: ArenaBuffer,
+  header: readonly number[],
+  tag: string,
+) => unknown;
+
+/**
+ * What {@link ChannelEnd.stats} gives: counts since the end was opened.
+ *
+ * @example
+ * const { depth, copied, handedOver }: ChannelStats = Channel.open(new Channel().ends[0], arena).stats();
+ */
+export interface ChannelStats {
+  /** Messages sent that the other end has not read, as of now. */
+  readonly depth: number;
+  /** Their bytes. */
+  readonly bytesUnderWay: number;
+  /** Messages that {@link ChannelEnd.send} has taken. */
+  readonly sent: number;
+  /** Of these, the ones whose bytes were copied. */
+  readonly copied: number;
+  /** And the ones whose memory was handed over. */
+  readonly handedOver: number;
+  /** Bytes of messages sent. */
+  readonly bytesSent: number;
+  /** Messages read. */
+  readonly received: number;
+  /** Bytes of messages read. */
+  readonly bytesReceived: number;
+  /** Messages that were handed over and taken back, because nobody read them before the end. */
+  readonly recalled: number;
+  /** Messages for this end whose memory the sender's arena took back before they were read, by a reset say. */
+  readonly expired: number;
+}
