@@ -243,7 +243,8 @@ export class ChannelEnd extends EventEmitter<{ close: [] }> implements Disposabl
    */
   keep<V extends View>(buffer: V): V {
     const message = this.#message;
-    if (message?.buffer !== (buffer as View)) {
+    const inHand: View | undefined = message?.buffer;
+    if (message === undefined || inHand !== buffer) {
       throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not the message in hand');
     }
     keepMessage(message);
@@ -345,8 +346,7 @@ export class ChannelEnd extends EventEmitter<{ close: [] }> implements Disposabl
   /**
    * The end keeps the thread's event loop alive until it is closed, as it does at first.
    *
-   * @example
-   * Channel.open(new Channel().ends[0], arena).unref().ref().close();
+   * @example Channel.open(new Channel().ends[0], arena).unref().ref().close();
    */
   ref(): this {
     this.#bell.ref();
