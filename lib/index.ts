@@ -12,7 +12,7 @@ export { Arena } from './arena/arena';
 export { Channel } from './channel/channel';
 export type { ChannelHandle, ChannelOptions } from './channel/channel';
 export { ChannelEnd } from './channel/end';
-export type { ChannelReceiver, ChannelStats } from './channel/types';
+export type { ChannelEvents, ChannelReceiver, ChannelStats } from './channel/types';
 export type { Custodian, FreeAfterWriteOptions } from './roles/custodian';
 export type { Difference, VerifyReport } from './stats/verify';
 export type { Lender } from './roles/lender';

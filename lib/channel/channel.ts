@@ -97,6 +97,8 @@ export class Channel {
    * @throws {ERR_INVALID_ARG_TYPE} an option, or `options`, has the wrong type.
    * @throws {ERR_INVALID_ARG_VALUE} an option is unknown.
    * @throws {ERR_OUT_OF_RANGE} an option is out of range.
+   * @example
+   * const [ours, theirs] = new Channel({ capacity: 64 }).ends;
    */
   constructor(options: ChannelOptions = {}) {
     const memory = makeMemory(resolve(options));

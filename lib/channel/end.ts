@@ -20,7 +20,7 @@ import { Envelope } from './envelope';
 import { Inbox, type Message, endMessage, keepMessage } from './inbox';
 import { Side } from './memory';
 import { Outbox } from './outbox';
-import type { ChannelReceiver, ChannelStats } from './types';
+import type { ChannelEvents, ChannelReceiver, ChannelStats } from './types';
 
 /** After so many messages in a row the event loop has a turn, so that a fast sender starves nothing else. */
 const MESSAGES_PER_TURN = 256;
@@ -37,7 +37,7 @@ const MESSAGES_PER_TURN = 256;
  *   right!.close();
  * });
  */
-export class ChannelEnd extends EventEmitter<{ close: [] }> implements Disposable {
+export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposable {
   readonly #arena: Arena;
   readonly #side: Side;
   readonly #bell: Doorbell;

@@ -43,3 +43,14 @@ export interface ChannelStats {
   /** Messages for this end whose memory the sender's arena took back before they were read, by a reset say. */
   readonly expired: number;
 }
+
+/**
+ * What a {@link ChannelEnd} emits.
+ *
+ * @example
+ * const events: (keyof ChannelEvents)[] = ['close'];
+ */
+export interface ChannelEvents {
+  /** Either end is closed, or the other's thread has ended. */
+  close: [];
+}
