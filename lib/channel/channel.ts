@@ -72,6 +72,8 @@ export interface ChannelHandle {
  *
  * @example
  * import { Worker } from 'node:worker_threads';
+ * import { Arena, Channel } from 'hakmem-arena';
+ * const arena = new Arena();
  * const [ours, theirs] = new Channel({ capacity: 64 }).ends;
  * const echo = `
  *   const { workerData } = require('node:worker_threads');
@@ -84,10 +86,10 @@ export interface ChannelHandle {
  *
  * const end = Channel.open(ours, arena);
  * end.send(arena.from('hello'));
- * for await (const buffer of end) {
+ * void end.receive((buffer) => {
  *   console.log(buffer.toString()); // hello
  *   end.close();
- * }
+ * });
  */
 export class Channel {
   /** Both ends, the same in everything. Each is opened once, by {@link Channel.open} in its thread. */

@@ -19,7 +19,9 @@ export type ChannelReceiver = (
  * What {@link ChannelEnd.stats} gives: counts since the end was opened.
  *
  * @example
- * const { depth, copied, handedOver }: ChannelStats = Channel.open(new Channel().ends[0], arena).stats();
+ * const end = Channel.open(new Channel().ends[0], arena);
+ * const { depth, copied, handedOver }: ChannelStats = end.stats();
+ * end.close();
  */
 export interface ChannelStats {
   /** Messages sent that the other end has not read, as of now. */
