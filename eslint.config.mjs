@@ -65,6 +65,7 @@ export default defineConfig(
         'AbortController',
         'Buffer',
         'URL',
+        'WebAssembly',
         'clearTimeout',
         'console',
         'process',

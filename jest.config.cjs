@@ -13,6 +13,9 @@ module.exports = {
   // Tests import what they use from '@jest/globals'.
   injectGlobals: false,
   testTimeout: 60_000,
+  // Each suite in a process of its own: statistics, labels and the cache are the process's, and what
+  // one suite leaves to the collector must not change what another one counts.
+  workerIdleMemoryLimit: 0,
   // With --coverage. The monitor's page runs in a browser (test/browser), lib/cli in processes of its own.
   collectCoverageFrom: ['lib/**/*.ts', '!lib/monitor/page/**', '!lib/cli/**'],
   coverageDirectory: 'coverage/lib',

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import type * as Create from '../dist/arena/create';
 import type * as Buckets from '../dist/front/buckets';
 import type * as FrontModule from '../dist/front/front';
+import type * as KitModule from '../dist/front/kit';
 import type * as Geometry from '../dist/native/geometry';
 import type * as ViewTable from '../dist/front/view-table';
 import type * as ViewModule from '../dist/view/view';
@@ -20,6 +21,7 @@ function inside(name: string): unknown {
 const { makeParts } = inside('arena/create') as typeof Create;
 const { HEAD, RECORD_BITS, bucketOfBuffers } = inside('front/buckets') as typeof Buckets;
 const { Front } = inside('front/front') as typeof FrontModule;
+const { newKit } = inside('front/kit') as typeof KitModule;
 const { CLASS_SIZE_MAX } = inside('native/geometry') as typeof Geometry;
 const { BUCKET, VIEW_SHIFT } = inside('front/view-table') as typeof ViewTable;
 const { ARENA, idOf } = inside('view/view') as typeof ViewModule;
@@ -75,7 +77,7 @@ export class UncheckedArena {
 
   constructor() {
     const { core, options } = makeParts({ name: 'bench' });
-    this.#front = new UncheckedFront(core, options);
+    this.#front = new UncheckedFront(core, options, newKit(options.strides));
   }
 
   allocUnsafe(size: number, alignment?: number): Buffer {

@@ -15,7 +15,7 @@ import { printable, printableLines } from './base/printable';
  * | `ERR_HAKMEM_CHANNEL_CLOSED` | one of the channel's ends is closed, or its thread has ended |
  * | `ERR_HAKMEM_CHANNEL_DAMAGED` | somebody else has written into the channel's shared memory |
  * | `ERR_HAKMEM_DOUBLE_FREE` | the view is free already |
- * | `ERR_HAKMEM_NATIVE_LOAD` | the addon cannot be loaded, or is not the one of this package |
+ * | `ERR_HAKMEM_NATIVE_LOAD` | the addon cannot be loaded, or is not the one of this package; or only it can do what was asked for |
  * | `ERR_HAKMEM_NOT_OWNED` | not allocated by this arena |
  * | `ERR_HAKMEM_OUT_OF_MEMORY` | a limit, or the operating system |
  * | `ERR_HAKMEM_STALE_VIEW` | invalidated by a reset, or its memory is gone |

@@ -19,6 +19,7 @@ export type { Lender } from './roles/lender';
 export type { Closable } from './streams/closings';
 export type { ScopeTarget } from './streams/endings';
 export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
+export type { BackendInfo } from './base/backend-info';
 export type { LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
@@ -59,6 +60,7 @@ export type {
   LendingStats,
   OsStats,
   SuperSlabStats,
+  Tier,
 } from './stats/types';
 export type {
   ArenaBuffer,

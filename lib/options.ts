@@ -3,7 +3,7 @@
  */
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
-import { type NativeArenaOption, native } from './native/native';
+import { type NativeArenaOption, native, settingsOf } from './native/native';
 import type { LearnOptions } from './learn/report';
 import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
@@ -41,7 +41,11 @@ export interface ResolvedOptions {
   /** '': the core names the arena. */
   readonly name: string;
   readonly maxBytes: number;
-  readonly core: Readonly<CoreOptions>;
+  readonly prewarm: number;
+  /** Events that are kept; 0: none. */
+  readonly trace: number;
+  /** What the core takes as numbers. */
+  readonly settings: Float64Array;
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
@@ -214,15 +218,30 @@ const KNOWN_OPTIONS = new Set([
 ]);
 
 /** Checks and completes what `new Arena()` was given: its own properties, those of no prototype. */
-export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
+export function resolveOptions(given?: ArenaOptions): ResolvedOptions {
+  if (given === undefined) return DEFAULTS;
   if (typeof given !== 'object' || (given as unknown) === null || Array.isArray(given)) {
     throw invalidArgType('options', 'of type object', given);
   }
-  for (const key of Object.keys(given)) {
+  const keys = Object.keys(given);
+  for (const key of keys) {
     if (!KNOWN_OPTIONS.has(key))
       throw invalidArgValue(`options.${key}`, 'is not a known option', key);
   }
-  const options = ownOptions(given);
+  // Arenas of a service, which come and go, have hardly more than a name.
+  if (keys.length === 0) return DEFAULTS;
+  if (keys.length === 1 && keys[0] === 'name') return named(resolveName(given.name));
+  return resolveGiven(ownOptions(given));
+}
+
+/** What an arena without options has. */
+const DEFAULTS = resolveGiven(ownOptions({}));
+
+function named(name: string): ResolvedOptions {
+  return { ...DEFAULTS, name };
+}
+
+function resolveGiven(options: ArenaOptions): ResolvedOptions {
   const { name, sizeClasses } = options;
   const zero = resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
@@ -234,7 +253,9 @@ export function resolveOptions(given: ArenaOptions = {}): ResolvedOptions {
   return {
     name: resolveName(name),
     maxBytes: core.maxBytes,
-    core,
+    prewarm: core.prewarm,
+    trace: core.trace,
+    settings: settingsOf(core),
     strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
     hasOwnClasses: sizeClasses !== undefined,
     purgeDelayMs,

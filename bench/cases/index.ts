@@ -4,6 +4,7 @@ import { churn } from './churn';
 import { heapStatsCases } from './heap-stats';
 import { micro } from './micro';
 import { modes, otherModes, randomMixed } from './random-mixed';
+import { request } from './request';
 import { scope } from './scope';
 import { soak } from './soak';
 import { changing, mixes, otherViews, priceOfChecks } from './traces';
@@ -17,6 +18,7 @@ export const CASES: readonly Case[] = [
   modes,
   otherModes,
   scope,
+  request,
   ...micro,
   ...calls,
   churn,

@@ -35,7 +35,9 @@
 #define HK_CLASS_SIZE_MAX HK_SLAB_BYTES
 #define HK_RUN_SIZE_MAX HK_SUPERSLAB_BYTES
 /* Larger requests are refused without asking the OS: 2^47 bytes is a usual user address space. */
-#define HK_SIZE_MAX ((size_t)1 << 47)
+#define HK_SIZE_MAX ((uint64_t)1 << 47)
+/* The same of what a `size_t` counts: where it has 32 bits, rounding up must not wrap. */
+#define HK_MAPPING_MAX (SIZE_MAX > UINT32_MAX ? HK_SIZE_MAX : (uint64_t)1 << 31)
 
 /* Every length up to this one has counters of its own. */
 #define HK_EXACT_LENGTH_MAX 1024

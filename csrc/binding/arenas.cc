@@ -82,16 +82,20 @@ bool ReadClassSizes(Arguments *arguments, size_t i, uint32_t (&sizes)[HK_BIN_MAX
 }
 
 // Enters a new arena and makes what JavaScript gets of it. Empty: out of memory.
-Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core) {
-  ArenaHandle *arena = AddArena(EnvironmentOf(env), core);
+Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core, Napi::ArrayBuffer counters,
+                      Napi::Value handle) {
+  const void *idle = handle.IsExternal() ? handle.As<Napi::External<void>>().Data() : nullptr;
+  ArenaHandle *arena = AddArena(EnvironmentOf(env), core, idle);
   if (arena == nullptr) {
     hk_arena_destroy(core);
     return Napi::Value();
   }
   hk_arena_ask_before_purge(core, IsOurs, arena);
-  Napi::Value counters = CountersBuffer(env, core);
-  Napi::Value handle = counters.IsEmpty() ? Napi::Value() : GarbageHandle(env, arena);
-  if (handle.IsEmpty()) {
+  if (counters.IsEmpty() || counters.Data() != hk_arena_counters(core)) {
+    counters = CountersBuffer(env, core);
+  }
+  if (arena != idle) handle = counters.IsEmpty() ? Napi::Value() : GarbageHandle(env, arena);
+  if (counters.IsEmpty() || handle.IsEmpty()) {
     OrphanArena(arena);
     return Napi::Value();
   }
@@ -106,8 +110,9 @@ Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core) {
   return result;
 }
 
-// createArena(name, settings?, classSizes?) -> { id, serial, name, counters, handle } | -status. A name is at most
-// HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none.
+// createArena(name, settings?, classSizes?, counters?, handle?) -> { id, serial, name, counters, handle } | -status. A
+// name is at most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none. Counters and handle of an arena
+// that has ended are used again.
 Napi::Value CreateArena(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   Arguments arguments(info);
@@ -120,9 +125,14 @@ Napi::Value CreateArena(const Napi::CallbackInfo &info) {
   if (!readable) return arguments.Refuse();
   options.name = name[0] != 0 ? name : nullptr;
   hk_arena_t *core = nullptr;
+  Napi::ArrayBuffer counters;
+  if (arguments[3].IsArrayBuffer()) {
+    counters = arguments[3].As<Napi::ArrayBuffer>();
+    options.counters = TakeCounters(EnvironmentOf(env), counters);
+  }
   hk_status_t status = hk_arena_create(&options, &core);
   if (status != HK_OK) return Failure(env, status);
-  Napi::Value result = ArenaToJs(env, core);
+  Napi::Value result = ArenaToJs(env, core, counters, arguments[4]);
   if (!result.IsEmpty()) return result;
   if (env.IsExceptionPending()) env.GetAndClearPendingException();
   return Failure(env, HK_OUT_OF_MEMORY_OS);
@@ -138,7 +148,22 @@ bool ConcealUnpinned(Napi::Env env, Arguments *arguments, ArenaHandle *arena) {
   return true;
 }
 
-// destroyArena(arena, pinned?) -> 0. Bytes that were given away keep their slabs until they are let go,
+// The arena is over. Its counters, if argument 2 is their ArrayBuffer, serve the next one.
+void EndArena(Napi::Env env, const Arguments &arguments, ArenaHandle *arena) {
+  Napi::Value value = arguments[2];
+  Napi::ArrayBuffer counters;
+  if (value.IsArrayBuffer()) counters = value.As<Napi::ArrayBuffer>();
+  bool are_its = !counters.IsEmpty() && counters.Data() == hk_arena_counters(arena->core);
+  HoldArena(arena);
+  OrphanArena(arena);
+  if (are_its && arena->core == nullptr) {
+    LeaveCounters(EnvironmentOf(env), counters.Data());
+    LeaveArena(EnvironmentOf(env), arena);
+  }
+  DropArena(arena);
+}
+
+// destroyArena(arena, pinned?, counters?) -> 0. Bytes that were given away keep their slabs until they are let go,
 // pinned slabs stay attached until they are unpinned; all else goes back now.
 Napi::Value DestroyArena(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
@@ -148,7 +173,7 @@ Napi::Value DestroyArena(const Napi::CallbackInfo &info) {
     arena->ended = true;
     hk_arena_end(arena->core);
   } else {
-    OrphanArena(arena);
+    EndArena(info.Env(), arguments, arena);
   }
   return Napi::Number::New(info.Env(), 0);
 }

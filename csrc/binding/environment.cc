@@ -36,14 +36,20 @@ void EndEnvironment(Napi::Env, Environment *environment) {
   }
   while (environment->exposures != nullptr) {
     Exposure *exposure = environment->exposures;
-    GiveAway(exposure);
     LeaveExposure(exposure);
-    SlabEntry *entry = &exposure->arena->slabs[exposure->slab];
-    if (entry->current == exposure) entry->current = nullptr;
+    if (exposure->arena != nullptr) {
+      GiveAway(exposure);
+      SlabEntry *entry = &exposure->arena->slabs[exposure->slab];
+      if (entry->current == exposure) entry->current = nullptr;
+    }
     exposure->arena = nullptr;
+    exposure->environment = nullptr;
     exposure->buffer.SuppressDestruct(); // it belonged to the world that has gone
   }
   EndLoans(environment);
+  for (ArenaHandle *arena : environment->idle) {
+    if (arena != nullptr) DropArena(arena);
+  }
   std::free(environment->slots);
   delete environment;
 }
@@ -116,15 +122,42 @@ static void GiveSlot(Environment *environment, uint32_t index) {
   environment->first_free = index + 1;
 }
 
-ArenaHandle *AddArena(Environment *environment, hk_arena_t *core) {
+// The list's reference becomes the caller's.
+static ArenaHandle *TakeIdle(Environment *environment, const void *idle) {
+  for (ArenaHandle *&arena : environment->idle) {
+    if (arena == nullptr || arena != idle) continue;
+    ArenaHandle *found = arena;
+    arena = nullptr;
+    return found;
+  }
+  return nullptr;
+}
+
+void LeaveArena(Environment *environment, ArenaHandle *arena) {
+  if (arena->references != 2) return;
+  ArenaHandle **place = &environment->idle[environment->idle_count++ % kLeftMax];
+  if (*place != nullptr) DropArena(*place);
+  HoldArena(arena);
+  *place = arena;
+}
+
+static ArenaHandle *NewArena() {
   auto *arena = new ArenaHandle();
-  if (arena == nullptr || !TakeSlot(environment, &arena->slot)) {
-    delete arena;
+  if (arena != nullptr) arena->references = 1;
+  return arena;
+}
+
+ArenaHandle *AddArena(Environment *environment, hk_arena_t *core, const void *idle) {
+  ArenaHandle *arena = TakeIdle(environment, idle);
+  if (arena == nullptr) arena = NewArena();
+  if (arena == nullptr) return nullptr;
+  if (!TakeSlot(environment, &arena->slot)) {
+    DropArena(arena);
     return nullptr;
   }
   arena->core = core;
   arena->environment = environment;
-  arena->references = 1;
+  arena->ended = arena->orphaned = false;
   environment->slots[arena->slot].arena = arena;
   return arena;
 }
@@ -163,6 +196,21 @@ void BeginEndingLoans(Environment *environment) {
     Napi::ArrayBuffer buffer = loan->buffer.Value();
     loan->ending = !buffer.IsEmpty() && !buffer.IsDetached();
   }
+}
+
+// V8 counts external bytes towards the schedule of its garbage collector, although collecting can never
+// free arena memory: slabs come off its account while they are exposed. V8 ends the process when the
+// account goes below zero, so whatever V8 may free by itself has to be back on it before: strong
+// references keep slabs from that, and larger blocks, which V8 detaches one by one when the environment
+// ends, stay on the account.
+constexpr int64_t kAccountReserve = 512 * 1024;
+
+void Discount(Napi::Env env, Exposure *exposure) {
+  if (exposure->bytes > static_cast<int64_t>(HK_SLAB_BYTES)) return;
+  int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
+  if (total < exposure->bytes + kAccountReserve) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -exposure->bytes);
+  exposure->discounted = true;
 }
 
 void Recount(Napi::Env env, Exposure *exposure) {

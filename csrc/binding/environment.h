@@ -34,16 +34,17 @@ struct Environment;
 struct ArenaHandle;
 
 struct Exposure : Allocated {
-  ArenaHandle *arena;
+  ArenaHandle *arena; // nullptr: warm, see warm.cc
   uint32_t slab;
+  void *address; // of the slab
   int64_t bytes;
   // Strong while current, weak once the arena is dropped; empty: not ours to detach.
   Napi::Reference<Napi::ArrayBuffer> buffer;
   bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
-  bool discounted; // taken off V8's account of external memory; see slabs.cc
+  bool discounted; // taken off V8's account of external memory
   bool pinned;     // a view of it is retained beyond a reset: stays attached until unpinned
   bool ending;     // attached when its world began to end: nobody else has its bytes
-  Environment *environment; // whose list it is on
+  Environment *environment; // whose list it is on; nullptr once that has ended
   Exposure *next, *previous;
 };
 
@@ -83,6 +84,12 @@ struct Sentinel : Allocated {
   Napi::Reference<Napi::ArrayBuffer> buffer;
 };
 
+// ArrayBuffers of slabs that their arenas have left, by address; see warm.cc. Neighbouring slabs never share a
+// place.
+constexpr uint32_t kWarmPlaces = 512;
+
+constexpr uint32_t kLeftMax = 16;
+
 // A block that this world has adopted: one external ArrayBuffer over its bytes and nothing else. It lives until V8
 // has freed the backing store, and while it is `holding` its letter has not been returned.
 struct Loan : Allocated {
@@ -105,7 +112,17 @@ struct Environment : Allocated {
   Sentinel *sentinel;               // nullptr: none was needed, or none could be made
   bool ending;                      // the sentinel has been called
   Napi::FunctionReference transfer; // ArrayBuffer.prototype.transfer where slabs.cc needs it
-  bool detaching;                   // JavaScript is running in the middle of a call: no other now
+  Napi::FunctionReference move; // gives the memory of an ArrayBuffer to a new one; empty: not known
+  bool detaching;               // JavaScript is running in the middle of a call: no other now
+  bool interrupted; // it was, in this call: Node would end the process if anything were detached
+  Exposure *warm[kWarmPlaces];
+  // Where counters of arenas that have ended are, or were until their ArrayBuffer was collected: the last ones of
+  // left_count.
+  const void *left[kLeftMax];
+  uint32_t left_count;
+  // Arenas that have ended and nobody counts on but their JavaScript handle, and this list; as `left`.
+  ArenaHandle *idle[kLeftMax];
+  uint32_t idle_count;
   Napi::Reference<Napi::ArrayBuffer> exchange; // block references on their way
 };
 
@@ -123,8 +140,12 @@ ArenaHandle *FindPinnedArena(Environment *environment, double handle);
 // Names the arena in calls from JavaScript: no other arena of this environment ever has the same handle.
 double HandleOf(const ArenaHandle *arena);
 
-// Enters a core arena in the table. The environment owns it. nullptr: out of memory.
-ArenaHandle *AddArena(Environment *environment, hk_arena_t *core);
+// Enters a core arena in the table, as `idle` if that is one of those that are. The environment owns it. nullptr: out of
+// memory.
+ArenaHandle *AddArena(Environment *environment, hk_arena_t *core, const void *idle);
+
+// Keeps an arena that has ended for AddArena, if only the caller and its JavaScript handle count on it.
+void LeaveArena(Environment *environment, ArenaHandle *arena);
 
 // Takes the arena from the table and destroys its core, now or with its last exposure.
 void OrphanArena(ArenaHandle *arena);
@@ -134,6 +155,9 @@ void DropArena(ArenaHandle *arena);
 
 // The entry of a slab number, growing the table; nullptr: out of memory.
 SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab);
+
+// Takes an exposure's bytes off V8's account of external memory.
+void Discount(Napi::Env env, Exposure *exposure);
 
 // Puts an exposure's bytes back on V8's account.
 void Recount(Napi::Env env, Exposure *exposure);
@@ -148,10 +172,10 @@ void EnterExposure(Environment *environment, Exposure *exposure);
 void LeaveExposure(Exposure *exposure);
 
 // Entries of the addon, by file.
-void DefineIdentity(Napi::Object exports);
 void DefineArenas(Napi::Object exports);
 void DefineBlocks(Napi::Object exports);
 void DefineSlabs(Napi::Object exports);
+void DefineWarm(Napi::Object exports);
 void DefineStats(Napi::Object exports);
 void DefineHeapMap(Napi::Object exports);
 void DefineLetters(Napi::Object exports);
@@ -181,8 +205,24 @@ void BeginEndingLoans(Environment *environment);
 // anything is done to the bytes of free blocks. `context`: its ArenaHandle.
 bool IsOurs(void *context, uint32_t slab);
 
-// Detaches all of them but those that are pinned.
+// Detaches all of them but those that are pinned. Those of the first slabs stay warm.
 void ConcealAll(Napi::Env env, ArenaHandle *arena);
+
+// The arena leaves a slab whose attached ArrayBuffer this is, and all views of it have length 0. false: nothing
+// has changed but that `buffer` may be detached.
+bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer);
+
+// The exposure of a slab whose ArrayBuffer is warm and attached, for a new arena; nullptr: there is none.
+Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t &slab);
+
+// A warm exposure's ArrayBuffer has gone.
+void ForgetWarm(Exposure *exposure);
+
+// Notes that the arena of these counters has ended. They may serve another one.
+void LeaveCounters(Environment *environment, const void *counters);
+
+// The counters that were left and `buffer` holds. nullptr: it holds none.
+hk_counters_t *TakeCounters(Environment *environment, Napi::ArrayBuffer buffer);
 
 // Keeps the slab's ArrayBuffer attached through ConcealAll, if it has one that is.
 void PinSlab(ArenaHandle *arena, uint32_t slab);

@@ -1,19 +1,14 @@
 // Heap map: every slab of every arena of the process as flat integers, for a picture of memory.
-//
-// Per SuperSlab: index, size in slabs of 64 KB, slab count, then 32 times use, bin, touched, taken,
-// capacity (zeroes beyond the slab count). lib/stats/heap-map.ts reads them.
+// Its rows are those of snapshot.h.
 #include <cstdlib>
 #include <cstring>
 
 #include "binding/arguments.h"
+#include "snapshot.h"
 
 namespace hakmem {
 
 namespace {
-
-constexpr size_t kHeaderFields = 3;
-constexpr size_t kSlabFields = 5;
-constexpr size_t kRowLength = kHeaderFields + HK_SUPERSLAB_SLABS * kSlabFields;
 
 // What one arena had; a list, because nobody knows beforehand how many arenas there are.
 struct ArenaMap {
@@ -51,26 +46,14 @@ bool AppendMap(hk_arena_t *core, void *context) {
   return true;
 }
 
-void Flatten(const hk_mapped_superslab_t &superslab, uint32_t *out) {
-  *out++ = superslab.index;
-  *out++ = static_cast<uint32_t>(superslab.bytes / HK_SLAB_BYTES);
-  *out++ = superslab.slab_count;
-  for (const hk_mapped_slab_t &slab : superslab.slabs) {
-    *out++ = slab.use;
-    *out++ = slab.bin;
-    *out++ = slab.touched ? 1 : 0;
-    *out++ = slab.taken;
-    *out++ = slab.capacity;
-  }
-}
-
 // { serial, name, strides, rows }; empty: out of memory
 Napi::Value MapToJs(Napi::Env env, const ArenaMap &map) {
   auto strides = Napi::Uint32Array::New(env, map.class_count);
-  auto rows = Napi::Uint32Array::New(env, map.count * kRowLength);
+  auto rows = Napi::Uint32Array::New(env, map.count * HK_SNAPSHOT_ROW_LENGTH);
   if (strides.IsEmpty() || rows.IsEmpty()) return Napi::Value();
   for (uint32_t i = 0; i < map.class_count; i++) strides[i] = map.strides[i];
-  for (uint32_t i = 0; i < map.count; i++) Flatten(map.superslabs[i], &rows[i * kRowLength]);
+  for (uint32_t i = 0; i < map.count; i++)
+    hk_snapshot_superslab(&map.superslabs[i], &rows[i * HK_SNAPSHOT_ROW_LENGTH]);
   Napi::Object result = Napi::Object::New(env);
   result.DefineProperties({
       Field(env, "serial", map.serial),

@@ -15,11 +15,18 @@ namespace {
 void BackingStoreFreed(napi_env env, void *, void *hint) {
   auto *exposure = static_cast<Exposure *>(hint);
   ArenaHandle *arena = exposure->arena;
-  if (arena == nullptr) { // its world ended before
+  const Environment *environment = exposure->environment;
+  if (environment == nullptr) { // its world ended before
     delete exposure;
     return;
   }
-  const Environment *environment = exposure->environment;
+  if (arena == nullptr) {
+    ForgetWarm(exposure);
+    LeaveExposure(exposure);
+    Recount(env, exposure);
+    delete exposure;
+    return;
+  }
   bool is_free = IsNobodys(environment, exposure->ending);
   LeaveExposure(exposure);
   if (arena->slabs[exposure->slab].current == exposure) {
@@ -70,6 +77,10 @@ Napi::ArrayBuffer AttachedBuffer(const SlabEntry *entry) {
   return entry->current != nullptr ? AttachedBufferOf(entry->current) : Napi::ArrayBuffer();
 }
 
+// Slabs whose ArrayBuffers stay warm when their arena leaves them all. A small arena has few, and its memory is
+// wiped by writing; see hk_superslab_wipe.
+constexpr uint32_t kWarmAtOnce = 8;
+
 // The slab's current ArrayBuffer, if any, is no longer ours to detach, and its bytes are somebody else's, unless
 // the caller detaches it now: from here on V8 decides when they are free, and has to know their size.
 void ForgetCurrent(Napi::Env env, SlabEntry *entry) {
@@ -78,21 +89,6 @@ void ForgetCurrent(Napi::Env env, SlabEntry *entry) {
   Recount(env, exposure);
   exposure->buffer.Reset();
   entry->current = nullptr;
-}
-
-// V8 counts external bytes towards the schedule of its garbage collector, although collecting can never
-// free arena memory: slabs come off its account while they are exposed. V8 ends the process when the
-// account goes below zero, so whatever V8 may free by itself has to be back on it before: strong
-// references keep slabs from that, and larger blocks, which V8 detaches one by one when the environment
-// ends, stay on the account.
-constexpr int64_t kAccountReserve = 512 * 1024;
-
-void Discount(Napi::Env env, Exposure *exposure) {
-  if (exposure->bytes > static_cast<int64_t>(HK_SLAB_BYTES)) return;
-  int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
-  if (total < exposure->bytes + kAccountReserve) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -exposure->bytes);
-  exposure->discounted = true;
 }
 
 // Before the ArrayBuffer is made, because making it is what asks V8 to collect.
@@ -130,6 +126,27 @@ bool IsGivenAway(Napi::Env env, SlabEntry *entry) {
   return entry->holds > 0;
 }
 
+// A slab's first ArrayBuffer. nullptr: out of memory, or a worker that is being terminated.
+Exposure *NewExposure(napi_env env, Environment *environment, const hk_slab_info_t &slab) {
+  auto *exposure = new Exposure();
+  if (exposure == nullptr) return nullptr;
+  exposure->address = slab.address;
+  exposure->bytes = static_cast<int64_t>(slab.bytes);
+  napi_value buffer = WrapSlab(env, slab, exposure);
+  if (buffer == nullptr) {
+    delete exposure;
+    return nullptr;
+  }
+  EnterExposure(environment, exposure);
+  if (!RenewSentinel(env, environment)) { // JavaScript has not seen it
+    napi_detach_arraybuffer(env, buffer);
+    Recount(env, exposure);
+    return nullptr;
+  }
+  exposure->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
+  return exposure;
+}
+
 // The front will refuse its caller: nothing else can be done without an ArrayBuffer.
 napi_value NoMemory(napi_env env, ArenaHandle *arena) {
   hk_note_refusal(arena->core, HK_OUT_OF_MEMORY_OS);
@@ -150,31 +167,17 @@ napi_value Expose(napi_env env, napi_callback_info info) {
   napi_value buffer = AttachedBuffer(entry);
   if (buffer != nullptr) return buffer;
   if (IsGivenAway(env, entry)) return HotFailure(env, HK_SLAB_BUSY);
-
-  auto *exposure = new Exposure();
+  Exposure *exposure = TakeWarm(env, arena->environment, slab);
+  if (exposure == nullptr) exposure = NewExposure(env, arena->environment, slab);
   if (exposure == nullptr) return NoMemory(env, arena);
+  HoldArena(arena);
   exposure->arena = arena;
   exposure->slab = number;
-  exposure->bytes = static_cast<int64_t>(slab.bytes);
   exposure->holding = true;
-  buffer = WrapSlab(env, slab, exposure);
-  if (buffer == nullptr) {
-    delete exposure;
-    return NoMemory(env, arena);
-  }
-  HoldArena(arena);
-  EnterExposure(arena->environment, exposure);
-  if (!RenewSentinel(env, arena->environment)) {
-    exposure->holding = false; // JavaScript has not seen it
-    napi_detach_arraybuffer(env, buffer);
-    Recount(env, exposure);
-    return NoMemory(env, arena);
-  }
-  exposure->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
   entry->current = exposure;
   entry->holds++;
   hk_slab_set_exposed(arena->core, number, true);
-  return buffer;
+  return exposure->buffer.Value();
 }
 
 // nextRetirable(arena, keep) -> slab | -1: an empty slab beyond the `keep` that each class may have.
@@ -250,6 +253,7 @@ bool IsNobodys(const Environment *environment, bool ending) {
 
 bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
   Environment *environment = EnvironmentOf(env);
+  if (environment->interrupted) return false;
   if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
   napi_value length = Napi::Number::New(env, 0), error = nullptr;
   // A program may have put a function of its own in its place: that finds nothing half done.
@@ -261,11 +265,11 @@ bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
   return buffer.IsDetached();
 }
 
-bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
-  if (slab >= arena->slab_count) return true;
+static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, bool stays_warm) {
   SlabEntry *entry = &arena->slabs[slab];
   Napi::ArrayBuffer buffer = AttachedBuffer(entry);
   Exposure *exposure = entry->current;
+  if (stays_warm && !buffer.IsEmpty() && KeepWarm(env, exposure, buffer)) return entry->holds == 0;
   ForgetCurrent(env, entry);
   if (!buffer.IsEmpty() && DetachBuffer(env, buffer)) {
     ReleaseHold(env, exposure);
@@ -273,6 +277,10 @@ bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
     GiveAway(exposure);
   }
   return entry->holds == 0;
+}
+
+bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
+  return slab >= arena->slab_count || Conceal(env, arena, slab, false);
 }
 
 bool IsOurs(void *context, uint32_t slab) {
@@ -287,9 +295,13 @@ bool IsOurs(void *context, uint32_t slab) {
 }
 
 void ConcealAll(Napi::Env env, ArenaHandle *arena) {
+  uint32_t concealed = 0;
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
-    if (!IsPinned(&arena->slabs[slab])) ConcealSlab(env, arena, slab);
+    const SlabEntry *entry = &arena->slabs[slab];
+    if (entry->current == nullptr || entry->current->pinned) continue;
+    Conceal(env, arena, slab, concealed++ < kWarmAtOnce);
   }
+  EnvironmentOf(env)->interrupted = false;
 }
 
 void PinSlab(ArenaHandle *arena, uint32_t slab) {
@@ -322,18 +334,30 @@ void BeginEnding(Napi::Env env, Environment *environment) {
   for (Exposure *exposure = environment->exposures; exposure != nullptr;
        exposure = exposure->next) {
     exposure->ending = !AttachedBufferOf(exposure).IsEmpty();
-    if (exposure->arena->core != nullptr) hk_arena_settle(exposure->arena->core);
+    if (exposure->arena != nullptr && exposure->arena->core != nullptr)
+      hk_arena_settle(exposure->arena->core);
   }
   BeginEndingLoans(environment);
 }
 
+// Whether this runtime lets memory of ours be an ArrayBuffer; one with V8's sandbox does not.
+static bool AllowsExternalBuffers(napi_env env) {
+  static uint64_t nothing; // nobody ever sees this ArrayBuffer
+  napi_value buffer = nullptr;
+  napi_status status = napi_create_external_arraybuffer(
+      env, &nothing, sizeof nothing, [](napi_env, void *, void *) {}, nullptr, &buffer);
+  return status != napi_no_external_buffers_allowed;
+}
+
 void DefineSlabs(Napi::Object exports) {
+  napi_env env = exports.Env();
+  exports.DefineProperty(Field(env, "externalBuffers", AllowsExternalBuffers(env)));
   DefineHot<Expose>(exports, "expose");
   DefineHot<NextRetirable>(exports, "nextRetirable");
   DefineHot<Retire>(exports, "retire");
   Define<Unpin>(exports, "unpin");
   Define<Detach>(exports, "detach");
-  FindTransfer(exports.Env());
+  FindTransfer(env);
 }
 
 } // namespace hakmem

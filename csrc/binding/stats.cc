@@ -1,128 +1,24 @@
-// Statistics: snapshots as flat doubles in memory of the caller, so that reading allocates nothing.
-//
-// What is written: the process's fields; then a record for each arena: its number, how many bins and how
-// many rows follow, its own fields, for each bin that was ever used its index and fields, and for each
-// row that has one its index and the sums of its bins. Behind those of the whole heap comes a record of
-// number 0, the sums of all; its bins are those of arenas with the default classes. Orders are those of
-// the lists in hakmem.h; tables.cc tells JavaScript the names.
-#include <algorithm>
+// Statistics: snapshots (snapshot.h) into arrays of the caller, and what arenas are called. tables.cc tells
+// JavaScript the names of the fields.
 #include <cstdlib>
 #include <cstring>
 
 #include "binding/arguments.h"
+#include "snapshot.h"
 
 namespace hakmem {
 
 namespace {
 
-#define HK_COUNT_FIELD(field) +1
-constexpr size_t kBinFields = 0 HK_BIN_STATS(HK_COUNT_FIELD);
-constexpr size_t kArenaFields = 0 HK_ARENA_STATS(HK_COUNT_FIELD);
-constexpr size_t kProcessFields = 0 HK_PROCESS_STATS(HK_COUNT_FIELD);
-#undef HK_COUNT_FIELD
-constexpr size_t kRecordHeader = 3;
-constexpr size_t kRecordMax =
-    kRecordHeader + kArenaFields + (HK_BIN_COUNT + HK_ROW_COUNT) * (1 + kBinFields);
-
-struct Record {
-  hk_arena_stats_t stats;
-  hk_bin_stats_t rows[HK_ROW_COUNT];
-};
-
-// By way of a signed integer, because that is one instruction, and no count has 63 bits.
-#define HK_WRITE_FIELD(field) *out++ = static_cast<double>(static_cast<int64_t>(stats.field));
-
-double *WriteProcess(double *out) {
-  hk_process_stats_t stats;
-  hk_process_stats(&stats);
-  HK_PROCESS_STATS(HK_WRITE_FIELD)
-  return out;
-}
-
-double *WriteBin(double *out, const hk_bin_stats_t &stats) {
-  HK_BIN_STATS(HK_WRITE_FIELD)
-  return out;
-}
-
-bool WasUsed(const hk_bin_stats_t &bin) { return (bin.allocs | bin.capacity | bin.refills) != 0; }
-
-// Index and fields of each of `count` bins, or rows, that was used. `used`: how many those are.
-double *WriteUsed(double *out, const hk_bin_stats_t *bins, uint32_t count, double *used) {
-  *used = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    if (!WasUsed(bins[i])) continue;
-    *out++ = i;
-    out = WriteBin(out, bins[i]);
-    ++*used;
-  }
-  return out;
-}
-
-double *WriteRecord(double *out, uint64_t serial, const Record &record) {
-  const hk_arena_stats_t &stats = record.stats;
-  *out++ = static_cast<double>(serial);
-  double *bins = out++, *rows = out++;
-  HK_ARENA_STATS(HK_WRITE_FIELD)
-  out = WriteUsed(out, stats.bins, HK_BIN_COUNT, bins);
-  return WriteUsed(out, record.rows, HK_ROW_COUNT, rows);
-}
-
-#undef HK_WRITE_FIELD
-
-#define HK_ADD_FIELD(field) sum->field += stats.field;
-
-void AddBin(hk_bin_stats_t *sum, const hk_bin_stats_t &stats) { HK_BIN_STATS(HK_ADD_FIELD) }
-
-void AddFields(hk_arena_stats_t *sum, const hk_arena_stats_t &stats){HK_ARENA_STATS(HK_ADD_FIELD)}
-
-#undef HK_ADD_FIELD
-
-uint32_t RowOf(const hk_classes_t *classes, uint32_t bin) {
-  if (bin < HK_BIN_MAX) return classes->bins[bin].row;
-  return bin == HK_BIN_RUN ? HK_ROW_run : HK_ROW_huge;
-}
-
-// An allocation is counted after the native call that it needed, and both are read at work.
-void BoundSlow(hk_bin_stats_t *bin) {
-#define HK_BOUND_STAGE(name, field, meaning)                                                         \
-  if (bin->slow > bin->allocs) {                                                                     \
-    uint64_t early = std::min(bin->slow - bin->allocs, bin->stage_##field);                          \
-    bin->stage_##field -= early;                                                                     \
-    bin->slow -= early;                                                                              \
-  }
-  HK_STAGE_LIST(HK_BOUND_STAGE)
-#undef HK_BOUND_STAGE
-}
-
-void ReadArena(hk_arena_t *core, Record *record) {
-  const hk_classes_t *classes = hk_arena_classes(core);
-  hk_arena_stats(core, &record->stats);
-  std::memset(record->rows, 0, sizeof record->rows);
-  for (uint32_t i = 0; i < HK_BIN_COUNT; i++) {
-    hk_bin_stats_t &bin = record->stats.bins[i];
-    if (!WasUsed(bin)) continue;
-    BoundSlow(&bin);
-    AddBin(&record->rows[RowOf(classes, i)], bin);
-  }
-}
-
-void AddRecord(Record *sum, const Record &record, bool has_default_classes) {
-  AddFields(&sum->stats, record.stats);
-  for (uint32_t i = 0; i < HK_ROW_COUNT; i++) {
-    if (WasUsed(record.rows[i])) AddBin(&sum->rows[i], record.rows[i]);
-  }
-  for (uint32_t i = 0; has_default_classes && i < HK_BIN_COUNT; i++) {
-    if (WasUsed(record.stats.bins[i])) AddBin(&sum->stats.bins[i], record.stats.bins[i]);
-  }
-}
+constexpr size_t kArenaRoom = HK_SNAPSHOT_PROCESS_FIELDS + HK_SNAPSHOT_RECORD_MAX;
 
 // processStats(out) -> doubles written.
 Napi::Value ProcessStats(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   size_t room = 0;
   double *out = arguments.Doubles(0, &room);
-  if (!arguments.ok() || room < kProcessFields) return arguments.Refuse();
-  return Napi::Number::New(info.Env(), static_cast<double>(WriteProcess(out) - out));
+  if (!arguments.ok() || room < HK_SNAPSHOT_PROCESS_FIELDS) return arguments.Refuse();
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_snapshot_process(out)));
 }
 
 // arenaStats(arena, out) -> doubles written. `out` has room for one arena (statsRecordMax, and the process).
@@ -131,29 +27,9 @@ Napi::Value ArenaStats(const Napi::CallbackInfo &info) {
   ArenaHandle *arena = arguments.Arena();
   size_t room = 0;
   double *out = arguments.Doubles(1, &room);
-  if (!arguments.ok() || room < kProcessFields + kRecordMax) return arguments.Refuse();
-  Record record;
+  if (!arguments.ok() || room < kArenaRoom) return arguments.Refuse();
   hk_letters_collect(arena->core);
-  ReadArena(arena->core, &record);
-  double *end = WriteRecord(WriteProcess(out), hk_arena_id(arena->core), record);
-  return Napi::Number::New(info.Env(), static_cast<double>(end - out));
-}
-
-struct HeapWriter {
-  double *out, *end;
-  size_t needed;
-  Record record, totals;
-};
-
-// Leaves room for the totals.
-bool WriteNextArena(hk_arena_t *core, void *context) {
-  auto *writer = static_cast<HeapWriter *>(context);
-  writer->needed += kRecordMax;
-  if (static_cast<size_t>(writer->end - writer->out) < 2 * kRecordMax) return true;
-  ReadArena(core, &writer->record);
-  AddRecord(&writer->totals, writer->record, hk_arena_classes(core) == hk_classes_default());
-  writer->out = WriteRecord(writer->out, hk_arena_id(core), writer->record);
-  return true;
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_snapshot_arena(arena->core, out)));
 }
 
 // heapStats(out) -> doubles written, for every arena of every thread of the process, oldest first, and the
@@ -162,16 +38,8 @@ Napi::Value HeapStats(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
   size_t room = 0;
   double *out = arguments.Doubles(0, &room);
-  if (!arguments.ok() || room < kProcessFields + kRecordMax) return arguments.Refuse();
-  HeapWriter writer = {};
-  writer.out = WriteProcess(out);
-  writer.end = out + room;
-  writer.needed = kProcessFields + kRecordMax;
-  hk_arena_each(WriteNextArena, &writer);
-  if (writer.needed > room)
-    return Napi::Number::New(info.Env(), -static_cast<double>(writer.needed));
-  double *end = WriteRecord(writer.out, 0, writer.totals);
-  return Napi::Number::New(info.Env(), static_cast<double>(end - out));
+  if (!arguments.ok() || room < kArenaRoom) return arguments.Refuse();
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_snapshot_heap(out, room)));
 }
 
 struct ArenaInfo {
@@ -246,28 +114,6 @@ Napi::Value DescribeArenas(const Napi::CallbackInfo &info) {
   return result;
 }
 
-constexpr size_t kLengthFields = 5;
-
-struct LengthWriter {
-  double serial;
-  double *out, *end;
-};
-
-void WriteLength(const hk_length_stats_t *length, void *context) {
-  auto *writer = static_cast<LengthWriter *>(context);
-  if (static_cast<size_t>(writer->end - writer->out) < kLengthFields) return;
-  const uint64_t fields[kLengthFields] = {length->first, length->last, length->allocs, length->live,
-                                          length->live_bytes};
-  for (uint64_t field : fields) *writer->out++ = static_cast<double>(field);
-}
-
-bool WriteLengthsOf(hk_arena_t *core, void *context) {
-  auto *writer = static_cast<LengthWriter *>(context);
-  if (static_cast<double>(hk_arena_id(core)) != writer->serial) return true;
-  hk_arena_lengths(core, WriteLength, writer);
-  return false;
-}
-
 // arenaLengths(serial, out) -> doubles written: for each length, or class, of an arena of any thread the first and
 // the last, allocations, live ones and their bytes. `out` has room for lengthsMax doubles.
 Napi::Value ArenaLengths(const Napi::CallbackInfo &info) {
@@ -276,12 +122,8 @@ Napi::Value ArenaLengths(const Napi::CallbackInfo &info) {
   size_t room = 0;
   double *out = arguments.Doubles(1, &room);
   if (!arguments.ok()) return arguments.Refuse();
-  LengthWriter writer = {serial, out, out + room};
-  hk_arena_each(WriteLengthsOf, &writer);
-  return Napi::Number::New(info.Env(), static_cast<double>(writer.out - out));
+  return Napi::Number::New(info.Env(), static_cast<double>(hk_snapshot_lengths(serial, out, room)));
 }
-
-constexpr size_t kEventFields = 5;
 
 // arenaTrace(arena, out) -> doubles written: of each event that fits, the last ones, when it was in milliseconds, its
 // kind, its bin, its stage and its amount.
@@ -291,20 +133,8 @@ Napi::Value ArenaTrace(const Napi::CallbackInfo &info) {
   size_t room = 0;
   double *out = arguments.Doubles(1, &room);
   if (!arguments.ok()) return arguments.Refuse();
-  size_t max = std::min<size_t>(room / kEventFields, HK_TRACE_EVENTS_MAX);
-  auto *events = static_cast<hk_event_t *>(std::calloc(max + 1, sizeof(hk_event_t)));
-  if (events == nullptr) return Napi::Number::New(info.Env(), 0);
-  uint32_t count = hk_arena_trace(arena->core, events, static_cast<uint32_t>(max));
-  for (uint32_t i = 0; i < count; i++) {
-    const hk_event_t &event = events[i];
-    *out++ = static_cast<double>(event.at_ns) / 1e6;
-    *out++ = event.kind;
-    *out++ = event.bin;
-    *out++ = event.stage;
-    *out++ = static_cast<double>(event.amount);
-  }
-  std::free(events);
-  return Napi::Number::New(info.Env(), static_cast<double>(count * kEventFields));
+  double written = static_cast<double>(hk_snapshot_trace(arena->core, out, room));
+  return Napi::Number::New(info.Env(), written);
 }
 
 struct Differences {
@@ -341,9 +171,6 @@ Napi::Value VerifyArena(const Napi::CallbackInfo &info) {
   return differences.list;
 }
 
-constexpr size_t kLengthsMax =
-    kLengthFields * (HK_EXACT_LENGTH_MAX + HK_COUNTER_SLOTS + HK_BIN_COUNT);
-
 } // namespace
 
 void DefineStats(Napi::Object exports) {
@@ -355,8 +182,10 @@ void DefineStats(Napi::Object exports) {
   Define<ArenaLengths>(exports, "arenaLengths");
   Define<ArenaTrace>(exports, "arenaTrace");
   Define<VerifyArena>(exports, "verifyArena");
-  exports.DefineProperty(Field(exports.Env(), "statsRecordMax", static_cast<double>(kRecordMax)));
-  exports.DefineProperty(Field(exports.Env(), "lengthsMax", static_cast<double>(kLengthsMax)));
+  exports.DefineProperty(
+      Field(exports.Env(), "statsRecordMax", static_cast<double>(HK_SNAPSHOT_RECORD_MAX)));
+  exports.DefineProperty(
+      Field(exports.Env(), "lengthsMax", static_cast<double>(HK_SNAPSHOT_LENGTHS_MAX)));
 }
 
 } // namespace hakmem

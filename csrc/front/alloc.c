@@ -144,7 +144,7 @@ HK_HOT hk_status_t hk_free(hk_arena_t *arena, void *block) {
   if (HK_UNLIKELY(arena == NULL)) return free_slow(arena, block);
   uint64_t offset = hk_slab_bin_offset(*hk_arena_slab_bin(arena, block), block);
   if (HK_UNLIKELY(offset >= sizeof arena->magazines)) return free_slow(arena, block);
-  return free_own(arena, hk_magazine_at(arena, offset), block);
+  return free_own(arena, hk_magazine_at(arena, (size_t)offset), block);
 }
 
 /* The SuperSlab around an address. The page map knows chunks of 2 MB, but behind the end of a huge

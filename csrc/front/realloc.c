@@ -65,7 +65,7 @@ static void *resize_large(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes)
  * time. Near a limit, what is needed. */
 static size_t with_slack(const hk_arena_t *arena, size_t size_bytes) {
   bool is_limited = hk_options_get()->max_memory_mb != 0;
-  if (size_bytes > HK_SIZE_MAX / GROWTH_MAX || is_limited) return size_bytes;
+  if (size_bytes > HK_MAPPING_MAX / GROWTH_MAX || is_limited) return size_bytes;
   size_t warm = hk_superslabs_warm(arena, size_bytes, GROWTH_MAX * size_bytes);
   if (warm != 0) return warm;
   size_t wanted = size_bytes + size_bytes / 4;

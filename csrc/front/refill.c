@@ -126,7 +126,7 @@ void hk_front_drop(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
   hk_counters_write_end(arena->counters);
   memset(arena->slab_bins, 0, sizeof arena->slab_bins);
-  hk_spare_put(arena->front, hk_stat_get(&arena->front_bytes));
+  hk_spare_put(arena->front, (size_t)hk_stat_get(&arena->front_bytes));
   arena->front = NULL;
   hk_stat_set(&arena->front_bytes, 0);
 }
@@ -183,12 +183,14 @@ static void retire_surplus(hk_arena_t *arena, uint32_t keep) {
 
 void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
   flush_oldest(arena, bin, (hk_magazine_count(&arena->magazines[bin]) + 1) / 2);
-  if (arena->bins[bin].draining) retire_surplus(arena, UINT32_MAX);
+  bool gives = hk_tiers_giving(&arena->supply.tiers) != NULL;
+  if (arena->bins[bin].draining || gives) retire_surplus(arena, UINT32_MAX);
 }
 
-/* Bins that gained blocks are the only ones that a drain can have made draining. */
+/* Bins that gained blocks are the only ones that collecting can have made draining. */
 void hk_front_collect(hk_arena_t *arena) {
   hk_remote_drain(arena);
+  if (hk_tiers_giving(&arena->supply.tiers) != NULL) retire_surplus(arena, UINT32_MAX);
   for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {
     if (!arena->bins[hk_ctz64(bins)].draining) continue;
     retire_surplus(arena, UINT32_MAX);
@@ -217,6 +219,7 @@ void hk_front_decay(hk_arena_t *arena) {
     if (count > 0 && arena->front_marks[bin] == mark_of(m)) flush_oldest(arena, bin, count);
     arena->front_marks[bin] = mark_of(m);
   }
+  if (hk_tiers_giving(&arena->supply.tiers) != NULL) retire_surplus(arena, UINT32_MAX);
 }
 
 bool hk_front_is_empty(const hk_arena_t *arena) {

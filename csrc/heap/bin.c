@@ -20,31 +20,38 @@ uint64_t hk_bin_empty_low(const hk_bin_t *b) {
   return is_lean() ? 1 + slabs / 16 : 4 + slabs / 4;
 }
 
+static bool is_partial(hk_slab_list_t list) {
+  return list == HK_SLAB_LIST_PARTIAL || list == HK_SLAB_LIST_LEAVING;
+}
+
 static hk_slab_t **head_of(hk_bin_t *b, hk_slab_list_t list) {
-  if (list == HK_SLAB_LIST_ASIDE) return &b->aside;
+  if (list == HK_SLAB_LIST_ASIDE || list == HK_SLAB_LIST_LEAVING) return &b->aside;
   return list == HK_SLAB_LIST_PARTIAL ? &b->partial : &b->empty;
 }
 
-void hk_bin_take(hk_bin_t *b, hk_slab_t *slab) {
+void hk_bin_take(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_bin_t *b = &arena->bins[slab->bin];
   if (slab->list == HK_SLAB_LIST_CURRENT) {
     b->current = NULL;
     if (slab->free_count != 0 && slab->free_count != slab->capacity)
       hk_stat_add(&b->current_dropped, 1);
   } else if (slab->list != HK_SLAB_LIST_NONE) {
-    bool partial = slab->list == HK_SLAB_LIST_PARTIAL;
+    bool partial = is_partial((hk_slab_list_t)slab->list);
     hk_slab_t **head = head_of(b, (hk_slab_list_t)slab->list);
     *(slab->prev != NULL ? &slab->prev->next : head) = slab->next;
     if (slab->next != NULL) slab->next->prev = slab->prev;
     if (partial) {
       hk_stat_sub(&b->partial_slabs, 1);
-    } else if (slab->list == HK_SLAB_LIST_EMPTY && --b->empty_count <= hk_bin_empty_low(b)) {
-      b->draining = false;
+    } else if (slab->list == HK_SLAB_LIST_EMPTY) {
+      hk_tiers_set_idle(&arena->supply.tiers, slab, false);
+      if (--b->empty_count <= hk_bin_empty_low(b)) b->draining = false;
     }
   }
   slab->list = HK_SLAB_LIST_NONE;
 }
 
-void hk_bin_put(hk_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
+void hk_bin_put(hk_arena_t *arena, hk_slab_t *slab, hk_slab_list_t list) {
+  hk_bin_t *b = &arena->bins[slab->bin];
   HK_ASSERT(slab->list == HK_SLAB_LIST_NONE);
   slab->list = (uint8_t)list;
   if (list == HK_SLAB_LIST_CURRENT) {
@@ -56,18 +63,42 @@ void hk_bin_put(hk_bin_t *b, hk_slab_t *slab, hk_slab_list_t list) {
   slab->next = *head;
   if (*head != NULL) (*head)->prev = slab;
   *head = slab;
-  if (list == HK_SLAB_LIST_PARTIAL) {
+  if (is_partial(list)) {
     hk_stat_add(&b->partial_slabs, 1);
   } else if (list == HK_SLAB_LIST_EMPTY) {
     hk_stat_add(&b->emptied, 1);
+    hk_tiers_set_idle(&arena->supply.tiers, slab, true);
     if (++b->empty_count > empty_high(b)) b->draining = true;
   }
 }
 
+void hk_bin_leave(hk_arena_t *arena, hk_slab_t *slab) {
+  hk_bin_take(arena, slab);
+  bool is_empty = slab->free_count == slab->capacity;
+  if (slab->free_count > 0) {
+    hk_bin_put(arena, slab, is_empty ? HK_SLAB_LIST_EMPTY : HK_SLAB_LIST_LEAVING);
+  }
+}
+
+hk_slab_t *hk_bin_leaving(const hk_bin_t *b) {
+  hk_slab_t *slab = b->aside;
+  while (slab != NULL && slab->list != HK_SLAB_LIST_LEAVING) slab = slab->next;
+  return slab;
+}
+
+hk_slab_t *hk_bin_partial(hk_arena_t *arena, uint32_t bin) {
+  hk_bin_t *b = &arena->bins[bin];
+  while (b->partial != NULL && b->partial->superslab->draining) {
+    hk_bin_leave(arena, b->partial);
+  }
+  if (b->partial != NULL) return b->partial;
+  hk_slab_t *leaving = hk_bin_leaving(b);
+  return leaving != NULL && !leaving->superslab->draining ? leaving : NULL;
+}
+
 void hk_bin_put_aside(hk_arena_t *arena, hk_slab_t *slab) {
-  hk_bin_t *b = &arena->bins[slab->bin];
-  hk_bin_take(b, slab);
-  hk_bin_put(b, slab, HK_SLAB_LIST_ASIDE);
+  hk_bin_take(arena, slab);
+  hk_bin_put(arena, slab, HK_SLAB_LIST_ASIDE);
 }
 
 void hk_bin_relist(hk_arena_t *arena, hk_slab_t *slab) {
@@ -76,9 +107,9 @@ void hk_bin_relist(hk_arena_t *arena, hk_slab_t *slab) {
                           : slab->free_count > 0             ? HK_SLAB_LIST_PARTIAL
                                                              : HK_SLAB_LIST_NONE;
   if (slab->list == wanted) return;
-  hk_bin_t *b = &arena->bins[slab->bin];
-  hk_bin_take(b, slab);
-  if (wanted != HK_SLAB_LIST_NONE) hk_bin_put(b, slab, wanted);
+  if (slab->list == HK_SLAB_LIST_LEAVING && wanted == HK_SLAB_LIST_PARTIAL) return;
+  hk_bin_take(arena, slab);
+  if (wanted != HK_SLAB_LIST_NONE) hk_bin_put(arena, slab, wanted);
 }
 
 void hk_bin_reset(hk_bin_t *b) {

@@ -1,5 +1,6 @@
 #include "heap/decay.h"
 
+#include "heap/bin.h"
 #include "heap/remote.h"
 #include "heap/trim.h"
 #include "os/os.h"
@@ -48,6 +49,14 @@ static void end_steps(hk_arena_t *arena, uint64_t now_ns) {
   hk_peaks_step(&supply->peaks, steps, (uint32_t)used);
 }
 
+/* Current slabs in SuperSlabs that drain would hold those for as long as their class is not used. */
+static void leave_draining(hk_arena_t *arena) {
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    hk_slab_t *slab = arena->bins[bin].current;
+    if (slab != NULL && slab->superslab->draining) hk_bin_leave(arena, slab);
+  }
+}
+
 /* Free blocks of a bin whose pages stay. */
 static uint32_t reserve_of(const hk_arena_t *arena, const hk_bin_t *b) {
   if (arena->decay.delay_ns == 0) return 0;
@@ -57,17 +66,19 @@ static uint32_t reserve_of(const hk_arena_t *arena, const hk_bin_t *b) {
 /* The list that a bin takes from when `slab` was the last of another; NULL: that was all. */
 static hk_slab_t *next_list(const hk_bin_t *b, hk_slab_list_t list) {
   if (list == HK_SLAB_LIST_CURRENT && b->partial != NULL) return b->partial;
-  return list == HK_SLAB_LIST_EMPTY ? NULL : b->empty;
+  if (list == HK_SLAB_LIST_LEAVING) return NULL;
+  return list == HK_SLAB_LIST_EMPTY || b->empty == NULL ? hk_bin_leaving(b) : b->empty;
 }
 
 static hk_slab_t *next_of(const hk_bin_t *b, const hk_slab_t *slab) {
   hk_slab_list_t list = (hk_slab_list_t)slab->list;
   hk_slab_t *next = list == HK_SLAB_LIST_CURRENT ? NULL : slab->next;
+  while (next != NULL && next->list != list) next = next->next; /* given away */
   return next != NULL ? next : next_list(b, list);
 }
 
 static hk_slab_t *first_of(const hk_bin_t *b) {
-  return b->current != NULL ? b->current : b->partial != NULL ? b->partial : b->empty;
+  return b->current != NULL ? b->current : next_list(b, HK_SLAB_LIST_CURRENT);
 }
 
 /* The slab where the pass goes on, or the bin's first one if that is not among its slabs any more. */
@@ -76,7 +87,7 @@ static hk_slab_t *where_it_was(hk_arena_t *arena) {
   hk_bin_t *b = &arena->bins[decay->bin];
   hk_slab_t *slab = hk_arena_slab(arena, decay->slab);
   bool is_there = slab != NULL && slab->state == HK_SLAB_CLASS && slab->bin == decay->bin &&
-                  (slab->list == HK_SLAB_LIST_PARTIAL || slab->list == HK_SLAB_LIST_EMPTY);
+                  slab->list >= HK_SLAB_LIST_PARTIAL && slab->list <= HK_SLAB_LIST_LEAVING;
   if (is_there) return slab;
   decay->left = reserve_of(arena, b);
   return first_of(b);
@@ -145,6 +156,8 @@ bool hk_heap_decay(hk_arena_t *arena, uint64_t now_ns, uint64_t until_ns) {
   if (!decay->under_way) {
     hk_remote_drain(arena);
     end_steps(arena, now_ns);
+    hk_supply_look_around(arena);
+    if (hk_tiers_have_room(&arena->supply.tiers)) leave_draining(arena);
     decay->under_way = true;
     decay->is_waiting = false;
     decay->bin = 0;

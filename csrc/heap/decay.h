@@ -5,8 +5,8 @@
  * Calls:     trim, remote (drain), supply, os.
  * Threads:   owner only.
  *
- * A bin takes blocks from its current slab, then from partial and then from empty ones, the head of
- * each list first. So what it may need again (supply/peaks.h) is what it would take next, and the
+ * A bin takes blocks from its current slab, then from partial, empty and leaving ones, the head
+ * of each list first. So what it may need again (supply/peaks.h) is what it would take next, and the
  * pages of all free blocks behind that go. Slabs stay in their class and exposed.
  */
 #ifndef HK_HEAP_DECAY_H

@@ -84,7 +84,7 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab_number, bool ex
   if (slab->exposed == exposed) return HK_OK;
   slab->exposed = exposed;
   if (exposed) {
-    slab->superslab->was_exposed = true;
+    hk_superslab_note_exposed(slab->superslab, slab->slot, slab->span_slabs);
     hk_stat_add(&arena->exposed_slabs, 1);
   } else {
     hk_stat_sub(&arena->exposed_slabs, 1);

@@ -30,14 +30,19 @@ static void note_reach(hk_arena_t *arena, hk_bin_t *b, const hk_slab_t *slab) {
 static hk_status_t find_next(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_t **slab,
                              hk_stage_t *stage) {
   hk_bin_t *b = &arena->bins[bin];
-  *slab = b->partial != NULL ? b->partial : b->empty;
+  *slab = hk_bin_partial(arena, bin);
+  if (*slab == NULL) *slab = b->empty;
+  /* What drains serves before the arena needs another SuperSlab. */
+  if (*slab == NULL && !(grow && hk_tiers_have_room(&arena->supply.tiers)))
+    *slab = hk_bin_leaving(b);
   if (*slab == NULL) {
     if (!grow) return HK_OUT_OF_MEMORY_LIMIT;
     hk_status_t status = bind_new_slab(arena, bin, slab);
     *stage = arena->supply.source;
-    return status;
+    if (status == HK_OK || hk_bin_leaving(b) == NULL) return status;
+    *slab = hk_bin_leaving(b);
   }
-  *stage = b->partial != NULL ? HK_STAGE_PARTIAL : HK_STAGE_EMPTY;
+  *stage = (*slab)->list == HK_SLAB_LIST_EMPTY ? HK_STAGE_EMPTY : HK_STAGE_PARTIAL;
   hk_stat_add(*stage == HK_STAGE_PARTIAL ? &b->from_partial : &b->from_empty, 1);
   note_reach(arena, b, *slab);
   return HK_OK;
@@ -54,9 +59,9 @@ static HK_NOINLINE hk_status_t next_current_slow(hk_arena_t *arena, uint32_t bin
   hk_status_t status = find_next(arena, bin, grow, &next, stage);
   if (status != HK_OK) return status;
   if (b->current == NULL) hk_stat_add(&b->without_current, 1);
-  if (b->current != NULL) hk_bin_take(b, b->current);
-  hk_bin_take(b, next);
-  hk_bin_put(b, next, HK_SLAB_LIST_CURRENT);
+  if (b->current != NULL) hk_bin_take(arena, b->current);
+  hk_bin_take(arena, next);
+  hk_bin_put(arena, next, HK_SLAB_LIST_CURRENT);
   return HK_OK;
 }
 
@@ -172,9 +177,22 @@ static hk_slab_t *surplus_slab(const hk_bin_t *b, uint32_t keep) {
   return is_empty && hk_slab_is_quiet(b->current) ? b->current : empty_aside(b);
 }
 
+/* An empty slab in a SuperSlab that drains, or NULL. */
+static hk_slab_t *given_up(const hk_arena_t *arena) {
+  hk_superslab_t *superslab = hk_tiers_giving(&arena->supply.tiers);
+  uint32_t todo = superslab != NULL ? superslab->idle_slots : 0;
+  for (; todo != 0; todo &= todo - 1) {
+    hk_slab_t *slab = &superslab->slabs[hk_ctz32(todo)];
+    if (hk_slab_is_quiet(slab)) return slab;
+  }
+  return NULL;
+}
+
 hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep) {
   bool by_policy = keep == UINT32_MAX;
   if (!by_policy) hk_remote_drain(arena);
+  hk_slab_t *given = by_policy ? given_up(arena) : NULL;
+  if (given != NULL) return given;
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_bin_t *b = &arena->bins[bin];
     if (by_policy && !b->draining) continue;
@@ -197,7 +215,7 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
 
 void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab) {
   hk_bin_t *b = &arena->bins[slab->bin];
-  hk_bin_take(b, slab);
+  hk_bin_take(arena, slab);
   hk_arena_forget_bin(arena, slab);
   hk_slab_unbind(slab);
   hk_stat_sub(&b->slabs, 1);

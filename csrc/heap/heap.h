@@ -30,7 +30,7 @@ void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
 void hk_heap_count_slow(hk_arena_t *arena, uint32_t bin, hk_stage_t stage);
 
 /* The next slab that the arena should retire so that each bin has `keep` empty ones; UINT32_MAX: what
- * the retire policy says. NULL: none is left. */
+ * the retire policy says, which keeps none where a SuperSlab drains. NULL: none is left. */
 hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep);
 
 /* Gives such a slab back to the supply. */

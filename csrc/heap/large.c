@@ -6,9 +6,10 @@
 #include "os/os.h"
 
 hk_status_t hk_large_take(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
-  if (size_bytes > HK_SIZE_MAX) return HK_OUT_OF_MEMORY_OS;
+  if (size_bytes > HK_MAPPING_MAX) return HK_OUT_OF_MEMORY_OS;
   hk_remote_drain(arena);
-  return hk_run_take(arena, (size_bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1), slab);
+  size_t bytes = (size_t)size_bytes;
+  return hk_run_take(arena, (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1), slab);
 }
 
 hk_status_t hk_large_put(hk_arena_t *arena, hk_slab_t *slab) {

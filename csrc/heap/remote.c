@@ -104,7 +104,7 @@ static void collect_letter(hk_arena_t *arena, hk_letter_t *letter) {
     if (slab->borrowers == 0 && !slab->exposed) hk_supply_put_lost(arena, slab);
     return;
   }
-  if (arena->scrubs) memset(letter->address, 0, letter->bytes);
+  if (arena->scrubs) memset(letter->address, 0, (size_t)letter->bytes);
   if (slab->state == HK_SLAB_CLASS) {
     put_back_block(arena, slab, block);
   } else {

@@ -106,7 +106,7 @@ void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes) {
 
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_run_is_claimed(slab));
-  if (slab->exposed || size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_SIZE_MAX) return false;
+  if (slab->exposed || size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_MAPPING_MAX) return false;
   bool huge = slab->bin == HK_BIN_HUGE;
   if (huge != (size_bytes > HK_RUN_SIZE_MAX)) return false;
   size_t before = hk_run_block_bytes(slab);

@@ -71,10 +71,10 @@ static size_t trim_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
 void hk_heap_trim(hk_arena_t *arena) {
   size_t bytes = 0;
   hk_remote_drain(arena);
-  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
-    bytes += trim_superslab(arena, s);
-  }
-  for (hk_superslab_t *s = arena->supply.full; s != NULL; s = s->next) {
+  const hk_tiers_t *tiers = &arena->supply.tiers;
+  for (hk_superslab_t *next, *s = hk_tiers_first(tiers); s != NULL; s = next) {
+    next =
+        hk_tiers_next(tiers, s); /* it may change its list if a slab turns out to be given away */
     bytes += trim_superslab(arena, s);
   }
   hk_stat_add(&arena->returned_bytes, bytes);

@@ -27,6 +27,7 @@ extern "C" {
 #include "base/status.h"
 
 typedef struct hk_arena_t hk_arena_t;
+typedef struct hk_counters_t hk_counters_t;
 
 /* For functions so short that a shared library's procedure linkage table would cost a tenth of
  * them: callers jump straight to the address that the loader found. In a static program it is a
@@ -61,7 +62,7 @@ typedef struct hk_arena_t hk_arena_t;
   X(purge_delay, "purgeDelay", HK_PURGE_DELAY_MAX, NULL,                                           \
     "2 + milliseconds at which pages of free memory have gone back to the OS; 1: never; 0: as the " \
     "process has it")                                                                              \
-  X(prewarm_bytes, "prewarm", HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,                  \
+  X(prewarm_bytes, "prewarm", (uint64_t)HK_ARENA_SUPERSLABS_MAX * HK_SUPERSLAB_BYTES, NULL,        \
     "mapped and touched at creation, in SuperSlabs of 2 MB, and kept until a trim")                \
   X(trace_events, "trace", HK_TRACE_EVENTS_MAX, NULL,                                              \
     "events of the way between front, core and OS that are kept, the last ones; 0: none")          \
@@ -81,6 +82,9 @@ typedef struct hk_arena_options_t {
    * that come and go are cheaper so. false: memory that another arena has used is zeroed before this
    * one gets it. */
   bool shares_bytes;
+  /* Counters of an arena that has ended; the new one holds them too, from zero on, unless somebody
+   * beside the caller does. NULL: new ones. */
+  hk_counters_t *counters;
 } hk_arena_options_t;
 
 /* Creates an arena, owned by the calling thread. `options` may be NULL. The caller owns `*arena`
@@ -230,7 +234,7 @@ hk_status_t hk_slab_set_exposed(hk_arena_t *arena, uint32_t slab, bool exposed);
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab);
 
 /* Number of the next empty slab to retire, if each class keeps `keep` empty slabs; UINT32_MAX: as
- * many as the retire policy says. -1: there is none. */
+ * many as the retire policy says, and none where a SuperSlab drains. -1: there is none. */
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep);
 
 /* true: hk_retire would take this slab, because every block of it is free. */
@@ -348,11 +352,13 @@ typedef enum hk_stage_t {
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
  * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
  * bytes_retaken: of purged slabs, by trims too, that were needed again.
- * superslabs_empties: those without a used slab. failures_*: requests refused by the OS or by a
+ * superslabs_*: SuperSlabs and huge mappings; hot + draining + empties = live (see hk_tier_t; huge ones are hot),
+ * adopted from the cache and released to it so far. failures_*: requests refused by the OS or by a
  * limit; failures_retried: those that a second try of the front cured. letters_offered = recalled + revoked + returned
  * + away; returned ones count when the owner has collected them. */
 #define HK_ARENA_STATS(X)                                                                   \
-  X(superslabs_live) X(superslabs_empties) X(superslabs_adopted) X(bytes_live) X(bytes_front) \
+  X(superslabs_live) X(superslabs_hot) X(superslabs_draining) X(superslabs_empties)      \
+  X(superslabs_adopted) X(superslabs_released) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
   X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
   X(failures_retried) X(bytes_away) X(letters_offered) X(letters_adopted) X(letters_recalled) \
@@ -470,10 +476,23 @@ typedef struct hk_mapped_slab_t {
   uint16_t capacity; /* CLASS: all its blocks */
 } hk_mapped_slab_t;
 
+/* What becomes of a SuperSlab. X(NAME, word, meaning). */
+#define HK_TIER_LIST(X)                                                                     \
+  X(HOT, "hot", "new slabs come from it, the fullest first")                                \
+  X(DRAINING, "draining", "it has little in use, and others have room: it is to become empty") \
+  X(FREE, "free", "none of its slabs is in use; few are kept")
+
+typedef enum hk_tier_t {
+#define HK_TIER_ENUM(name, word, meaning) HK_TIER_##name,
+  HK_TIER_LIST(HK_TIER_ENUM)
+#undef HK_TIER_ENUM
+} hk_tier_t;
+
 typedef struct hk_mapped_superslab_t {
   uint64_t bytes;      /* 2 MB; more: a huge mapping */
   uint32_t index;      /* in its arena; constant while the arena has it */
   uint32_t slab_count; /* 32, or 1: huge */
+  uint8_t tier;        /* hk_tier_t */
   hk_mapped_slab_t slabs[HK_SUPERSLAB_SLABS];
 } hk_mapped_superslab_t;
 
@@ -502,7 +521,7 @@ typedef struct hk_front_counts_t {
   double by_bin[HK_BIN_COUNT];
 } hk_front_counts_t;
 
-typedef struct hk_counters_t {
+struct hk_counters_t {
   hk_front_counts_t allocs, frees;
   uint32_t slot_lengths[HK_COUNTER_SLOTS];
   double live_bytes[HK_BIN_COUNT];
@@ -515,7 +534,7 @@ typedef struct hk_counters_t {
 #undef HK_FRONT_COUNTER
   uint32_t seqlock; /* odd: a write is under way */
   uint32_t padding;
-} hk_counters_t;
+};
 
 /* The arena's counters. hk_counters_hold adds a holder, hk_counters_drop ends one; the counters
  * outlive the arena while somebody holds them. Any thread. */

@@ -222,7 +222,8 @@ hk_status_t hk_letter_offer(hk_arena_t *arena, uint32_t ref, uint64_t bytes, uin
   fill_in(arena, letter, slab, block, bytes);
   slab->borrowers++;
   /* Others may still be writing when they have given it back. */
-  slab->superslab->was_exposed = slab->superslab->was_lent = true;
+  hk_superslab_note_exposed(slab->superslab, slab->slot, slab->span_slabs);
+  slab->superslab->was_lent = true;
   count_away(arena, slab, 1);
   hk_stat_add(&arena->mail.offered, 1);
   atomic_fetch_add_explicit(&arena->mail.holders, 1, memory_order_relaxed);

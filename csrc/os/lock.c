@@ -28,6 +28,8 @@ static void note_rank(const hk_lock_t *lock) {
 static void take(hk_lock_t *lock) {
 #ifdef _WIN32
   AcquireSRWLockExclusive(&lock->mutex);
+#elif defined(__wasm__)
+  (void)lock;
 #else
   HK_CHECK(pthread_mutex_lock(&lock->mutex) == 0);
 #endif
@@ -55,6 +57,8 @@ void hk_lock_release(hk_lock_t *lock) {
   atomic_store_explicit(&lock->is_held, false, memory_order_relaxed);
 #ifdef _WIN32
   ReleaseSRWLockExclusive(&lock->mutex);
+#elif defined(__wasm__)
+  (void)lock;
 #else
   HK_CHECK(pthread_mutex_unlock(&lock->mutex) == 0);
 #endif

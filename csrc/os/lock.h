@@ -16,6 +16,9 @@
 #include <windows.h>
 typedef SRWLOCK hk_os_mutex_t;
 #define HK_OS_MUTEX_INIT SRWLOCK_INIT
+#elif defined(__wasm__)
+typedef char hk_os_mutex_t; /* one thread has each memory */
+#define HK_OS_MUTEX_INIT 0
 #else
 #include <pthread.h>
 typedef pthread_mutex_t hk_os_mutex_t;

@@ -1,6 +1,7 @@
 #include "os/os.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/options.h"
@@ -93,6 +94,8 @@ bool hk_os_purge(void *address, size_t bytes) {
       COUNT(purge_enomem);
       atomic_store_explicit(&purge_disabled, true, memory_order_relaxed);
       return false;
+    case HK_OS_NEVER:
+      return false;
     case HK_OS_REFUSED:
       break;
   }
@@ -101,6 +104,19 @@ bool hk_os_purge(void *address, size_t bytes) {
     atomic_store_explicit(&purge_disabled, true, memory_order_relaxed);
   }
   return false;
+}
+
+void hk_os_touch(void *address, size_t bytes) {
+  if (prims->zero != NULL) return; /* pages of others */
+  for (size_t at = 0; at < bytes; at += hk_os_page_bytes()) *((volatile char *)address + at) = 0;
+}
+
+void hk_os_zero(void *address, size_t bytes) {
+  if (prims->zero != NULL) {
+    prims->zero(address, bytes);
+  } else {
+    memset(address, 0, bytes);
+  }
 }
 
 void hk_os_advise_huge(void *address, size_t bytes, bool want) {

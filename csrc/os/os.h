@@ -2,7 +2,7 @@
  *
  * Owns:      counts of system calls; whether the process still purges.
  * Called by: every room above os.
- * Calls:     os_unix.c or os_windows.c, by the contract os_prims.h.
+ * Calls:     os_unix.c, os_windows.c or os_wasm.c, by the contract os_prims.h.
  * Threads:   any; counts are atomic, relaxed.
  */
 #ifndef HK_OS_OS_H
@@ -51,6 +51,13 @@ bool hk_os_can_move(void);
  * changed, not even contents. An ENOMEM (with HAKMEM_SS_MADVISE_STRICT any refusal) disables
  * purging for the process: the OS has no more mappings to give, and each try could split one. */
 bool hk_os_purge(void *address, size_t bytes);
+
+/* Touches every page of a range, so that its first use causes no page fault: the first byte of each
+ * becomes zero. */
+void hk_os_touch(void *address, size_t bytes);
+
+/* Zeroes a range; what hk_os_purge does where it can. */
+void hk_os_zero(void *address, size_t bytes);
 
 /* Advises huge pages for a range aligned to 2 MB, or small pages. */
 void hk_os_advise_huge(void *address, size_t bytes, bool want);

@@ -1,4 +1,4 @@
-/* The contract of a platform file: os_unix.c or os_windows.c implements it, and os.c alone calls
+/* The contract of a platform file: os_unix.c, os_windows.c or os_wasm.c implements it, and os.c alone calls
  * it.
  *
  * Threads: every primitive may be called from any thread. None changes errno.
@@ -8,7 +8,13 @@
 
 #include "base/config.h"
 
-typedef enum hk_os_result_t { HK_OS_DONE, HK_OS_NO_MEMORY, HK_OS_REFUSED } hk_os_result_t;
+/* NEVER: this system does not do that, which is no failure. */
+typedef enum hk_os_result_t {
+  HK_OS_DONE,
+  HK_OS_NO_MEMORY,
+  HK_OS_REFUSED,
+  HK_OS_NEVER
+} hk_os_result_t;
 
 /* The primitives as a table, so that a test can put a failing OS in their place. */
 typedef struct hk_os_prims_t {
@@ -20,6 +26,9 @@ typedef struct hk_os_prims_t {
   /* Resizes a mapping, pages and all: where it is when `to` is NULL, else onto the mapping of
    * `new_bytes` at `to`, which it replaces. NULL: this system cannot. */
   hk_os_result_t (*remap)(void *address, size_t bytes, void *to, size_t new_bytes);
+  /* Zeroes a range whose bytes are not in the memory of the core. NULL: they are, and it writes to
+   * them itself. */
+  void (*zero)(void *address, size_t bytes);
 } hk_os_prims_t;
 
 /* The real operating system. */

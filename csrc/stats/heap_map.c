@@ -41,6 +41,13 @@ static hk_mapped_slab_t describe_slab(const hk_classes_t *classes, const hk_slab
   return result;
 }
 
+static bool is_used(const hk_mapped_superslab_t *superslab) {
+  for (uint32_t i = 0; i < superslab->slab_count; i++) {
+    if (superslab->slabs[i].use != HK_SLAB_USE_NONE) return true;
+  }
+  return false;
+}
+
 static void describe(const hk_classes_t *classes, const hk_superslab_t *superslab,
                      hk_mapped_superslab_t *result) {
   uint32_t dirty = HK_READ_ONCE(superslab->dirty_slots);
@@ -50,6 +57,8 @@ static void describe(const hk_classes_t *classes, const hk_superslab_t *supersla
     result->slabs[i] = describe_slab(classes, &superslab->slabs[i]);
     result->slabs[i].touched = (dirty >> i & 1) != 0;
   }
+  bool drains = HK_READ_ONCE(superslab->draining);
+  result->tier = !is_used(result) ? HK_TIER_FREE : drains ? HK_TIER_DRAINING : HK_TIER_HOT;
 }
 
 uint32_t hk_arena_heap_map(hk_arena_t *arena, hk_mapped_superslab_t *superslabs, uint32_t max) {

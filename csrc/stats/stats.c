@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/compiler.h"
 #include "letters/letters.h"
 #include "os/lock.h"
 #include "os/os.h"
@@ -170,7 +171,11 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
     read_large(arena, bin, &stats->bins[bin]);
   stats->superslabs_live = hk_stat_get(&arena->supply.count);
   stats->superslabs_empties = hk_stat_get(&arena->supply.empties);
+  stats->superslabs_draining = HK_READ_ONCE(arena->supply.tiers.drain_count);
+  stats->superslabs_hot =
+      minus(stats->superslabs_live, stats->superslabs_empties + stats->superslabs_draining);
   stats->superslabs_adopted = hk_stat_get(&arena->supply.adopted);
+  stats->superslabs_released = hk_stat_get(&arena->supply.released);
   stats->bytes_given_away = hk_stat_get(&arena->given_bytes);
   stats->bytes_metadata = metadata_bytes(arena);
   stats->bytes_decayed = hk_stat_get(&arena->decay.bytes);

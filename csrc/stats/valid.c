@@ -2,7 +2,8 @@
 
 /* Numbers counted again, and who is told of those that differ. */
 typedef struct recount_t {
-  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, superslabs;
+  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, superslabs,
+      empties;
   void (*visit)(const hk_difference_t *difference, void *context);
   void *context;
   uint32_t differences;
@@ -51,6 +52,7 @@ static void recount_superslab(const hk_arena_t *arena, const hk_superslab_t *sup
                               recount_t *r) {
   uint32_t index = superslab->index;
   r->superslabs++;
+  if (superslab->used_slots == 0) r->empties++;
   r->committed_bytes += superslab->bytes;
   bool has_entry = index >= HK_ARENA_SUPERSLABS_MAX || arena->superslabs[index] == superslab;
   expect_of_slab(r, "table", &superslab->slabs[0], has_entry);
@@ -61,11 +63,9 @@ static void recount_superslab(const hk_arena_t *arena, const hk_superslab_t *sup
 }
 
 static void recount(const hk_arena_t *arena, recount_t *r) {
-  const hk_superslab_t *const lists[] = {arena->supply.full, arena->supply.open};
-  for (int i = 0; i < 2; i++) {
-    for (const hk_superslab_t *s = lists[i]; s != NULL; s = s->next) {
-      recount_superslab(arena, s, r);
-    }
+  const hk_tiers_t *tiers = &arena->supply.tiers;
+  for (const hk_superslab_t *s = hk_tiers_first(tiers); s != NULL; s = hk_tiers_next(tiers, s)) {
+    recount_superslab(arena, s, r);
   }
 }
 
@@ -93,6 +93,8 @@ uint32_t hk_arena_verify(hk_arena_t *arena,
   recount_t r = {.visit = visit, .context = context};
   recount(arena, &r);
   expect(&r, "superslabs_live", HK_BIN_NONE, r.superslabs, s.superslabs_live);
+  expect(&r, "superslabs_empties", HK_BIN_NONE, r.empties, s.superslabs_empties);
+  expect(&r, "tiers", HK_BIN_NONE, hk_tiers_are_valid(&arena->supply.tiers), true);
   expect(&r, "bytes_used", HK_BIN_NONE, r.used_bytes, s.bytes_used);
   expect(&r, "bytes_committed", HK_BIN_NONE, r.committed_bytes, s.bytes_committed);
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) verify_bin(&r, bin, &s.bins[bin]);

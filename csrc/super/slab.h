@@ -31,8 +31,9 @@ typedef enum hk_slab_list_t {
   HK_SLAB_LIST_CURRENT,
   HK_SLAB_LIST_PARTIAL,
   HK_SLAB_LIST_EMPTY,
-  HK_SLAB_LIST_ASIDE, /* given away */
-  HK_SLAB_LIST_BACK,  /* RUN: its borrower has returned it, and its front has not got it yet */
+  HK_SLAB_LIST_LEAVING, /* partial, in a SuperSlab that drained when a block was last wanted */
+  HK_SLAB_LIST_ASIDE,   /* given away */
+  HK_SLAB_LIST_BACK,    /* RUN: its borrower has returned it, and its front has not got it yet */
 } hk_slab_list_t;
 
 /* Words of a bitmap for the smallest stride, and words inside the record. Those serve strides of

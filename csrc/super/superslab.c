@@ -1,7 +1,5 @@
 #include "super/superslab.h"
 
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/options.h"
@@ -63,9 +61,7 @@ void hk_superslab_advise(hk_superslab_t *superslab, int64_t thp) {
 
 void hk_superslab_touch(hk_superslab_t *superslab) {
   HK_ASSERT(superslab->used_slots == 0);
-  for (size_t at = 0; at < superslab->bytes; at += hk_os_page_bytes()) {
-    *(volatile char *)(superslab->base + at) = 0;
-  }
+  hk_os_touch(superslab->base, superslab->bytes);
   HK_WRITE_ONCE(superslab->dirty_slots, hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0);
 }
 
@@ -259,14 +255,36 @@ size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
 }
 
 bool hk_superslab_zero(void *address, size_t bytes) {
-  if (!hk_os_purge(address, bytes)) memset(address, 0, bytes);
+  if (!hk_os_purge(address, bytes)) hk_os_zero(address, bytes);
+  return true;
+}
+
+/* Zeroing 64 KB takes a microsecond or less, and so does a single page fault, of which there are 16
+ * after a purge. With more slabs it is the pages that count. */
+#define WRITTEN_MAX 8
+
+bool hk_superslab_is_small(const hk_superslab_t *superslab) {
+  return !hk_superslab_is_huge(superslab) && hk_popcount32(superslab->dirty_slots) <= WRITTEN_MAX;
+}
+
+void hk_superslab_note_exposed(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  superslab->was_exposed = true;
+  superslab->seen_slots |= slot_mask(slot, count);
+}
+
+static bool write_zeroes(void *address, size_t bytes) {
+  hk_os_zero(address, bytes);
   return true;
 }
 
 void hk_superslab_wipe(hk_superslab_t *superslab) {
-  uint32_t all = hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0;
-  if (superslab->was_exposed) HK_WRITE_ONCE(superslab->dirty_slots, all);
+  uint32_t dirty = superslab->dirty_slots;
+  bool writes = superslab->was_exposed && hk_superslab_is_small(superslab);
+  if (writes) (void)clean_dirty(superslab, write_zeroes);
+  /* What was purged has hardly any pages. */
+  HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | (superslab->seen_slots & ~dirty));
   (void)clean_dirty(superslab, hk_superslab_zero);
+  if (writes) HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | dirty);
 }
 
 bool hk_superslab_is_valid(const hk_superslab_t *superslab) {

@@ -25,6 +25,7 @@ struct hk_superslab_t {
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
   uint32_t index;      /* in its arena's table; HK_ARENA_SUPERSLABS_MAX: it is not in there */
   uint32_t used_slots; /* bit per slot that is not UNUSED */
+  uint32_t idle_slots; /* of an arena: bit per used slot whose slab its class keeps empty */
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */
   uint32_t dirty_slots;
@@ -32,8 +33,10 @@ struct hk_superslab_t {
   bool was_exposed;       /* some slab was: quarantine, see cache.h */
   bool settled;           /* who saw it has ended, so no write of theirs is under way */
   bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
+  bool draining;          /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
+  uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */
   size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
   size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
   size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
@@ -119,10 +122,16 @@ size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, boo
 /* Bytes of dirty slots, used or not. */
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
 
-/* Makes dirty unused slots read as zero, by a purge or, if the OS refuses, by writing: bytes of one
- * arena never reach another. Where a slab was exposed, every unused slot counts as dirty, because a
- * late write may have come after its pages were purged. */
+/* Makes unused slots read as zero that are dirty, or were exposed: a late write may have come after
+ * their pages were purged. Bytes of one arena never reach another. A few slots are written, and stay
+ * dirty, because their pages cost more to get back; others are purged, or written if the OS refuses. */
 void hk_superslab_wipe(hk_superslab_t *superslab);
+
+/* true: so little of it is dirty that hk_superslab_wipe writes it. */
+bool hk_superslab_is_small(const hk_superslab_t *superslab);
+
+/* `count` slabs from `slot` on are exposed, or a block of them is lent. */
+void hk_superslab_note_exposed(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
 /* Makes a range of whole slabs read as zero; nobody may use it. Always true. */
 bool hk_superslab_zero(void *address, size_t bytes);

@@ -28,10 +28,17 @@ static void zero_used(counters_page_t *page) {
 
 bool hk_counters_are_shared(const hk_counters_t *counters) {
   const counters_page_t *page = (const counters_page_t *)counters;
-  return atomic_load_explicit((_Atomic(uint32_t) *)&page->holders, memory_order_relaxed) > 1;
+  return atomic_load_explicit((_Atomic(uint32_t) *)&page->holders, memory_order_acquire) > 1;
 }
 
-hk_counters_t *hk_counters_create(void) {
+static hk_counters_t *use_again(hk_counters_t *counters) {
+  zero_used((counters_page_t *)counters);
+  atomic_store_explicit(&((counters_page_t *)counters)->holders, 2, memory_order_relaxed);
+  return counters;
+}
+
+hk_counters_t *hk_counters_create(hk_counters_t *left) {
+  if (left != NULL && !hk_counters_are_shared(left)) return use_again(left);
   bool fresh;
   counters_page_t *page = hk_cache_map_metadata(hk_counters_bytes(), &fresh);
   if (page == NULL) return NULL;

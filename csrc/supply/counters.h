@@ -88,7 +88,8 @@ bool hk_counters_are_shared(const hk_counters_t *counters);
 /* Bytes of the mapping that holds one set of counters. */
 size_t hk_counters_bytes(void);
 
-/* A zeroed set with one holder, who ends with hk_counters_drop. NULL: the OS refused. */
-hk_counters_t *hk_counters_create(void);
+/* A zeroed set with one holder more, who ends with hk_counters_drop: `left`, if the caller is its only
+ * holder, else a new one. NULL: the OS refused. */
+hk_counters_t *hk_counters_create(hk_counters_t *left);
 
 #endif

@@ -33,10 +33,10 @@ void hk_demand_fall(hk_arena_t *arena) {
   roll(&arena->supply.demand, hk_stat_get(&arena->supply.committed_bytes));
 }
 
-static bool keeps_nothing(const hk_arena_t *arena) {
+bool hk_demand_keeps(const hk_arena_t *arena) {
   const hk_options_t *options = hk_options_get();
-  return arena->decay.delay_ns == 0 || options->superslab_ttl_sec == 0 ||
-         options->superslab_max_cached == 0 || options->superslab_max_memory_mb == 0;
+  return arena->decay.delay_ns != 0 && options->superslab_ttl_sec != 0 &&
+         options->superslab_max_cached != 0 && options->superslab_max_memory_mb != 0;
 }
 
 /* Sizes that change find nothing that fits in what one of them left. A front of another language
@@ -50,7 +50,7 @@ static uint64_t variety_bytes(const hk_arena_t *arena, uint64_t peak) {
 
 uint64_t hk_demand_room(const hk_arena_t *arena) {
   const hk_demand_t *demand = &arena->supply.demand;
-  if (arena->ended || keeps_nothing(arena)) return 0;
+  if (arena->ended || !hk_demand_keeps(arena)) return 0;
   uint64_t peak = demand->peak_bytes, held = hk_stat_get(&arena->supply.committed_bytes);
   if (demand->last_peak_bytes > peak) peak = demand->last_peak_bytes;
   return (peak > held ? peak - held : 0) + variety_bytes(arena, peak);

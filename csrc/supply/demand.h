@@ -21,6 +21,9 @@ void hk_demand_rise(hk_arena_t *arena);
 /* To be called before less is held. */
 void hk_demand_fall(hk_arena_t *arena);
 
+/* true: options want memory kept that may soon be needed again. */
+bool hk_demand_keeps(const hk_arena_t *arena);
+
 /* Bytes that are free and worth keeping. 0 where options want nothing kept, and when the arena has
  * ended. */
 uint64_t hk_demand_room(const hk_arena_t *arena);

@@ -12,6 +12,7 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "super/superslab.h"
+#include "super/tiers.h"
 #include "supply/counters.h"
 #include "supply/peaks.h"
 
@@ -20,7 +21,7 @@ typedef struct hk_bin_t {
   hk_slab_t *current; /* refills take from it; it stays current while it is empty */
   hk_slab_t *partial; /* list: some blocks free, some out */
   hk_slab_t *empty;   /* list: all blocks free; candidates for retirement */
-  hk_slab_t *aside;   /* list: given away, so no block of them is handed out */
+  hk_slab_t *aside;   /* list: given away, so no block of them is handed out; and leaving ones */
   uint32_t empty_count;
   bool draining;    /* too many empty slabs: the bin offers them until few are left */
   hk_peaks_t peaks; /* of `out` */
@@ -53,11 +54,12 @@ typedef struct hk_run_kind_t {
  * Allocations are not counted but derived: blocks that came in (moved_in + frees) less those on the
  * stack. The top is written anyway, and a second store would cost a tenth of an allocation. */
 typedef struct hk_magazine_t {
-  _Atomic(void **) top;    /* one past the block handed out next; top[-1] is NULL when empty */
-  _Atomic(void **) bottom; /* where `top` is when empty */
-  void **full;             /* where `top` is when full: the next free flushes half */
-  hk_stat_t frees;         /* by the owner thread */
-  hk_stat_t moved_in;      /* blocks from the core less blocks back to it, modulo 2^64 */
+  alignas(
+      64) _Atomic(void **) top; /* one past the block handed out next; top[-1] is NULL when empty */
+  _Atomic(void **) bottom;      /* where `top` is when empty */
+  void **full;                  /* where `top` is when full: the next free flushes half */
+  hk_stat_t frees;              /* by the owner thread */
+  hk_stat_t moved_in;           /* blocks from the core less blocks back to it, modulo 2^64 */
   _Atomic(uint64_t) allocs_reported; /* shared: the most that statistics ever reported */
   uint32_t stride_bytes, reciprocal; /* of the class */
   uint32_t block_limit;              /* of the class */
@@ -125,13 +127,12 @@ typedef struct hk_decay_t {
 
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
 typedef struct hk_supply_t {
-  hk_superslab_t *open; /* list: some slot unused */
-  hk_superslab_t *full; /* list: every slot used, and huge mappings */
-  uint64_t prewarmed;   /* SuperSlabs that stay although empty, until a trim */
-  hk_stage_t source;    /* where what was taken last came from */
+  hk_tiers_t tiers;   /* super/tiers.c */
+  uint64_t prewarmed; /* SuperSlabs that stay although empty, until a trim */
+  hk_stage_t source;  /* where what was taken last came from */
   hk_demand_t demand;
   hk_peaks_t peaks; /* of used slabs */
-  hk_stat_t count, indexed, empties, adopted, committed_bytes, metadata_bytes, used_bytes,
+  hk_stat_t count, indexed, empties, adopted, released, committed_bytes, metadata_bytes, used_bytes,
       lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;

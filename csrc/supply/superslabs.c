@@ -46,14 +46,22 @@ static void clean_up(hk_superslab_t *superslab) {
   hk_superslab_wipe(superslab);
   if (superslab->quarantined_until_ns > hk_os_now_ns()) return;
   superslab->was_exposed = superslab->was_lent = false;
+  superslab->seen_slots = 0;
 }
 
-/* Hands it to the cache, which keeps it warm if the arena is likely to need it again. Returns bytes
- * of pages given back. */
+/* Bytes that stay warm in the cache when `superslab` goes there: what the arena is likely to need
+ * again; and of one that was little used its few pages, because an arena may come for every request
+ * of a service. What was lent serves nobody for a while. */
+static uint64_t warm_bytes(const hk_arena_t *arena, const hk_superslab_t *superslab) {
+  bool stays = superslab->was_exposed && !superslab->was_lent && hk_superslab_is_small(superslab);
+  return hk_demand_room(arena) + (stays && hk_demand_keeps(arena) ? superslab->bytes : 0);
+}
+
+/* Hands it to the cache. Returns bytes of pages given back. */
 static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
   return hk_cache_put(superslab, &(hk_cache_terms_t){.policy = arena->policy,
                                                      .may_wait = arena->shares_bytes,
-                                                     .warm_bytes = hk_demand_room(arena)});
+                                                     .warm_bytes = warm_bytes(arena, superslab)});
 }
 
 /* Takes one whose length is near and gives it this length, without rounding: what is never touched
@@ -186,7 +194,7 @@ hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   superslab->last_arena_id = arena->id;
   atomic_store_explicit(&superslab->owner, arena, memory_order_release);
   enter(arena, superslab);
-  hk_superslabs_list(supply, superslab);
+  hk_tiers_link(&supply->tiers, superslab);
   hk_stat_add(&supply->committed_bytes, superslab->bytes);
   hk_demand_rise(arena);
   if (!hk_superslab_is_huge(superslab)) hk_stat_add(&supply->empties, 1);
@@ -197,10 +205,11 @@ hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **
 void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_supply_t *supply = &arena->supply;
   HK_ASSERT(superslab->used_slots == 0);
-  hk_superslabs_unlist(supply, superslab);
+  hk_tiers_unlink(&supply->tiers, superslab);
   put_index(supply, superslab->index);
   leave(arena, superslab);
   hk_demand_fall(arena);
+  hk_stat_add(&supply->released, 1);
   hk_stat_sub(&supply->committed_bytes, superslab->bytes);
   if (!hk_superslab_is_huge(superslab)) hk_stat_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
@@ -228,10 +237,7 @@ bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t b
 }
 
 void hk_superslabs_remove_empties(hk_arena_t *arena, uint64_t keep) {
-  hk_superslab_t *next;
-  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = next) {
-    next = s->next;
-    if (hk_stat_get(&arena->supply.empties) <= keep) break;
-    if (s->used_slots == 0) hk_superslabs_remove(arena, s);
+  while (hk_stat_get(&arena->supply.empties) > keep) {
+    hk_superslabs_remove(arena, hk_tiers_free(&arena->supply.tiers));
   }
 }

@@ -1,9 +1,9 @@
-/* SuperSlabs of an arena: how SuperSlabs and huge mappings come, how they are listed, how they go.
+/* SuperSlabs of an arena: how SuperSlabs and huge mappings come, how they go.
  *
- * Owns:      the lists, the table and the indices of hk_supply_t; what all arenas of the process
- *            hold together, and the limit on it.
+ * Owns:      the table and the indices of hk_supply_t; what all arenas of the process hold together,
+ *            and the limit on it.
  * Called by: supply, arena (destroy).
- * Calls:     demand, superslab, cache, lock.
+ * Calls:     tiers, demand, superslab, cache, lock.
  * Threads:   owner only; the sum over all arenas is shared (atomic, relaxed).
  */
 #ifndef HK_SUPPLY_SUPERSLABS_H
@@ -16,28 +16,6 @@ static inline uint64_t hk_superslabs_room(const hk_arena_t *arena) {
   if (arena->max_bytes == 0) return UINT64_MAX;
   uint64_t used = hk_stat_get(&arena->supply.used_bytes);
   return used < arena->max_bytes ? arena->max_bytes - used : 0;
-}
-
-static inline hk_superslab_t **hk_superslabs_list_of(hk_supply_t *supply,
-                                                     const hk_superslab_t *superslab) {
-  bool full = hk_superslab_is_huge(superslab) || superslab->used_slots == UINT32_MAX;
-  return full ? &supply->full : &supply->open;
-}
-
-/* Takes a SuperSlab off its list. To be called before its slots change, hk_superslabs_list
- * after. */
-static inline void hk_superslabs_unlist(hk_supply_t *supply, hk_superslab_t *superslab) {
-  hk_superslab_t **head = hk_superslabs_list_of(supply, superslab);
-  *(superslab->prev != NULL ? &superslab->prev->next : head) = superslab->next;
-  if (superslab->next != NULL) superslab->next->prev = superslab->prev;
-}
-
-static inline void hk_superslabs_list(hk_supply_t *supply, hk_superslab_t *superslab) {
-  hk_superslab_t **head = hk_superslabs_list_of(supply, superslab);
-  superslab->prev = NULL;
-  superslab->next = *head;
-  if (*head != NULL) (*head)->prev = superslab;
-  *head = superslab;
 }
 
 /* The size that is mapped for a huge block of `bytes`: eight for each doubling, so that mappings

@@ -11,6 +11,16 @@
 /* Empty SuperSlabs that an arena keeps, so that one slab going back and forth costs nothing. */
 #define SUPPLY_KEEP_EMPTY 1
 
+/* A SuperSlab drains only if others have so much room: 1 MB, and a sixteenth of what is in use. A load
+ * that swings by less moves no SuperSlab. */
+#define SUPPLY_SPARE_MIN (HK_SUPERSLAB_SLABS / 2)
+#define SUPPLY_SPARE_SHARE 16
+
+/* Entries of the table that are looked at in a step of decay, and SuperSlabs that may begin to drain in it:
+ * their slabs are retired at once, and of JavaScript's each costs a detach. */
+#define SUPPLY_LOOKS 1024
+#define SUPPLY_DRAINS 8
+
 hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
   while (arena->supply.prewarmed * HK_SUPERSLAB_BYTES < bytes) {
     hk_superslab_t *superslab;
@@ -27,25 +37,15 @@ static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slo
   superslab->slabs[slot].fresh =
       !superslab->was_exposed && hk_superslab_is_clean(superslab, slot, count);
   if (superslab->used_slots == 0) hk_stat_sub(&supply->empties, 1);
-  hk_superslabs_unlist(supply, superslab);
-  hk_superslab_use(superslab, slot, count);
-  hk_superslabs_list(supply, superslab);
+  hk_tiers_use(&supply->tiers, superslab, slot, count);
   hk_stat_add(&supply->used_bytes, count * HK_SLAB_BYTES);
   hk_peaks_raise(&supply->peaks, hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES);
-}
-
-static hk_superslab_t *find_open(const hk_supply_t *supply, uint32_t count, int *slot) {
-  for (hk_superslab_t *s = supply->open; s != NULL; s = s->next) {
-    *slot = hk_superslab_find_run(s, count);
-    if (*slot >= 0) return s;
-  }
-  return NULL;
 }
 
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
   if (count * HK_SLAB_BYTES > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
   int slot = 0;
-  hk_superslab_t *superslab = find_open(&arena->supply, count, &slot);
+  hk_superslab_t *superslab = hk_tiers_find(&arena->supply.tiers, count, &slot);
   arena->supply.source = HK_STAGE_SLOT;
   if (superslab == NULL) {
     hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
@@ -82,6 +82,29 @@ static void lose(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   hk_stat_add(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : count * HK_SLAB_BYTES);
 }
 
+/* Unused slabs that hot SuperSlabs must have before another drains. */
+static uint64_t spare_slabs(const hk_arena_t *arena) {
+  uint64_t used = hk_stat_get(&arena->supply.used_bytes) / HK_SLAB_BYTES;
+  return SUPPLY_SPARE_MIN + used / SUPPLY_SPARE_SHARE;
+}
+
+static void drain_emptiest(hk_arena_t *arena) {
+  hk_tiers_t *tiers = &arena->supply.tiers;
+  hk_superslab_t *emptiest = hk_tiers_emptiest(tiers);
+  if (emptiest != NULL) (void)hk_tiers_drain(tiers, emptiest, spare_slabs(arena));
+}
+
+void hk_supply_look_around(hk_arena_t *arena) {
+  hk_tiers_t *tiers = &arena->supply.tiers;
+  uint64_t spare = spare_slabs(arena);
+  uint32_t drained = 0;
+  for (uint32_t looks = 0; looks < SUPPLY_LOOKS && drained < SUPPLY_DRAINS; looks++) {
+    hk_superslab_t *superslab = arena->superslabs[tiers->looked_at];
+    tiers->looked_at = (tiers->looked_at + 1) % HK_ARENA_SUPERSLABS_MAX;
+    if (superslab != NULL && hk_tiers_drain(tiers, superslab, spare)) drained++;
+  }
+}
+
 void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   if (slab->exposed) {
     lose(arena, slab, count);
@@ -89,15 +112,17 @@ void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   }
   hk_supply_t *supply = &arena->supply;
   hk_superslab_t *superslab = slab->superslab;
-  hk_superslabs_unlist(supply, superslab);
-  hk_superslab_unuse(superslab, slab->slot, count);
-  hk_superslabs_list(supply, superslab);
+  hk_tiers_unuse(&supply->tiers, superslab, slab->slot, count);
   hk_stat_sub(&supply->used_bytes, count * HK_SLAB_BYTES);
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
-  if (superslab->used_slots != 0) return;
-  hk_stat_add(&supply->empties, 1);
-  if (hk_stat_get(&supply->empties) > empties_to_keep(arena))
-    hk_superslabs_remove(arena, superslab);
+  if (superslab->used_slots != 0) {
+    (void)hk_tiers_drain(&supply->tiers, superslab, spare_slabs(arena));
+  } else {
+    hk_stat_add(&supply->empties, 1);
+    if (hk_stat_get(&supply->empties) > empties_to_keep(arena))
+      hk_superslabs_remove(arena, superslab);
+  }
+  drain_emptiest(arena);
 }
 
 hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
@@ -130,7 +155,7 @@ static size_t reset_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
   bool was_empty = superslab->used_slots == 0;
   size_t lost = hk_superslab_reset(superslab);
   if (arena->scrubs) hk_superslab_wipe(superslab);
-  hk_superslabs_list(&arena->supply, superslab);
+  hk_tiers_link(&arena->supply.tiers, superslab);
   if (lost > 0) return lost;
   if (hk_superslab_is_huge(superslab)) {
     hk_superslabs_remove(arena, superslab);
@@ -142,14 +167,10 @@ static size_t reset_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
 
 void hk_supply_reset(hk_arena_t *arena) {
   hk_supply_t *supply = &arena->supply;
-  hk_superslab_t *const lists[] = {supply->full, supply->open};
-  supply->full = supply->open = NULL;
   uint64_t lost_bytes = 0;
-  for (int i = 0; i < 2; i++) {
-    for (hk_superslab_t *s = lists[i], *next; s != NULL; s = next) {
-      next = s->next;
-      lost_bytes += reset_superslab(arena, s);
-    }
+  for (hk_superslab_t *next, *s = hk_tiers_unlink_all(&supply->tiers); s != NULL; s = next) {
+    next = s->next;
+    lost_bytes += reset_superslab(arena, s);
   }
   hk_stat_set(&supply->used_bytes, lost_bytes);
   hk_stat_set(&supply->lost_bytes, lost_bytes);
@@ -157,8 +178,9 @@ void hk_supply_reset(hk_arena_t *arena) {
 
 void hk_supply_leave(hk_arena_t *arena) {
   HK_ASSERT(arena->ended);
-  hk_superslabs_remove_empties(arena, 0);
+  /* First, so that what hk_superslabs_remove leaves warm for the next arena stays so. */
   hk_stat_add(&arena->returned_bytes, hk_cache_cool(arena->id));
+  hk_superslabs_remove_empties(arena, 0);
 }
 
 /* Purges unused slabs of a SuperSlab. Returns bytes of pages given back. */
@@ -168,8 +190,9 @@ static size_t purge_unused(hk_arena_t *arena, hk_superslab_t *superslab) {
   return bytes;
 }
 
-static void purge_open(hk_arena_t *arena) {
-  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
+static void purge_all_unused(hk_arena_t *arena) {
+  const hk_tiers_t *tiers = &arena->supply.tiers;
+  for (hk_superslab_t *s = hk_tiers_first(tiers); s != NULL; s = hk_tiers_next(tiers, s)) {
     hk_stat_add(&arena->returned_bytes, purge_unused(arena, s));
   }
 }
@@ -184,7 +207,7 @@ static uint32_t expected(const hk_arena_t *arena, uint64_t used) {
   return hk_peaks_reserve(&arena->supply.peaks, (uint32_t)used);
 }
 
-/* Slabs are taken from the head of the list, so what lies behind those that are kept goes. */
+/* What lies behind the slabs that would be taken next goes. */
 bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns) {
   hk_decay_t *decay = &arena->decay;
   uint64_t used = hk_stat_get(&arena->supply.used_bytes) / HK_SLAB_BYTES;
@@ -192,7 +215,8 @@ bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns) {
   uint64_t prewarmed = arena->supply.prewarmed * HK_SUPERSLAB_SLABS;
   if (left > 0) decay->is_waiting = true;
   if (left + used < prewarmed) left = prewarmed - used;
-  for (hk_superslab_t *s = arena->supply.open; s != NULL; s = s->next) {
+  const hk_tiers_t *tiers = &arena->supply.tiers;
+  for (hk_superslab_t *s = hk_tiers_first(tiers); s != NULL; s = hk_tiers_next(tiers, s)) {
     uint32_t dirty = dirty_unused(s);
     if (dirty <= left) {
       left -= dirty;
@@ -207,7 +231,7 @@ bool hk_supply_decay(hk_arena_t *arena, uint64_t until_ns) {
 
 void hk_supply_trim(hk_arena_t *arena) {
   arena->supply.prewarmed = 0;
-  purge_open(arena);
+  purge_all_unused(arena);
   hk_superslabs_remove_empties(arena, 0);
   (void)hk_spare_trim();
   size_t cached = hk_cache_expire(hk_os_now_ns());
@@ -216,7 +240,7 @@ void hk_supply_trim(hk_arena_t *arena) {
 
 void hk_supply_end(hk_arena_t *arena) {
   hk_supply_leave(arena);
-  purge_open(arena);
+  purge_all_unused(arena);
 }
 
 void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab) {

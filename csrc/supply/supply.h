@@ -1,10 +1,12 @@
 /* Supply: where an arena's slabs come from and where they go.
  *
- * Owns:      which slots of the arena's SuperSlabs are used, and the arena's limit on them.
+ * Owns:      which slots of the arena's SuperSlabs are used, which SuperSlabs drain, and the arena's
+ *            limit on slots.
  * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, decay, arena.
- * Calls:     superslabs, demand, superslab, cache.
+ * Calls:     superslabs, tiers, demand, superslab, cache.
  * Threads:   owner only.
- * Stages of a take: an unused slot of the arena's SuperSlabs, a cached SuperSlab, the OS.
+ * Stages of a take: an unused slot of the arena's SuperSlabs in the order of their tiers, a cached
+ *            SuperSlab, the OS.
  */
 #ifndef HK_SUPPLY_SUPPLY_H
 #define HK_SUPPLY_SUPPLY_H
@@ -45,6 +47,10 @@ void hk_supply_leave(hk_arena_t *arena);
 /* Removes every SuperSlab that no exposed slab needs and purges unused slots of the others. The
  * arena has ended, so from then on none is kept. */
 void hk_supply_end(hk_arena_t *arena);
+
+/* Looks at some SuperSlabs, others each time, and lets those drain that hold little but what their
+ * classes do not need. */
+void hk_supply_look_around(hk_arena_t *arena);
 
 /* Purges unused slots beyond those that may soon be needed again, until `until_ns`, but at least
  * one SuperSlab. true: none is left; sets decay.is_waiting if some are kept. */

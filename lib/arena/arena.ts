@@ -83,8 +83,12 @@ export class Arena extends WatchedArena implements Allocator, Custodian, Lender,
 
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
     const view = takeFilled(this.#front, size, fill, encoding, ARENA) as ArenaBuffer;
-    if (!isWaiting()) return view;
-    tell();
+    try {
+      if (!isWaiting()) return view;
+      tell();
+    } catch {
+      return view; // The stack ends here: a microtask tells.
+    }
     if (this.#front.owns(view)) return view;
     // A subscriber has reset the arena.
     return takeFilled(this.#front, size, fill, encoding, ARENA) as ArenaBuffer;

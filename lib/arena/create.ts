@@ -4,8 +4,9 @@
 import { OutOfMemoryError, reasonOf } from '../errors';
 import { noteSuperSlabs } from '../events/events';
 import type { Front } from '../front/front';
+import { type Kit, takeKit } from '../front/kit';
 import { makeFront } from '../modes/checked-front';
-import { type NativeArena, native, settingsOf, statusOf } from '../native/native';
+import { type NativeArena, native, statusOf } from '../native/native';
 import { type ResolvedOptions, resolveOptions } from '../options';
 import type { ArenaOptions } from '../types';
 
@@ -15,13 +16,14 @@ interface Parts {
   readonly front: Front;
 }
 
-function createCore(options: ResolvedOptions): NativeArena {
+function createCore(options: ResolvedOptions, kit: Kit): NativeArena {
   const { name, maxBytes, strides, hasOwnClasses } = options;
   const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
-  const core = native.createArena(name, settingsOf(options.core), classSizes);
+  const left = kit.counters?.all.buffer;
+  const core = native.createArena(name, options.settings, classSizes, left, kit.handle);
   noteSuperSlabs();
   if (typeof core !== 'number') return core;
-  const numbers = { requestedBytes: options.core.prewarm, usedBytes: 0, maxBytes };
+  const numbers = { requestedBytes: options.prewarm, usedBytes: 0, maxBytes };
   const status = statusOf(core);
   throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);
 }
@@ -29,8 +31,9 @@ function createCore(options: ResolvedOptions): NativeArena {
 /** Makes a new arena of the core, and its front. Throws as the constructor of `Arena`. */
 export function makeParts(options?: ArenaOptions): Parts {
   const resolved = resolveOptions(options);
-  const core = createCore(resolved);
-  return { options: resolved, core, front: makeFront(core, resolved) };
+  const kit = takeKit(resolved.strides);
+  const core = createCore(resolved, kit);
+  return { options: resolved, core, front: makeFront(core, resolved, kit) };
 }
 
 /** What {@link ArenaBase} has made for the arena that is being constructed. */

@@ -14,12 +14,12 @@
  *
  * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
-import { Custody, type Held, type HoldKeeper, custodyOf } from '../front/custody';
+import { Custody, type Held, type HoldKeeper, custodyOf } from '../view/custody';
 import { invalidState } from '../errors';
 import type { Front } from '../front/front';
 import type { Remains } from '../front/slabs';
 import type { Epoch } from '../front/view-table';
-import { type NativeArena, frontStat, native } from '../native/native';
+import { type NativeArena, countersOf, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';
 import { ARENA, NO_OWNER, type View, homeOf, idOf } from '../view/view';
@@ -58,7 +58,7 @@ export class Retentions implements HoldKeeper {
   constructor(core: NativeArena, front: Front, scrubs: boolean) {
     this.#core = core;
     this.#front = front;
-    this.#counters = new Float64Array(core.counters);
+    this.#counters = countersOf(core);
     this.#scrubs = scrubs;
   }
 
@@ -89,7 +89,11 @@ export class Retentions implements HoldKeeper {
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
   release(view: View): boolean {
     const isGone = this.#front.unhold(view) ?? this.#releaseOther(view);
-    tell();
+    try {
+      tell();
+    } catch {
+      // The stack ends here, and the release is done: a microtask tells.
+    }
     return isGone;
   }
 

@@ -25,7 +25,7 @@ export class WatchedArena extends ArenaBase {
   readonly #core = parts.core;
   readonly #front = parts.front;
   readonly #strides = parts.options.strides;
-  readonly #traced = parts.options.core.trace;
+  readonly #traced = parts.options.trace;
   readonly #isObserving = parts.options.learn === 'observe';
 
   // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- fields come after the parts

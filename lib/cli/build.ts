@@ -18,10 +18,12 @@ const NODE_GYP = join('node-gyp', 'bin', 'node-gyp.js');
 /** What of the package an addon is made of. `vendor` has binding.gyp, which belongs beside them. */
 const INPUTS = ['csrc', 'package.json', 'tools', 'vendor'];
 
-/** Whether the package loads in a Node of its own: what this one has loaded stays loaded. */
+/** Whether the addon loads in a Node of its own: what this one has loaded stays loaded. */
 function loads(): boolean {
   const script = `require(${JSON.stringify(ROOT)})`;
-  return spawnSync(process.execPath, ['-e', script], { stdio: 'ignore' }).status === 0;
+  // Without it WebAssembly would do.
+  const env = { ...process.env, HAKMEM_BACKEND: 'native' };
+  return spawnSync(process.execPath, ['-e', script], { stdio: 'ignore', env }).status === 0;
 }
 
 /** Where a node-gyp may be: installed beside the program, named by npm, or a part of npm. */

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import type * as Index from '../index';
 import type * as Native from '../native/native';
 import { loaderVariables } from '../native/advice';
+import { BACKEND_VARIABLE, forcedBackend, isBackendWrong } from '../native/backend-choice';
 import { findAddon, originOf } from '../native/identity';
 import { type Finding, good } from './finding';
 import { verifyFindings } from './verify';
@@ -55,6 +56,7 @@ const ORIGINS = { prebuilt: 'prebuilt', local: 'a local build', elsewhere: 'outs
 
 function binaryFinding(file: string | undefined): Finding {
   const name = 'binary';
+  if (forcedBackend() === 'wasm') return good(name, 'none is loaded');
   if (file !== undefined) return good(name, `${file} (${ORIGINS[originOf(file, ROOT)]})`);
   const problem = 'there is none for this platform: `npx hakmem-arena build` compiles one';
   return { name, value: 'none', problem };
@@ -91,6 +93,21 @@ function selfTestFinding(): Finding {
     const problem = error instanceof Error ? error.message : String(error);
     return { name: 'self test', value: 'failed', problem };
   }
+}
+
+/** What does the bookkeeping, and why. */
+function backendFinding(): Finding {
+  const { backend } = load('../native/native') as typeof Native;
+  const { name, reason, isFallback } = backend;
+  if (!isFallback) return good('backend', `${name} (${reason})`);
+  return { name: 'backend', value: name, problem: `the addon is not used: ${reason}` };
+}
+
+/** The variable that chooses the backend, if it says something else. */
+function wrongBackend(): Finding[] {
+  if (!isBackendWrong()) return [];
+  const problem = 'means nothing: it is native or wasm';
+  return [{ name: BACKEND_VARIABLE, value: forcedBackend() ?? '', problem }];
 }
 
 /** Switches of the environment that are set, and those that mean nothing. */
@@ -175,7 +192,10 @@ function memoryFinding(): Finding {
 function findings(verify: boolean): Finding[] {
   const file = binaryFile();
   const test = selfTestFinding();
-  const native = test.problem === undefined ? [...optionFindings(), purgeFinding()] : [];
+  const native =
+    test.problem === undefined
+      ? [backendFinding(), ...wrongBackend(), ...optionFindings(), purgeFinding()]
+      : [];
   const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
   return [
     good('hakmem-arena', VERSION),

@@ -40,6 +40,8 @@ export class Decay {
   readonly delayMs: number;
   readonly #front: Decaying;
   #isWaiting = false;
+  /** Its place among those that start; -1: it has none. */
+  #at = -1;
 
   constructor(front: Decaying, delayMs: number) {
     this.#front = front;
@@ -52,7 +54,7 @@ export class Decay {
    */
   note(): void {
     if (this.#isWaiting || this.delayMs < 0) return;
-    starting.add(this);
+    if (this.#at < 0) this.#at = starting.push(this) - 1;
     isStarting ||= soon(start);
     this.#isWaiting = isStarting;
   }
@@ -60,8 +62,25 @@ export class Decay {
   /** The front has ended: only the core has something to give back. */
   end(): void {
     this.note();
-    starting.delete(this);
+    this.#leaveStarting();
     this.#isWaiting = true;
+  }
+
+  /** The last one takes its place. */
+  #leaveStarting(): void {
+    const at = this.#at;
+    if (at < 0) return;
+    const last = starting.pop()!;
+    if (last !== this) {
+      starting[at] = last;
+      last.#at = at;
+    }
+    this.#at = -1;
+  }
+
+  /** It is among those that wait, from now on. */
+  started(): void {
+    this.#at = -1;
   }
 
   /** Milliseconds until the next turn. */
@@ -78,8 +97,11 @@ export class Decay {
   }
 }
 
-/** Those that wait from now on. */
-const starting = new Set<Decay>();
+/**
+ * Those that wait from now on. A Set would make a table every few arenas, and each of those that outlives a
+ * collection of young garbage would keep the next one, with its arena, until the next of all garbage.
+ */
+const starting: Decay[] = [];
 let isStarting = false;
 const waiting = new Set<WeakRef<Decay>>();
 let timer: NodeJS.Timeout | undefined;
@@ -98,10 +120,11 @@ function start(): void {
   isStarting = false;
   let ms = LONGEST_STEP_MS;
   for (const decay of starting) {
+    decay.started();
     waiting.add(new WeakRef(decay));
     ms = Math.min(ms, decay.stepMs);
   }
-  starting.clear();
+  starting.length = 0;
   schedule(ms);
 }
 
@@ -109,6 +132,7 @@ function start(): void {
 function tick(): void {
   timer = undefined;
   dueMs = NEVER;
+  if (native.isBroken?.() === true) return;
   let nextMs = NEVER;
   const untilMs = nowMs() + TURN_MS;
   for (const ref of waiting) {

@@ -42,19 +42,26 @@ export class FrontCounters {
   /** Requested bytes of what is counted by class. Hot as well. */
   readonly liveBytes: Float64Array;
   readonly #liveBlockBytes: Float64Array;
-  readonly #all: Float64Array;
+  /** All of them, in the layout of hk_counters_t. */
+  readonly all: Float64Array;
   /** A seqlock: odd while counts move from one place to another; see hk_counters_t. */
   readonly #moves: Uint32Array;
+  /** How many slots are lent. */
+  #lentCount = 0;
 
-  constructor(counters: ArrayBuffer) {
+  /** @param all - see `countersOf`. */
+  constructor(all: Float64Array) {
+    const { buffer, byteOffset } = all;
     const part = (from: number, to: number): Float64Array =>
-      new Float64Array(counters, from * 8, to - from);
-    this.#all = new Float64Array(counters);
+      new Float64Array(buffer, byteOffset + from * 8, to - from);
+    const integers = (from: number, length: number): Uint32Array =>
+      new Uint32Array(buffer, byteOffset + from * 8, length);
+    this.all = all;
     this.counts = part(layout.allocs, layout.cellLengths);
-    this.#slotLengths = new Uint32Array(counters, layout.cellLengths * 8, layout.cellCount);
+    this.#slotLengths = integers(layout.cellLengths, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.#liveBlockBytes = part(layout.liveBlockBytes, layout.liveBlockBytes + layout.binCount);
-    this.#moves = new Uint32Array(counters, layout.moves * 8, 1);
+    this.#moves = integers(layout.moves, 1);
   }
 
   /** Counts an allocation by class. */
@@ -72,34 +79,34 @@ export class FrontCounters {
   /** Counts a free that was refused. */
   countRefused(code: HakmemErrorCode): void {
     const at = REFUSED[code];
-    if (at !== undefined) this.#all[at]!++;
+    if (at !== undefined) this.all[at]!++;
   }
 
   /** Says how many views the buckets of a class may keep. */
   sayCap(classIndex: number, views: number): void {
-    this.#all[CAP + classIndex] = views;
+    this.all[CAP + classIndex] = views;
   }
 
   /** Says how many blocks of a class are asked for next. */
   sayBatch(classIndex: number, blocks: number): void {
-    this.#all[BATCH + classIndex] = blocks;
+    this.all[BATCH + classIndex] = blocks;
   }
 
   /** Counts views that a bucket gave up because less of them was in demand. */
   countDropped(classIndex: number, views: number): void {
-    this.#all[DROPPED + classIndex]! += views;
+    this.all[DROPPED + classIndex]! += views;
   }
 
   /** Counts that no bucket of a class gets more room for a while. */
   countRefusedRoom(classIndex: number): void {
-    this.#all[REFUSED_ROOM + classIndex]!++;
+    this.all[REFUSED_ROOM + classIndex]!++;
   }
 
   /** No class has a bucket any more. */
   clearCaps(): void {
     for (let at = CAP; at < CAP + native.tables.runBin; at++) {
       // Most were never said, and their pages never touched.
-      if (this.#all[at] !== 0) this.#all[at] = 0;
+      if (this.all[at] !== 0) this.all[at] = 0;
     }
   }
 
@@ -110,6 +117,7 @@ export class FrontCounters {
 
   /** Lends the slot of a long bucket to views of a length. */
   lendSlot(bucket: number, bytes: number): void {
+    this.#lentCount++;
     this.#slotLengths[bucket - layout.cellBase] = bytes;
   }
 
@@ -126,13 +134,15 @@ export class FrontCounters {
     this.counts[at + FREES]! += frees;
     this.liveBytes[classIndex]! += (allocs - frees) * this.#slotLengths[slot]!;
     this.#slotLengths[slot] = 0;
+    this.#lentCount--;
     Atomics.add(this.#moves, 0, 1);
   }
 
   /** Takes back all slots that are lent. */
   takeBackSlots(classFor: (bytes: number) => number): void {
-    this.#slotLengths.forEach((bytes, slot) => {
+    for (let slot = 0; this.#lentCount > 0 && slot < layout.cellCount; slot++) {
+      const bytes = this.#slotLengths[slot]!;
       if (bytes !== 0) this.takeBackSlot(slot + layout.cellBase, classFor(bytes));
-    });
+    }
   }
 }

@@ -15,6 +15,7 @@
 import type { Decay } from '../events/decay';
 import type { FrontCounters } from './counters';
 import { exchangeOf, native } from '../native/native';
+import { fillInts } from './records';
 import type { SlabTable } from './slabs';
 
 /** Blocks moved in one batch: what these bytes hold, within these numbers; and in the first, at most. */
@@ -53,6 +54,12 @@ const NO_BLOCK = -1;
 // Exported by name: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
 export { LIMIT, NO_BLOCK, REFUSALS, STACK_BITS, STRIDE, TOP };
 
+/** The arrays that the stacks of a front stand in. */
+export interface Stacks {
+  readonly stacks: Int32Array;
+  readonly refs: Int32Array;
+}
+
 export class FreeBlocks {
   readonly stacks: Int32Array;
   readonly refs: Int32Array;
@@ -63,10 +70,9 @@ export class FreeBlocks {
   /** `refs` when decay last looked at each stack; empty before. */
   #seen = new Int32Array();
 
-  /** Of classes with these bytes a block. */
   constructor(
     arena: number,
-    strides: readonly number[],
+    stacks: Stacks,
     slabs: SlabTable,
     decay: Decay,
     counters: FrontCounters,
@@ -75,8 +81,8 @@ export class FreeBlocks {
     this.#counters = counters;
     this.#slabs = slabs;
     this.#decay = decay;
-    this.stacks = new Int32Array(strides.length << STACK_BITS);
-    this.refs = new Int32Array(layOut(this.stacks, strides)).fill(NO_BLOCK);
+    this.stacks = stacks.stacks;
+    this.refs = stacks.refs;
   }
 
   /** Blocks of a class that are out of the core. */
@@ -217,6 +223,19 @@ export class FreeBlocks {
   }
 }
 
+/** Empty stacks of blocks of these bytes. */
+export function stacksFor(strides: readonly number[]): Stacks {
+  const stacks = new Int32Array(strides.length << STACK_BITS);
+  const refs = new Int32Array(layOut(stacks, strides));
+  fillInts(refs, NO_BLOCK);
+  return { stacks, refs };
+}
+
+/** Makes used stacks as they were when they were new, but for references that nobody looks at. */
+export function emptyStacks({ stacks }: Stacks, strides: readonly number[]): void {
+  layOut(stacks, strides);
+}
+
 /** Fills the records of empty stacks; returns how many positions they take. */
 function layOut(stacks: Int32Array, strides: readonly number[]): number {
   let end = 0;
@@ -226,6 +245,7 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
     stacks[at + TOP] = stacks[at + BASE] = end;
     stacks[at + LIMIT] = end + blocksIn(KEPT_BYTES, stride, KEPT_MIN, KEPT_MAX);
     stacks[at + STRIDE] = stride;
+    stacks[at + OWNED] = stacks[at + REFUSALS] = 0;
     stacks[at + BATCH] = Math.min(batch, BATCH_START);
     stacks[at + LARGEST_BATCH] = batch;
     end = stacks[at + LIMIT]! + 1;

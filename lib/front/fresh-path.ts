@@ -16,6 +16,7 @@ import * as buckets from './buckets';
 import * as frontCounters from './counters';
 import * as freeBlocks from './free-blocks';
 import * as geometry from '../native/geometry';
+import type { Kit } from './kit';
 import { Lending } from './lending';
 import { type FrontOptions } from './slow-path';
 import * as views from './view-table';
@@ -38,8 +39,8 @@ export class FreshPath extends Lending {
   declare private readonly refs: Int32Array;
   declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
 
-  constructor(core: NativeArena, options: FrontOptions) {
-    super(core, options);
+  constructor(core: NativeArena, options: FrontOptions, kit: Kit) {
+    super(core, options, kit);
     this.counts = this.counters.counts;
     this.liveBytes = this.counters.liveBytes;
     this.stacks = this.blocks.stacks;

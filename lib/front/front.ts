@@ -16,9 +16,10 @@
 import { constants } from 'node:buffer';
 import * as buckets from './buckets';
 import * as frontCounters from './counters';
-import { custodyOf } from './custody';
+import { custodyOf } from '../view/custody';
 import { FreshPath } from './fresh-path';
 import * as geometry from '../native/geometry';
+import type { Kit } from './kit';
 import { type FrontOptions } from './slow-path';
 import * as viewTable from './view-table';
 import { type NativeArena, frontStat } from '../native/native';
@@ -55,10 +56,10 @@ export class Front extends FreshPath {
   /** All counters of the arena. */
   declare private readonly stats: Float64Array;
 
-  constructor(core: NativeArena, options: FrontOptions) {
-    super(core, options);
+  constructor(core: NativeArena, options: FrontOptions, kit: Kit) {
+    super(core, options, kit);
     this.views = this.table.views;
-    this.stats = new Float64Array(core.counters);
+    this.stats = this.counters.all;
   }
 
   // --- Hot ----------------------------------------------------------------------------------------

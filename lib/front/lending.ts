@@ -16,6 +16,11 @@ import { SlowPath } from './slow-path';
 import { Kind } from './view-table';
 
 export class Lending extends SlowPath {
+  /** Blocks of a class that the front has out of the core, by its own count. */
+  ownedOf(classIndex: number): number {
+    return this.blocks.ownedOf(classIndex);
+  }
+
   /** Ends a live view and hands its bytes over. Throws, and changes nothing, when that cannot be. */
   lend(view: View): Ticket {
     this.finish();

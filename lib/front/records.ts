@@ -5,6 +5,15 @@
  * as there are. The first record stays zero for ever and stands for whatever does not exist: no bucket, no
  * view, no room.
  */
+
+// The engine's own, whatever a program has put in its place: what is not zeroed would be live in the next front.
+// eslint-disable-next-line @typescript-eslint/unbound-method
+const { fill } = Int32Array.prototype;
+export const fillInts = Function.prototype.call.bind(fill) as (
+  ints: Int32Array,
+  ...rest: number[]
+) => Int32Array;
+
 export class Records {
   /** Replaced by a longer one when there is no room: see {@link Records.enlarged}. */
   declare ints: Int32Array;
@@ -13,10 +22,10 @@ export class Records {
   /** Position behind the last integers that are taken. */
   declare end: number;
 
-  /** The first `reserved` integers, a multiple of eight, are never taken. */
-  constructor(reserved: number) {
+  /** The first `reserved` integers, a multiple of eight, are never taken. All of `ints` are zero. */
+  constructor(reserved: number, ints: Int32Array) {
     this.first = this.end = reserved;
-    this.ints = new Int32Array(2 * reserved);
+    this.ints = ints;
   }
 
   hasRoom(count: number): boolean {
@@ -37,9 +46,14 @@ export class Records {
     return at;
   }
 
+  /** Zeroes everything. */
+  wipe(): void {
+    fillInts(this.ints, 0, 0, this.end);
+  }
+
   /** Takes everything back and zeroes it. */
   clear(): void {
-    this.ints.fill(0);
+    this.wipe();
     this.end = this.first;
   }
 }

@@ -6,7 +6,7 @@
  * warned about once.
  */
 import { noteSuperSlabs } from '../events/events';
-import { SLAB_BUSY, frontStat, native } from '../native/native';
+import { SLAB_BUSY, frontStat, markExposed, native } from '../native/native';
 import { DETACHED_CHANNEL, report } from '../events/reports';
 import type { DetachedReport } from '../types';
 import { clearBytes, sizeOf } from '../view/kinds';
@@ -113,6 +113,7 @@ export class SlabTable {
     if (known !== undefined) this.#noticeDetached(slab);
     const buffer = native.expose(this.#arena, slab);
     if (typeof buffer === 'number') return buffer;
+    markExposed(buffer);
     while (this.buffers.length <= slab) this.buffers.push(undefined);
     this.buffers[slab] = buffer;
     noteSuperSlabs();

@@ -9,7 +9,7 @@
  * Called by: the fresh path and the front, which extend it.
  * Calls:     the tables.
  */
-import { type FrontIdentity, custodyOf, doubleFree } from './custody';
+import { type FrontIdentity, custodyOf, doubleFree } from '../view/custody';
 import { HakmemError, invalidArgType } from '../errors';
 import { BucketTable, TABLE_INTEGERS, bucketOf } from './buckets';
 import { Decay } from '../events/decay';
@@ -19,8 +19,9 @@ import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large-blocks';
 import { Records } from './records';
 import { outOfMemory } from './refusals';
-import { FrontCounters } from './counters';
-import { BATCH_INTEGERS, COUNTED, type Epoch, Kind, ViewTable, infoOf } from './view-table';
+import type { FrontCounters } from './counters';
+import { type Kit, countersFor, leaveKit } from './kit';
+import { BATCH_INTEGERS, COUNTED, EMPTY, type Epoch, Kind, ViewTable, infoOf } from './view-table';
 import { type NativeArena, OUT_OF_MEMORY_OS, native } from '../native/native';
 import { type ResolvedOptions, validateSize } from '../options';
 import { NO_REMAINS, type Remains, SlabTable } from './slabs';
@@ -28,8 +29,6 @@ import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import { type ViewMaker, bufferMaker } from '../view/kinds';
-
-const emptyBuffer = new ArrayBuffer(0);
 
 export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'purgeDelayMs'>;
 
@@ -53,25 +52,27 @@ export class SlowPath implements FrontIdentity {
   declare readonly maxBytes: number;
   declare private readonly timer: Decay;
   declare private readonly surplus: Surplus;
+  declare private readonly kit: Kit;
   /** true: destroyed, or about to be. */
   hasEnded = false;
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
   private remains = NO_REMAINS;
 
-  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions) {
+  constructor(core: NativeArena, { maxBytes, strides, purgeDelayMs }: FrontOptions, kit: Kit) {
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
     this.strides = strides;
-    this.slabs = new SlabTable(core.id, core.name, new Float64Array(core.counters));
-    this.counters = new FrontCounters(core.counters);
-    this.records = new Records(TABLE_INTEGERS);
+    this.kit = kit;
+    this.counters = countersFor(kit, core);
+    this.slabs = new SlabTable(core.id, core.name, this.counters.all);
+    this.records = new Records(TABLE_INTEGERS, kit.ints);
     this.ints = this.records.ints;
-    this.table = new ViewTable(this.records, core);
+    this.table = new ViewTable(this.records, core, kit.views);
     this.buckets = new BucketTable(this.records, this.counters);
     this.timer = new Decay(this, purgeDelayMs);
-    this.blocks = new FreeBlocks(core.id, strides, this.slabs, this.timer, this.counters);
+    this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     this.large = new LargeBlocks(core.id, this.slabs, this.counters, this.timer);
     this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
     this.classBySize = classesBySize(strides);
@@ -94,7 +95,7 @@ export class SlowPath implements FrontIdentity {
     ensureStack(Room.Step);
     if (this.isEnding || this.hasEnded) this.assertOpen();
     if (bytes === 0) {
-      return this.enter(maker.make(emptyBuffer, 0, 0), infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner);
+      return this.enter(maker.make(EMPTY, 0, 0), infoOf(Kind.Empty, 0, 0), 0, 0, 0, owner);
     }
     if (bytes > CLASS_SIZE_MAX) return this.allocLarge(maker, bytes, owner);
     const classIndex = this.classFor(bytes);
@@ -314,11 +315,6 @@ export class SlowPath implements FrontIdentity {
 
   // --- All at once --------------------------------------------------------------------------------
 
-  /** Blocks of a class that the front has out of the core, by its own count. */
-  ownedOf(classIndex: number): number {
-    return this.blocks.ownedOf(classIndex);
-  }
-
   /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
   flushAll(): void {
     ensureWholeStack();
@@ -359,13 +355,19 @@ export class SlowPath implements FrontIdentity {
     if (this.hasEnded) {
       // Once only: another arena may have the number of this one then.
       this.isEnding = false;
-      native.destroyArena(this.arena, this.remains.slabs);
+      native.destroyArena(this.arena, this.remains.slabs, this.core.counters);
       this.timer.end();
+      if (this.remains.slabs === undefined) this.leave();
     } else {
       native.resetArena(this.arena, this.remains.slabs);
       this.isEnding = false;
       this.timer.note();
     }
+  }
+
+  /** Leaves the arrays to a later front. Views that are retained still count in them. */
+  protected leave(): void {
+    this.ints = this.records.ints = leaveKit(this.kit, this.ints, this.core.handle);
   }
 
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */

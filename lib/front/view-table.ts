@@ -72,12 +72,18 @@ export function infoOf(kind: Kind, viewKind: number, classIndex: number): number
 /** Integers of the numbers that are made at a time. */
 export const BATCH_INTEGERS = 64 * RECORD;
 
+/** The array of a front that had more numbers is given up at a reset. */
+const KEPT_LENGTH = 4096;
+
+/** What views of no bytes are on. */
+export const EMPTY = new ArrayBuffer(0);
+
 /** Stands where no view is, so that the array holds views only. */
-const NO_VIEW: View = new FastBuffer(new ArrayBuffer(0), 0, 0);
+const NO_VIEW: View = new FastBuffer(EMPTY, 0, 0);
 
 export class ViewTable {
   /** By number >> VIEW_SHIFT. Never replaced, so that hot code may keep it. */
-  readonly views: View[] = [];
+  declare readonly views: View[];
   /**
    * Home of the views since the last {@link ViewTable.clear}. A view with another home is stale. It keeps the
    * arena of the core alive as long as the views live.
@@ -89,7 +95,9 @@ export class ViewTable {
   heldCount = 0;
   declare private readonly records: Records;
 
-  constructor(records: Records, core: object) {
+  /** `views`: an array without a view. */
+  constructor(records: Records, core: object, views: View[]) {
+    this.views = views;
     this.records = records;
     this.home = { core, remnants: undefined };
   }
@@ -143,12 +151,14 @@ export class ViewTable {
   /** From here on no view is live and none is free: every way leads to the slow path. One step. */
   invalidate(): void {
     this.unused = 0;
-    this.records.ints.fill(0);
+    this.records.wipe();
   }
 
   /** Forgets all views and their numbers. All views are stale then. */
   clear(): void {
-    this.views.length = 0;
+    const { records, views } = this;
+    if (views.length > KEPT_LENGTH) views.length = 0;
+    for (let i = records.first >> VIEW_SHIFT; i < views.length; i++) views[i] = NO_VIEW;
     this.unused = this.heldCount = 0;
     this.home = { core: this.home.core, remnants: undefined };
   }

@@ -47,6 +47,7 @@ function refusalOf(result: number): Error {
  * @throws {ERR_INVALID_ARG_TYPE} not a number.
  * @throws {ERR_HAKMEM_TICKET} no ticket, or one that was adopted, recalled, or revoked by a reset or the end of its
  *   arena.
+ * @throws {ERR_HAKMEM_NATIVE_LOAD} without native code, on WebAssembly.
  * @throws {ERR_HAKMEM_OUT_OF_MEMORY} the engine has no memory to show it; the bytes have gone back to their arena.
  * @example
  * import { parentPort } from 'node:worker_threads';

@@ -7,9 +7,10 @@
  * is guarded, memory of its own; it is never used twice.
  */
 import { watchClones } from './clones';
-import { Custody, custodyOf, doubleFree } from '../front/custody';
+import { Custody, custodyOf, doubleFree } from '../view/custody';
 import { HakmemError, invalidState } from '../errors';
 import { Front } from '../front/front';
+import type { Kit } from '../front/kit';
 import type { Remains } from '../front/slabs';
 import { Quarantine, type GuardedBlock, discard, reportDoubleFree } from './guard';
 import { type Collectable, LeakDetector, Watched } from './leaks';
@@ -131,8 +132,8 @@ export class CheckedFront extends Front {
   /** Guarded stand-ins that are live. */
   readonly #guarded = new Set<StandIn>();
 
-  constructor(core: NativeArena, options: ResolvedOptions) {
-    super(core, options);
+  constructor(core: NativeArena, options: ResolvedOptions, kit: Kit) {
+    super(core, options, kit);
     this.#name = core.name;
     this.#isFresh = options.views === 'fresh';
     this.#guards = options.guardRate > 0;
@@ -250,7 +251,11 @@ export class CheckedFront extends Front {
     try {
       this.takeBack(view);
     } finally {
-      tell();
+      try {
+        tell();
+      } catch {
+        // The stack ends here, and the free is done: a microtask tells.
+      }
     }
   }
 
@@ -316,6 +321,10 @@ export class CheckedFront extends Front {
     super.clear(remains);
   }
 
+  protected override leave(): void {
+    // It keeps its arrays: what has ended still lets go of stand-ins, and counts leaks.
+  }
+
   // --- Watch --------------------------------------------------------------------------------------
 
   override liveBlocks(): LiveBlock[] {
@@ -353,8 +362,8 @@ class ScrubbedFront extends CheckedFront {
 }
 
 /** The front for an arena with these options. */
-export function makeFront(core: NativeArena, options: ResolvedOptions): Front {
-  if (options.zero === 'free') return new ScrubbedFront(core, options);
+export function makeFront(core: NativeArena, options: ResolvedOptions, kit: Kit): Front {
+  if (options.zero === 'free') return new ScrubbedFront(core, options, kit);
   const isPlain = options.views === 'recycle' && options.guardRate === 0 && options.leaks === 'off';
-  return isPlain ? new Front(core, options) : new CheckedFront(core, options);
+  return isPlain ? new Front(core, options, kit) : new CheckedFront(core, options, kit);
 }

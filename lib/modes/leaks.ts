@@ -6,7 +6,7 @@
  * perhaps the view itself. It does not become text at once, because that may run code of the program (see
  * reports.ts).
  */
-import { type NativeArena, frontStat } from '../native/native';
+import { type NativeArena, countersOf, frontStat } from '../native/native';
 import { printable } from '../base/printable';
 import {
   LEAK_CHANNEL,
@@ -73,7 +73,7 @@ export class LeakDetector {
 
   constructor(core: NativeArena, reclaims: boolean) {
     this.#arena = core.name;
-    this.#counters = new Float64Array(core.counters);
+    this.#counters = countersOf(core);
     this.#reclaims = reclaims;
     this.#registry = new FinalizationRegistry((block) => {
       this.#collected(block);

@@ -58,9 +58,8 @@ function byClass(
   };
 }
 
-function superslabStates({ superslabs: { live, empties } }: ArenaStats, emit: Emit): void {
-  emit({ state: 'used' }, Math.max(0, live - empties));
-  emit({ state: 'empty' }, empties);
+function superslabStates({ superslabs }: ArenaStats, emit: Emit): void {
+  for (const state of ['hot', 'draining', 'free'] as const) emit({ state }, superslabs[state]);
 }
 
 function osCalls({ os }: HeapTotals, emit: Emit): void {
@@ -81,10 +80,6 @@ function failureReasons({ failures }: ArenaStats, emit: Emit): void {
   emit({ reason: 'double_free' }, failures.doubleFrees);
   emit({ reason: 'stale_free' }, failures.staleFrees);
   emit({ reason: 'foreign_free' }, failures.foreignFrees);
-}
-
-function limitBytes({ maxBytes }: ArenaStats, emit: Emit): void {
-  if (maxBytes > 0) emit({}, maxBytes);
 }
 
 const TABLE: readonly Metric[] = [
@@ -195,10 +190,19 @@ const TABLE: readonly Metric[] = [
     otel: 'superslabs',
     kind: 'amount',
     unit: '{superslab}',
-    help: 'SuperSlabs of 2 MB and huge mappings. State empty: held by an arena without use; cached: kept by the process for any arena.',
+    help: 'SuperSlabs of 2 MB and huge mappings. State hot: new slabs come from it; draining: it is to become empty; free: held by an arena without use; cached: kept by the process for any arena.',
     labels: ['arena', 'state'],
     arena: superslabStates,
     heap: ({ superslabs }, emit) => emit({ state: 'cached' }, superslabs.cached),
+  },
+  {
+    name: 'superslabs_released_total',
+    otel: 'superslabs.released',
+    kind: 'counter',
+    unit: '{superslab}',
+    help: 'SuperSlabs and huge mappings that an arena gave up, to the cache of the process.',
+    labels: ['arena'],
+    arena: ({ superslabs }, emit) => emit({}, superslabs.released),
   },
   {
     name: 'mapped_bytes',
@@ -234,7 +238,7 @@ const TABLE: readonly Metric[] = [
     unit: 'By',
     help: 'The maxBytes of arenas that have one: how far used_bytes may go.',
     labels: ['arena'],
-    arena: limitBytes,
+    arena: ({ maxBytes }, emit) => (maxBytes > 0 ? emit({}, maxBytes) : undefined),
   },
   {
     name: 'pinned_bytes',

@@ -3,7 +3,7 @@
  * import it.
  */
 import type { LengthStats } from '../stats/flow-types';
-import type { HeapStats } from '../stats/types';
+import type { HeapStats, Tier } from '../stats/types';
 
 /**
  * `GET stats.json`.
@@ -71,6 +71,8 @@ export interface SuperSlabCells {
   readonly index: number;
   /** Of address space. */
   readonly bytes: number;
+  /** As `SuperSlabMap.tier`. */
+  readonly tier: Tier;
   /** 32, or 1 of a huge mapping. */
   readonly slabs: readonly SlabCell[];
 }

@@ -23,6 +23,7 @@ export interface Lender {
    * @param view - a live view of this arena, and not retained; with an offset of its own, it begins at 0 there.
    * @throws {ERR_INVALID_ARG_VALUE} it has length 0.
    * @throws {ERR_INVALID_STATE} somebody retains it.
+   * @throws {ERR_HAKMEM_NATIVE_LOAD} without native code, on WebAssembly.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} 2^20 blocks are away already, or the system has no memory for letters.
    * @throws as {@link Arena.free} otherwise.
    * @example
@@ -42,6 +43,7 @@ export interface Lender {
    * @returns a Buffer on the same bytes; undefined: it was adopted, recalled or revoked.
    * @throws {ERR_INVALID_ARG_TYPE} not a number.
    * @throws {ERR_HAKMEM_TICKET} no ticket of this arena.
+   * @throws {ERR_HAKMEM_NATIVE_LOAD} without native code, on WebAssembly.
    * @throws {ERR_HAKMEM_STALE_VIEW} its memory was given away with the ArrayBuffer of another view.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
    * @example

@@ -3,7 +3,8 @@
  * once about switches whose value means nothing.
  */
 import { formatHeapStats } from './format';
-import { native } from '../native/native';
+import { BACKEND_VARIABLE, isBackendWrong } from '../native/backend-choice';
+import { backend, native } from '../native/native';
 import { profileRemark } from '../native/profiles';
 import { printable } from '../base/printable';
 import type { StatsLine } from './lines';
@@ -27,6 +28,7 @@ function isOn(name: string): boolean {
 }
 
 function dump(lines: readonly StatsLine[]): void {
+  if (native.isBroken?.() === true) return;
   process.stderr.write(`${formatHeapStats(heapStats(), { lines })}\n`);
 }
 
@@ -42,10 +44,17 @@ export function installProcessHooks(): void {
   const { optionWarnings } = native.tables;
   const wanted = LINES_BY_SWITCH.filter(([name]) => isOn(name)).map(([, line]) => line);
   const remark = profileRemark();
-  const isQuiet = optionWarnings.length === 0 && wanted.length === 0 && remark === undefined;
-  if (isQuiet || !isMainThread()) return;
+  const wrong = isBackendWrong() ? [...optionWarnings, BACKEND_VARIABLE] : optionWarnings;
+  const hasNothingToSay = wrong.length === 0 && remark === undefined && !backend.isFallback;
+  if ((hasNothingToSay && wanted.length === 0) || !isMainThread()) return;
+  if (backend.isFallback) {
+    const message =
+      `Arenas run on WebAssembly, not on the native addon: ${backend.reason}. ` +
+      `${BACKEND_VARIABLE}=wasm says that it may be so`;
+    process.emitWarning(message, 'Warning', 'HAKMEM_WASM_BACKEND');
+  }
   if (remark !== undefined) process.emitWarning(remark, 'Warning', 'HAKMEM_PROFILE');
-  for (const name of optionWarnings) {
+  for (const name of wrong) {
     const value = printable(process.env[name] ?? '');
     const message = `${name}=${value} means nothing; the default is used`;
     process.emitWarning(message, 'Warning', 'HAKMEM_BAD_OPTION');

@@ -2,9 +2,10 @@
  * Heap map: what every slab of every SuperSlab is doing, for a picture of memory.
  */
 import { type NativeArenaMap, native } from '../native/native';
+import type { Tier } from './types';
 
-/** Layout of a row of the core; see csrc/binding/heap_map.cc. */
-const HEADER_FIELDS = 3;
+/** Layout of a row of the core; see csrc/include/snapshot.h. */
+const HEADER_FIELDS = 4;
 const SLAB_FIELDS = 5;
 const SLABS_PER_ROW = 32;
 const ROW_LENGTH = HEADER_FIELDS + SLABS_PER_ROW * SLAB_FIELDS;
@@ -12,6 +13,8 @@ const SLAB_BYTES = 65_536;
 
 /** In the order of the core's numbers. */
 const SLAB_USES: readonly SlabUse[] = ['free', 'class', 'large', 'tail', 'lost'];
+
+const TIERS: readonly Tier[] = ['hot', 'draining', 'free'];
 
 /**
  * What a slab is doing: 'free': nothing; 'class': it serves one block size; 'large': the first slab of
@@ -57,6 +60,8 @@ export interface SuperSlabMap {
   readonly index: number;
   /** Of address space. */
   readonly bytes: number;
+  /** What becomes of it. */
+  readonly tier: Tier;
   /** Lowest address first. */
   readonly slabs: readonly SlabMap[];
 }
@@ -124,7 +129,8 @@ function readSuperSlab(rows: Uint32Array, at: number, bins: BinNames): SuperSlab
   const slabs = Array.from({ length: rows[at + 2]! }, (_, slot) =>
     readSlab(rows, at + HEADER_FIELDS + slot * SLAB_FIELDS, bins),
   );
-  return { index: rows[at]!, bytes: rows[at + 1]! * SLAB_BYTES, slabs };
+  const tier = TIERS[rows[at + 3]!]!;
+  return { index: rows[at]!, bytes: rows[at + 1]! * SLAB_BYTES, tier, slabs };
 }
 
 function readArena({ serial, name, strides, rows }: NativeArenaMap): ArenaMap {

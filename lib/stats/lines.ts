@@ -89,9 +89,9 @@ const superslabClasses = byClass('SS_STATS', ({ slabs, pages }) => ({
 }));
 
 function superslabLines(stats: HeapTotals): string[] {
-  const { live, empties: empty, cached, adopted } = stats.superslabs;
+  const { live, hot, draining, empties: empty, cached, adopted, released } = stats.superslabs;
   const detached = stats.detachedSlabs;
-  const line = `[SS_STATS] ${fields({ live, empty, cached, adopted, detached })}`;
+  const line = `[SS_STATS] ${fields({ live, empty, hot, draining, cached, adopted, released, detached })}`;
   return [line, ...superslabClasses(stats)];
 }
 

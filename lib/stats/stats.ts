@@ -2,7 +2,7 @@
  * Statistics: the core's flat numbers as the public structures.
  */
 import { noteSuperSlabs } from '../events/events';
-import { native } from '../native/native';
+import { backendInfo, native } from '../native/native';
 import {
   type ArenaRecord,
   DEFAULT_TABLE,
@@ -54,6 +54,9 @@ const TICKETS_REFUSED = processOffset('tickets_refused');
 
 const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
 const SUPERSLABS_EMPTIES = arenaOffset('superslabs_empties');
+const SUPERSLABS_HOT = arenaOffset('superslabs_hot');
+const SUPERSLABS_DRAINING = arenaOffset('superslabs_draining');
+const SUPERSLABS_RELEASED = arenaOffset('superslabs_released');
 const SUPERSLABS_ADOPTED = arenaOffset('superslabs_adopted');
 const BYTES_LIVE = arenaOffset('bytes_live');
 const BYTES_FRONT = arenaOffset('bytes_front');
@@ -124,9 +127,13 @@ function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
 function readSuperSlabs(v: Float64Array, at: number): SuperSlabStats {
   return {
     live: v[at + SUPERSLABS_LIVE]!,
+    hot: v[at + SUPERSLABS_HOT]!,
+    draining: v[at + SUPERSLABS_DRAINING]!,
+    free: v[at + SUPERSLABS_EMPTIES]!,
     cached: v[CACHED_SUPERSLABS]!,
     empties: v[at + SUPERSLABS_EMPTIES]!,
     adopted: v[at + SUPERSLABS_ADOPTED]!,
+    released: v[at + SUPERSLABS_RELEASED]!,
   };
 }
 
@@ -189,6 +196,7 @@ function readRecord(
     version: statsVersion,
     id: record.identity.serial,
     name: record.identity.name,
+    backend: backendInfo,
     maxBytes: v[at + BYTES_MAX]!,
     classes: readClasses(v, record, record.identity.table),
     superslabs: readSuperSlabs(v, at),
@@ -289,6 +297,7 @@ export function heapStats(options?: HeapStatsOptions): HeapStats {
     withLengths ? snapLengths(identity.serial) : NO_LENGTHS;
   return shownAsHeap({
     version: statsVersion,
+    backend: backendInfo,
     atMs: values[NOW_NS]! / 1e6,
     arenas: snapshot.arenas.map((record) => readRecord(values, record, parts, lengthsOf(record))),
     totals: readTotals(snapshot, parts),

@@ -1,6 +1,7 @@
 /**
  * Types of statistics. Sizes are in bytes, and everything else is a count, unless said otherwise.
  */
+import type { BackendInfo } from '../base/backend-info';
 
 import type {
   CacheStats,
@@ -145,20 +146,39 @@ export interface ByteStats {
 }
 
 /**
+ * What becomes of a SuperSlab. 'hot': new slabs come from it, from the fullest of these first; 'draining': it has
+ * little in use and others have room, so that it is to become empty, and serves only when no other can;
+ * 'free': none of its slabs is in use, and all but one of such go to the process-wide cache. Huge mappings
+ * are 'hot'.
+ *
+ * @example
+ * const tiers: Tier[] = heapMap().arenas.flatMap(({ superslabs }) => superslabs.map(({ tier }) => tier));
+ */
+export type Tier = 'hot' | 'draining' | 'free';
+
+/**
  * SuperSlabs (2 MB each) and huge mappings.
  *
  * @example
  * const { live, cached } = heapStats().totals.superslabs;
  */
 export interface SuperSlabStats {
-  /** Held by the arena. */
+  /** Held by the arena: `hot + draining + free`. */
   readonly live: number;
+  /** Of those: new slabs come from them, and huge mappings. See {@link Tier}. */
+  readonly hot: number;
+  /** Of those: with so little in use that they are to become empty. */
+  readonly draining: number;
+  /** Of those: with no slab in use. */
+  readonly free: number;
   /** In the process-wide cache, shared by all arenas. */
   readonly cached: number;
-  /** Held with no slab in use. */
+  /** As `free`, by the name that it has in the lines of `formatHeapStats`. */
   readonly empties: number;
   /** Taken from the cache so far. */
   readonly adopted: number;
+  /** Given up by the arena so far, to the cache. */
+  readonly released: number;
 }
 
 /**
@@ -268,6 +288,8 @@ export interface ArenaStats {
   readonly id: number;
   /** Name of the arena. */
   readonly name: string;
+  /** What does the bookkeeping, and why. */
+  readonly backend: BackendInfo;
   /** Limit on `bytes.used`, in bytes; 0: none. */
   readonly maxBytes: number;
   /** One row per reporting class, always all of them, smallest first. */
@@ -309,7 +331,10 @@ export interface ArenaStats {
  * const { bytes }: HeapTotals = heapStats().totals;
  * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
  */
-export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'maxBytes' | 'lengths'>;
+export type HeapTotals = Omit<
+  ArenaStats,
+  'version' | 'id' | 'name' | 'backend' | 'maxBytes' | 'lengths'
+>;
 
 /**
  * What {@link heapStats} returns.
@@ -323,7 +348,12 @@ export interface HeapStats {
   readonly version: number;
   /** When it was read: milliseconds on a clock of this machine that never jumps. */
   readonly atMs: number;
-  /** All arenas of all threads of the process, oldest first. */
+  /** What does the bookkeeping, and why. */
+  readonly backend: BackendInfo;
+  /**
+   * All arenas of all threads of the process, oldest first. On WebAssembly those of this thread only: others have
+   * a memory of their own.
+   */
   readonly arenas: readonly ArenaStats[];
   /** Sums over them. */
   readonly totals: HeapTotals;

@@ -122,7 +122,7 @@ describeInBrowser('the page', () => {
     await page.keyboard.press('Home');
     const { taken, capacity } = heapMap().arenas.find(({ id }) => id === arena.id)!.superslabs[0]!
       .slabs[0]!;
-    const words = `shown, SuperSlab 0, slab 0: C7, ${taken} of ${capacity} blocks of 1024 B taken`;
+    const words = `shown, SuperSlab 0, hot, slab 0: C7, ${taken} of ${capacity} blocks of 1024 B taken`;
     expect(await page.locator('#readout').textContent()).toBe(words);
     await page.keyboard.press('End');
     expect(await page.locator('#readout').textContent()).toMatch(

@@ -267,6 +267,26 @@ HK_TEST(counters_outlive_the_arena_while_somebody_holds_them) {
   fake_os_end();
 }
 
+HK_TEST(counters_that_were_left_serve_the_next_arena_from_zero_on) {
+  hk_arena_t *arena = hk_test_arena(0);
+  hk_counters_t *counters = hk_arena_counters(arena);
+  hk_counters_hold(counters);
+  hk_arena_options_t options = {.counters = counters};
+  hk_arena_t *next;
+  EXPECT_EQ(hk_arena_create(&options, &next), HK_OK);
+  EXPECT(hk_arena_counters(next) != counters); /* the first arena has them still */
+  EXPECT_EQ(hk_arena_destroy(next), HK_OK);
+  counters->allocs.by_length[7] = 7;
+  counters->stale_frees = 1;
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  EXPECT_EQ(hk_arena_create(&options, &next), HK_OK);
+  EXPECT(hk_arena_counters(next) == counters);
+  EXPECT(hk_is_zero(counters, sizeof *counters));
+  hk_counters_drop(counters);
+  EXPECT(counters->allocs.by_length[7] == 0); /* the arena holds them */
+  EXPECT_EQ(hk_arena_destroy(next), HK_OK);
+}
+
 /* Everything that can go wrong without being a crash. */
 static void misbehave(void) {
   fake_os_begin();
@@ -317,4 +337,5 @@ HK_TEST_MAIN(an_arena_without_a_name_is_named_by_its_id,
              destroying_an_arena_survives_an_os_that_refuses_to_unmap,
              ten_thousand_arenas_one_after_another_map_no_more_than_one,
              counters_outlive_the_arena_while_somebody_holds_them,
+             counters_that_were_left_serve_the_next_arena_from_zero_on,
              nothing_is_printed_whatever_goes_wrong)

@@ -342,6 +342,73 @@ HK_TEST(what_was_lent_is_in_quarantine_for_every_thread) {
   }
 }
 
+static const uint64_t long_ns = (uint64_t)11 * 1000000000; /* longer than quarantine */
+
+/* Gives the pages back and then writes, as a borrower may whose operation was under way. */
+static void write_late(hk_arena_t *arena, char *bytes, size_t size_bytes) {
+  (void)hk_arena_trim(arena);
+  memset(bytes, 0x66, size_bytes);
+}
+
+HK_TEST(what_was_lent_is_wiped_of_late_writes_before_another_arena_has_it) {
+  for (int exposed = 0; exposed < 2; exposed++) {
+    fake_os_begin();
+    hk_arena_t *arena = hk_test_arena(0), *other = hk_test_arena(0);
+    uint32_t ref = take_one(arena, 1000), slab = ref >> HK_REF_INDEX_BITS;
+    char *address = hk_test_address(arena, ref);
+    if (exposed) EXPECT_EQ(hk_slab_set_exposed(arena, slab, true), HK_OK);
+    uint64_t ticket = offer(arena, ref, 1000);
+    EXPECT(adopt(ticket) == address);
+    if (exposed) EXPECT_EQ(hk_slab_set_exposed(arena, slab, false), HK_OK);
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+    EXPECT_EQ(hk_letter_return(ticket), HK_OK);
+    write_late(other, address, 1000);
+    fake_os.now_ns += long_ns;
+    hk_arena_t *next = hk_test_arena(0);
+    EXPECT(hk_test_address(next, take_one(next, 1000)) == address);
+    EXPECT(hk_is_zero(address, 1000));
+    EXPECT_EQ(hk_arena_destroy(next), HK_OK);
+    EXPECT_EQ(hk_arena_destroy(other), HK_OK);
+    fake_os_end();
+  }
+}
+
+HK_TEST(a_small_arena_that_has_lent_leaves_nothing_warm) {
+  for (int lent = 0; lent < 2; lent++) {
+    fake_os_begin();
+    hk_arena_t *arena = hk_test_arena(0);
+    uint32_t ref = take_one(arena, 1000), slab = ref >> HK_REF_INDEX_BITS;
+    EXPECT_EQ(hk_slab_set_exposed(arena, slab, true), HK_OK);
+    if (lent) {
+      uint64_t ticket = offer(arena, ref, 1000);
+      EXPECT(adopt(ticket) != NULL);
+      EXPECT_EQ(hk_letter_return(ticket), HK_OK);
+    }
+    EXPECT_EQ(hk_slab_set_exposed(arena, slab, false), HK_OK);
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+    EXPECT_EQ(fake_os.purges, (uint64_t)lent);
+    fake_os_end();
+  }
+}
+
+/* A front that keeps the counters of an arena for the next one. */
+HK_TEST(counters_that_were_left_serve_nobody_while_letters_are_away) {
+  hk_arena_t *arena = hk_test_arena(0), *next = NULL;
+  hk_counters_t *counters = hk_arena_counters(arena);
+  hk_counters_hold(counters);
+  hk_arena_options_t options = {.counters = counters};
+  uint64_t ticket = offer(arena, take_one(arena, 1000), 1000);
+  EXPECT(adopt(ticket) != NULL);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  for (int returned = 0; returned < 2; returned++) {
+    EXPECT_EQ(hk_arena_create(&options, &next), HK_OK);
+    EXPECT_EQ(hk_arena_counters(next) == counters, returned != 0);
+    EXPECT_EQ(hk_arena_destroy(next), HK_OK);
+    EXPECT_EQ(hk_letter_return(ticket), returned ? HK_BAD_TICKET : HK_OK);
+  }
+  hk_counters_drop(counters);
+}
+
 HK_TEST(a_refused_mapping_loses_nothing) {
   fake_os_begin();
   hk_arena_t *arena = hk_test_arena(0);
@@ -380,4 +447,8 @@ HK_TEST_MAIN(a_block_handed_over_is_its_borrowers_until_it_comes_back, a_ticket_
              an_arena_that_ends_waits_for_its_exposed_slabs_and_its_borrowers,
              an_arena_that_leaves_no_bytes_zeroes_what_comes_back,
              what_was_given_away_is_zeroed_around_what_is_away,
-             what_was_lent_is_in_quarantine_for_every_thread, a_refused_mapping_loses_nothing)
+             what_was_lent_is_in_quarantine_for_every_thread,
+             what_was_lent_is_wiped_of_late_writes_before_another_arena_has_it,
+             a_small_arena_that_has_lent_leaves_nothing_warm,
+             counters_that_were_left_serve_nobody_while_letters_are_away,
+             a_refused_mapping_loses_nothing)

@@ -192,6 +192,25 @@ HK_TEST(a_wipe_zeroes_by_hand_where_the_os_refuses_to_purge) {
   }
 }
 
+HK_TEST(a_wipe_writes_few_slots_that_were_exposed_and_leaves_them_their_pages) {
+  fake_os_begin();
+  hk_superslab_t *superslab = hk_superslab_map(HK_SUPERSLAB_BYTES);
+  hk_superslab_use(superslab, 0, 8);
+  hk_superslab_note_exposed(superslab, 0, 8);
+  memset(superslab->base, 1, 8 * HK_SLAB_BYTES);
+  hk_superslab_unuse(superslab, 0, 8);
+  hk_superslab_wipe(superslab);
+  EXPECT(hk_is_zero(superslab->base, 8 * HK_SLAB_BYTES));
+  EXPECT_EQ(fake_os.purges, 0);
+  EXPECT_EQ(superslab->dirty_slots, 0xff); /* so that a purge still takes their pages */
+  EXPECT_EQ(hk_superslab_purge(superslab), 8 * HK_SLAB_BYTES);
+  memset(superslab->base + HK_SLAB_BYTES, 1, HK_SLAB_BYTES); /* a late write */
+  hk_superslab_wipe(superslab);
+  EXPECT(hk_is_zero(superslab->base, 8 * HK_SLAB_BYTES));
+  EXPECT(hk_superslab_unmap(superslab));
+  fake_os_end();
+}
+
 HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
   hk_superslab_t *superslab = hk_superslab_map(HK_SUPERSLAB_BYTES);
   const hk_classes_t *classes = hk_classes_default();
@@ -282,6 +301,7 @@ HK_TEST_MAIN(an_os_that_refuses_any_of_the_maps_leaves_nothing_behind,
              neighbouring_slots_are_purged_with_one_call,
              a_refused_purge_gives_nothing_back_and_may_be_tried_again,
              a_wipe_zeroes_by_hand_where_the_os_refuses_to_purge,
+             a_wipe_writes_few_slots_that_were_exposed_and_leaves_them_their_pages,
              a_reset_empties_every_slot_and_forgets_remote_frees,
              a_huge_mapping_has_one_record_and_little_metadata,
              a_huge_mapping_is_purged_and_wiped_as_a_whole,

@@ -62,6 +62,7 @@ const RIGHT = {
   retire: ['arena', () => 1],
   unpin: ['arena', () => 0],
   detach: [() => new ArrayBuffer(8)],
+  setMover: [() => (buffer) => buffer],
   arenaStats: ['arena', () => new Float64Array(RECORD)],
   heapStats: [() => new Float64Array(20 * RECORD)],
   processStats: [() => new Float64Array(RECORD)],

@@ -41,7 +41,8 @@ describe('wrong values for every method of arenas and scopes', () => {
 
 describe('wrong values for every entry of the addon', () => {
   const entries = Object.entries(native)
-    .filter(([, value]) => typeof value === 'function')
+    // `isBroken` is none of the addon's.
+    .filter(([name, value]) => typeof value === 'function' && name !== 'isBroken')
     .map(([name]) => name);
 
   test('are tried on all of them', () => expect(entries.length).toBeGreaterThanOrEqual(17));

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -43,9 +43,20 @@ const importTool = async (name) => {
 
 const noteBundler = (name) => note('bundlers', name, versionOf(name.toLowerCase()));
 
-function run(file, command = [process.execPath]) {
+/** What it says of an error begins with the line that threw, which may be all of a bundle: too much for a pipe. */
+function run(file, command = [process.execPath], env = {}) {
   const [program, ...args] = [...command, file];
-  return spawnSync(program, args, { cwd: dirname(file), encoding: 'utf8', timeout: 60_000 });
+  const said = join(elsewhere, 'stderr.txt');
+  const stderr = openSync(said, 'w');
+  const { status, stdout } = spawnSync(program, args, {
+    cwd: dirname(file),
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', stderr],
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  closeSync(stderr);
+  return { status, stdout, stderr: readFileSync(said, 'utf8') };
 }
 
 function assertWorks({ stdout, stderr }) {
@@ -71,11 +82,15 @@ function assertAdviceHelps(file, command) {
   const modules = join(project, 'node_modules');
   renameSync(modules, `${modules}-hidden`);
   try {
-    const { status, stderr } = run(copy, command);
+    const { status, stderr } = run(copy, command, { HAKMEM_BACKEND: 'native' });
     assert.notEqual(status, 0);
     assert.match(stderr, /ERR_HAKMEM_NATIVE_LOAD/);
     const [, from, to] = /copy node_modules\/(\S+prebuilds) to (\S+)$/m.exec(stderr) ?? [];
     assert.ok(to, stderr);
+    // Until it is followed, the bundle works on WebAssembly, and says so.
+    const meanwhile = run(copy, command);
+    assertWorks(meanwhile);
+    assert.match(meanwhile.stderr, /HAKMEM_WASM_BACKEND.*copy node_modules/);
     cpSync(join(`${modules}-hidden`, from), to, { recursive: true });
     assertWorks(run(copy, command));
   } finally {

@@ -54,6 +54,22 @@ test('a machine that has no prebuilt binary is told what to do', { skip }, () =>
   });
 });
 
+test(
+  'a machine that has no prebuilt binary runs on WebAssembly meanwhile, and is told so',
+  { skip },
+  () => {
+    inProject((project) => {
+      install(project);
+      rmSync(join(installed(project), 'prebuilds'), { recursive: true });
+      for (const major of MAJORS) {
+        const { live, addon, backend } = result(project, [nodeOf(major), 'use.cjs', '--thread']);
+        assert.deepEqual([live, addon, backend.name], [0, undefined, 'wasm']);
+        assert.match(backend.reason, /`npx hakmem-arena build` compiles one/);
+      }
+    });
+  },
+);
+
 test('a binary of another machine is told from a missing one', { skip }, () => {
   inProject((project) => {
     install(project);

@@ -117,6 +117,7 @@ export function result(project, [command, ...args], env = {}) {
 /** What loading the installed package fails with. */
 export function failure(project) {
   const script = `
+    process.env.HAKMEM_BACKEND ??= 'native';
     try { require('hakmem-arena'); console.log('{}'); }
     catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
   return result(project, [process.execPath, '-e', script.replaceAll("'", '"')]);

@@ -2,11 +2,13 @@
  * Memory that nobody needs goes back by itself: the real timer, the real clock, the memory of the process.
  */
 import { describe, expect, test } from '@jest/globals';
+import { onlyNative } from '../unit/support/backend';
 import { resultOf, runScript } from '../unit/support/child';
 
 const MIB = 1024 * 1024;
 /** Of other systems the resident set is not known as exactly. */
-const linux = process.platform === 'linux' ? test : test.skip;
+const decays = onlyNative('pages are the business of the engine');
+const linux = process.platform === 'linux' ? decays : test.skip;
 
 /** 300 MB of Buffers of mixed lengths, all touched, in `list`. */
 const BURST = `
@@ -139,12 +141,12 @@ describe('the purge delay', () => {
     expect(trimmed).toBeGreaterThan(8 * MIB);
   }
 
-  test('of 0 gives back at once, and of -1 never', async () => {
+  decays('of 0 gives back at once, and of -1 never', async () => {
     expectAll(await after('{ purgeDelayMs: 0 }'));
     expectNothing(await after('{ purgeDelayMs: -1 }'));
   });
 
-  test('of the process is that of arenas without one', async () => {
+  decays('of the process is that of arenas without one', async () => {
     expectAll(await after('', { HAKMEM_PURGE_DELAY_MS: '0' }));
     expectNothing(await after('', { HAKMEM_PURGE_DELAY_MS: '-1' }));
     expectAll(await after('{ purgeDelayMs: 0 }', { HAKMEM_PURGE_DELAY_MS: '-1' }));
@@ -232,7 +234,7 @@ describe('the timer', () => {
 });
 
 describe('a program that replaces timers', () => {
-  test('does not stop it', async () => {
+  decays('does not stop it', async () => {
     const decayed = await resultOf<number>(`
       const timers = require('node:timers');
       const { Arena } = require('hakmem-arena');

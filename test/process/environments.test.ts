@@ -21,9 +21,10 @@ const LOAD = `
   console.log(JSON.stringify({ code, message }));`;
 
 describe('the permission model', () => {
-  test('without --allow-addons: an error that names the switch', async () => {
+  test('without --allow-addons, where the addon is a must: an error that names the switch', async () => {
     const nodeArguments = [PERMISSION, '--allow-fs-read=*'];
-    const { code, message } = await resultOf<Record<string, string>>(LOAD, { nodeArguments });
+    const env = { HAKMEM_BACKEND: 'native' };
+    const { code, message } = await resultOf<Record<string, string>>(LOAD, { nodeArguments, env });
     expect(code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(message).toContain('--allow-addons');
   });

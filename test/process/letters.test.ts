@@ -1,8 +1,11 @@
 /**
  * Buffers between threads: whoever ends, and however, nobody loses bytes and nothing is lost.
  */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
+import { onlyNative } from '../unit/support/backend';
 import { resultOf, runFile, runScript } from '../unit/support/child';
+
+const test = onlyNative('Buffers go to other threads with the addon only');
 
 const HAS_TRANSFER = 'transfer' in ArrayBuffer.prototype;
 

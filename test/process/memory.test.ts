@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arena, heapStats } from '../../lib/index';
+import { IS_WASM, onlyNative } from '../unit/support/backend';
 import { resultOf } from '../unit/support/child';
 import { checkSums } from '../unit/support/sums';
 
@@ -11,6 +12,7 @@ const MIB = 1024 * 1024;
 describe('resident memory', () => {
   // On other systems RSS moves for reasons of its own.
   const linux = process.platform === 'linux' ? test : test.skip;
+  const pages = IS_WASM ? onlyNative('pages are the business of the engine') : linux;
 
   linux('loading the package costs less than 4 MB', async () => {
     // Modules of Node and of others are there in any service, and the engine's nursery has been filled:
@@ -60,7 +62,7 @@ describe('resident memory', () => {
     expect(grown).toBeLessThan(20 * MIB);
   });
 
-  linux('a trim gives pages back', async () => {
+  pages('a trim gives pages back', async () => {
     const { full, trimmed } = await resultOf<{ full: number; trimmed: number }>(`
       const { Arena } = require('hakmem-arena');
       const arena = new Arena();
@@ -75,7 +77,7 @@ describe('resident memory', () => {
     expect(trimmed).toBeLessThan(full - 80 * MIB);
   });
 
-  linux('destroy gives pages back', async () => {
+  pages('destroy gives pages back', async () => {
     const { full, destroyed } = await resultOf<{ full: number; destroyed: number }>(`
       const { Arena } = require('hakmem-arena');
       const before = process.memoryUsage.rss();
@@ -172,8 +174,10 @@ describe.each([0, 64 * MIB])(
 );
 
 describe('the garbage collector', () => {
-  test('is not driven by arena memory', async () => {
-    const { major, external } = await resultOf<{ major: number; external: number }>(`
+  onlyNative('the engine counts its own ArrayBuffers')(
+    'is not driven by arena memory',
+    async () => {
+      const { major, external } = await resultOf<{ major: number; external: number }>(`
       const { PerformanceObserver, constants } = require('node:perf_hooks');
       let major = 0;
       const observer = new PerformanceObserver((list) => {
@@ -188,10 +192,11 @@ describe('the garbage collector', () => {
       for (let i = 0; i < 8192; i++) arena.allocUnsafe(65_536);
       const external = process.memoryUsage().external - before;
       setTimeout(() => console.log(JSON.stringify({ major, external })), 50);`);
-    // 512 MB exposed: counted as external memory, but no reason to collect.
-    expect(external).toBeGreaterThanOrEqual(0);
-    expect(major).toBeLessThanOrEqual(4);
-  });
+      // 512 MB exposed: counted as external memory, but no reason to collect.
+      expect(external).toBeGreaterThanOrEqual(0);
+      expect(major).toBeLessThanOrEqual(4);
+    },
+  );
 
   test('finds little to do: recycled views are no new objects', () => {
     const arena = new Arena();
@@ -226,14 +231,16 @@ describe('cycles', () => {
     expect(heapStats().arenas.some(({ name }) => name.startsWith('cycle-'))).toBe(false);
   });
 
-  test('SuperSlabs over the limits of the cache stay for the 10 s of a late write, and no longer', async () => {
-    interface Report {
-      readonly cached: number;
-      readonly residentMib: number;
-      readonly later: number;
-    }
-    const report = await resultOf<Report>(
-      `
+  onlyNative('there are no pages to keep')(
+    'SuperSlabs over the limits of the cache stay for the 10 s of a late write, and no longer',
+    async () => {
+      interface Report {
+        readonly cached: number;
+        readonly residentMib: number;
+        readonly later: number;
+      }
+      const report = await resultOf<Report>(
+        `
       const { Arena, heapStats } = require('hakmem-arena');
       const cycle = (blocks) => {
         const arena = new Arena();
@@ -249,12 +256,13 @@ describe('cycles', () => {
         const later = heapStats().totals.superslabs.cached;
         console.log(JSON.stringify({ cached, residentMib, later }));
       }, 10_500);`,
-      { env: { HAKMEM_SUPERSLAB_MAX_CACHED: '4', HAKMEM_SUPERSLAB_TTL_SEC: '0' } },
-    );
-    expect(report.cached).toBe(50);
-    expect(report.residentMib).toBeLessThan(50);
-    expect(report.later).toBe(1);
-  });
+        { env: { HAKMEM_SUPERSLAB_MAX_CACHED: '4', HAKMEM_SUPERSLAB_TTL_SEC: '0' } },
+      );
+      expect(report.cached).toBe(50);
+      expect(report.residentMib).toBeLessThan(50);
+      expect(report.later).toBe(1);
+    },
+  );
 
   test('within the limits SuperSlabs are reused without a system call each', () => {
     const arena = new Arena();

@@ -1,4 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
+import { onlyNative } from '../unit/support/backend';
 import { resultOf } from '../unit/support/child';
 
 /** A main thread that tells what the arenas of its workers do, to Prometheus and OpenTelemetry alike. */
@@ -159,31 +160,34 @@ function pointSum(points: readonly Point[], metric: string, arena: string): numb
 }
 
 describe('a service with four workers, scraped from the main thread', () => {
-  test('is told to the unit when quiet, and plausibly while it runs', async () => {
-    const report = await resultOf<Report>(SERVICE);
-    expect(report.wrong).toEqual([]);
-    expect(report.exports).toBe(20);
-    for (const [i, arena] of ['a', 'b', 'c', 'd'].entries()) {
-      const own = report.counted[i]!;
-      expect(own.allocs).toBeGreaterThan(1000);
-      expect({
-        allocs: seriesSum(report.series, 'allocations_total', arena),
-        frees: seriesSum(report.series, 'frees_total', arena),
-        liveBytes: seriesSum(report.series, 'in_use_bytes', arena),
-      }).toEqual(own);
-      expect({
-        allocs: pointSum(report.points, 'allocations', arena),
-        frees: pointSum(report.points, 'frees', arena),
-        liveBytes: pointSum(report.points, 'memory.in_use', arena),
-      }).toEqual(own);
-      // What an arena counted outlives it; what it held does not.
-      expect(seriesSum(report.afterwards, 'allocations_total', arena)).toBe(own.allocs);
-      expect(seriesSum(report.afterwards, 'in_use_bytes', arena)).toBe(0);
-    }
-    const units = new Map(report.points.map(({ name, unit }) => [name, unit]));
-    expect(units.get('hakmem.arena.memory.in_use')).toBe('By');
-    expect(units.get('hakmem.arena.allocations')).toBe('{allocation}');
-  });
+  onlyNative('it knows of no other thread')(
+    'is told to the unit when quiet, and plausibly while it runs',
+    async () => {
+      const report = await resultOf<Report>(SERVICE);
+      expect(report.wrong).toEqual([]);
+      expect(report.exports).toBe(20);
+      for (const [i, arena] of ['a', 'b', 'c', 'd'].entries()) {
+        const own = report.counted[i]!;
+        expect(own.allocs).toBeGreaterThan(1000);
+        expect({
+          allocs: seriesSum(report.series, 'allocations_total', arena),
+          frees: seriesSum(report.series, 'frees_total', arena),
+          liveBytes: seriesSum(report.series, 'in_use_bytes', arena),
+        }).toEqual(own);
+        expect({
+          allocs: pointSum(report.points, 'allocations', arena),
+          frees: pointSum(report.points, 'frees', arena),
+          liveBytes: pointSum(report.points, 'memory.in_use', arena),
+        }).toEqual(own);
+        // What an arena counted outlives it; what it held does not.
+        expect(seriesSum(report.afterwards, 'allocations_total', arena)).toBe(own.allocs);
+        expect(seriesSum(report.afterwards, 'in_use_bytes', arena)).toBe(0);
+      }
+      const units = new Map(report.points.map(({ name, unit }) => [name, unit]));
+      expect(units.get('hakmem.arena.memory.in_use')).toBe('By');
+      expect(units.get('hakmem.arena.allocations')).toBe('{allocation}');
+    },
+  );
 });
 
 /** A worker drops what it has not freed; the main thread tells, until the worker resets its arena. */
@@ -234,13 +238,16 @@ const LEAKING_WORKER = `
   })();`;
 
 describe('leaked blocks', () => {
-  test('of a worker are told until its arena is reset, and so is its limit', async () => {
-    const report = await resultOf(LEAKING_WORKER, { nodeArguments: ['--expose-gc'] });
-    expect(report).toEqual({
-      leaks: 7,
-      leaked: ['leaky', 7, 'leaky', 7],
-      limit: ['leaky', 5_000_000, 'leaky', 5_000_000],
-      afterwards: ['leaky', 0, 'leaky', 0],
-    });
-  });
+  onlyNative('it knows of no other thread')(
+    'of a worker are told until its arena is reset, and so is its limit',
+    async () => {
+      const report = await resultOf(LEAKING_WORKER, { nodeArguments: ['--expose-gc'] });
+      expect(report).toEqual({
+        leaks: 7,
+        leaked: ['leaky', 7, 'leaky', 7],
+        limit: ['leaky', 5_000_000, 'leaky', 5_000_000],
+        afterwards: ['leaky', 0, 'leaky', 0],
+      });
+    },
+  );
 });

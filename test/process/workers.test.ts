@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { onlyNative } from '../unit/support/backend';
 import { resultOf, runScript } from '../unit/support/child';
 
 describe('two workers with arenas of their own', () => {
@@ -15,8 +16,10 @@ describe('two workers with arenas of their own', () => {
     readonly messages: readonly { id: number; text: string }[];
   }
 
-  test('are seen by the main thread, and gone when they end', async () => {
-    const report = await resultOf<Report>(`
+  onlyNative('it knows of no other thread')(
+    'are seen by the main thread, and gone when they end',
+    async () => {
+      const report = await resultOf<Report>(`
       const { Worker } = require('node:worker_threads');
       const { once } = require('node:events');
       const { Arena, heapStats } = require('hakmem-arena');
@@ -56,17 +59,18 @@ describe('two workers with arenas of their own', () => {
           after: heapStats().arenas.map(({ name }) => name),
         }));
       })();`);
-    const byName = Object.fromEntries(report.during.map((row) => [row.name, row]));
-    expect(byName).toMatchObject({
-      main: { allocs: 1, liveBytes: 500 },
-      a: { allocs: 3001, liveBytes: 10_006 },
-      b: { allocs: 5001, liveBytes: 10_006 },
-    });
-    expect(report.totalLive).toBe(report.sumLive);
-    expect(report.after).toEqual(['main']);
-    expect(new Set(report.messages.map(({ id }) => id)).size).toBe(2);
-    expect(report.messages.map(({ text }) => text).sort()).toEqual(['from a', 'from b']);
-  });
+      const byName = Object.fromEntries(report.during.map((row) => [row.name, row]));
+      expect(byName).toMatchObject({
+        main: { allocs: 1, liveBytes: 500 },
+        a: { allocs: 3001, liveBytes: 10_006 },
+        b: { allocs: 5001, liveBytes: 10_006 },
+      });
+      expect(report.totalLive).toBe(report.sumLive);
+      expect(report.after).toEqual(['main']);
+      expect(new Set(report.messages.map(({ id }) => id)).size).toBe(2);
+      expect(report.messages.map(({ text }) => text).sort()).toEqual(['from a', 'from b']);
+    },
+  );
 
   test('may create and destroy at the same time as others read', async () => {
     const problems = await resultOf<number>(`

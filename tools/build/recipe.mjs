@@ -15,12 +15,23 @@ export { filesUnder };
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** The allocator itself, C only, without the files of the other operating system. */
+/** The system that a file of csrc/os/ is for. */
+const OS_FILE = /^csrc\/os\/os_(unix|windows|wasm)\.c$/;
+
+/** The allocator itself, C only, without the files of other systems; `platform` is Node's name, or 'wasm'. */
 export function coreSources(root = ROOT, platform = process.platform) {
-  const otherOs = platform === 'win32' ? '_unix.c' : '_windows.c';
+  const system = { win32: 'windows', wasm: 'wasm' }[platform] ?? 'unix';
+  const isCore = (file) => file.endsWith('.c') && !/^csrc\/(binding|wasm)\//.test(file);
   return filesUnder('csrc', root).filter(
-    (file) => file.endsWith('.c') && !file.endsWith(otherOs) && !file.startsWith('csrc/binding/'),
+    (file) => isCore(file) && (OS_FILE.exec(file)?.[1] ?? system) === system,
   );
+}
+
+/** Everything that goes into the WebAssembly module: the core but for what C callers use alone. */
+export function wasmSources(root = ROOT) {
+  const exports = filesUnder('csrc/wasm', root).filter((file) => file.endsWith('.c'));
+  const isNeeded = (file) => file !== 'csrc/base/assert.c';
+  return [...coreSources(root, 'wasm').filter(isNeeded), ...exports];
 }
 
 /** Everything that goes into the addon. */
@@ -56,6 +67,32 @@ export const STACK_PROTECTOR = '-fstack-protector-strong';
 
 const FORTIFY = ['-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2'];
 const LINUX_LINK = ['-Wl,--as-needed,-z,relro,-z,now,-z,noexecstack'];
+
+/** Compiling and linking for WebAssembly; os_wasm.c says why the memory is shared, and how long it may be. */
+export const WASM_COMPILE = [
+  '--target=wasm32',
+  '-mcpu=generic',
+  '-matomics',
+  '-mbulk-memory',
+  '-ffreestanding',
+  '-Oz',
+  '-DNDEBUG',
+];
+export const WASM_INCLUDE = 'csrc/wasm/include';
+/** Without -Wconversion, which is about what fits 64 bits; what does not fit 32 is told. */
+export const WASM_WARNINGS = ['-Wall', '-Wextra', '-Wshadow', '-Wshorten-64-to-32', '-Werror'];
+const WASM_MEMORY_BYTES = 256 * 1024 * 1024;
+export const WASM_LINK = [
+  '--no-entry',
+  '--gc-sections',
+  '--strip-all',
+  '--stack-first',
+  '-z',
+  'stack-size=131072',
+  '--import-memory',
+  '--shared-memory',
+  `--max-memory=${WASM_MEMORY_BYTES}`,
+];
 
 const DEBUG = ['-DHK_DEBUG=1', '-O1', '-g', '-fno-omit-frame-pointer'];
 const SANITIZED = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];

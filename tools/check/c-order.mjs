@@ -3,7 +3,7 @@
 
 /** Rooms of csrc/, highest first. A file may use lower rooms; rooms of one row know nothing of each other. */
 export const C_ROOMS = [
-  ['binding'],
+  ['binding', 'wasm'],
   ['arena'],
   ['front', 'stats'],
   ['heap'],
@@ -27,8 +27,8 @@ export const C_BOXES = {
     ['record'],
     ['counters', 'peaks'],
   ],
-  super: [['cache'], ['age', 'fit', 'quarantine'], ['superslab'], ['slab', 'pagemap']],
-  os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows'], ['os_prims']],
+  super: [['cache'], ['age', 'fit', 'quarantine', 'tiers'], ['superslab'], ['slab', 'pagemap']],
+  os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
 };
 
 /** `csrc/heap/run.c` -> { room: 'heap', box: 'run' } */

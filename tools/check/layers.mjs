@@ -46,7 +46,7 @@ const TS_LAYERS = [
 const TS_PACKAGES = ['node-gyp-build', 'prom-client', '@opentelemetry/api'];
 
 const OS_MACRO =
-  /\b(_WIN32|_WIN64|__MINGW\w*|__CYGWIN__|__linux__|__gnu_linux__|__ANDROID__|__APPLE__|__MACH__|__FreeBSD__|__unix__)\b/;
+  /\b(_WIN32|_WIN64|__MINGW\w*|__CYGWIN__|__linux__|__gnu_linux__|__ANDROID__|__APPLE__|__MACH__|__FreeBSD__|__unix__|__wasm__)\b/;
 
 /** Violations of the tree at `root`, each a line of text, and how many files were looked at. */
 export function checkLayers(root) {

@@ -39,9 +39,10 @@ export function mapReply(): MapReply {
   const arenas = heapMap().arenas.map(({ id, name, superslabs }) => ({
     id,
     name,
-    superslabs: superslabs.map(({ index, bytes, slabs }) => ({
+    superslabs: superslabs.map(({ index, bytes, tier, slabs }) => ({
       index,
       bytes,
+      tier,
       slabs: slabs.map(cellOf),
     })),
   }));

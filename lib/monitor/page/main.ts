@@ -9,6 +9,7 @@ import { classColor, onThemeChange } from './palette.js';
 import { SlabMap } from './slab-map.js';
 import { Tiles } from './tiles.js';
 import type { MapReply, StatsReply } from '../wire.js';
+import type { HeapStats } from '../../stats/types.js';
 
 const EVERY_MS = 500;
 const RETRY_MS = 2_000;
@@ -53,11 +54,17 @@ function showStatus(state: 'live' | 'paused' | 'lost', text: string): void {
   setText(status, text);
 }
 
-function showProcess({ title, process }: StatsReply): void {
+/** What does the bookkeeping; why, where that is not the usual one. */
+function backendText({ backend: { name, reason } }: HeapStats): string {
+  return name === 'native' ? 'native core' : `WebAssembly core (${reason})`;
+}
+
+function showProcess({ title, process, stats }: StatsReply): void {
   setText(byId('title'), title);
   if (document.title !== title) document.title = title;
   const up = duration(process.uptimeSeconds);
-  setText(byId('process'), `process ${process.pid}, Node ${process.node}, up ${up}`);
+  const { pid, node } = process;
+  setText(byId('process'), `process ${pid}, Node ${node}, ${backendText(stats)}, up ${up}`);
 }
 
 /** Keeps the list of arenas in step; one that has ended is no longer chosen. */

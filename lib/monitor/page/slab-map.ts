@@ -10,6 +10,15 @@ import { SlabPainter } from './slab-paint.js';
 import { type Tables, describeSlab } from './slab-words.js';
 import type { ArenaCells, SuperSlabCells } from '../wire.js';
 
+/** How many are of the tiers that a reader may wonder about. */
+function tiersOf({ superslabs }: ArenaCells): string {
+  const words = (['draining', 'free'] as const).map((tier) => {
+    const count = superslabs.filter((superslab) => superslab.tier === tier).length;
+    return count === 0 ? '' : `, ${count} ${tier}`;
+  });
+  return words.join('');
+}
+
 export class SlabMap {
   readonly figure: HTMLElement;
   readonly #caption = html('figcaption');
@@ -35,7 +44,7 @@ export class SlabMap {
     this.#marked = marked;
     const size = arena.superslabs.reduce((sum, superslab) => sum + superslab.bytes, 0);
     const many = arena.superslabs.length;
-    const summary = `${many} SuperSlab${many === 1 ? '' : 's'}, ${bytes(size)}`;
+    const summary = `${many} SuperSlab${many === 1 ? '' : 's'}, ${bytes(size)}${tiersOf(arena)}`;
     setText(this.#caption, `${arena.name}: ${summary}`);
     this.#canvas.setAttribute('aria-label', `Map of ${arena.name}: ${summary}`);
     this.draw();

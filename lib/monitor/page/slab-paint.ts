@@ -59,6 +59,7 @@ export class SlabPainter {
       this.#drawHuge(superslab, corner);
       return;
     }
+    if (superslab.tier === 'draining') this.#drawDraining(corner);
     for (let slot = 0; slot < SLABS; slot++) {
       const cell = headOf(superslab, slot, this.#tables);
       const at = cellAt(corner, slot);
@@ -115,6 +116,14 @@ export class SlabPainter {
     context.moveTo(x + 1, y + CELL - 1);
     context.lineTo(x + CELL - 1, y + 1);
     context.stroke();
+  }
+
+  /** A line at its side: it is on its way out. */
+  #drawDraining({ x, y }: Point): void {
+    const context = this.#context;
+    context.globalAlpha = 1;
+    context.fillStyle = this.#alert;
+    context.fillRect(x + TILE_WIDTH + 2, y, 2, TILE_HEIGHT);
   }
 
   #drawHuge({ slabs, bytes: size }: SuperSlabCells, { x, y }: Point): void {

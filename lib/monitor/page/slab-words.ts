@@ -23,7 +23,7 @@ export function headOf({ slabs }: SuperSlabCells, slot: number, tables: Tables):
 
 /** One slab in words. */
 export function describeSlab(superslab: SuperSlabCells, slot: number, tables: Tables): string {
-  const place = `SuperSlab ${superslab.index}, slab ${slot}`;
+  const place = `SuperSlab ${superslab.index}, ${superslab.tier}, slab ${slot}`;
   const cell = headOf(superslab, slot, tables);
   if (!isClass(cell)) {
     const words = {

@@ -36,7 +36,8 @@ async function main() {
   }
   const { version, platform, arch } = process;
   const { bun } = process.versions;
-  console.log(JSON.stringify({ live, version, bun, platform, arch, addon }));
+  const { backend } = heapStats();
+  console.log(JSON.stringify({ live, version, bun, platform, arch, addon, backend }));
 }
 
 main();

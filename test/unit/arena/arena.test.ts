@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { Arena } from '../../../lib/index';
 import { expectCode } from '../support/codes';
-import { checkSums, totalsOf } from '../support/sums';
+import { checkSums, ownStats, totalsOf } from '../support/sums';
 import { VIEW_CONSTRUCTORS, bytesOf, elementBytesOf } from '../support/views';
 
 /** 251 different bytes, a prime number of them, so that no block size repeats them. */
@@ -94,9 +94,9 @@ describe('realloc', () => {
     const arena = new Arena();
     for (const size of [0, 1, 100, 5000, 100_000]) {
       const view = arena.alloc(size, 5);
-      const before = arena.stats();
+      const before = ownStats(arena.stats());
       expect(arena.realloc(view, size)).toBe(view);
-      expect(arena.stats()).toEqual(before);
+      expect(ownStats(arena.stats())).toEqual(before);
     }
     arena.destroy();
   });
@@ -392,6 +392,7 @@ describe('trim', () => {
 
   test('of a new arena gives back nothing', () => {
     const arena = new Arena();
+    arena.trim(); // what other arenas left in the cache a moment ago would count too
     expect(arena.trim()).toBe(0);
     arena.destroy();
   });

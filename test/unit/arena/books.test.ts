@@ -4,6 +4,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { Arena, type OutOfMemoryError, heapStats } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
 import { resultOf } from '../support/child';
 
 const MIB = 1024 * 1024;
@@ -47,6 +48,8 @@ const ROLLUP = (() => {
 })();
 
 describe('trim()', () => {
+  const pages = onlyNative('pages are the business of the engine');
+
   /** Where blocks are not filled to their last page, that page counts as well. */
   const CASES: readonly (readonly [string, number, string])[] = [
     ['slabs of a class', 0.1, 'for (let i = 0; i < 60_000; i++) views.push(arena.alloc(1500, 1));'],
@@ -59,7 +62,7 @@ describe('trim()', () => {
     ],
   ];
 
-  test.each(CASES)('says by how much the process shrinks: %s', async (_name, tolerance, fill) => {
+  pages.each(CASES)('says by how much the process shrinks: %s', async (_name, tolerance, fill) => {
     if (ROLLUP === undefined) return;
     const { said, fell } = await resultOf<{ said: number; fell: number }>(
       `
@@ -107,8 +110,10 @@ describe('metadata', () => {
   });
 });
 
-test('the first reading over many new arenas takes time by their number, not by its square', async () => {
-  const perArena = await resultOf<number[]>(`
+onlyNative('books of 8000 arenas have no room')(
+  'the first reading over many new arenas takes time by their number, not by its square',
+  async () => {
+    const perArena = await resultOf<number[]>(`
     const { Arena, heapStats } = require('hakmem-arena');
     const arenas = [];
     const times = [];
@@ -121,5 +126,6 @@ test('the first reading over many new arenas takes time by their number, not by 
       if (found !== count) throw new Error(String(found));
     }
     console.log(JSON.stringify(times));`);
-  expect(perArena[1]!).toBeLessThan(3 * perArena[0]!);
-});
+    expect(perArena[1]!).toBeLessThan(3 * perArena[0]!);
+  },
+);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Arena, HakmemError, OutOfMemoryError } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
 import { resultOf } from '../support/child';
 import { errorOf, expectCode } from '../support/codes';
 import { checkSums, totalsOf } from '../support/sums';
@@ -140,7 +141,8 @@ describe('maxBytes', () => {
 });
 
 describe('the operating system', () => {
-  const unix = process.platform === 'win32' ? test.skip : test;
+  const unix =
+    process.platform === 'win32' ? test.skip : onlyNative('it reserves more than the limit');
 
   interface Report {
     readonly count: number;

@@ -79,10 +79,34 @@ describe('doctor', () => {
   });
 
   test('says why where the addon cannot be loaded', async () => {
-    const { exitCode, stdout } = await cli(['doctor'], { nodeArguments: ['--no-addons'] });
+    const { exitCode, stdout } = await cli(['doctor'], {
+      nodeArguments: ['--no-addons'],
+      env: { HAKMEM_BACKEND: 'native' },
+    });
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/BAD +self test/);
     expect(stdout).toContain('--allow-addons');
+  });
+
+  test('says which backend runs, and why', async () => {
+    const backendOf = async (options: ChildOptions): Promise<[number | null, string]> => {
+      const { exitCode, stdout } = await cli(['doctor'], options);
+      return [exitCode, /^.*\bbackend .*$/m.exec(stdout)![0] + stdout.split(/\bbackend .*\n/)[1]!];
+    };
+    const [, chosen] = await backendOf({ env: { HAKMEM_BACKEND: 'wasm' } });
+    expect(chosen).toMatch(/^ok +backend +wasm \(HAKMEM_BACKEND=wasm is set\)/);
+    const [, loaded] = await backendOf({ env: { HAKMEM_BACKEND: '' } });
+    expect(loaded).toMatch(/^ok +backend +native \(the addon loads\)/);
+    const noAddons = { nodeArguments: ['--no-addons'], env: { HAKMEM_BACKEND: '' } };
+    const [exitCode, fallen] = await backendOf(noAddons);
+    expect(exitCode).toBe(1);
+    expect(fallen).toMatch(/^BAD +backend +wasm +the addon is not used: .*--allow-addons/);
+  });
+
+  test('points at a backend that means nothing', async () => {
+    const { exitCode, stdout } = await cli(['doctor'], { env: { HAKMEM_BACKEND: 'rust' } });
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/BAD +HAKMEM_BACKEND +rust/);
   });
 });
 

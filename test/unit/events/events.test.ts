@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arena, type PurgeDisabledEvent, type SuperSlabEvent, heapStats } from '../../../lib/index';
+import { IS_WASM, onlyNative } from '../support/backend';
 import { resultOf } from '../support/child';
 import { expectCode } from '../support/codes';
 
@@ -102,9 +103,11 @@ describe('SuperSlabs', () => {
     second.destroy();
   });
 
-  test('are told when they are unmapped, also those of a thread that has ended', async () => {
-    const counts = await resultOf<Record<string, number>>(
-      `
+  onlyNative('it knows of no other thread')(
+    'are told when they are unmapped, also those of a thread that has ended',
+    async () => {
+      const counts = await resultOf<Record<string, number>>(
+        `
       const { once } = require('node:events');
       const { subscribe } = require('node:diagnostics_channel');
       const { Worker } = require('node:worker_threads');
@@ -121,10 +124,11 @@ describe('SuperSlabs', () => {
         await new Promise(setImmediate);
         console.log(JSON.stringify(counts));
       })();`,
-      { env: { HAKMEM_SUPERSLAB_TTL_SEC: '0' } },
-    );
-    expect(counts).toEqual({ mapped: 2, cached: 1, unmapped: 1 });
-  });
+        { env: { HAKMEM_SUPERSLAB_TTL_SEC: '0' } },
+      );
+      expect(counts).toEqual({ mapped: 2, cached: 1, unmapped: 1 });
+    },
+  );
 
   test('are not told for each allocation', async () => {
     const arena = new Arena();
@@ -159,7 +163,9 @@ const REFUSING_MADVISE = `
 
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
-onLinux('a system that refuses to take pages back is told once', async () => {
+const asksTheSystem = IS_WASM ? onlyNative('it asks the system for nothing') : onLinux;
+
+asksTheSystem('a system that refuses to take pages back is told once', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'hakmem-madvise-'));
   const [source, library] = [join(folder, 'madvise.c'), join(folder, 'madvise.so')];
   writeFileSync(source, REFUSING_MADVISE);

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as geometry from '../../../lib/native/geometry';
-import { native } from '../../../lib/native/native';
+import { exchangeOf, native } from '../../../lib/native/native';
 
 const { defaultStrides, rowNames, rowSizes } = native.tables;
 
@@ -28,7 +28,7 @@ test('a block reference has room for every block of a slab, and no more', () => 
 test('the core counts slabs and blocks as the front does', () => {
   const arena = native.createArena('geometry');
   if (typeof arena === 'number') throw new Error(`status ${arena}`);
-  const refs = new Int32Array(native.exchange);
+  const refs = exchangeOf();
   const [bytes, index] = [1024, defaultStrides.indexOf(1024)];
   const perSlab = geometry.SLAB_BYTES / bytes;
   expect(native.refill(arena.id, index, perSlab)).toBe(perSlab);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Arena, type View } from '../../../lib/index';
+import { IS_WASM } from '../support/backend';
 import { resultOf } from '../support/child';
 import { codeOf, expectCode } from '../support/codes';
 import { checkSums, totalsOf } from '../support/sums';
@@ -284,7 +285,7 @@ describe.each(DETACHERS)('a slab taken away by %s', (...detacher) => {
     const detached = detach(victim, detacher);
     for (const view of [victim, ...others]) arena.free(view);
     arena.trim();
-    const lostBytes = detached ? SLAB_BYTES : 0;
+    const lostBytes = detached && !IS_WASM ? SLAB_BYTES : 0;
     expect(checkSums(arena.stats(), lostBytes).bytes.used).toBe(lostBytes);
     arena.destroy();
   });
@@ -293,8 +294,12 @@ describe.each(DETACHERS)('a slab taken away by %s', (...detacher) => {
     const arena = new Arena();
     const sizes = [100, 1000, 100_000, 3_000_000];
     const taken = sizes.map((size) => detach(arena.alloc(size), detacher));
-    expect(new Set(taken).size).toBe(1);
-    const lostBytes = taken[0] === true ? arena.stats().bytes.used : 0;
+    // From Node 24 on a slab that served an arena before can be transferred; larger blocks never did.
+    expect(taken[2]).toBe(taken[3]);
+    const takenCount = taken.filter(Boolean).length;
+    const lost = taken[3] === true ? arena.stats().bytes.used : takenCount * SLAB_BYTES;
+    // On WebAssembly memory goes with whoever has it, and the slab gets other memory.
+    const lostBytes = IS_WASM ? 0 : lost;
     arena.reset();
     expect(totalsOf(arena.stats(), lostBytes)).toMatchObject({ allocs: 4, frees: 4, live: 0 });
     for (const size of sizes) {
@@ -346,7 +351,8 @@ test.each(['trim', 'reset'])(
     })();`,
       { nodeArguments: ['--expose-gc'] },
     );
-    expect(report.held).toBe((1 + 1 + 2 + 48) * SLAB_BYTES);
+    // On WebAssembly the memory goes with the ArrayBuffer, and the slab gets other memory.
+    expect(report.held).toBe(IS_WASM ? 0 : (1 + 1 + 2 + 48) * SLAB_BYTES);
     expect(report).toMatchObject({ released: 0, destroyed: 0 });
   },
 );
@@ -372,7 +378,9 @@ test('the first detached slab is one warning for the whole process, which names 
 
 describe('an ArrayBuffer that must not be detached', () => {
   // Node itself aborts at its end while there is one, so these leave without that.
-  const KEEPS = Number(process.versions.node.split('.')[0]) >= 24;
+  const major = Number(process.versions.node.split('.')[0]);
+  // On WebAssembly JavaScript detaches, and before 22 it has only structuredClone for that, which copies them.
+  const KEEPS = major >= 24 || (IS_WASM && major < 22);
   const SETUP = `
     const { Arena } = require('hakmem-arena');
     const { markAsUntransferable } = require('node:worker_threads');

@@ -1,9 +1,12 @@
 /**
  * Share, recall, adopt, release, in one thread; test/process/letters.test.ts has several.
  */
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { Arena, adopt, release } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
 import { codeOf } from '../support/codes';
+
+const test = onlyNative('Buffers go to other threads with the addon only');
 
 /** A class, a block of its own slab, a run, a huge mapping. */
 const SIZES = [1, 1000, 65_536, 300_000, 3_000_000];

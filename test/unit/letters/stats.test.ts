@@ -1,9 +1,12 @@
 /**
  * Statistics of what is away: every equation holds at every step.
  */
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { Arena, adopt, heapStats, release } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
 import { checkSums, rowOf } from '../support/sums';
+
+const test = onlyNative('Buffers go to other threads with the addon only');
 
 test('blocks away are counted until they have come back', () => {
   const arena = new Arena();

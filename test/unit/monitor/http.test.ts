@@ -70,8 +70,8 @@ describe('the monitor answers', () => {
     const own = heapMap().arenas.find(({ id }) => id === arena.id)!;
     expect(served.name).toBe('mapped');
     expect(served.superslabs.length).toBe(own.superslabs.length);
-    own.superslabs.forEach(({ index, bytes, slabs }, i) => {
-      expect(served.superslabs[i]).toMatchObject({ index, bytes });
+    own.superslabs.forEach(({ index, bytes, tier, slabs }, i) => {
+      expect(served.superslabs[i]).toMatchObject({ index, bytes, tier });
       slabs.forEach((slab, slot) => {
         const cell = served.superslabs[i]!.slabs[slot]!;
         if (typeof cell === 'number') {

@@ -6,12 +6,14 @@ import { HAKMEM_ERRORS, STATUS_CODES } from '../../../lib/errors';
 import {
   type NativeArena,
   OUT_OF_MEMORY_OS,
+  exchangeOf,
   native,
   settingsOf,
   statusOf,
 } from '../../../lib/native/native';
 import { Arena } from '../../../lib/index';
 import { arenaStats } from '../../../lib/stats/stats';
+import { onlyNative } from '../support/backend';
 import { PACKAGE_ROOT, resultOf, run, runScript } from '../support/child';
 import { expectCode } from '../support/codes';
 import { ADDON } from '../support/package-copy';
@@ -241,7 +243,7 @@ describe('the entries refuse what would harm memory', () => {
   });
 
   test('references that are no blocks, or free already', () => {
-    const exchange = new Int32Array(native.exchange);
+    const exchange = exchangeOf();
     expect(native.refill(arena.id, 5, 4)).toBe(4);
     const refs = exchange.slice(0, 4);
     for (const bad of [-1, 0x7fffffff, refs[3]! + 100_000, 31 << 13]) {
@@ -279,7 +281,7 @@ describe('the entries refuse what would harm memory', () => {
   });
 
   test('a batch with one bad reference takes the others', () => {
-    const exchange = new Int32Array(native.exchange);
+    const exchange = exchangeOf();
     expect(native.refill(arena.id, 7, 8)).toBe(8);
     const refs = exchange.slice(0, 8);
     exchange[3] = 0x7fffffff;
@@ -293,7 +295,7 @@ describe('the entries refuse what would harm memory', () => {
       expect(nameOf(native.expose(arena.id, slab))).toBe('NOT_OWNED');
       expect(native.retire(arena.id, slab)).toBeLessThan(0);
     }
-    const exchange = new Int32Array(native.exchange);
+    const exchange = exchangeOf();
     expect(native.refill(arena.id, 20, 1)).toBe(1);
     const ref = exchange[0]!;
     expect(nameOf(native.retire(arena.id, ref >>> 13))).toBe('SLAB_BUSY');
@@ -336,7 +338,7 @@ describe('the entries refuse what would harm memory', () => {
   });
 
   test('an ArrayBuffer is the same while a slab is exposed', () => {
-    const exchange = new Int32Array(native.exchange);
+    const exchange = exchangeOf();
     expect(native.refill(arena.id, 30, 1)).toBe(1);
     const ref = exchange[0]!;
     const buffer = native.expose(arena.id, ref >>> 13);
@@ -389,6 +391,7 @@ describe('loading', () => {
     rmSync(folder, { recursive: true });
   });
 
+  const env = { HAKMEM_BACKEND: 'native' };
   const report = (path: string): string => `
     try { require(${JSON.stringify(path)}); console.log('{}'); }
     catch ({ code, message, cause }) {
@@ -405,7 +408,7 @@ describe('loading', () => {
     cpSync(join(PACKAGE_ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
     cpSync(join(PACKAGE_ROOT, 'package.json'), join(folder, 'package.json'));
     symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const failure = await resultOf<Failure>(report(folder));
+    const failure = await resultOf<Failure>(report(folder), { env });
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('npx hakmem-arena build');
     expect(failure.message).toContain(`no binary for ${process.platform}-${process.arch}`);
@@ -416,7 +419,7 @@ describe('loading', () => {
   test('names the platforms that have a binary', async () => {
     mkdirSync(join(folder, 'prebuilds/plan9-mips'), { recursive: true });
     mkdirSync(join(folder, 'prebuilds/beos-x64'));
-    const failure = await resultOf<Failure>(report(folder));
+    const failure = await resultOf<Failure>(report(folder), { env });
     expect(failure.message).toContain('prebuilt ones: beos-x64, plan9-mips');
   });
 
@@ -425,7 +428,7 @@ describe('loading', () => {
     const addon = Buffer.from(ADDON);
     addon.write('not for this machine');
     writeFileSync(join(folder, 'build/Release/hakmem_arena.node'), addon);
-    const failure = await resultOf<Failure>(report(folder));
+    const failure = await resultOf<Failure>(report(folder), { env });
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('made on another machine');
     expect(failure.message).toContain('npx hakmem-arena build');
@@ -435,7 +438,7 @@ describe('loading', () => {
   test('out of a bundle says that the package has to stay outside of it', async () => {
     rmSync(join(folder, 'package.json'));
     rmSync(join(folder, 'build'), { recursive: true });
-    const failure = await resultOf<Failure>(report(join(folder, 'dist')), { cwd: folder });
+    const failure = await resultOf<Failure>(report(join(folder, 'dist')), { cwd: folder, env });
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('mark it as external');
   });
@@ -443,6 +446,7 @@ describe('loading', () => {
   test('where addons are forbidden names the switch that allows them', async () => {
     const failure = await resultOf<Failure>(report('hakmem-arena'), {
       nodeArguments: ['--no-addons'],
+      env,
     });
     expect(failure.code).toBe('ERR_HAKMEM_NATIVE_LOAD');
     expect(failure.message).toContain('--allow-addons');
@@ -485,8 +489,10 @@ describe('loading', () => {
 });
 
 describe('the exchange', () => {
-  test('is the same until somebody detaches it, and another one then', () => {
-    const exchange = native.exchange;
+  const detachable = onlyNative('its exchange is in memory that cannot be detached');
+
+  detachable('is the same until somebody detaches it, and another one then', () => {
+    const exchange = native.exchange as ArrayBuffer;
     expect(native.exchange).toBe(exchange);
     const arena = new Arena();
     const view = arena.alloc(100, 7);
@@ -505,9 +511,9 @@ describe('the exchange', () => {
     arena.destroy();
   });
 
-  test('calls without it are refused', () => {
+  detachable('calls without it are refused', () => {
     const created = native.createArena('without exchange') as NativeArena;
-    const { exchange } = native;
+    const exchange = native.exchange as ArrayBuffer;
     structuredClone(exchange, { transfer: [exchange] });
     expectCode(() => native.refill(created.id, 30, 1), 'ERR_INVALID_ARG_TYPE');
     expectCode(() => native.flush(created.id, 30, 1), 'ERR_INVALID_ARG_TYPE');
@@ -517,7 +523,7 @@ describe('the exchange', () => {
     native.destroyArena(created.id);
   });
 
-  test('that a worker gave away outlives the worker', async () => {
+  detachable('that a worker gave away outlives the worker', async () => {
     const bytes = await resultOf<number[]>(`
       const { Worker } = require('node:worker_threads');
       const source =

@@ -32,6 +32,28 @@ describe('heapMap()', () => {
     expect(slabsOf(arena, 'free').every(({ touched }) => !touched)).toBe(true);
   });
 
+  test('shows the tier of every SuperSlab, and the statistics count them', () => {
+    arena = new Arena();
+    const views = Array.from({ length: 4 * 32 }, () => arena.allocUnsafe(65_536));
+    const big = arena.allocUnsafe(5 * MIB);
+    expect(mapOf(arena).superslabs.map(({ tier }) => tier)).toEqual(Array(5).fill('hot'));
+    // 7 of 32 slabs are left in the last SuperSlab, and half of them in the others.
+    views.slice(103).forEach((view) => arena.free(view));
+    views.slice(0, 96).forEach((view, i) => i % 2 === 0 && arena.free(view));
+    arena.trim();
+    const tiers = mapOf(arena).superslabs.map(({ tier }) => tier);
+    expect(tiers).toEqual(['hot', 'hot', 'hot', 'draining', 'hot']);
+    const { live, hot, draining, free, empties, released } = arena.stats().superslabs;
+    expect({ live, hot, draining, free, empties }).toEqual({
+      ...{ live: 5, hot: 4, draining: 1, free: 0, empties: 0 },
+    });
+    views.slice(96, 103).forEach((view) => arena.free(view));
+    arena.free(big);
+    arena.trim();
+    expect(arena.stats().superslabs).toMatchObject({ live: 3, draining: 0 });
+    expect(arena.stats().superslabs.released).toBeGreaterThan(released);
+  });
+
   test('agrees with the statistics, class by class', () => {
     arena = new Arena();
     const views = Array.from({ length: 5000 }, (_, i) => arena.allocUnsafe(1 + ((i * 37) % 9000)));

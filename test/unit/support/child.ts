@@ -39,11 +39,15 @@ function assertBuilt(): void {
   }
 }
 
+/** Children run on the backend that this process has. */
+const KEPT = 'HAKMEM_BACKEND';
+
 /** An environment in which no switch of the package is set by accident. */
 function cleanEnvironment(extra: ChildOptions['env'] = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (!name.startsWith('HAKMEM_') && name !== 'NODE_OPTIONS') env[name] = value;
+    const isSwitch = name.startsWith('HAKMEM_') && name !== KEPT;
+    if (!isSwitch && name !== 'NODE_OPTIONS') env[name] = value;
   }
   for (const [name, value] of Object.entries(extra)) env[name] = value;
   return env;

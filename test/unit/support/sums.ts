@@ -116,6 +116,20 @@ export function checkSums<T extends ArenaStats | HeapTotals>(stats: T, lostBytes
   return stats;
 }
 
+/** What an arena counts for itself: what other threads and arenas change as well is 0. */
+export function ownStats(stats: ArenaStats): object {
+  const { superslabs, bytes, lending } = stats;
+  return {
+    ...stats,
+    os: 0,
+    cache: 0,
+    locks: 0,
+    superslabs: { ...superslabs, cached: 0 },
+    bytes: { ...bytes, cached: 0, mapped: 0 },
+    lending: { ...lending, refused: 0 },
+  };
+}
+
 /** All classes in one row. */
 export interface Totals {
   readonly allocs: number;

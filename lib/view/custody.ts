@@ -5,14 +5,13 @@
  * The front asks of every view that is freed whether it is at home there. A view in custody is not: the
  * question that is asked anyway leads to the custody, and all other views pay nothing.
  */
-import type { NativeArena } from '../native/native';
 import { HakmemError } from '../errors';
-import { ARENA, NO_OWNER, type Home, homeOf } from '../view/view';
+import { ARENA, NO_OWNER, type Home, homeOf } from './view';
 
 /** Which front a view belongs to, and since which reset. */
 export interface FrontIdentity {
   /** The same for all fronts of an arena. */
-  readonly core: NativeArena;
+  readonly core: object;
   /** Another object after each reset. */
   readonly epoch: object;
 }
@@ -33,7 +32,7 @@ export interface HoldKeeper {
 }
 
 export abstract class Custody implements Home, Held {
-  readonly core: NativeArena;
+  readonly core: object;
   readonly epoch: object;
   readonly bytes: number;
   /** Whose the view is; NO_OWNER once its owner has freed it. */

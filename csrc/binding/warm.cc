@@ -1,0 +1,116 @@
+// Warm: ArrayBuffers that outlive their arenas, for the arenas that come after them.
+//
+// To detach an external ArrayBuffer and make another one of the same memory costs 2 microseconds, and half a
+// kilobyte until the event loop turns, because Node defers finalizers; an arena per request would pay that for each
+// slab. So its memory is moved to a new ArrayBuffer, which nobody has seen: the old one is detached all the
+// same, and all views of it have length 0.
+//
+// Owns:      the places of warm exposures, and which counters were left, in the environment.
+// Called by: slabs.cc, arenas.cc.
+//
+// Only the ArrayBuffer is kept. The memory goes its own way: to the cache, to another thread, to the operating
+// system. Nobody looks into a warm ArrayBuffer, and it is only handed out for a slab of its own address and size, which
+// an arena of this environment has at that moment. The core wipes what others have left there.
+#include "binding/hot_arguments.h"
+
+namespace hakmem {
+
+namespace {
+
+Exposure **PlaceOf(Environment *environment, const void *address) {
+  return &environment->warm[(reinterpret_cast<uintptr_t>(address) / HK_SLAB_BYTES) % kWarmPlaces];
+}
+
+// Leaves its ArrayBuffer to the garbage collector.
+void Cool(Napi::Env env, Exposure *exposure) {
+  *PlaceOf(exposure->environment, exposure->address) = nullptr;
+  Recount(env, exposure);
+  exposure->buffer.Reset();
+}
+
+// setMover(function) -> 0. It takes an ArrayBuffer, which it detaches, and returns another one of the same memory.
+Napi::Value SetMover(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  if (!arguments.ok() || !arguments[0].IsFunction()) return arguments.Refuse();
+  EnvironmentOf(info.Env())->move = Napi::Persistent(arguments[0].As<Napi::Function>());
+  return Napi::Number::New(info.Env(), 0);
+}
+
+bool IsSame(napi_env env, napi_value moved, const Exposure *exposure) {
+  void *address = nullptr;
+  size_t bytes = 0;
+  return napi_get_arraybuffer_info(env, moved, &address, &bytes) == napi_ok &&
+         address == exposure->address && bytes == HK_SLAB_BYTES;
+}
+
+// A new ArrayBuffer of the same memory; the old one is detached. Empty: it must stay attached, or this world is being
+// terminated, or the function is not what it was.
+Napi::ArrayBuffer Move(Napi::Env env, const Exposure *exposure, Napi::ArrayBuffer buffer) {
+  Environment *environment = EnvironmentOf(env);
+  napi_value argument = buffer, moved = nullptr, error = nullptr;
+  environment->detaching = true;
+  napi_status status =
+      napi_call_function(env, buffer, environment->move.Value(), 1, &argument, &moved);
+  environment->detaching = false;
+  environment->interrupted |= status != napi_ok;
+  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
+  bool is_moved = status == napi_ok && buffer.IsDetached() && IsSame(env, moved, exposure);
+  return is_moved ? Napi::ArrayBuffer(env, moved) : Napi::ArrayBuffer();
+}
+
+} // namespace
+
+bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
+  bool is_slab = exposure->bytes == static_cast<int64_t>(HK_SLAB_BYTES);
+  if (!is_slab || exposure->environment->move.IsEmpty()) return false;
+  Recount(env, exposure);
+  Napi::ArrayBuffer moved = Move(env, exposure, buffer);
+  if (moved.IsEmpty()) return false;
+  ArenaHandle *arena = exposure->arena;
+  Exposure **place = PlaceOf(exposure->environment, exposure->address);
+  if (*place != nullptr) Cool(env, *place);
+  *place = exposure;
+  exposure->buffer.Reset(moved, 1);
+  arena->slabs[exposure->slab].current = nullptr;
+  ReleaseHold(env, exposure);
+  exposure->arena = nullptr;
+  Discount(env, exposure);
+  DropArena(arena);
+  return true;
+}
+
+Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t &slab) {
+  Exposure **place = PlaceOf(environment, slab.address), *exposure = *place;
+  if (exposure == nullptr || exposure->address != slab.address) return nullptr;
+  Napi::ArrayBuffer buffer = exposure->buffer.Value();
+  // A run may begin here now.
+  if (slab.bytes != HK_SLAB_BYTES || buffer.IsEmpty() || buffer.IsDetached()) {
+    Cool(env, exposure);
+    return nullptr;
+  }
+  *place = nullptr;
+  return exposure;
+}
+
+void ForgetWarm(Exposure *exposure) {
+  Exposure **place = PlaceOf(exposure->environment, exposure->address);
+  if (*place == exposure) *place = nullptr;
+}
+
+void LeaveCounters(Environment *environment, const void *counters) {
+  environment->left[environment->left_count++ % kLeftMax] = counters;
+}
+
+hk_counters_t *TakeCounters(Environment *environment, Napi::ArrayBuffer buffer) {
+  void *counters = buffer.Data();
+  for (const void *&left : environment->left) {
+    if (counters == nullptr || left != counters) continue;
+    left = nullptr;
+    return static_cast<hk_counters_t *>(counters);
+  }
+  return nullptr;
+}
+
+void DefineWarm(Napi::Object exports) { Define<SetMover>(exports, "setMover"); }
+
+} // namespace hakmem
