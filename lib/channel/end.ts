@@ -59,7 +59,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     this.#side = side;
     this.#bell = bell;
     this.#outbox = new Outbox(arena, side.out);
-    this.#inbox = new Inbox(arena, side.in);
+    this.#inbox = new Inbox(arena, side);
     bell.onClose(() => {
       this.close();
       this.emit('close');

@@ -15,7 +15,7 @@ import type { ArenaBuffer } from '../types';
 import { lengthOf, setBytes } from '../view/kinds';
 import { readNumbers, readTag } from './envelope';
 import { COPIED, HEAD, type Lane, NUMBERS_MAX, RECEIVER_SLEEPS, SENDER_SLEEPS } from './memory';
-import { SLOT_WORDS, Slot, TAG_BYTES_MAX, TAIL, damaged, recordBytes } from './memory';
+import { SLOT_WORDS, type Side, Slot, TAG_BYTES_MAX, TAIL, damaged, recordBytes } from './memory';
 
 /** A message in its receiver's hands. */
 export interface Message {
@@ -46,28 +46,35 @@ export function endMessage({ buffer, scope, isKept }: Message): void {
 
 export class Inbox {
   readonly #arena: Arena;
+  readonly #side: Side;
   readonly #lane: Lane;
   /** Messages that were sent, as far as is known here, and of these, read. */
   #head = 0;
   #tail = 0;
   readonly counts = { received: 0, bytes: 0, expired: 0 };
 
-  constructor(arena: Arena, lane: Lane) {
+  constructor(arena: Arena, side: Side) {
     this.#arena = arena;
-    this.#lane = lane;
+    this.#side = side;
+    this.#lane = side.in;
   }
 
-  /** undefined: there is none. What throws before TAIL is moved can be taken again. */
+  /**
+   * undefined: there is none. What throws before TAIL is moved can be taken again. A sender that closes takes back one
+   * message after the other: what follows the first of them is not read either, so that nobody sees a gap.
+   */
   take(): Message | undefined {
-    for (;;) {
-      if (this.isEmpty()) return undefined;
+    while (!this.isEmpty()) {
       ensureStack(Room.Call);
       const message = this.#read();
-      if (message === undefined) continue;
-      this.counts.received++;
-      this.counts.bytes += lengthOf(message.buffer);
-      return message;
+      if (message !== undefined) {
+        this.counts.received++;
+        this.counts.bytes += lengthOf(message.buffer);
+        return message;
+      }
+      if (this.#side.isOtherClosed) return undefined;
     }
+    return undefined;
   }
 
   isEmpty(): boolean {

@@ -4,7 +4,8 @@
  * Owns:       HEAD, slots and ring of its lane; and, in memory of its own, what each message under way holds.
  * Called by:  the end.
  * Invariants: a message is under way from the store to HEAD on; what was refused is still its owner's. A message that
- *             was never adopted can be taken back, whatever the other side says, and however its thread ended.
+ *             the other side never said to have read can be taken back, however its thread ended. One that it said to
+ *             have read is its own: who lies there keeps memory, as somebody who adopts and never releases.
  */
 import { types } from 'node:util';
 import type { Arena } from '../arena/arena';

@@ -42,7 +42,10 @@ export interface ChannelStats {
   readonly bytesReceived: number;
   /** Messages that were handed over and taken back, because nobody read them before the end. */
   readonly recalled: number;
-  /** Messages for this end whose memory the sender's arena took back before they were read, by a reset say. */
+  /**
+   * Messages for this end whose memory the sender's arena took back before they were read: by a reset, or because its
+   * thread ended without a `close`. What was sent after them, and copied, may still arrive.
+   */
   readonly expired: number;
 }
 

@@ -12,6 +12,10 @@ import {
   adopt,
   release,
 } from '../../../lib/index';
+import { Envelope } from '../../../lib/channel/envelope';
+import { Inbox } from '../../../lib/channel/inbox';
+import { sideOf } from '../../../lib/channel/memory';
+import { Outbox } from '../../../lib/channel/outbox';
 import { codeOf } from '../support/codes';
 
 let arena: Arena;
@@ -621,4 +625,19 @@ describe('a channel', () => {
     });
     expect(right.stats()).toMatchObject({ received: 2, bytesReceived: 10_100, sent: 0, depth: 0 });
   });
+});
+
+test('after a message that its sender has taken back, no later one is read', () => {
+  const { memory } = new Channel().ends[0];
+  const [from, to] = [sideOf(memory, 0), sideOf(memory, 1)];
+  const outbox = new Outbox(arena, from.out);
+  const inbox = new Inbox(arena, to);
+  const envelope = new Envelope();
+  envelope.set();
+  for (const size of [5000, 10]) outbox.send(arena.alloc(size), envelope);
+  // As when it closes after the receiver has looked whether it did.
+  from.close();
+  outbox.takeBack();
+  expect(inbox.take()).toBeUndefined();
+  expectNothingLeft();
 });
