@@ -282,7 +282,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     } catch (error) {
       throw this.#failed(error);
     } finally {
-      if (this.#inbox.mustRing) this.#bell.ring();
+      this.#inbox.tellSender(this.#bell);
     }
     this.#taken++;
     return this.#message;

@@ -13,6 +13,7 @@ import { adopt, isAdopted, release } from '../letters/adopted';
 import type { Scope } from '../arena/scope';
 import type { ArenaBuffer } from '../types';
 import { lengthOf, setBytes } from '../view/kinds';
+import type { Doorbell } from './doorbell';
 import { readNumbers, readTag } from './envelope';
 import { COPIED, HEAD, type Lane, NUMBERS_MAX, RECEIVER_SLEEPS, SENDER_SLEEPS } from './memory';
 import { SLOT_WORDS, type Side, Slot, TAG_BYTES_MAX, TAIL, damaged, recordBytes } from './memory';
@@ -51,6 +52,9 @@ export class Inbox {
   /** Messages that were sent, as far as is known here, and of these, read. */
   #head = 0;
   #tail = 0;
+  /** What was read when the sender was told last; and whether it is told in the next turn. */
+  #toldAt = 0;
+  #tellsLater = false;
   readonly counts = { received: 0, bytes: 0, expired: 0 };
 
   constructor(arena: Arena, side: Side) {
@@ -91,11 +95,27 @@ export class Inbox {
     Atomics.store(this.#lane.words, RECEIVER_SLEEPS, 1);
   }
 
-  /** Whether the sender sleeps and has to be told; it is from here on as if it had been. */
-  get mustRing(): boolean {
-    const { words } = this.#lane;
-    if (Atomics.load(words, SENDER_SLEEPS) === 0) return false;
-    return Atomics.exchange(words, SENDER_SLEEPS, 0) !== 0;
+  /**
+   * Wakes a sender that waits for room: when as much has been read as is left, and else in the next turn. Who is woken
+   * for each message sends one and sleeps again. Its flag is down from here on, as if it had been told.
+   */
+  tellSender(bell: Doorbell): void {
+    if (Atomics.load(this.#lane.words, SENDER_SLEEPS) === 0) return;
+    const left = (this.#head - this.#tail) | 0;
+    if (((this.#tail - this.#toldAt) | 0) >= left) {
+      this.#tell(bell);
+    } else if (!this.#tellsLater) {
+      this.#tellsLater = true;
+      setImmediate(() => {
+        this.#tellsLater = false;
+        this.#tell(bell);
+      });
+    }
+  }
+
+  #tell(bell: Doorbell): void {
+    this.#toldAt = this.#tail;
+    if (Atomics.exchange(this.#lane.words, SENDER_SLEEPS, 0) !== 0) bell.ring();
   }
 
   /** undefined: its sender has taken it back, with its arena. */
