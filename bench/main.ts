@@ -6,6 +6,7 @@
 //   npm run bench -- --render [FOLDER]     figures and charts of recorded runs: report/render.ts
 //   npm run bench -- --memory [--quick]    resident memory over time: memory/main.ts
 //   npm run bench -- --scrape [--quick]    what scraping costs: scrape.mjs
+//   npm run bench -- --channel [--sweep] [--quick]    Buffers between two threads: channel.mjs
 //
 // --only and --rival match from the start of a name; ours always plays. --quick plays every case on
 // small inputs once, and says only whether it ran.
@@ -108,6 +109,7 @@ const OTHERS: ReadonlyMap<string | undefined, string> = new Map([
   ['--render', join(__dirname, 'report', 'render.js')],
   ['--memory', join(__dirname, 'memory', 'main.js')],
   ['--scrape', join(ROOT, 'bench', 'scrape.mjs')],
+  ['--channel', join(ROOT, 'bench', 'channel.mjs')],
 ]);
 
 const [first, ...rest] = process.argv.slice(2);

@@ -9,6 +9,10 @@ import { installProcessHooks } from './stats/exit-dump';
 
 export type { Allocator, FromValue } from './roles/allocator';
 export { Arena } from './arena/arena';
+export { Channel } from './channel/channel';
+export type { ChannelHandle, ChannelOptions } from './channel/channel';
+export { ChannelEnd } from './channel/end';
+export type { ChannelEvents, ChannelReceiver, ChannelStats } from './channel/types';
 export type { Custodian, FreeAfterWriteOptions } from './roles/custodian';
 export type { Difference, VerifyReport } from './stats/verify';
 export type { Lender } from './roles/lender';

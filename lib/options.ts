@@ -83,7 +83,8 @@ export function validateFunction(
   if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
 }
 
-function validateInteger(
+/** A whole number within bounds, both included. */
+export function validateInteger(
   value: unknown,
   name: string,
   min: number,

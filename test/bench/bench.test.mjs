@@ -37,6 +37,17 @@ describe('benchmarks', () => {
     assert.match(played('--only', 'checks').join(), /arena, unchecked ran/);
   });
 
+  it('sends between two threads', () => {
+    for (const [args, names] of [
+      [[], ['channel', 'copy', 'transfer', 'ring']],
+      [['--sweep'], ['all copied', 'all handed over']],
+    ]) {
+      const { status, stdout, stderr } = bench('--channel', '--quick', ...args);
+      assert.equal(status, 0, stderr);
+      for (const name of names) assert.match(stdout, new RegExp(`256 B +${name} +[\\d.]+ k/s`));
+    }
+  });
+
   it('scrapes a worker at work', () => {
     const scrape = bench('--scrape', '--quick');
     assert.equal(scrape.status, 0, scrape.stderr);

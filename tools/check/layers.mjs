@@ -31,6 +31,7 @@ const NODE_HEADERS = /^(napi|node_api|js_native_api|node|uv|v8)[\w-]*\.h$/;
 const TS_LAYERS = [
   ['cli/'],
   ['index'],
+  ['channel/'],
   ['arena/'],
   ['modes/', 'roles/'],
   ['monitor/', 'front/'],
