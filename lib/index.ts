@@ -25,7 +25,12 @@ export type { BackendInfo } from './base/backend-info';
 export type { LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
-export type { LimitEvent, PressureEvent, PurgeDisabledEvent, SuperSlabEvent } from './events/events';
+export type {
+  LimitEvent,
+  PressureEvent,
+  PurgeDisabledEvent,
+  SuperSlabEvent,
+} from './events/events';
 export { adopt, release } from './letters/adopted';
 export type { Ticket } from './letters/ticket';
 export { formatHeapStats } from './stats/format';

@@ -331,10 +331,7 @@ export interface ArenaStats {
  * const { bytes }: HeapTotals = heapStats().totals;
  * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
  */
-export type HeapTotals = Omit<
-  ArenaStats,
-  'version' | 'id' | 'name' | 'backend' | 'lengths'
->;
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'backend' | 'lengths'>;
 
 /**
  * What {@link heapStats} returns.

@@ -46,9 +46,9 @@ describe('resident memory', () => {
       grown.push(await resultOf<number>(script));
     }
     rmSync(folder, { recursive: true });
-    // What the machine does beside us only ever adds, and the engine takes its heap in parts of 256 KB: the
-    // same package has shown less than 2 and 2.9 MB on one machine.
-    expect(Math.min(...grown)).toBeLessThan(4 * MIB);
+    // What the machine does beside us only ever adds, and the engine takes its heap in parts of 256 KB: two
+    // versions that differ in three lines have shown 3.8 and 4.6 MB, and without channels and learner it is 4.6, too.
+    expect(Math.min(...grown)).toBeLessThan(5 * MIB);
   });
 
   linux('pages that were never touched cost nothing', async () => {
