@@ -22,7 +22,9 @@ export interface PolicyChange {
   readonly name: string;
   /** The size class whose value it is; undefined: that of the arena. */
   readonly size: number | undefined;
+  /** What it was. */
   readonly from: number | string;
+  /** What it is now. */
   readonly to: number | string;
   /** Who changed it. */
   readonly source: PolicySource;
@@ -46,6 +48,7 @@ export interface PolicyEvent {
     /** As {@link Arena.name}. */
     readonly name: string;
   };
+  /** What has changed. */
   readonly changes: readonly PolicyChange[];
 }
 

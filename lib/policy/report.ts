@@ -1,18 +1,11 @@
 /**
  * Report: a policy as users see it.
  */
-import type { PolicySettings } from '../types';
+import type { ClassSettings, PolicySettings } from '../types';
 import { settingsOf } from './settings';
 import type { Entry, PolicySource } from './sources';
 import type { PolicyState } from './state';
-import {
-  type ArenaName,
-  CLASS_NAMES,
-  type ClassName,
-  VALUES,
-  VALUE_NAMES,
-  type ValueName,
-} from './values';
+import { CLASS_NAMES, VALUES, VALUE_NAMES, type ValueName } from './values';
 
 /**
  * One value of a {@link Policy}.
@@ -22,12 +15,15 @@ import {
  * console.log(`${value} ${unit}, ${min} to ${max} (${source})`); // 2000 ms, -1 to 86400000 (default)
  */
 export interface PolicyValue {
+  /** What it is now: a number, or one of `choices`. */
   readonly value: number | string;
   /** What it counts; '': it is a choice. */
   readonly unit: 'blocks' | 'bytes' | 'ms' | 'ratio' | 'share' | 'sizes' | 'slabs' | '';
-  /** What it may be, from `min` to `max`, or one of these choices. */
+  /** The least that it may be. */
   readonly min?: number;
+  /** The most that it may be. */
   readonly max?: number;
+  /** Where it is one of these instead. */
   readonly choices?: readonly string[];
   /** Why it is what it is. */
   readonly source: PolicySource;
@@ -42,7 +38,8 @@ export interface PolicyValue {
 export interface ClassPolicy {
   /** Bytes of a block. */
   readonly size: number;
-  readonly values: Readonly<Record<ClassName, PolicyValue>>;
+  /** By their names in {@link ClassSettings}. */
+  readonly values: Readonly<Record<keyof ClassSettings, PolicyValue>>;
 }
 
 /**
@@ -54,7 +51,10 @@ export interface ClassPolicy {
  * const saved = JSON.stringify(settings); // what `new Arena({ policy })` takes at the next start
  */
 export interface Policy {
-  readonly values: Readonly<Record<ArenaName | ClassName, PolicyValue>>;
+  /** By their names in {@link PolicySettings}. */
+  readonly values: Readonly<
+    Record<Exclude<keyof PolicySettings, 'profile' | 'classes'>, PolicyValue>
+  >;
   /** Of each size class, smallest first. */
   readonly classes: readonly ClassPolicy[];
   /** All that is not the process's own: what to give to {@link ArenaOptions.policy} for the same policy. */

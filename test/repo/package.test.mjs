@@ -29,7 +29,7 @@ const WANTED = [
   /^package\.json$/,
   /^csrc\/[\w/]+\.(c|cc|h)$/,
   /^dist\//,
-  /^docs\/[A-Z]+\.md$/,
+  /^docs\/[A-Z][A-Z0-9_]*\.md$/,
   /^grafana\//,
   /^prebuilds\/(README\.md|manifest\.json|[\w-]+\/hakmem-arena(\.\w+)?\.node)$/,
   /^tools\/build\/(napi-include|recipe)\.mjs$/, // which vendor/binding.gyp runs
