@@ -23,7 +23,7 @@ export interface CoreExports {
   readonly end: (arena: Pointer) => number;
   readonly reset: (arena: Pointer) => void;
   readonly trim: (arena: Pointer) => void;
-  readonly setPolicy: (arena: Pointer, delayMs: number, ...values: number[]) => number;
+  readonly setPolicy: (arena: Pointer, delayMs: number, ...values: readonly number[]) => number;
   readonly serial: (arena: Pointer) => number;
   readonly nameOf: (arena: Pointer) => Pointer;
   readonly returned: (arena: Pointer) => number;
@@ -86,7 +86,9 @@ const OLDEST_CLOCK_MS = 1e3;
 const CORE_ROOM = 70;
 const BACKEND_ROOM = CORE_ROOM + 40;
 
-type Export = (a: number, b: number, c: number) => number;
+/** No export has more parameters. */
+type Export = (...parameters: Seven) => number;
+type Seven = [a: number, b: number, c: number, d: number, e: number, f: number, g: number];
 
 const INTERRUPTED =
   'A call of the core was interrupted (by a vm timeout, the end of the stack, or a check that failed), so that its ' +
@@ -139,16 +141,16 @@ export class Core {
 
   /**
    * Exports that refuse to run after one that was interrupted. They make sure of their stack first: an overflow that
-   * everybody survives must not count as an interruption. No export has more than three parameters.
+   * everybody survives must not count as an interruption.
    */
   #guarded(exports: Readonly<Record<string, Export>>): CoreExports {
     const guard =
       (run: Export): Export =>
-      (a, b, c) => {
+      (a, b, c, d, e, f, g) => {
         if (this.#isInside) throw invalidState(INTERRUPTED);
         ensureCoreStack(CORE_ROOM);
         this.#isInside = true;
-        const result = run(a, b, c);
+        const result = run(a, b, c, d, e, f, g);
         this.#isInside = false;
         return result;
       };

@@ -1,7 +1,7 @@
 /**
  * Channel, both ends in one thread; test/process/channel.test.ts has several.
  */
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import {
@@ -16,7 +16,10 @@ import { Envelope } from '../../../lib/channel/envelope';
 import { Inbox } from '../../../lib/channel/inbox';
 import { sideOf } from '../../../lib/channel/memory';
 import { Outbox } from '../../../lib/channel/outbox';
+import { onlyNative } from '../support/backend';
 import { codeOf } from '../support/codes';
+
+const test = onlyNative('Buffers go to other threads with the addon only');
 
 let arena: Arena;
 let left: ChannelEnd;

@@ -2,9 +2,12 @@
  * Model of a channel: random calls at both ends, compared with two queues. What fails is shrunk to a short list of
  * calls, which is printed.
  */
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import { Arena, Channel, type ChannelEnd, type ChannelOptions } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
+
+const test = onlyNative('Buffers go to other threads with the addon only');
 
 interface Sent {
   readonly bytes: Buffer;

@@ -3,6 +3,7 @@
  */
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Arena, type ArenaOptions, type View } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
 import { resultOf } from '../support/child';
 import { expectCode } from '../support/codes';
 import { LiveRanges } from '../support/live-ranges';
@@ -194,7 +195,8 @@ describe('a large view that was freed', () => {
     });
   });
 
-  test('goes with its block when that is handed to another thread, and back', () => {
+  const lends = onlyNative('Buffers go to other threads with the addon only');
+  lends('goes with its block when that is handed to another thread, and back', () => {
     withArena({}, (arena) => {
       const view = arena.allocUnsafe(MIB);
       arena.free(view);
