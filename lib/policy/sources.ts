@@ -1,6 +1,7 @@
 /**
  * Sources: what the values of an arena are before anybody has said anything about it, and why.
  */
+import { attempt } from '../native/identity';
 import { type NativeOption, native } from '../native/native';
 import { PROFILE_VARIABLE, isLeanProcess } from '../native/profiles';
 import { VALUES, VALUE_NAMES, type ValueName } from './values';
@@ -49,7 +50,8 @@ const LEAN: Readonly<Partial<Record<ValueName, number>>> = {
 
 /** Set to something when the package was loaded, and not to something that means nothing. */
 function isSet(name: string): boolean {
-  return (process.env[name] ?? '') !== '' && !native.tables.optionWarnings.includes(name);
+  const value = attempt(() => process.env[name]) ?? '';
+  return value !== '' && !native.tables.optionWarnings.includes(name);
 }
 
 function optionOf(variable: string): NativeOption {
