@@ -117,7 +117,9 @@ export class Core {
     const { WebAssembly: engine } = globalThis as unknown as { WebAssembly?: Engine };
     if (engine === undefined) throw new Error('this engine has no WebAssembly');
     const { Memory, Module, Instance } = engine;
-    this.#memory = new Memory({ initial: MEMORY_INITIAL, maximum: MEMORY_MAX, shared: true });
+    // Without a prototype: the engine looks for more properties than these, and a program may have put some there.
+    const limits = { initial: MEMORY_INITIAL, maximum: MEMORY_MAX, shared: true } as const;
+    this.#memory = new Memory(Object.assign(Object.create(null) as typeof limits, limits));
     this.#bytes = new Uint8Array(this.#memory.buffer);
     const beginMs = nowMs() - OLDEST_CLOCK_MS;
     const host = {
