@@ -6,6 +6,7 @@
  * Calls:     statistics, which are counted in any case; the learner.
  */
 import { nowMs, startTimer } from '../base/clock';
+import { nextRandom } from '../base/random';
 import { type Learned, Learner, type Observation } from '../learn/learner';
 import { arenaStats, heapStats } from '../stats/stats';
 
@@ -59,14 +60,12 @@ function between(before: Counts, now: Counts): Observation {
   };
 }
 
-/** xorshift32 from a seed: the same arena of a process learns the same from the same. */
+/** From a seed: the same arena of a process learns the same from the same. */
 function randomFrom(seed: number): () => number {
-  let state = (Math.imul(seed, 0x9e3779b1) | 1) >>> 0;
+  let state = Math.imul(seed, 0x9e3779b1) | 1;
   return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state = (state ^ (state << 5)) >>> 0;
-    return state / 2 ** 32;
+    state = nextRandom(state);
+    return (state >>> 0) / 2 ** 32;
   };
 }
 

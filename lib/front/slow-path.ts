@@ -10,11 +10,10 @@
  * Calls:     the tables.
  */
 import { bucketOf } from './buckets';
-import { relieve } from './refusals';
 import { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK } from '../native/geometry';
 import { LargePath } from './large/large-path';
 import { COUNTED, EMPTY, Kind, infoOf } from './view-table';
-import { OUT_OF_MEMORY_OS, native } from '../native/native';
+import { OUT_OF_MEMORY_OS } from '../native/native';
 import { validateSize } from '../options';
 import { Room, ensureStack } from '../base/stack';
 import { custodyOf } from '../view/custody';
@@ -60,14 +59,7 @@ export class SlowPath extends LargePath {
     classIndex: number,
     owner: number,
   ): V {
-    let ref = this.takeBlock(classIndex);
-    if (ref < 0) {
-      const refusal = ref;
-      relieve(this, refusal, bytes);
-      ref = this.takeBlock(classIndex);
-      native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw this.outOfMemory(ref, bytes);
-    }
+    const ref = this.blockFor(bytes, () => this.takeBlock(classIndex));
     return this.viewOn(maker, ref, bytes, classIndex, owner);
   }
 

@@ -14,7 +14,7 @@ import { REF_INDEX_BITS } from '../native/geometry';
 import { SizeClass, classStepOf, classesBySize } from './size-class';
 import { LargeBlocks } from './large/large-blocks';
 import { Records } from './records';
-import { outOfMemory } from './refusals';
+import { outOfMemory, relieve } from './refusals';
 import type { FrontCounters } from './counters';
 import { type Kit, countersFor, leaveKit } from './kit';
 import { BATCH_INTEGERS, type Epoch, ViewTable } from './view-table';
@@ -86,6 +86,17 @@ export class FrontTables implements FrontIdentity {
 
   get epoch(): Epoch {
     return this.table.home;
+  }
+
+  /** The block that `take` gives, if need be after all free blocks have gone back. */
+  protected blockFor(bytes: number, take: () => number): number {
+    const refusal = take();
+    if (refusal >= 0) return refusal;
+    relieve(this, refusal, bytes);
+    const ref = take();
+    native.noteRetry(this.arena, refusal, ref);
+    if (ref < 0) throw this.outOfMemory(ref, bytes);
+    return ref;
   }
 
   // --- Enter ----------------------------------------------------------------------------------------

@@ -10,9 +10,8 @@
  * Calls:     the tables.
  */
 import { CLASS_SIZE_MAX } from '../../native/geometry';
-import { OUT_OF_MEMORY_OS, native } from '../../native/native';
+import { OUT_OF_MEMORY_OS } from '../../native/native';
 import { FrontTables } from '../tables';
-import { relieve } from '../refusals';
 import type { ViewMaker } from '../../view/kinds';
 import type { View } from '../../view/view';
 import { Kind, infoOf } from '../view-table';
@@ -25,14 +24,7 @@ export class LargePath extends FrontTables {
   }
 
   protected allocLarge<V extends View>(maker: ViewMaker<V>, bytes: number, owner: number): V {
-    let ref = this.large.take(bytes);
-    if (ref < 0) {
-      const refusal = ref;
-      relieve(this, refusal, bytes);
-      ref = this.large.take(bytes);
-      native.noteRetry(this.arena, refusal, ref);
-      if (ref < 0) throw this.outOfMemory(ref, bytes);
-    }
+    const ref = this.blockFor(bytes, () => this.large.take(bytes));
     return this.viewOnLarge(maker, ref, bytes, owner);
   }
 
