@@ -49,8 +49,7 @@ static bool keep(const spare_t *spare) {
 
 void hk_spare_put(hk_spare_kind_t kind, void *address, size_t bytes) {
   const spare_t spare = {address, bytes, kind};
-  if (bytes > HK_SPARE_BYTES_MAX || !keep(&spare))
-    (void)hk_os_unmap_metadata(address, bytes);
+  if (bytes > HK_SPARE_BYTES_MAX || !keep(&spare)) (void)hk_os_unmap_metadata(address, bytes);
 }
 
 void hk_spare_limit(uint32_t count) {

@@ -129,7 +129,7 @@ export class SlowPath implements FrontIdentity {
   private takeBlock(classIndex: number): number {
     for (;;) {
       const ref = this.blocks.take(classIndex);
-      if (ref < 0 || !this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) return ref;
+      if (ref < 0 || !this.slabs.isClassGivenAway(ref >>> REF_INDEX_BITS)) return ref;
       this.blocks.drop(classIndex, ref);
     }
   }

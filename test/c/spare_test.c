@@ -54,7 +54,8 @@ HK_TEST(what_does_not_fit_any_more_is_unmapped) {
   bool fresh;
   void *mappings[HK_SPARE_MAX + 3];
   begin();
-  for (int i = 0; i < HK_SPARE_MAX + 3; i++) mappings[i] = hk_spare_take(HK_SPARE_RECORD, 4096, &fresh);
+  for (int i = 0; i < HK_SPARE_MAX + 3; i++)
+    mappings[i] = hk_spare_take(HK_SPARE_RECORD, 4096, &fresh);
   for (int i = 0; i < HK_SPARE_MAX + 3; i++) hk_spare_put(HK_SPARE_RECORD, mappings[i], 4096);
   EXPECT_EQ(fake_os.unmaps, 3);
   EXPECT_EQ(fake_os.mapped_bytes, HK_SPARE_MAX * 4096);

@@ -36,7 +36,8 @@ const TS_LAYERS = [
   ['monitor/', 'front/'],
   ['stats/'],
   ['events/', 'options', 'letters/'],
-  ['native/', 'view/', 'streams/', 'learn/'],
+  ['learn/'],
+  ['native/', 'view/', 'streams/'],
   ['errors', 'types'],
   ['base/'],
 ];
