@@ -132,13 +132,13 @@ describe('the purge delay', () => {
     );
 
   function expectAll([decayed, trimmed]: [number, number]): void {
-    expect(decayed).toBeGreaterThan(8 * MIB);
-    expect(trimmed).toBeLessThan(MIB); // a slab that was exposed counts as touched when it is retired
+    expect(decayed).toBeGreaterThan(4 * MIB);
+    expect(trimmed).toBeLessThan(3 * MIB); // a slab that was exposed counts as touched when it is retired
   }
 
   function expectNothing([decayed, trimmed]: [number, number]): void {
     expect(decayed).toBe(0);
-    expect(trimmed).toBeGreaterThan(8 * MIB);
+    expect(trimmed).toBeGreaterThan(4 * MIB);
   }
 
   decays('of 0 gives back at once, and of -1 never', async () => {
@@ -247,7 +247,7 @@ describe('a program that replaces timers', () => {
       const list = Array.from({ length: 1000 }, () => arena.allocUnsafe(20_000).fill(1));
       for (const view of list) arena.free(view);
       real(() => console.log(arena.stats().decay.decayedBytes), 1000);`);
-    expect(decayed).toBeGreaterThan(8 * MIB);
+    expect(decayed).toBeGreaterThan(4 * MIB);
   });
 });
 
