@@ -26,15 +26,26 @@ const NAMES: Readonly<Record<string, string>> = {
 
 export type CRivals = Readonly<Record<string, Program>>;
 
-/** Those that can be had on this machine; none without a C compiler, or on anything but Linux. */
+/** Those of `NAMES` that can be had on this machine. */
 export async function buildCRivals(): Promise<CRivals> {
+  const all = await buildAll();
+  const known = Object.entries(NAMES).filter(([name]) => all[name] !== undefined);
+  return Object.fromEntries(known.map(([name, ours]) => [ours, all[name]!]));
+}
+
+/** Every one that can be had, our own core among them. */
+export async function allCRivals(): Promise<CRivals> {
+  const all = Object.entries(await buildAll());
+  return Object.fromEntries(all.map(([name, program]) => [`${name} in C`, program]));
+}
+
+/** By the names of bench/c; none without a C compiler, or on anything but Linux. */
+async function buildAll(): Promise<CRivals> {
   if (process.platform !== 'linux') return {};
   const file = pathToFileURL(join(ROOT, 'bench', 'c', 'build.mjs')).href;
   const { buildRivals } = (await import(file)) as BuildModule;
   try {
-    const { rivals } = buildRivals({ mayInstall: false });
-    const known = Object.entries(NAMES).filter(([name]) => rivals[name] !== undefined);
-    return Object.fromEntries(known.map(([name, ours]) => [ours, rivals[name]!]));
+    return buildRivals({ mayInstall: false }).rivals;
   } catch (error) {
     process.stderr.write(`bench: nothing in C: ${(error as Error).message}\n`);
     return {};

@@ -2,8 +2,11 @@
 // that a machine that slows down slows all of them down. Prints medians, spread and ratios.
 //
 //   npm run bench -- [--quick] [--only CASE]... [--rival NAME]... [--runs N] [--json FILE] [--no-c]
+//   npm run bench -- ab [...]              the front on and off: cases/ab.ts
 //   npm run bench -- --render [FOLDER]     figures and charts of recorded runs: report/render.ts
+//   npm run bench -- --memory [--quick]    resident memory over time: memory/main.ts
 //   npm run bench -- --scrape [--quick]    what scraping costs: scrape.mjs
+//   npm run bench -- --channel [--sweep] [--quick]    Buffers between two threads: channel.mjs
 //
 // --only and --rival match from the start of a name; ours always plays. --quick plays every case on
 // small inputs once, and says only whether it ran.
@@ -71,8 +74,9 @@ function runsOf(text: string | undefined, quick: boolean): number {
   return runs;
 }
 
-async function main(): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
+    args: args[0] === 'ab' ? ['--only', 'ab-', '--no-c', ...args.slice(1)] : [...args],
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [''] },
@@ -103,7 +107,9 @@ async function main(): Promise<void> {
 /** What else this program does, when its first argument says so. */
 const OTHERS: ReadonlyMap<string | undefined, string> = new Map([
   ['--render', join(__dirname, 'report', 'render.js')],
+  ['--memory', join(__dirname, 'memory', 'main.js')],
   ['--scrape', join(ROOT, 'bench', 'scrape.mjs')],
+  ['--channel', join(ROOT, 'bench', 'channel.mjs')],
 ]);
 
 const [first, ...rest] = process.argv.slice(2);
@@ -112,7 +118,7 @@ if (other !== undefined) {
   process.exitCode =
     spawnSync(process.execPath, [other, ...rest], { stdio: 'inherit' }).status ?? 1;
 } else {
-  main().catch((error: unknown) => {
+  main(process.argv.slice(2)).catch((error: unknown) => {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 2;
   });

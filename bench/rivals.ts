@@ -82,6 +82,8 @@ function noRoom(): never {
 
 const MAKERS = {
   arena: arenaRival(unsafe),
+  'arena, no views kept': checkedRival({ front: 'blocks' }),
+  'arena, no front': checkedRival({ front: 'off' }),
   'arena, unchecked': uncheckedRival,
   'arena, guard 1/1000': checkedRival({ guard: { sampleRate: 1000 } }),
   'arena, guard 1/100': checkedRival({ guard: { sampleRate: 100 } }),

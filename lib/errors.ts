@@ -12,6 +12,8 @@ import { printable, printableLines } from './base/printable';
  * | code | when |
  * |---|---|
  * | `ERR_HAKMEM_ARENA_DESTROYED` | anything after `destroy()` |
+ * | `ERR_HAKMEM_CHANNEL_CLOSED` | one of the channel's ends is closed, or its thread has ended |
+ * | `ERR_HAKMEM_CHANNEL_DAMAGED` | somebody else has written into the channel's shared memory |
  * | `ERR_HAKMEM_DOUBLE_FREE` | the view is free already |
  * | `ERR_HAKMEM_NATIVE_LOAD` | the addon cannot be loaded, or is not the one of this package; or only it can do what was asked for |
  * | `ERR_HAKMEM_NOT_OWNED` | not allocated by this arena |
@@ -25,6 +27,8 @@ import { printable, printableLines } from './base/printable';
  */
 export type HakmemErrorCode =
   | 'ERR_HAKMEM_ARENA_DESTROYED'
+  | 'ERR_HAKMEM_CHANNEL_CLOSED'
+  | 'ERR_HAKMEM_CHANNEL_DAMAGED'
   | 'ERR_HAKMEM_DOUBLE_FREE'
   | 'ERR_HAKMEM_NATIVE_LOAD'
   | 'ERR_HAKMEM_NOT_OWNED'
@@ -35,6 +39,8 @@ export type HakmemErrorCode =
 /** The codes with their base message. */
 export const HAKMEM_ERRORS: Readonly<Record<HakmemErrorCode, string>> = {
   ERR_HAKMEM_ARENA_DESTROYED: 'The arena is destroyed',
+  ERR_HAKMEM_CHANNEL_CLOSED: 'The channel is closed',
+  ERR_HAKMEM_CHANNEL_DAMAGED: 'The shared memory of the channel is damaged',
   ERR_HAKMEM_DOUBLE_FREE: 'The view is already free',
   ERR_HAKMEM_NATIVE_LOAD: 'The native part of hakmem-arena could not be loaded',
   ERR_HAKMEM_NOT_OWNED: 'The view was not allocated by this arena',

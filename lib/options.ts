@@ -6,6 +6,10 @@ import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { CLASS_COUNT_MAX, CLASS_SIZE_MAX } from './native/geometry';
 import { type NativeArenaOption, native, settingsOf } from './native/native';
 import type { LearnOptions } from './learn/report';
+import { settled } from './policy/settings';
+import { PROCESS_POLICY, type PolicyState } from './policy/state';
+import { FRONT_KINDS, frontChanges } from './policy/fronts';
+import { FREE_POLICIES } from './policy/values';
 import { ownOptions } from './base/own-options';
 import type { ArenaOptions } from './types';
 
@@ -15,8 +19,8 @@ const ALIGNMENT_MAX = 4096;
 /** So that counting down stays in small integers. */
 const SAMPLE_RATE_MAX = 2 ** 30 - 1;
 
-/** What the core takes as a number and users say otherwise: `zero: 'free'`, and `purgeDelayMs`. */
-const DERIVED = ['scrubs', 'purgeDelay'] as const;
+/** What the core takes as a number and users say otherwise: `zero: 'free'`, `purgeDelayMs` and a whole `policy`. */
+const DERIVED = ['scrubs', 'purgeDelay', 'policy'] as const;
 type Derived = (typeof DERIVED)[number];
 
 /** What the core takes as a number and users give by the same name. */
@@ -29,11 +33,6 @@ type CoreOptions = Record<string, number> & { maxBytes: number; prewarm: number;
 
 /** 0 stands for what the process has, as in all of them; so a delay is 2 more than it is, and 1 is never. */
 const PURGE_DELAY_OFFSET = 2;
-const purgeDelayMax =
-  native.tables.arenaOptions.find(({ name }) => name === 'purgeDelay')!.max - PURGE_DELAY_OFFSET;
-const processPurgeDelayMs = native.tables.options.find(
-  ({ name }) => name === 'HAKMEM_PURGE_DELAY_MS',
-)!.value;
 
 /** Options with defaults filled in. */
 export interface ResolvedOptions {
@@ -48,15 +47,14 @@ export interface ResolvedOptions {
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
-  /** -1: never. */
-  readonly purgeDelayMs: number;
+  readonly policy: PolicyState;
   readonly views: 'recycle' | 'fresh';
   /** One allocation in so many is guarded; 0: none. */
   readonly guardRate: number;
   readonly leaks: 'off' | 'sampled' | 'all';
   readonly reclaim: boolean;
   readonly zero: 'alloc' | 'free';
-  readonly learn: 'frozen' | 'observe';
+  readonly learn: 'frozen' | 'observe' | 'learn';
 }
 
 /** A whole number of bytes that a Buffer can have. */
@@ -84,7 +82,8 @@ export function validateFunction(
   if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
 }
 
-function validateInteger(
+/** A whole number within bounds, both included. */
+export function validateInteger(
   value: unknown,
   name: string,
   min: number,
@@ -137,10 +136,22 @@ function resolveCores(
   return core;
 }
 
-function resolvePurgeDelay(delayMs: unknown): number {
-  if (delayMs === undefined) return processPurgeDelayMs;
-  validateInteger(delayMs, 'options.purgeDelayMs', -1, purgeDelayMax);
-  return delayMs;
+/** That of the process, but for `purgeDelayMs` and `front`, and for `policy`, which goes before. */
+function resolvePolicy(
+  { purgeDelayMs, front, policy }: ArenaOptions,
+  strides: readonly number[],
+): PolicyState {
+  let state = PROCESS_POLICY;
+  if (purgeDelayMs !== undefined) {
+    state = settled(state, { purgeDelayMs }, { where: 'options', strides, source: 'option' });
+  }
+  if (front !== undefined) {
+    state = state.after(frontChanges(resolveChoice(front, 'front', FRONT_KINDS), 'option'));
+  }
+  if (policy === undefined) return state;
+  const isWhole = typeof policy === 'object' && (policy as unknown) !== null;
+  const given = isWhole ? policy : { freePolicy: resolveChoice(policy, 'policy', FREE_POLICIES) };
+  return settled(state, given, { where: 'options.policy', strides, source: 'option' });
 }
 
 function resolveStrides(sizes: unknown): readonly number[] {
@@ -216,6 +227,8 @@ const KNOWN_OPTIONS = new Set([
   'reclaim',
   'zero',
   'purgeDelayMs',
+  'policy',
+  'front',
   'learn',
 ]);
 
@@ -247,10 +260,13 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
   const { name, sizeClasses } = options;
   const zero = resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
-  const purgeDelayMs = resolvePurgeDelay(options.purgeDelayMs);
+  const strides =
+    sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses);
+  const policy = resolvePolicy(options, strides);
   const core = resolveCores(options as Record<string, unknown>, {
     scrubs: zero === 'free' ? 1 : 0,
-    purgeDelay: purgeDelayMs + PURGE_DELAY_OFFSET,
+    purgeDelay: policy.valueOf('purgeDelayMs') + PURGE_DELAY_OFFSET,
+    policy: policy.valueOf('freePolicy') + 1,
   });
   return {
     name: resolveName(name),
@@ -258,14 +274,14 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
     prewarm: core.prewarm,
     trace: core.trace,
     settings: settingsOf(core),
-    strides: sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses),
+    strides,
     hasOwnClasses: sizeClasses !== undefined,
-    purgeDelayMs,
+    policy,
     views: resolveChoice(options.views, 'views', ['recycle', 'fresh'] as const),
     guardRate: resolveGuard(options.guard),
     leaks,
     reclaim: resolveReclaim(options.reclaim, leaks),
     zero,
-    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe'] as const),
+    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe', 'learn'] as const),
   };
 }

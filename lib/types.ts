@@ -36,10 +36,11 @@ export interface ArenaOptions {
   readonly thp?: 'auto' | 'always' | 'never';
   /**
    * What becomes of the pages of a SuperSlab or huge mapping that the arena gives up: 'keep': they stay,
-   * until it is used again or unmapped; 'batch': they go back to the operating system at once.
+   * until it is used again or unmapped; 'batch': they go back to the operating system at once. Or a whole policy, which
+   * {@link Arena.setPolicy} can change later: what `arena.policy().settings` was in another process, say.
    * @default as `HAKMEM_FREE_POLICY`
    */
-  readonly policy?: 'keep' | 'batch';
+  readonly policy?: 'keep' | 'batch' | PolicySettings;
   /**
    * Bytes that are mapped and touched when the arena is made, in steps of 2 MB, so that its first
    * allocations cost no page faults. They are kept until a `trim()`. At most `maxBytes`.
@@ -62,10 +63,19 @@ export interface ArenaOptions {
   readonly trace?: number;
   /**
    * 'observe': {@link Arena.learned} says what the size classes waste on the lengths that are allocated, and which would
-   * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked.
+   * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked. 'learn': the same,
+   * and once a second what the arena did is looked at, and its {@link Arena.policy} changed: budgets of the front by hit rate, what is kept by
+   * trial, the rounding of large blocks by a bandit. What somebody has set stays.
    * @default 'frozen'
    */
-  readonly learn?: 'frozen' | 'observe';
+  readonly learn?: 'frozen' | 'observe' | 'learn';
+  /**
+   * What is kept in front of the core. 'recycle': free views, handed out again, and blocks; 'blocks': blocks only, and
+   * each allocation of up to 64 KB makes a view; 'off': nothing, so that each allocation and each free is a native call.
+   * For comparison: {@link Arena.policy} has what it sets, `frontBytes` to `freeBlocks`, and `policy` goes before it.
+   * @default as `HAKMEM_TINY_HEAP_V2`
+   */
+  readonly front?: 'recycle' | 'blocks' | 'off';
   /**
    * 'recycle': a freed view is handed out again with its memory. 'fresh': every allocation makes a new
    * view, so that a stale one is known for ever and refused with `ERR_HAKMEM_STALE_VIEW`.
@@ -101,6 +111,66 @@ export interface ArenaOptions {
    * @default 'alloc'
    */
   readonly zero?: 'alloc' | 'free';
+}
+
+/**
+ * Values of a size class; each goes before that of the arena.
+ *
+ * @example
+ * const few: ClassSettings = { frontBytes: 0, frontBytesMax: 0 };
+ * arena.setPolicy({ classes: { 65536: few } });
+ */
+export interface ClassSettings {
+  /** Bytes of free views that the buckets of a class may keep in any case: 0 to 64 MB. */
+  readonly frontBytes?: number;
+  /** The same, of a class that has much in use. 0: no view is ever handed out again. */
+  readonly frontBytesMax?: number;
+  /** Between these, so much of what the class has in use: 0 to 1. */
+  readonly frontShare?: number;
+  /** Most blocks that come from the core at once: 1 to 64; what is larger comes in smaller batches. */
+  readonly batchBlocks?: number;
+  /** Most blocks without a view that the front keeps: 0 to 128; of large classes it keeps fewer. 0: none, and no batches. */
+  readonly freeBlocks?: number;
+}
+
+/**
+ * What {@link Arena.setPolicy} and {@link ArenaOptions.policy} take; what is left out stays as it is.
+ *
+ * @example
+ * const settings: PolicySettings = { purgeDelayMs: 500, classes: { 4096: { frontBytes: 1024 * 1024, frontBytesMax: 4 * 1024 * 1024 } } };
+ * arena.setPolicy(settings);
+ */
+export interface PolicySettings extends ClassSettings {
+  /**
+   * Other values for all that nobody has set: `'default'`, or `'lean'`, which keeps less. The other names that
+   * `HAKMEM_TINY_POLICY_PROFILE` takes are `'default'`, and one warning says why.
+   */
+  readonly profile?: string;
+  /** As {@link ArenaOptions.purgeDelayMs}. */
+  readonly purgeDelayMs?: number;
+  /** As `HAKMEM_FREE_POLICY`. */
+  readonly freePolicy?: 'keep' | 'batch';
+  /** A class offers empty slabs to be retired when it has more than so many, 0 to 65,536, ... */
+  readonly emptySlabsHigh?: number;
+  /** ... and so much of all its slabs, 0 to 1; ... */
+  readonly emptyShareHigh?: number;
+  /** ... until it has so many ... */
+  readonly emptySlabsLow?: number;
+  /** ... and so much of all its slabs. */
+  readonly emptyShareLow?: number;
+  /** Large blocks are kept for other sizes: so many times what was lately in use at once, 0 to 64, ... */
+  readonly largeVariety?: number;
+  /** ... but so many bytes at most. */
+  readonly largeVarietyBytes?: number;
+  /** A large block that is kept serves requests that are up to so many times smaller: 1 to 2. */
+  readonly largeFit?: number;
+  /**
+   * Large requests are rounded up so that none takes more than so many times its size, 1 to 1.25: near ones get the
+   * same block. 1: to slabs of 64 KB.
+   */
+  readonly largeRounding?: number;
+  /** By the size of the class, in bytes: one of those that the arena has. */
+  readonly classes?: Readonly<Record<number, ClassSettings>>;
 }
 
 /**

@@ -32,6 +32,9 @@ bool heap_destroy(heap_t *heap);
 /* Gives back to the OS whatever can be given back. */
 void heap_trim(heap_t *heap);
 
+/* Where an allocator gives memory back little by little when it is told the time: tells it. */
+void heap_decay(heap_t *heap);
+
 #define ALLOCATOR_ROWS 8 /* C0..C7: up to 8, 16, .. 1024 bytes */
 
 /* What the allocator says about itself; all 0 when it says nothing. */

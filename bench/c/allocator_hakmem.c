@@ -32,6 +32,8 @@ void allocator_refused(hk_status_t status) { bench_fail(hk_status_text(status));
 
 void heap_trim(heap_t *heap) { (void)hk_arena_trim((hk_arena_t *)heap); }
 
+void heap_decay(heap_t *heap) { (void)hk_decay((hk_arena_t *)heap, hk_clock_ns()); }
+
 static bool add_arena(hk_arena_t *arena, void *context) {
   allocator_stats_t *sum = context;
   const hk_classes_t *classes = hk_arena_classes(arena);

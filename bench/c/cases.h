@@ -15,5 +15,6 @@ void case_cycles(const uint64_t *arguments);
 void case_realloc_ladder(const uint64_t *arguments);
 void case_large_churn(const uint64_t *arguments);
 void case_malloc_large(const uint64_t *arguments);
+void case_day(const uint64_t *arguments);
 
 #endif

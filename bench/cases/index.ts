@@ -1,4 +1,5 @@
 import type { Case } from '../case';
+import { abCases } from './ab';
 import { calls } from './calls';
 import { churn } from './churn';
 import { heapStatsCases } from './heap-stats';
@@ -24,6 +25,7 @@ export const CASES: readonly Case[] = [
   churn,
   soak,
   ...heapStatsCases,
+  ...abCases,
 ];
 
 export function findCase(name: string): Case {

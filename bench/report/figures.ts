@@ -2,15 +2,23 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { benchmarksPage } from './markdown';
+import { ROOT } from '../in-c';
+import { memoryPage, type MemoryRecord } from '../memory/report';
+import { abPage, benchmarksPage, isAb } from './markdown';
 import { readmeFigures } from './markdown-readme';
 import type { RunRecord } from './record';
 
 const BEGIN = '<!-- figures: written by `npm run bench -- --render` -->';
 const END = '<!-- end of figures -->';
 
+const MEMORY_CHART = '![Resident memory over a night and a day](charts/memory.svg)';
+
 const NOTHING_RECORDED =
   'None is recorded yet. `npm run bench -- --json bench/results/node20.json` records a run, ' +
+  '`npm run bench -- --render` writes it here.';
+
+const NO_AB_RECORDED =
+  'None is recorded yet. `npm run bench -- ab --runs 10 --json bench/results/node20-ab.json` records a run, ' +
   '`npm run bench -- --render` writes it here.';
 
 /** Recorded runs, oldest Node first. */
@@ -31,12 +39,25 @@ export function shownOf(runs: readonly RunRecord[]): RunRecord | undefined {
   return runs.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0];
 }
 
+/** The recorded days of memory; undefined: none are. */
+export function readMemory(): MemoryRecord | undefined {
+  const file = join(ROOT, 'bench', 'results', 'memory', 'days.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as MemoryRecord) : undefined;
+}
+
+function memoryFigures(): string {
+  const record = readMemory();
+  return record ? `\n\n## Memory over time\n\n${memoryPage(record)}\n\n${MEMORY_CHART}` : '';
+}
+
 /** What each page says about the runs. */
 export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
-  const shown = shownOf(runs);
+  const usual = runs.filter(({ cases }) => !cases.every(isAb));
+  const shown = shownOf(usual);
   return new Map([
     ['README.md', shown ? readmeFigures(shown) : NOTHING_RECORDED],
-    ['docs/BENCHMARKS.md', shown ? benchmarksPage(runs) : NOTHING_RECORDED],
+    ['docs/BENCHMARKS.md', (shown ? benchmarksPage(usual) : NOTHING_RECORDED) + memoryFigures()],
+    ['docs/TINY_HEAP_V2_EVALUATION.md', abPage(runs) ?? NO_AB_RECORDED],
   ]);
 }
 

@@ -1,6 +1,6 @@
 // Markdown: recorded runs as tables for docs/BENCHMARKS.md.
 
-import type { Metric, Target } from '../case';
+import type { Figures, Metric, Target } from '../case';
 import {
   type About,
   type CaseRecord,
@@ -128,9 +128,42 @@ function caseSection(one: CaseRecord, runs: readonly RunRecord[]): string {
   return `### ${one.name}\n\n${one.about}.\n\n${figures}`;
 }
 
+/** Cases of the front on and off have a page of their own. */
+export const isAb = ({ name }: CaseRecord): boolean => name.startsWith('ab-');
+
+/** The mean of a metric, with its coefficient of variation. */
+function varied(runs: readonly Figures[], metric: string): string {
+  const values = runs.map((figures) => figures[metric]).filter((value) => value !== undefined);
+  if (values.length === 0) return '';
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const spread = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
+  const percent = mean === 0 ? 0 : (100 * spread) / mean;
+  return `${mean < 100 ? mean.toFixed(1) : Math.round(mean)} (${percent.toFixed(1)} %)`;
+}
+
+function abTable(run: RunRecord): string {
+  const cases = run.cases.filter(isAb);
+  const rivals = cases[0]!.results.map(({ rival }) => rival);
+  const header = ['', ...rivals.flatMap((rival) => [`${rival}, ns`, 'system calls'])];
+  const rows = cases.map(({ name, results }) => [
+    name.slice('ab-'.length),
+    ...results.flatMap((one) => [varied(one.runs, 'ns'), varied(one.runs, 'system calls')]),
+  ]);
+  const about = `mean and coefficient of variation of ${run.about.runs} runs`;
+  return `${versionOf(run)}, ${about}:\n\n${table(header, rows)}`;
+}
+
+/** What docs/TINY_HEAP_V2_EVALUATION.md says about recorded runs; undefined: none has these cases. */
+export function abPage(runs: readonly RunRecord[]): string | undefined {
+  const tables = runs.filter(({ cases }) => cases.some(isAb)).map(abTable);
+  return tables.length === 0 ? undefined : tables.join('\n\n');
+}
+
 /** Everything that docs/BENCHMARKS.md says about recorded runs. */
 export function benchmarksPage(runs: readonly RunRecord[]): string {
-  const sections = allCases(runs).map((one) => caseSection(one, runs));
+  const sections = allCases(runs)
+    .filter((one) => !isAb(one))
+    .map((one) => caseSection(one, runs));
   return [
     aboutTable(runs),
     'Medians, with the lowest and the highest run in brackets; "ours is" says how many times as good as the ' +

@@ -7,7 +7,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { latencyChart, throughputChart, toSvg } from './charts';
-import { figuresOf, readRuns, shownOf, withFigures } from './figures';
+import { memoryChart } from '../memory/report';
+import { figuresOf, readMemory, readRuns, shownOf, withFigures } from './figures';
 import { ROOT } from '../in-c';
 
 async function main(): Promise<void> {
@@ -17,10 +18,13 @@ async function main(): Promise<void> {
     writeFileSync(path, withFigures(page, readFileSync(path, 'utf8'), figures));
   }
 
-  const shown = shownOf(runs);
-  if (!shown) return;
   const charts = join(ROOT, 'docs', 'charts');
   mkdirSync(charts, { recursive: true });
+  const memory = readMemory();
+  if (memory) writeFileSync(join(charts, 'memory.svg'), await toSvg(memoryChart(memory)));
+
+  const shown = shownOf(runs);
+  if (!shown) return;
   writeFileSync(join(charts, 'throughput.svg'), await toSvg(throughputChart(shown)));
   const latency = latencyChart(shown);
   if (latency) writeFileSync(join(charts, 'latency.svg'), await toSvg(latency));

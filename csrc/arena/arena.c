@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arena/policy.h"
 #include "base/assert.h"
 #include "base/options.h"
 #include "front/abandoned.h"
@@ -175,13 +176,13 @@ static hk_status_t configure(hk_arena_t *arena, const hk_arena_options_t *option
   const hk_options_t *process = hk_options_get();
   if (!are_valid(options)) return HK_INVALID_ARGUMENT;
   arena->thp = options->thp != 0 ? (int64_t)options->thp - 1 : process->thp;
-  arena->policy = options->policy != 0 ? (int64_t)options->policy - 1 : process->free_policy;
   arena->shares_bytes = options->shares_bytes;
   arena->scrubs = options->scrubs != 0;
   arena->max_bytes = options->max_bytes;
-  int64_t delay_ms =
-      options->purge_delay != 0 ? (int64_t)options->purge_delay - 2 : process->purge_delay_ms;
-  arena->decay.delay_ns = hk_decay_delay_ns(delay_ms);
+  hk_arena_policy_t policy = hk_policy_default();
+  if (options->policy != 0) policy.free_policy = (uint32_t)options->policy - 1;
+  if (options->purge_delay != 0) policy.purge_delay_ms = (int64_t)options->purge_delay - 2;
+  (void)hk_arena_set_policy(arena, &policy);
   arena->classes = hk_classes_default();
   if (options->class_sizes != NULL) {
     arena->classes = &arena->own_classes;

@@ -35,7 +35,15 @@ static bool parse_choice(const char *choices, const char *text, int64_t *value) 
   return false;
 }
 
+static bool may_be_auto(const hk_option_info_t *info) {
+  return info->offset == offsetof(hk_options_t, max_memory_mb);
+}
+
 bool hk_options_parse(const hk_option_info_t *info, const char *text, int64_t *value) {
+  if (may_be_auto(info) && parse_choice("auto", text, value)) {
+    *value = HK_MAX_MEMORY_AUTO;
+    return true;
+  }
   if (info->choices != NULL) return parse_choice(info->choices, text, value);
   char *end = NULL;
   long long number = strtoll(text, &end, 10);

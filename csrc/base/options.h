@@ -20,7 +20,9 @@
     "lean: keeps less: other defaults where HK_LEAN_LIST says so, fewer empty slabs; the other "  \
     "names are those of old, and default here")                                                   \
   X(max_memory_mb, "HAKMEM_MAX_MEMORY_MB", 0, 0, 134217728, NULL, "MB",                           \
-    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none")   \
+    "limit on the address space of all SuperSlabs and huge mappings that arenas hold; 0: none, "  \
+    "auto: three quarters of the memory that the machine, or its control group, lets the "        \
+    "process have")                                                                               \
   X(superslab_max_cached, "HAKMEM_SUPERSLAB_MAX_CACHED", 256, 0, 1048576, NULL, "SuperSlabs",     \
     "empty SuperSlabs kept for reuse")                                                            \
   X(superslab_max_memory_mb, "HAKMEM_SUPERSLAB_MAX_MEMORY_MB", 512, 0, 1048576, NULL, "MB",       \
@@ -35,6 +37,8 @@
     "transparent huge pages for SuperSlabs; auto leaves the system's setting alone")              \
   X(madvise_strict, "HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL, "",                                \
     "1: a purge refused with EINVAL also stops further purging")                                  \
+  X(tiny_heap_v2, "HAKMEM_TINY_HEAP_V2", 1, 0, 1, NULL, "",                                       \
+    "0: fronts in JavaScript keep blocks, but no views, unless an arena says otherwise")          \
   X(heap_stats_dump, "HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL, "",                            \
     "1: print the HEAP_STATS lines at exit")                                                      \
   X(ss_stats_dump, "HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL, "",                                     \
@@ -53,6 +57,8 @@
 #define HK_LEAN_LIST(X) \
   X(superslab_max_cached, 16) X(superslab_max_memory_mb, 32) X(superslab_ttl_sec, 10)
 
+/* Value of HAKMEM_MAX_MEMORY_MB=auto. */
+enum { HK_MAX_MEMORY_AUTO = -1 };
 enum { HK_PROFILE_DEFAULT, HK_PROFILE_LEAN };
 enum { HK_FREE_POLICY_KEEP, HK_FREE_POLICY_BATCH };
 enum { HK_THP_AUTO, HK_THP_ALWAYS, HK_THP_NEVER };

@@ -203,6 +203,33 @@ Napi::Value TrimArena(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), static_cast<double>(hk_arena_trim(arena->core)));
 }
 
+// A whole number up to `max`, or one more.
+uint32_t Clamped(double value, uint32_t max) {
+  return value >= 0 && value <= max ? static_cast<uint32_t>(value) : max + 1;
+}
+
+// setPolicy(arena, values) -> 0 | -status. Six doubles: purge delay in milliseconds, free policy, and of empty slabs the
+// high limit and the low one, each as a number and as a share in 1/65536.
+Napi::Value SetPolicy(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  size_t count = 0;
+  const double *given = arguments.Doubles(1, &count);
+  double values[6]; // copied before they are checked: another thread may write to what was given
+  if (!arguments.ok() || count != 6) return arguments.Refuse();
+  std::memcpy(values, given, sizeof values);
+  constexpr double kDelayMax = HK_PURGE_DELAY_MAX;
+  if (!(values[0] >= -1 && values[0] <= kDelayMax)) return arguments.Refuse();
+  hk_arena_policy_t policy = {};
+  policy.purge_delay_ms = static_cast<int64_t>(values[0]);
+  policy.free_policy = Clamped(values[1], 1);
+  policy.empty_high = {Clamped(values[2], HK_EMPTY_SLABS_MAX),
+                       Clamped(values[3], HK_EMPTY_SHARE_ONE)};
+  policy.empty_low = {Clamped(values[4], HK_EMPTY_SLABS_MAX),
+                      Clamped(values[5], HK_EMPTY_SHARE_ONE)};
+  return Failure(info.Env(), hk_arena_set_policy(arena->core, &policy));
+}
+
 // decay() -> milliseconds until it wants to be called again, 0 or more; -1: nothing waits. Of all arenas of this
 // environment, and of the cache, what nobody needed for a while goes back, for a millisecond's work.
 Napi::Value Decay(const Napi::CallbackInfo &info) {
@@ -242,6 +269,7 @@ void DefineArenas(Napi::Object exports) {
   Define<DestroyArena>(exports, "destroyArena");
   Define<ResetArena>(exports, "resetArena");
   Define<ReturnedBytes>(exports, "returnedBytes");
+  Define<SetPolicy>(exports, "setPolicy");
   Define<TrimArena>(exports, "trimArena");
   Define<Decay>(exports, "decay");
   Define<PurgeLarge>(exports, "purgeLarge");

@@ -2,22 +2,12 @@
 
 #include "base/assert.h"
 
-/* Empty slabs that a bin gathers before it drains, and those that it keeps then.
- *
- * Generous, because retiring a slab that JavaScript sees detaches its ArrayBuffer, and after the
- * first detach the engine checks every typed array access it compiles. A share of all slabs,
- * because a class with few blocks per slab empties slabs by chance alone. Two thresholds, so that a
- * bin that swings by a few slabs never retires any. A trim gives back what is kept here. */
-static bool is_lean(void) { return hk_options_get()->policy_profile == HK_PROFILE_LEAN; }
-
-static uint64_t empty_high(const hk_bin_t *b) {
-  uint64_t slabs = hk_stat_get(&b->slabs);
-  return is_lean() ? 2 + slabs / 8 : 16 + slabs / 2;
+static uint64_t limit_of(const hk_empty_limit_t *limit, const hk_bin_t *b) {
+  return limit->slabs + (hk_stat_get(&b->slabs) * limit->share) / HK_EMPTY_SHARE_ONE;
 }
 
-uint64_t hk_bin_empty_low(const hk_bin_t *b) {
-  uint64_t slabs = hk_stat_get(&b->slabs);
-  return is_lean() ? 1 + slabs / 16 : 4 + slabs / 4;
+uint64_t hk_bin_empty_low(const hk_arena_t *arena, const hk_bin_t *b) {
+  return limit_of(&arena->empty_low, b);
 }
 
 static bool is_partial(hk_slab_list_t list) {
@@ -45,7 +35,7 @@ void hk_bin_take(hk_arena_t *arena, hk_slab_t *slab) {
     } else if (slab->list == HK_SLAB_LIST_EMPTY) {
       hk_tiers_set_idle(&arena->supply.tiers, slab, false);
       b->empty_slabs -= slab->span_slabs;
-      if (b->empty_slabs <= hk_bin_empty_low(b)) b->draining = false;
+      if (b->empty_slabs <= hk_bin_empty_low(arena, b)) b->draining = false;
     }
   }
   slab->list = HK_SLAB_LIST_NONE;
@@ -70,7 +60,7 @@ void hk_bin_put(hk_arena_t *arena, hk_slab_t *slab, hk_slab_list_t list) {
     hk_stat_add(&b->emptied, 1);
     hk_tiers_set_idle(&arena->supply.tiers, slab, true);
     b->empty_slabs += slab->span_slabs;
-    if (b->empty_slabs > empty_high(b)) b->draining = true;
+    if (b->empty_slabs > limit_of(&arena->empty_high, b)) b->draining = true;
   }
 }
 

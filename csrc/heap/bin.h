@@ -13,7 +13,7 @@
 #include "supply/record.h"
 
 /* Empty slabs that a draining bin keeps; those of spans count one by one. */
-uint64_t hk_bin_empty_low(const hk_bin_t *b);
+uint64_t hk_bin_empty_low(const hk_arena_t *arena, const hk_bin_t *b);
 
 /* Puts a slab that is on no list on one; as current the bin must have none. */
 void hk_bin_put(hk_arena_t *arena, hk_slab_t *slab, hk_slab_list_t list);

@@ -206,7 +206,7 @@ hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_bin_t *b = &arena->bins[bin];
     if (by_policy && !b->draining) continue;
-    hk_slab_t *slab = surplus_slab(b, by_policy ? (uint32_t)hk_bin_empty_low(b) : keep);
+    hk_slab_t *slab = surplus_slab(b, by_policy ? (uint32_t)hk_bin_empty_low(arena, b) : keep);
     if (slab != NULL) return slab;
   }
   return NULL;

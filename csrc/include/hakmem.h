@@ -87,6 +87,22 @@ typedef struct hk_arena_options_t {
   hk_counters_t *counters;
 } hk_arena_options_t;
 
+/* Empty slabs that a size class keeps: `slabs`, and a share of those that it has, in 1/65536. */
+typedef struct hk_empty_limit_t {
+  uint32_t slabs, share;
+} hk_empty_limit_t;
+
+#define HK_EMPTY_SLABS_MAX 65536
+#define HK_EMPTY_SHARE_ONE 65536
+
+/* What can be changed in the life of an arena. A class that has more than `empty_high` empty slabs offers them to be
+ * retired until it has `empty_low`, which is never more. */
+typedef struct hk_arena_policy_t {
+  int64_t purge_delay_ms; /* -1: never; as HAKMEM_PURGE_DELAY_MS */
+  uint32_t free_policy;   /* 0: keep, 1: batch; as HAKMEM_FREE_POLICY */
+  hk_empty_limit_t empty_high, empty_low;
+} hk_arena_policy_t;
+
 /* Creates an arena, owned by the calling thread. `options` may be NULL. The caller owns `*arena`
  * and ends it with hk_arena_destroy. HK_OUT_OF_MEMORY_OS, HK_OUT_OF_MEMORY_PROCESS,
  * HK_INVALID_ARGUMENT (the name is too long, the class sizes are bad, a choice does not exist, or
@@ -123,6 +139,11 @@ void hk_arena_settle(hk_arena_t *arena);
  * thread has adopted, is lost to the arena until it is concealed (hk_slab_set_exposed) and the block returned. What
  * was offered is taken back. */
 void hk_arena_reset(hk_arena_t *arena);
+
+/* What the arena goes by, and another policy from now on. HK_INVALID_ARGUMENT: a value is out of range, or a low limit
+ * above the high one, and nothing has changed. */
+void hk_arena_policy(const hk_arena_t *arena, hk_arena_policy_t *policy);
+hk_status_t hk_arena_set_policy(hk_arena_t *arena, const hk_arena_policy_t *policy);
 
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
  * process-wide cache. Of cached SuperSlabs that were exposed within the last 10 s the address space
@@ -371,14 +392,16 @@ typedef enum hk_stage_t {
  * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
  * calls of both kinds are counted together. cache_*: requests that found nothing there; SuperSlabs
  * that left it for the OS beyond its limits by count and by bytes, and by age; and those that are in quarantine now.
- * locks_*: all locks of the process, but not for reading statistics. */
+ * locks_*: all locks of the process, but not for reading statistics. bytes_max: what all arenas may hold
+ * (HAKMEM_MAX_MEMORY_MB); 0: any. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
   X(superslabs_cached) X(bytes_cached) X(os_map) X(os_map_failed)                           \
   X(os_unmap) X(os_unmap_failed) X(os_purge) X(os_purge_enomem) X(os_purge_failed)          \
   X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)            \
   X(cache_misses) X(cache_evicted_count) X(cache_evicted_bytes) X(cache_expired)            \
-  X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)
+  X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)   \
+  X(bytes_max)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {

@@ -37,6 +37,9 @@ extern const hk_os_prims_t hk_os_native;
 /* Size of a page, asked of the system each time; hk_os_page_bytes keeps the answer. */
 size_t hk_os_prim_page_bytes(void);
 
+/* Bytes of memory that the machine has; 0: the system does not say. */
+uint64_t hk_os_prim_ram_bytes(void);
+
 /* See hk_os_thread_id. */
 uintptr_t hk_os_prim_thread_id(void);
 

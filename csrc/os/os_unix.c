@@ -109,6 +109,11 @@ static uint64_t unix_now_ns(void) {
 
 size_t hk_os_prim_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
+uint64_t hk_os_prim_ram_bytes(void) {
+  long pages = sysconf(_SC_PHYS_PAGES);
+  return pages > 0 ? (uint64_t)pages * hk_os_prim_page_bytes() : 0;
+}
+
 uintptr_t hk_os_prim_thread_id(void) { return (uintptr_t)pthread_self(); }
 
 void hk_os_prim_yield(void) { (void)sched_yield(); }

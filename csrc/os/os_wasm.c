@@ -116,6 +116,9 @@ static hk_os_result_t wasm_advise_huge(void *address, size_t bytes, bool want) {
 
 static uint64_t wasm_now_ns(void) { return (uint64_t)(hk_host_now() * 1e6); }
 
+/* The host has put a number in the place of `auto`. */
+uint64_t hk_os_prim_ram_bytes(void) { return 0; }
+
 uintptr_t hk_os_prim_thread_id(void) { return 1; }
 
 void hk_os_prim_yield(void) {}

@@ -72,6 +72,11 @@ static uint64_t windows_now_ns(void) {
   return count / rate * 1000000000u + count % rate * 1000000000u / rate;
 }
 
+uint64_t hk_os_prim_ram_bytes(void) {
+  MEMORYSTATUSEX status = {.dwLength = sizeof status};
+  return GlobalMemoryStatusEx(&status) ? status.ullTotalPhys : 0;
+}
+
 uintptr_t hk_os_prim_thread_id(void) { return GetCurrentThreadId(); }
 
 void hk_os_prim_yield(void) { (void)SwitchToThread(); }

@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "stats/front_counts.h"
 #include "super/cache.h"
+#include "supply/superslabs.h"
 #include "supply/trace.h"
 
 static uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
@@ -225,5 +226,6 @@ void hk_process_stats(hk_process_stats_t *stats) {
                                 .cache_quarantined = cache.quarantined,
                                 .locks_acquired = locks.acquired,
                                 .locks_contended = locks.contended,
-                                .tickets_refused = hk_letters_refused()};
+                                .tickets_refused = hk_letters_refused(),
+                                .bytes_max = hk_superslabs_limit()};
 }

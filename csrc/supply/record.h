@@ -116,7 +116,7 @@ typedef struct hk_demand_t {
 
 /* heap/decay.c: what is given back little by little. */
 typedef struct hk_decay_t {
-  uint64_t delay_ns;   /* arena/arena.c; constant. HK_DECAY_NEVER: not at all */
+  uint64_t delay_ns;   /* arena/policy.c. HK_DECAY_NEVER: not at all */
   uint64_t stepped_ns; /* when the step under way began */
   uint64_t due_ns;     /* nothing is to be done before */
   /* A pass goes over all bins, and where its time is up the next call goes on. */
@@ -147,16 +147,17 @@ typedef struct hk_trace_t {
 } hk_trace_t;
 
 struct hk_arena_t {
-  /* arena/arena.c; constant but for the last three flags. */
+  /* arena/arena.c; constant but for the policies (arena/policy.c) and the last three flags. */
   uint64_t id;
   uint64_t max_bytes; /* 0: no limit */
   int64_t thp;        /* HK_THP_* */
   int64_t policy;     /* HK_FREE_POLICY_* */
-  bool shares_bytes;  /* its blocks may hold bytes of other arenas */
-  bool scrubs;        /* it zeroes what a reset or its end leaves */
-  bool settled;       /* see hk_arena_settle */
-  bool inherited;     /* this process was forked after the arena was created */
-  bool ended;         /* it only waits for exposed slabs; see hk_arena_end */
+  hk_empty_limit_t empty_high, empty_low;
+  bool shares_bytes; /* its blocks may hold bytes of other arenas */
+  bool scrubs;       /* it zeroes what a reset or its end leaves */
+  bool settled;      /* see hk_arena_settle */
+  bool inherited;    /* this process was forked after the arena was created */
+  bool ended;        /* it only waits for exposed slabs; see hk_arena_end */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_counters_t *counters;

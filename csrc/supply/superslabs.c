@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "base/options.h"
 #include "os/os.h"
+#include "os/ram.h"
 #include "super/cache.h"
 #include "supply/demand.h"
 #include "supply/trace.h"
@@ -28,11 +29,34 @@ static void put_index(hk_supply_t *supply, uint32_t index) {
 /* Bytes of SuperSlabs and huge mappings that all arenas hold. Shared, relaxed. */
 static _Atomic(uint64_t) held_bytes;
 
+#define NO_LIMIT UINT64_MAX
+
+/* Of `auto`: the rest is for what is no arena's. */
+static uint64_t share_of_ram(void) {
+  uint64_t bytes = hk_ram_bytes();
+  return bytes != 0 ? bytes / 4 * 3 : NO_LIMIT;
+}
+
+/* Bytes that all arenas may hold. */
+static uint64_t limit_bytes(void) {
+  static _Atomic(uint64_t) share;
+  int64_t max_mb = hk_options_get()->max_memory_mb;
+  if (max_mb == 0) return NO_LIMIT;
+  if (max_mb != HK_MAX_MEMORY_AUTO) return (uint64_t)max_mb * HK_MIB;
+  uint64_t known = atomic_load_explicit(&share, memory_order_relaxed);
+  if (known == 0) atomic_store_explicit(&share, known = share_of_ram(), memory_order_relaxed);
+  return known;
+}
+
+uint64_t hk_superslabs_limit(void) {
+  uint64_t limit = limit_bytes();
+  return limit != NO_LIMIT ? limit : 0;
+}
+
 /* Charges `bytes` to the process. false: its limit would be exceeded, and nothing changed. */
 static bool charge(uint64_t bytes) {
-  uint64_t max = (uint64_t)hk_options_get()->max_memory_mb * HK_MIB;
   uint64_t before = atomic_fetch_add_explicit(&held_bytes, bytes, memory_order_relaxed);
-  if (max == 0 || before + bytes <= max) return true;
+  if (before + bytes <= limit_bytes()) return true;
   atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
   return false;
 }

@@ -3,7 +3,7 @@
  * Owns:      the table and the indices of hk_supply_t; what all arenas of the process hold together,
  *            and the limit on it.
  * Called by: supply, arena (destroy).
- * Calls:     tiers, demand, superslab, cache, lock.
+ * Calls:     tiers, demand, superslab, cache, lock, ram.
  * Threads:   owner only; the sum over all arenas is shared (atomic, relaxed).
  */
 #ifndef HK_SUPPLY_SUPERSLABS_H
@@ -25,6 +25,9 @@ size_t hk_superslabs_round(size_t bytes);
 /* Bytes of the largest huge mapping from `bytes` to `bytes_max` that is kept with its pages for this
  * arena; 0: none. */
 size_t hk_superslabs_warm(const hk_arena_t *arena, size_t bytes, size_t bytes_max);
+
+/* Bytes that all arenas of the process may hold; 0: any. Any thread. */
+uint64_t hk_superslabs_limit(void);
 
 /* Takes a SuperSlab from the cache or the OS, or for more than its size a huge mapping of at least
  * `bytes`. It is empty, listed and the arena's. HK_OUT_OF_MEMORY_*: nothing changed, except that

@@ -68,6 +68,16 @@ HK_EXPORT("end") int32_t export_end(hk_arena_t *arena) {
 
 HK_EXPORT("reset") void export_reset(hk_arena_t *arena) { hk_arena_reset(arena); }
 HK_EXPORT("trim") void export_trim(hk_arena_t *arena) { (void)hk_arena_trim(arena); }
+HK_EXPORT("setPolicy")
+int32_t export_set_policy(hk_arena_t *arena, double delay_ms, uint32_t free_policy,
+                          uint32_t high_slabs, uint32_t high_share, uint32_t low_slabs,
+                          uint32_t low_share) {
+  hk_arena_policy_t policy = {.purge_delay_ms = (int64_t)delay_ms,
+                              .free_policy = free_policy,
+                              .empty_high = {high_slabs, high_share},
+                              .empty_low = {low_slabs, low_share}};
+  return -(int32_t)hk_arena_set_policy(arena, &policy);
+}
 HK_EXPORT("serial") double export_serial(hk_arena_t *arena) { return (double)hk_arena_id(arena); }
 HK_EXPORT("nameOf") const char *export_name_of(hk_arena_t *arena) { return hk_arena_name(arena); }
 HK_EXPORT("returned") double export_returned(hk_arena_t *arena) {

@@ -1,6 +1,6 @@
 // Child process: the frame service. Dials in to the client, as a worker does behind a gateway or
-// broker, because a socket that connects can be given a buffer to read into, and one that was
-// accepted cannot.
+// broker: a socket that connects can be given a buffer to read into, and one that was accepted needs
+// `readInto` for that (see examples/relay).
 
 import { runService, type Service } from '../support/service-process';
 import type { Memory } from '../support/memory';

@@ -19,11 +19,14 @@ function isVouchedFor(options: unknown): boolean {
   if (typeof options !== 'object' || options === null) {
     throw invalidArgType('options', 'of type object', options);
   }
-  const keys = Object.keys(options);
-  for (const key of keys) {
+  let isOwn = false;
+  // It makes no list, as `Object.keys` does. What a prototype has is passed over.
+  for (const key in options) {
+    if (!Object.hasOwn(options, key)) continue;
     if (key !== 'zeroCopy') throw invalidArgValue(`options.${key}`, 'is not a known option', key);
+    isOwn = true;
   }
-  const zeroCopy = keys.length === 0 ? undefined : (options as FreeAfterWriteOptions).zeroCopy;
+  const zeroCopy = isOwn ? (options as FreeAfterWriteOptions).zeroCopy : undefined;
   if (zeroCopy === undefined || typeof (zeroCopy as unknown) === 'boolean')
     return zeroCopy === true;
   throw invalidArgType('options.zeroCopy', 'of type boolean', zeroCopy);

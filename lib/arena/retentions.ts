@@ -3,7 +3,8 @@
  *
  * A view that is at home in the front is retained by numbers in its record there. What is kept here is what has no
  * record: custodies, which count their holders themselves, and remnants, which a reset or destroy makes of the
- * records of retained views.
+ * records of retained views. Buffers that the thread has adopted (lib/letters) are not the arena's, and held all the
+ * same: they count their holders, too.
  *
  * Owns:       the remnants of one arena, and which of its slabs are pinned.
  * Called by:  the arena; and the garbage collector, through custodies.
@@ -14,9 +15,10 @@
  *
  * Each step may be repeated: the next call completes what a full stack or a termination has interrupted.
  */
-import { Custody, type Held, type HoldKeeper, custodyOf } from '../view/custody';
+import { Custody, type Held, type HoldKeeper, custodyOf, doubleFree } from '../view/custody';
 import { invalidState } from '../errors';
 import type { Front } from '../front/front';
+import { isAdopted, loanOf } from '../letters/adopted';
 import type { Remains } from '../front/slabs';
 import type { Epoch } from '../front/view-table';
 import { type NativeArena, countersOf, frontStat, native } from '../native/native';
@@ -40,6 +42,12 @@ const NOWHERE: Place = { slab: -1, range: [0, 0] };
 /** A view that was retained when its front was reset. */
 interface Remnant extends Held {
   readonly id: number;
+}
+
+/** Why a view cannot be used that is neither live here nor adopted. */
+function refusalOf(front: Front, view: View): Error {
+  const loan = loanOf(view);
+  return loan === undefined ? front.refusal(view) : doubleFree(loan.isHeld);
 }
 
 export class Retentions implements HoldKeeper {
@@ -70,7 +78,8 @@ export class Retentions implements HoldKeeper {
   /** Retains a live view of its owner; {@link Retentions.giveUp} follows. */
   hold(view: View): void {
     const front = this.#front;
-    if (front.ownerOf(view) === NO_OWNER) throw front.refusal(view);
+    if (front.holdLive(view)) return;
+    if (front.ownerOf(view) === NO_OWNER && !isAdopted(view)) throw refusalOf(front, view);
     this.retain(view);
   }
 
@@ -83,7 +92,9 @@ export class Retentions implements HoldKeeper {
 
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
   giveUp(view: View): void {
-    this.#front.disown(view);
+    const loan = loanOf(view);
+    if (loan === undefined) this.#front.disown(view);
+    else if (loan.isLive) loan.giveUp();
   }
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */
@@ -102,6 +113,11 @@ export class Retentions implements HoldKeeper {
   #retainOther(view: View): void {
     const front = this.#front;
     front.finish();
+    const loan = loanOf(view);
+    if (loan !== undefined) {
+      loan.hold();
+      return;
+    }
     const held = this.#heldOf(view);
     if (held !== undefined) {
       held.holders++;
@@ -134,6 +150,8 @@ export class Retentions implements HoldKeeper {
   #releaseOther(view: View): boolean {
     const front = this.#front;
     front.finish();
+    const loan = loanOf(view);
+    if (loan !== undefined) return loan.unhold();
     const held = this.#heldOf(view);
     if (held === undefined) {
       if (!front.owns(view)) throw front.refusal(view);

@@ -4,14 +4,22 @@
 import { ArenaBase, parts } from './create';
 import { HakmemError, invalidArgType, invalidState } from '../errors';
 import { type LearnOptions, type LearnReport, learnFrom } from '../learn/report';
+import { ownOptions } from '../base/own-options';
+import { type Learnable, startLearning } from './learning';
+import type { Learned } from '../learn/learner';
+import type { ValueName } from '../policy/values';
+import { publishPolicy, warnOfProfile } from '../events/policy';
 import { tell } from '../events/reports';
+import { type Policy, policyOf } from '../policy/report';
+import { settled } from '../policy/settings';
+import { type PolicyState, differences } from '../policy/state';
 import type { Front } from '../front/front';
 import { arenaStats } from '../stats/stats';
 import { type TraceEvent, readTrace } from '../stats/trace';
 import type { ArenaStats } from '../stats/types';
 import { type VerifyReport, verifyBooks } from '../stats/verify';
 import { resolveLearn } from '../options';
-import type { ArenaOptions, LiveBlock } from '../types';
+import type { ArenaOptions, LiveBlock, PolicySettings } from '../types';
 import type { View } from '../view/view';
 
 /** Throws unless the arena of a front still exists. */
@@ -26,11 +34,82 @@ export class WatchedArena extends ArenaBase {
   readonly #front = parts.front;
   readonly #strides = parts.options.strides;
   readonly #traced = parts.options.trace;
-  readonly #isObserving = parts.options.learn === 'observe';
+  readonly #isObserving = parts.options.learn !== 'frozen';
+  #policy = parts.options.policy;
+  /** What the learner sees of this arena, which keeps it; undefined: there is no learner. */
+  readonly #learnable = parts.options.learn === 'learn' ? this.#makeLearnable() : undefined;
 
-  // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- fields come after the parts
   constructor(options?: ArenaOptions) {
     super(options);
+    if (this.#learnable !== undefined) startLearning(this.#learnable);
+  }
+
+  // --- Policy ---------------------------------------------------------------------------------------
+
+  /**
+   * What the arena goes by where more than one way is right: each value with its unit, its range and its source, and
+   * all of them of each size class.
+   *
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * const { value, unit, source } = arena.policy().values.purgeDelayMs;
+   * console.log(value, unit, source); // 2000 ms default
+   */
+  policy(): Policy {
+    assertAlive(this.#front);
+    return policyOf(this.#policy, this.#strides);
+  }
+
+  /**
+   * Changes values of the policy, from now on: what is kept beyond a lower limit goes to the core at once. Changes are
+   * told on the channel `hakmem-arena:policy`. If one value is refused, none has changed.
+   *
+   * @param settings - what changes; what is left out stays as it is.
+   * @throws {ERR_INVALID_ARG_TYPE} `settings`, or a value, has the wrong type.
+   * @throws {ERR_INVALID_ARG_VALUE} a value or profile that is unknown, a size that is no class of the arena, or values
+   *   that do not go together.
+   * @throws {ERR_OUT_OF_RANGE} a value is out of its range.
+   * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
+   * @example
+   * arena.setPolicy({ purgeDelayMs: 500, classes: { 4096: { frontBytes: 512 * 1024 } } });
+   * arena.setPolicy({ profile: 'lean' });
+   */
+  setPolicy(settings: PolicySettings): void {
+    assertAlive(this.#front);
+    const how = { where: 'settings', strides: this.#strides, source: 'set' } as const;
+    const next = settled(this.#policy, settings, how);
+    warnOfProfile(ownOptions(settings).profile);
+    this.#adoptPolicy(next);
+    tell();
+  }
+
+  #makeLearnable(): Learnable {
+    return {
+      id: this.#core.id,
+      serial: this.#core.serial,
+      hasEnded: () => this.#front.hasEnded,
+      valueOf: (name) => this.#policy.valueOf(name as ValueName),
+      learn: (values) => this.#learn(values),
+    };
+  }
+
+  /** Takes over what was learned, but for what somebody has set. */
+  #learn(values: readonly Learned[]): void {
+    const isFree = ({ name, size }: Learned): boolean => {
+      const { source } = this.#policy.entryOf(name as ValueName, size);
+      return source !== 'set' && source !== 'option';
+    };
+    const changes = values
+      .filter(isFree)
+      .map((one) => ({ ...one, name: one.name as ValueName, source: 'learned' as const }));
+    this.#adoptPolicy(this.#policy.after(changes));
+  }
+
+  #adoptPolicy(next: PolicyState): void {
+    const changed = differences(this.#policy, next);
+    this.#front.setPolicy(next);
+    this.#policy = next;
+    publishPolicy({ id: this.#core.serial, name: this.#core.name }, changed);
   }
 
   // --- Watch ----------------------------------------------------------------------------------------
@@ -102,7 +181,7 @@ export class WatchedArena extends ArenaBase {
    * usually holds, or with `by: 'allocs'` about all allocations so far; the same call on an arena that has the
    * new classes says what they did. Lengths beyond 1 KB that do not repeat are known by block size only.
    *
-   * @throws {ERR_INVALID_STATE} the option `learn` is not 'observe'.
+   * @throws {ERR_INVALID_STATE} the option `learn` is 'frozen'.
    * @throws {ERR_INVALID_ARG_TYPE} `options`, or one of them, has the wrong type.
    * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'.
    * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 96.

@@ -2,7 +2,7 @@
  * Clock and timer, as they were when the package was loaded: a program's tests that put others in their place
  * (fake timers of jest, vitest or sinon) must not stop what is none of their business, nor run it out of turn.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 
 /** Not `performance`, which costs a megabyte where nobody else uses it. */
@@ -11,8 +11,11 @@ const start = setTimeout;
 const stop = clearTimeout;
 const queue = queueMicrotask;
 
-/** Outside of every asynchronous context: a timer would keep what a program has stored in the one it began in. */
-const outside = AsyncLocalStorage.snapshot();
+/**
+ * Outside of every asynchronous context: a timer would keep what a program has stored in the one it began in. Not
+ * `AsyncLocalStorage.snapshot()`, which Node 22 cannot load where somebody has written to Object.prototype.
+ */
+const outside = new AsyncResource('HAKMEM_ARENA');
 
 /** Milliseconds on a clock that never jumps. */
 export function nowMs(): number {
@@ -22,7 +25,7 @@ export function nowMs(): number {
 
 /** Calls `run` once, after so many milliseconds, unless nothing else keeps the process alive so long. */
 export function startTimer(run: () => void, ms: number): NodeJS.Timeout {
-  return outside(() => start(run, ms).unref());
+  return outside.runInAsyncScope(() => start(run, ms).unref());
 }
 
 export function stopTimer(timer: NodeJS.Timeout): void {

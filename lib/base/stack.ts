@@ -16,6 +16,14 @@ export const Room = {
   Call: 70,
 } as const;
 
+/** What a call of the core needs on top of that; 0: it needs none of the engine's stack, as native code does not. */
+let coreRoom = 0;
+
+/** To be told once, before the first arena. */
+export function setCoreRoom(room: number): void {
+  coreRoom = room;
+}
+
 /** A function is compiled at its first call, and the compiler needs 40 KB of stack. */
 const COLD_ROOM = 400;
 const COLD_CALLS = 1000;
@@ -31,11 +39,16 @@ export function ensureStack(room: number): void {
     ensureWholeStack();
     coldCalls--;
   } else {
-    descend(room, 1, 2, 3, 4, 5);
+    descend(room + coreRoom, 1, 2, 3, 4, 5);
   }
 }
 
 /** The same for rare operations that do a lot of work (reset, destroy, trim). */
 export function ensureWholeStack(): void {
-  descend(COLD_ROOM + Room.Call, 1, 2, 3, 4, 5);
+  descend(COLD_ROOM + Room.Call + coreRoom, 1, 2, 3, 4, 5);
+}
+
+/** The same for a call of the core itself, whoever makes it. */
+export function ensureCoreStack(room: number): void {
+  descend(room, 1, 2, 3, 4, 5);
 }

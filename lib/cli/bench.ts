@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs, promisify } from 'node:util';
+import { nextRandom } from '../base/random';
 import { Arena } from '../index';
 import { numberOption, UsageError } from './usage';
 
@@ -33,9 +34,7 @@ function makeTrace(lengthOf: (random: number) => number): Trace {
   const lengths = new Int32Array(STEPS);
   let state = 1_234_567;
   for (let i = 0; i < STEPS; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
+    state = nextRandom(state);
     slots[i] = (state >>> 0) % SLOTS;
     lengths[i] = lengthOf((state >>> 9) & 0xffff);
   }

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { Arena, type View } from '../index';
 import { createMonitor } from '../monitor';
+import { nextRandom } from '../base/random';
 import { numberOption } from './usage';
 
 const STEP_MS = 20;
@@ -12,9 +13,7 @@ const STEP_MS = 20;
 function randomBelow(seed: number): (bound: number) => number {
   let state = seed;
   return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
+    state = nextRandom(state);
     return (state >>> 0) % bound;
   };
 }

@@ -182,11 +182,23 @@ function overcommitFinding(): Finding | undefined {
   return { name, value: text, problem };
 }
 
+const mib = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MB`;
+
+/** The machine's, and what a control group leaves of it, of either version. */
 function memoryFinding(): Finding {
-  const limit = readText('/sys/fs/cgroup/memory.max');
-  const mib = (value: number): string => `${Math.round(value / 1024 / 1024)} MB`;
-  const cgroup = limit === undefined || limit === 'max' ? '' : `, limited to ${mib(Number(limit))}`;
-  return good('memory', mib(totalmem()) + cgroup);
+  const allowed = process.constrainedMemory();
+  const isLimited = allowed > 0 && allowed < totalmem();
+  const group = isLimited ? `, limited to ${mib(allowed)} by its control group` : '';
+  return good('memory', mib(totalmem()) + group);
+}
+
+/** What all arenas may hold. */
+function limitFinding(): Finding {
+  const { heapStats } = load('../index') as typeof Index;
+  const { maxBytes } = heapStats().totals;
+  const isShare = process.env['HAKMEM_MAX_MEMORY_MB'] === 'auto';
+  const share = isShare ? ' (auto: three quarters of the memory)' : '';
+  return good('arenas', maxBytes === 0 ? 'no limit' : `at most ${mib(maxBytes)}${share}`);
 }
 
 function findings(verify: boolean): Finding[] {
@@ -194,7 +206,7 @@ function findings(verify: boolean): Finding[] {
   const test = selfTestFinding();
   const native =
     test.problem === undefined
-      ? [backendFinding(), ...wrongBackend(), ...optionFindings(), purgeFinding()]
+      ? [backendFinding(), ...wrongBackend(), ...optionFindings(), limitFinding(), purgeFinding()]
       : [];
   const system = [thpFinding(), mapCountFinding(), overcommitFinding(), memoryFinding()];
   return [

@@ -25,8 +25,12 @@ const LONGEST_STEP_MS = 1000;
 /** Nothing waits. */
 const NEVER = Infinity;
 
-/** What gives back little by little. */
+/** What gives back little by little, or all at once. */
 export interface Decaying {
+  /** Names its arena to the core. */
+  readonly arena: number;
+  readonly hasEnded: boolean;
+  flushAll(): void;
   /**
    * Gives back a part of what was not in demand since the last time; begins nothing after `untilMs` on the clock.
    * false: nothing is left.
@@ -36,16 +40,29 @@ export interface Decaying {
 
 /** What a front and its tables know of the timer. */
 export class Decay {
-  /** Milliseconds after which nothing is kept that is not needed; -1: no limit. */
-  readonly delayMs: number;
   readonly #front: Decaying;
+  #delayMs: number;
+  /** What stands for it among those that wait; made when it first does. */
+  #ref: WeakRef<Decay> | undefined;
   #isWaiting = false;
   /** Its place among those that start; -1: it has none. */
   #at = -1;
 
   constructor(front: Decaying, delayMs: number) {
     this.#front = front;
-    this.delayMs = delayMs;
+    this.#delayMs = delayMs;
+  }
+
+  /** Milliseconds after which nothing is kept that is not needed; -1: no limit. */
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
+  /** Another delay from now on; what waits is looked at by that. */
+  setDelay(delayMs: number): void {
+    this.#delayMs = delayMs;
+    this.#isWaiting = false;
+    this.note();
   }
 
   /**
@@ -57,6 +74,11 @@ export class Decay {
     if (this.#at < 0) this.#at = starting.push(this) - 1;
     isStarting ||= soon(start);
     this.#isWaiting = isStarting;
+  }
+
+  /** Whether it would do nothing to note something now. */
+  get isNoted(): boolean {
+    return this.#isWaiting || this.delayMs < 0;
   }
 
   /** The front has ended: only the core has something to give back. */
@@ -78,13 +100,23 @@ export class Decay {
     this.#at = -1;
   }
 
+  /** Gives back all that its front keeps, if that is another one. */
+  giveAllBack(needy: Decaying): void {
+    const front = this.#front;
+    if (front === needy || front.hasEnded) return;
+    front.flushAll();
+    native.trimArena(front.arena);
+  }
+
   /** It is among those that wait, from now on. */
-  started(): void {
+  started(): WeakRef<Decay> {
     this.#at = -1;
+    return (this.#ref ??= new WeakRef(this));
   }
 
   /** Milliseconds until the next turn. */
   turn(untilMs: number): number {
+    if (this.#delayMs < 0) return NEVER;
     if (nowMs() >= untilMs) return PAUSE_MS;
     // What happens meanwhile makes it wait again.
     this.#isWaiting = this.#front.giveSurplusBack(untilMs);
@@ -120,12 +152,17 @@ function start(): void {
   isStarting = false;
   let ms = LONGEST_STEP_MS;
   for (const decay of starting) {
-    decay.started();
-    waiting.add(new WeakRef(decay));
+    waiting.add(decay.started());
     ms = Math.min(ms, decay.stepMs);
   }
   starting.length = 0;
   schedule(ms);
+}
+
+/** The other arenas of this thread give back all that they keep, because `needy` would be refused otherwise. */
+export function giveAllBack(needy: Decaying): void {
+  for (const decay of starting) decay.giveAllBack(needy);
+  for (const ref of waiting) ref.deref()?.giveAllBack(needy);
 }
 
 /** A callback of the event loop, so no operation of a front is under way. */

@@ -9,8 +9,9 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import { soon } from '../base/clock';
+import type { OutOfMemoryError } from '../errors';
 import { later } from './reports';
-import { processOffset, readArena, readProcess } from '../native/snapshot';
+import { arenaOffset, processOffset, readArena, readHeap, readProcess } from '../native/snapshot';
 
 /** Its messages are {@link LimitEvent}. */
 export const LIMIT_CHANNEL = 'hakmem-arena:limit';
@@ -39,6 +40,34 @@ export interface LimitEvent {
   /** Bytes in use: what `maxBytes` limits. */
   readonly usedBytes: number;
   /** The limit, in bytes. */
+  readonly maxBytes: number;
+}
+
+/** Its messages are {@link PressureEvent}. */
+export const PRESSURE_CHANNEL = 'hakmem-arena:pressure';
+
+/**
+ * Message on the channel `hakmem-arena:pressure` of `node:diagnostics_channel`: there was no memory for an allocation
+ * until the arena gave up what it keeps, and the other arenas of the thread did where the limit is the process's. The
+ * next step is a refusal, and may have been one already: then there is an error, too.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('hakmem-arena:pressure', (message) => {
+ *   const { arena, reason, usedBytes, maxBytes } = message as PressureEvent;
+ *   logger.warn(`${arena.name}: ${usedBytes} of ${maxBytes} bytes in use (${reason})`);
+ * });
+ */
+export interface PressureEvent {
+  /** Who needed memory. */
+  readonly arena: LimitEvent['arena'];
+  /** What had no more: see {@link OutOfMemoryError.reason}. */
+  readonly reason: OutOfMemoryError['reason'];
+  /** Bytes of the request. */
+  readonly requestedBytes: number;
+  /** Bytes that the limit counts, before anything was given up: of the arena, or held by all arenas. */
+  readonly usedBytes: number;
+  /** The limit, in bytes; 0: it is not known. */
   readonly maxBytes: number;
 }
 
@@ -95,6 +124,7 @@ export interface PurgeDisabledEvent {
 }
 
 const limit = channel(LIMIT_CHANNEL);
+const pressure = channel(PRESSURE_CHANNEL);
 const superslab = channel(SUPERSLAB_CHANNEL);
 const purgeDisabled = channel(PURGE_DISABLED_CHANNEL);
 
@@ -109,6 +139,37 @@ export function publishLimit(id: number, sizes: Omit<LimitEvent, 'arena'>): void
   const event: LimitEvent = { arena: arenaOf(id), ...sizes };
   later(() => limit.publish(event));
 }
+
+/** What the limit for `reason` counts, and where it ends. */
+function usageFor(
+  reason: PressureEvent['reason'],
+  id: number,
+  maxBytes: number,
+): Pick<PressureEvent, 'usedBytes' | 'maxBytes'> {
+  if (reason === 'limit') {
+    const { values, arenas } = readArena(id);
+    return { usedBytes: values[arenas[0]!.fieldsAt + BYTES_USED]!, maxBytes };
+  }
+  const { values, totals } = readHeap();
+  const limitBytes = reason === 'process' ? values[PROCESS_MAX]! : 0;
+  return { usedBytes: values[totals.fieldsAt + BYTES_COMMITTED]!, maxBytes: limitBytes };
+}
+
+/** `id` names the arena in native calls, `maxBytes` is its own limit. */
+export function publishPressure(
+  id: number,
+  reason: PressureEvent['reason'],
+  { requestedBytes, maxBytes }: Pick<PressureEvent, 'requestedBytes' | 'maxBytes'>,
+): void {
+  if (!pressure.hasSubscribers) return;
+  const arena = arenaOf(id);
+  const event: PressureEvent = { arena, reason, requestedBytes, ...usageFor(reason, id, maxBytes) };
+  later(() => pressure.publish(event));
+}
+
+const BYTES_USED = arenaOffset('bytes_used');
+const BYTES_COMMITTED = arenaOffset('bytes_committed');
+const PROCESS_MAX = processOffset('bytes_max');
 
 /** Where each kind is counted. */
 const KINDS = [

@@ -41,7 +41,8 @@ export class FrontCounters {
   readonly #slotLengths: Uint32Array;
   /** Requested bytes of what is counted by class. Hot as well. */
   readonly liveBytes: Float64Array;
-  readonly #liveBlockBytes: Float64Array;
+  /** Bytes of live blocks beyond 64 KB, whose size is not that of a class. Hot as well. */
+  readonly liveBlockBytes: Float64Array;
   /** All of them, in the layout of hk_counters_t. */
   readonly all: Float64Array;
   /** A seqlock: odd while counts move from one place to another; see hk_counters_t. */
@@ -60,7 +61,7 @@ export class FrontCounters {
     this.counts = part(layout.allocs, layout.cellLengths);
     this.#slotLengths = integers(layout.cellLengths, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
-    this.#liveBlockBytes = part(layout.liveBlockBytes, layout.liveBlockBytes + layout.binCount);
+    this.liveBlockBytes = part(layout.liveBlockBytes, layout.liveBlockBytes + layout.binCount);
     this.#moves = integers(layout.moves, 1);
   }
 
@@ -108,11 +109,6 @@ export class FrontCounters {
       // Most were never said, and their pages never touched.
       if (this.all[at] !== 0) this.all[at] = 0;
     }
-  }
-
-  /** Adds to the bytes of live blocks beyond 64 KB, whose size is not that of a class. */
-  addLiveBlockBytes(classIndex: number, bytes: number): void {
-    this.#liveBlockBytes[classIndex]! += bytes;
   }
 
   /** Lends the slot of a long bucket to views of a length. */

@@ -16,6 +16,7 @@ import type { Decay } from '../events/decay';
 import type { FrontCounters } from './counters';
 import { exchangeOf, native } from '../native/native';
 import { fillInts } from './records';
+import type { PolicyState } from '../policy/state';
 import type { SlabTable } from './slabs';
 
 /** Blocks moved in one batch: what these bytes hold, within these numbers; and in the first, at most. */
@@ -67,6 +68,8 @@ export class FreeBlocks {
   readonly #slabs: SlabTable;
   readonly #decay: Decay;
   readonly #counters: FrontCounters;
+  /** What limits stacks and batches beside the room for them; undefined: nothing. */
+  #policy: PolicyState | undefined;
   /** `refs` when decay last looked at each stack; empty before. */
   #seen = new Int32Array();
 
@@ -83,6 +86,23 @@ export class FreeBlocks {
     this.#decay = decay;
     this.stacks = stacks.stacks;
     this.refs = stacks.refs;
+  }
+
+  /** Another policy from now on; what is kept beyond it goes to the core. */
+  setPolicy(policy: PolicyState): void {
+    const { stacks } = this;
+    this.#policy = policy;
+    for (let at = 0; at < stacks.length; at += 1 << STACK_BITS) {
+      const index = at >> STACK_BITS;
+      const room = this.#fullOf(at) - stacks[at + BASE]!;
+      const most = policy.valueOf('batchBlocks', stacks[at + STRIDE]);
+      // One for who asks, and the stack holds the others.
+      stacks[at + LARGEST_BATCH] = Math.min(largestBatch(stacks[at + STRIDE]!), most, room + 1);
+      stacks[at + BATCH] = Math.min(stacks[at + BATCH]!, stacks[at + LARGEST_BATCH]!);
+      const count = stacks[at + TOP]! - stacks[at + BASE]!;
+      if (count > room) this.#flush(index, count - room);
+      if (stacks[at + LIMIT] !== stacks[at + BASE]) stacks[at + LIMIT] = this.#fullOf(at);
+    }
   }
 
   /** Blocks of a class that are out of the core. */
@@ -106,9 +126,12 @@ export class FreeBlocks {
     const at = index << STACK_BITS;
     if (stacks[at + TOP] === stacks[at + LIMIT]) {
       stacks[at + LIMIT] = this.#fullOf(at);
-      if (stacks[at + TOP] === stacks[at + LIMIT]) {
-        this.#flush(index, (stacks[at + LIMIT]! - stacks[at + BASE]!) >> 1);
+      const room = stacks[at + LIMIT]! - stacks[at + BASE]!;
+      if (room === 0) {
+        this.#putBack(index, ref);
+        return;
       }
+      if (stacks[at + TOP] === stacks[at + LIMIT]) this.#flush(index, (room + 1) >> 1);
       this.#push(at, ref);
       this.#decay.note();
     } else {
@@ -143,9 +166,19 @@ export class FreeBlocks {
 
   /** Gives a block to the core, which will not hand it out again while its slab is given away. */
   drop(index: number, ref: number): void {
+    this.#giveBack(index, ref);
+  }
+
+  /** Gives a block to the core, because the stack has no room at all. */
+  #putBack(index: number, ref: number): void {
+    if (this.#giveBack(index, ref) > 0) this.#slabs.retireSurplus();
+    this.#decay.note();
+  }
+
+  #giveBack(index: number, ref: number): number {
     this.stacks[(index << STACK_BITS) + OWNED]!--;
     exchangeOf()[0] = ref;
-    native.flush(this.#arena, index, 1);
+    return native.flush(this.#arena, index, 1);
   }
 
   /** Whether a class refuses room for now; counts that it was asked. */
@@ -180,7 +213,10 @@ export class FreeBlocks {
 
   /** The last position of a stack, closed or not. */
   #fullOf(at: number): number {
-    return (this.stacks[at + (1 << STACK_BITS) + BASE] ?? this.refs.length) - 1;
+    const end = (this.stacks[at + (1 << STACK_BITS) + BASE] ?? this.refs.length) - 1;
+    if (this.#policy === undefined) return end;
+    const most = this.#policy.valueOf('freeBlocks', this.stacks[at + STRIDE]);
+    return Math.min(end, this.stacks[at + BASE]! + most);
   }
 
   #push(at: number, ref: number): void {
@@ -241,7 +277,7 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
   let end = 0;
   strides.forEach((stride, index) => {
     const at = index << STACK_BITS;
-    const batch = blocksIn(BATCH_BYTES, stride, BATCH_MIN, BATCH_MAX);
+    const batch = largestBatch(stride);
     stacks[at + TOP] = stacks[at + BASE] = end;
     stacks[at + LIMIT] = end + blocksIn(KEPT_BYTES, stride, KEPT_MIN, KEPT_MAX);
     stacks[at + STRIDE] = stride;
@@ -251,6 +287,10 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
     end = stacks[at + LIMIT]! + 1;
   });
   return end;
+}
+
+function largestBatch(stride: number): number {
+  return blocksIn(BATCH_BYTES, stride, BATCH_MIN, BATCH_MAX);
 }
 
 /** Blocks of `stride` bytes that `bytes` hold, but at least and at most so many. */

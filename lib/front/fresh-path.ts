@@ -18,7 +18,7 @@ import * as freeBlocks from './free-blocks';
 import * as geometry from '../native/geometry';
 import type { Kit } from './kit';
 import { Lending } from './lending';
-import { type FrontOptions } from './slow-path';
+import { type FrontOptions } from './tables';
 import * as views from './view-table';
 import type { NativeArena } from '../native/native';
 import { FastBuffer, type View, stamp } from '../view/view';

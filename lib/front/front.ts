@@ -20,7 +20,7 @@ import { custodyOf } from '../view/custody';
 import { FreshPath } from './fresh-path';
 import * as geometry from '../native/geometry';
 import type { Kit } from './kit';
-import { type FrontOptions } from './slow-path';
+import { type FrontOptions } from './tables';
 import * as viewTable from './view-table';
 import { type NativeArena, frontStat } from '../native/native';
 import { validateSize } from '../options';
@@ -128,8 +128,13 @@ export class Front extends FreshPath {
    * tables comes without a call between, here and below, so that nothing can interrupt it.
    */
   hold(view: View): boolean {
+    return this.holdLive(view) || this.holdOther(idOf(view, this.table.home), view);
+  }
+
+  /** The same for a live Buffer on a block of a class. false: it is not, or not plainly, that. */
+  holdLive(view: View): boolean {
     const id = idOf(view, this.table.home);
-    if (!this.isWholeBuffer(id, view)) return this.holdOther(id, view);
+    if (!this.isWholeBuffer(id, view)) return false;
     this.beginHold(id, this.bytesBehind(id));
     return true;
   }
@@ -234,8 +239,8 @@ export class Front extends FreshPath {
       return this.alloc(this.strides[this.classFor(size)]!, owner);
     }
     validateSize(size);
-    const slabs = Math.ceil(size / SLAB_BYTES);
-    const view = this.alloc(Math.min(slabs * SLAB_BYTES, constants.MAX_LENGTH), owner);
+    const whole = this.large.bytesFor(Math.ceil(size / SLAB_BYTES) * SLAB_BYTES);
+    const view = this.alloc(Math.min(whole, constants.MAX_LENGTH), owner);
     const bytes = this.blockBytes(view);
     // A mapping that is used again may be larger than asked for.
     const isShort = bytes > lengthOf(view) && this.canResize(view, bytes);

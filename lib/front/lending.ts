@@ -43,8 +43,7 @@ export class Lending extends SlowPath {
     if (reserved < 0) throw this.outOfMemory(reserved, bytes);
     const { table } = this;
     if (table.kindOf(id) === Kind.Large) {
-      this.large.countLent(1);
-      this.large.countFree(table.refOf(id));
+      this.large.lend(table.refOf(id));
     } else {
       this.blocks.countLent(table.classOf(id), 1);
       this.countEnd(id);
@@ -66,7 +65,7 @@ export class Lending extends SlowPath {
     const bin = recalled[1]!;
     const bytes = recalled[2]!;
     const isLarge = bin >= native.tables.runBin;
-    if (isLarge) this.large.countLent(-1);
+    if (isLarge) this.large.recall();
     else this.blocks.countLent(bin, -1);
     if (this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) {
       if (isLarge) this.large.drop(ref);

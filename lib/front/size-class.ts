@@ -11,18 +11,15 @@ import type { Decay } from '../events/decay';
 import { type FreeBlocks, blocksIn } from './free-blocks';
 import type { FrontCounters } from './counters';
 import { CLASS_SIZE_MAX } from '../native/geometry';
+import type { PolicyState } from '../policy/state';
 import type { ViewTable } from './view-table';
 
 /**
- * Bytes of views that the buckets of a class may keep: at least the first figure, near a share of a
- * level-2 cache; beyond it a quarter of what the class has out of the core, so that a busy class does
- * not go back and forth; at most the second.
+ * The buckets of a class may keep views of so many bytes, and more if it has much out of the core, as its policy says;
+ * between these numbers of views, or none at all.
  */
-const BUDGET_BYTES_MIN = 128 * 1024;
-const BUDGET_BYTES_MAX = 2 * 1024 * 1024;
 const BUDGET_BLOCKS_MIN = 4;
 const BUDGET_BLOCKS_MAX = 2048;
-const BUDGET_SHARE = 1 / 4;
 
 /**
  * How often a class without budget refuses room before it looks which caps are not in demand; each loan adds one
@@ -37,6 +34,7 @@ interface Tables {
   readonly blocks: FreeBlocks;
   readonly counters: FrontCounters;
   readonly decay: Decay;
+  readonly policy: PolicyState;
 }
 
 /** A bucket that has a cap of this class. */
@@ -51,16 +49,41 @@ interface Loan {
 export class SizeClass {
   readonly #index: number;
   readonly #tables: Tables;
-  readonly #budgetMin: number;
-  readonly #budgetMax: number;
+  readonly #stride: number;
+  #budgetMin = 0;
+  #budgetMax = 0;
+  #budgetShare = 0;
   #lent = 0;
   readonly #loans: Loan[] = [];
 
   constructor(index: number, stride: number, tables: Tables) {
     this.#index = index;
+    this.#stride = stride;
     this.#tables = tables;
-    this.#budgetMin = blocksIn(BUDGET_BYTES_MIN, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
-    this.#budgetMax = blocksIn(BUDGET_BYTES_MAX, stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
+    this.#setBudget(tables.policy);
+  }
+
+  /** Another policy from now on; what is kept beyond it becomes blocks without a view. */
+  setPolicy(policy: PolicyState): void {
+    this.#setBudget(policy);
+    const surplus = this.#lent - this.#budget;
+    if (surplus <= 0) return;
+    const share = this.#budget / this.#lent;
+    for (const loan of this.#loans) {
+      this.#shrink(loan, Math.floor(this.#tables.buckets.capOf(loan.bucket) * share));
+    }
+    this.#dropLoans(0);
+  }
+
+  #setBudget(policy: PolicyState): void {
+    this.#budgetMin = this.#blocksIn(policy.valueOf('frontBytes', this.#stride));
+    this.#budgetMax = this.#blocksIn(policy.valueOf('frontBytesMax', this.#stride));
+    this.#budgetShare = policy.valueOf('frontShare', this.#stride);
+  }
+
+  #blocksIn(bytes: number): number {
+    if (bytes === 0) return 0;
+    return blocksIn(bytes, this.#stride, BUDGET_BLOCKS_MIN, BUDGET_BLOCKS_MAX);
   }
 
   /** Makes room in a bucket of this class by raising its cap. false: the class refuses it, now or for a while. */
@@ -97,7 +120,7 @@ export class SizeClass {
   }
 
   get #budget(): number {
-    const share = Math.floor(this.#tables.blocks.ownedOf(this.#index) * BUDGET_SHARE);
+    const share = Math.floor(this.#tables.blocks.ownedOf(this.#index) * this.#budgetShare);
     return Math.min(Math.max(share, this.#budgetMin), this.#budgetMax);
   }
 
@@ -140,13 +163,21 @@ export class SizeClass {
    */
   #takeBack(asking: number, seen: 'seenAllocs' | 'decayAllocs'): void {
     const { buckets } = this.#tables;
-    let kept = 0;
     for (const loan of this.#loans) {
       const allocs = buckets.allocsOf(loan.bucket);
       const demand = allocs - loan[seen];
       loan[seen] = allocs;
       const cap = buckets.capOf(loan.bucket);
       if (demand < cap) this.#shrink(loan, (demand + cap) >> 1);
+    }
+    this.#dropLoans(asking);
+  }
+
+  /** Forgets buckets without a cap; `asking` stays its length's. */
+  #dropLoans(asking: number): void {
+    const { buckets } = this.#tables;
+    let kept = 0;
+    for (const loan of this.#loans) {
       if (buckets.capOf(loan.bucket) > 0) this.#loans[kept++] = loan;
       else if (loan.bucket !== asking) buckets.disownIfUnused(loan.bucket, this.#index);
     }

@@ -5,9 +5,10 @@
  * or until the thread ends.
  */
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
-import { HakmemError, OutOfMemoryError, invalidArgType, reasonOf } from '../errors';
+import { HakmemError, OutOfMemoryError, invalidArgType, invalidState, reasonOf } from '../errors';
 import { native, statusOf } from '../native/native';
 import type { ArenaBuffer } from '../types';
+import { doubleFree } from '../view/custody';
 import { sizeOf } from '../view/kinds';
 import { FastBuffer, type Home, type View, homeOf, stamp } from '../view/view';
 import { type Ticket, badTicket, validateTicket } from './ticket';
@@ -15,14 +16,68 @@ import { type Ticket, badTicket, validateTicket } from './ticket';
 /** The same for all adopted Buffers; no arena has it. */
 const NO_ARENA = { name: '' };
 
+/** What is known of an adopted Buffer. Its memory goes back when its owner has let go of it, and nobody holds it. */
 class Loan implements Home {
   readonly core = NO_ARENA;
-  readonly ticket: Ticket;
-  isReleased = false;
+  readonly #ticket: Ticket;
+  #holders = 0;
+  /** Its owner has let go of it. */
+  #isGivenUp = false;
 
   constructor(ticket: Ticket) {
-    this.ticket = ticket;
+    this.#ticket = ticket;
   }
+
+  /** It is its owner's still. */
+  get isLive(): boolean {
+    return !this.#isGivenUp;
+  }
+
+  get isHeld(): boolean {
+    return this.#holders > 0;
+  }
+
+  /** Keeps it beyond its release. */
+  hold(): void {
+    if (!this.isLive && !this.isHeld) throw new HakmemError('ERR_HAKMEM_DOUBLE_FREE');
+    this.#holders++;
+  }
+
+  /** Takes a holder away. true: it was the last, and the memory has gone back. */
+  unhold(): boolean {
+    if (!this.isHeld) {
+      if (this.isLive) throw invalidState('The view is not retained');
+      throw new HakmemError('ERR_HAKMEM_DOUBLE_FREE');
+    }
+    const isLast = this.#isGivenUp && this.#holders === 1;
+    if (isLast) this.#return();
+    this.#holders--;
+    return isLast;
+  }
+
+  /** What its owner does, once. */
+  giveUp(): void {
+    if (!this.isLive) throw doubleFree(this.isHeld);
+    if (!this.isHeld) this.#return();
+    this.#isGivenUp = true;
+  }
+
+  #return(): void {
+    // The engine may call a function to detach it.
+    ensureWholeStack();
+    if (native.release(this.#ticket) < 0) throw new HakmemError('ERR_HAKMEM_DOUBLE_FREE');
+  }
+}
+
+/** What is known of a view that was adopted in this thread. */
+export function loanOf(view: unknown): Loan | undefined {
+  const home = homeOf(view);
+  return home instanceof Loan ? home : undefined;
+}
+
+/** Whether it was adopted in this thread and is not released. */
+export function isAdopted(view: unknown): boolean {
+  return loanOf(view)?.isLive === true;
 }
 
 function refusalOf(result: number): Error {
@@ -62,7 +117,9 @@ export function adopt(ticket: Ticket): ArenaBuffer {
 
 /**
  * Gives an adopted Buffer back: it has length 0 from here on, and its memory is its arena's again. Nothing may read
- * or write it any more, as with {@link Arena.free}: an operation that is under way would hit whoever has it next.
+ * or write it any more, as with {@link Arena.free}: an operation that is under way would hit whoever has it next. For
+ * those there are {@link Arena.freeAfter}, {@link Arena.freeAfterWrite} and {@link Arena.retain} of any arena of the
+ * thread: they hold what was adopted as they hold views of the arena, and the memory goes back after the last of them.
  *
  * @param view - what {@link adopt} returned, in the same thread.
  * @throws {ERR_INVALID_ARG_TYPE} not a view.
@@ -76,14 +133,9 @@ export function adopt(ticket: Ticket): ArenaBuffer {
  */
 export function release(view: View): void {
   if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a Buffer that was adopted', view);
-  const loan = homeOf(view);
-  if (!(loan instanceof Loan)) {
+  const loan = loanOf(view);
+  if (loan === undefined) {
     throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it was not adopted in this thread');
   }
-  // The engine may call a function to detach it.
-  ensureWholeStack();
-  if (loan.isReleased || native.release(loan.ticket) < 0) {
-    throw new HakmemError('ERR_HAKMEM_DOUBLE_FREE');
-  }
-  loan.isReleased = true;
+  loan.giveUp();
 }

@@ -1,6 +1,7 @@
 /**
  * Sampling: which allocations are samples, and which of those are guarded.
  */
+import { nextRandom } from '../base/random';
 
 /** One sample somewhere in every `rate` allocations. */
 export class Samples {
@@ -20,9 +21,7 @@ export class Samples {
     const { rate } = this;
     if (rate === 1) return 1;
     const before = this.#skew;
-    this.#random ^= this.#random << 13;
-    this.#random ^= this.#random >>> 17;
-    this.#random ^= this.#random << 5;
+    this.#random = nextRandom(this.#random);
     this.#skew = (this.#random >>> 0) % rate;
     return rate + before - this.#skew;
   }

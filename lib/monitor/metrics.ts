@@ -4,59 +4,8 @@
  */
 import { ownOptions } from '../base/own-options';
 import { VERSION } from '../base/version';
-import type { ArenaStats, ClassStats, HeapTotals } from '../stats/types';
-
-export type Labels = Readonly<Record<string, string>>;
-
-export type LabelName =
-  | 'arena'
-  | 'call'
-  | 'event'
-  | 'path'
-  | 'reason'
-  | 'result'
-  | 'size_class'
-  | 'stage'
-  | 'state'
-  | 'version';
-
-/**
- * 'counter': only ever grows; 'amount': can be added up over arenas and processes; 'level': cannot.
- */
-export type MetricKind = 'counter' | 'amount' | 'level';
-
-export type Unit = 'By' | '1' | `{${string}}`;
-
-/** Receives one number of a metric. Numbers with the same labels are added up. */
-export type Emit = (labels: Labels, value: number) => void;
-
-export interface Metric {
-  /** In Prometheus, behind the prefix. */
-  readonly name: string;
-  /** In OpenTelemetry, behind its prefix; undefined: said elsewhere there. */
-  readonly otel: string | undefined;
-  readonly kind: MetricKind;
-  readonly unit: Unit;
-  readonly help: string;
-  /** 'arena' is added to what `arena` emits, not to what `heap` emits. */
-  readonly labels: readonly LabelName[];
-  /** What there is to say of one arena. */
-  readonly arena?: (stats: ArenaStats, emit: Emit) => void;
-  /** What there is to say of the process. */
-  readonly heap?: (totals: HeapTotals, emit: Emit) => void;
-}
-
-/** Classes never used have nothing to say: most arenas use a few of them. */
-function byClass(
-  read: (row: ClassStats, emit: (value: number, more?: Labels) => void) => void,
-): (stats: ArenaStats, emit: Emit) => void {
-  return ({ classes }, emit) => {
-    for (const row of classes) {
-      if (row.bins.length === 0) continue;
-      read(row, (value, more) => emit({ size_class: row.name, ...more }, value));
-    }
-  };
-}
+import type { ArenaStats, HeapTotals } from '../stats/types';
+import { type Emit, type Metric, byClass } from './metric';
 
 function superslabStates({ superslabs }: ArenaStats, emit: Emit): void {
   for (const state of ['hot', 'draining', 'free'] as const) emit({ state }, superslabs[state]);
@@ -80,6 +29,12 @@ function failureReasons({ failures }: ArenaStats, emit: Emit): void {
   emit({ reason: 'double_free' }, failures.doubleFrees);
   emit({ reason: 'stale_free' }, failures.staleFrees);
   emit({ reason: 'foreign_free' }, failures.foreignFrees);
+}
+
+function ticketEvents({ lending }: ArenaStats, emit: Emit): void {
+  for (const event of ['offered', 'adopted', 'recalled', 'revoked', 'returned'] as const) {
+    emit({ event }, lending[event]);
+  }
 }
 
 const TABLE: readonly Metric[] = [
@@ -384,6 +339,42 @@ const TABLE: readonly Metric[] = [
     help: 'Blocks whose view was collected without a free, and that no reset has brought back; of the blocks that the option leaks watches.',
     labels: ['arena'],
     arena: ({ leakedBlocks }, emit) => emit({}, leakedBlocks),
+  },
+  {
+    name: 'away_blocks',
+    otel: 'away_blocks',
+    kind: 'amount',
+    unit: '{block}',
+    help: 'Blocks that were handed over to other threads, and are not back yet.',
+    labels: ['arena'],
+    arena: ({ lending }, emit) => emit({}, lending.away),
+  },
+  {
+    name: 'away_bytes',
+    otel: 'memory.away',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes of blocks that were handed over to other threads, and are not back yet.',
+    labels: ['arena'],
+    arena: ({ bytes }, emit) => emit({}, bytes.away),
+  },
+  {
+    name: 'tickets_total',
+    otel: 'tickets',
+    kind: 'counter',
+    unit: '{ticket}',
+    help: 'Tickets for other threads. Event offered: made; adopted: taken over; returned: released by who had adopted it; recalled: taken back before; revoked: the same, by a reset or the end of the arena.',
+    labels: ['arena', 'event'],
+    arena: ticketEvents,
+  },
+  {
+    name: 'tickets_refused_total',
+    otel: 'tickets.refused',
+    kind: 'counter',
+    unit: '{ticket}',
+    help: 'Numbers that somebody took for tickets: none, or adopted, recalled or revoked before.',
+    labels: [],
+    heap: ({ lending }, emit) => emit({}, lending.refused),
   },
   {
     name: 'info',

@@ -15,7 +15,8 @@ import {
 import { invalidArgType } from '../errors';
 import { ownOptions } from '../base/own-options';
 import { VERSION } from '../base/version';
-import { type Labels, METRICS, type Metric } from './metrics';
+import type { Labels, Metric } from './metric';
+import { METRICS } from './metrics';
 import { type HeapMetricsOptions, keyOf, type Sample, Sampler } from './sampler';
 
 export type { HeapMetricsOptions } from './sampler';

@@ -11,7 +11,8 @@ import type {
 } from 'prom-client';
 import { invalidArgType, invalidArgValue } from '../errors';
 import { ownOptions } from '../base/own-options';
-import { METRICS, type Metric } from './metrics';
+import type { Metric } from './metric';
+import { METRICS } from './metrics';
 import { type HeapMetricsOptions, Sampler } from './sampler';
 
 /** Of either content type. */

@@ -9,7 +9,8 @@ import { heapStats } from '../stats/stats';
 import type { ArenaStats, HeapStats } from '../stats/types';
 import { ownOptions } from '../base/own-options';
 import { type ArenaLabel, ArenaLabels } from './arena-labels';
-import { type Labels, METRICS, type Metric } from './metrics';
+import type { Labels, Metric } from './metric';
+import { METRICS } from './metrics';
 
 /**
  * What all exporters of metrics take.

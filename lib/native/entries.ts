@@ -139,6 +139,11 @@ export interface Native {
   resetArena(arena: number, pinned?: Uint32Array): number;
   trimArena(arena: number): number;
   /**
+   * What the core goes by from now on: purge delay in milliseconds, free policy, and of empty slabs the high limit and
+   * the low one, each as a number and as a share in 1/65536.
+   */
+  setPolicy(arena: number, values: Float64Array): number;
+  /**
    * All arenas of this environment, and the cache, give back what nobody needed for a while, for a millisecond's
    * work. Milliseconds until the next call; -1: nothing waits.
    */
@@ -216,6 +221,7 @@ export const ENTRIES: Readonly<
   resetArena: 'function',
   returnedBytes: 'function',
   trimArena: 'function',
+  setPolicy: 'function',
   decay: 'function',
   purgeLarge: 'function',
   refill: 'function',

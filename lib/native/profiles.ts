@@ -14,10 +14,21 @@ const HEIRS: ReadonlyMap<string, string> = new Map([
   ['larson_guard', 'frees by other threads are checked exactly in any case'],
 ]);
 
+/** Why a profile of old is the default here, as the end of a sentence; undefined: it means something. */
+export function heirOf(profile: string): string | undefined {
+  return HEIRS.get(profile);
+}
+
+function profileName(): string {
+  const profile = native.tables.options.find(({ name }) => name === PROFILE_VARIABLE)!;
+  return profile.choices.split('|')[profile.value]!;
+}
+
+export const isLeanProcess = profileName() === 'lean';
+
 /** A word on the profile of this process; undefined: it means what it says. */
 export function profileRemark(): string | undefined {
-  const profile = native.tables.options.find(({ name }) => name === PROFILE_VARIABLE)!;
-  const name = profile.choices.split('|')[profile.value]!;
+  const name = profileName();
   const why = HEIRS.get(name);
   return why === undefined ? undefined : `${PROFILE_VARIABLE}=${name} is default here: ${why}`;
 }

@@ -20,7 +20,8 @@ export interface FreeAfterWriteOptions {
 }
 
 /**
- * What keeps a view beyond its free: an {@link Arena}.
+ * What keeps a view beyond its free: an {@link Arena}. It keeps what its thread has adopted ({@link adopt}) as it keeps
+ * views of its own, and the memory goes back to whose it is after the last use.
  *
  * @example
  * const send = (memory: Custodian, frame: Buffer): Promise<void> => memory.freeAfterWrite(socket, frame);
@@ -32,7 +33,7 @@ export interface Custodian {
    * also when it is freed, its scope ends, or the arena is reset or destroyed. Everyone who retains
    * releases, once each.
    *
-   * @param view - a live view of this arena, or one that is retained already.
+   * @param view - a live view of this arena or an adopted Buffer, or one that is retained already.
    * @returns the same view.
    * @throws as {@link Arena.free}.
    * @example
@@ -60,7 +61,7 @@ export interface Custodian {
    * Frees a view once a promise settles, either way: for the promise of an operation that uses it. The
    * view counts as freed at once, and is retained until then.
    *
-   * @param view - a live view of this arena.
+   * @param view - a live view of this arena, or an adopted Buffer.
    * @param promise - any promise or thenable.
    * @returns a promise that settles as `promise` does, after the view is free. Rejects with
    *   `ERR_INVALID_ARG_TYPE` when `promise` is none, and with what {@link Arena.free} throws.
@@ -81,7 +82,7 @@ export interface Custodian {
    * `{ zeroCopy: true }`.
    *
    * @param writable - a Writable of Node, or a WritableStream of the web that is not locked, or its writer.
-   * @param view - a live Buffer of this arena, or another view that the stream takes.
+   * @param view - a live Buffer of this arena or an adopted one, or another view that the stream takes.
    * @returns a promise that fulfils when the view is free and the write succeeded. Rejects with the
    *   error of the write, with `ERR_INVALID_ARG_TYPE` when `writable` is no stream, and with what
    *   {@link Arena.free} throws.

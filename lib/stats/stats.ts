@@ -50,6 +50,7 @@ const NOW_NS = processOffset('now_ns');
 const CACHED_SUPERSLABS = processOffset('superslabs_cached');
 const CACHED_BYTES = processOffset('bytes_cached');
 const METADATA_BYTES = processOffset('bytes_metadata');
+const PROCESS_MAX = processOffset('bytes_max');
 const TICKETS_REFUSED = processOffset('tickets_refused');
 
 const SUPERSLABS_LIVE = arenaOffset('superslabs_live');
@@ -220,6 +221,7 @@ function readTotals(snapshot: HeapSnapshot, { os, cache, locks }: ProcessParts):
   const at = totals.fieldsAt;
   const allDefault = arenas.every(({ identity }) => identity.table === DEFAULT_TABLE);
   return {
+    maxBytes: values[PROCESS_MAX]!,
     classes: allDefault ? readClasses(values, totals, DEFAULT_TABLE) : mergeClasses(snapshot),
     superslabs: readSuperSlabs(values, at),
     os,

@@ -290,7 +290,7 @@ export interface ArenaStats {
   readonly name: string;
   /** What does the bookkeeping, and why. */
   readonly backend: BackendInfo;
-  /** Limit on `bytes.used`, in bytes; 0: none. */
+  /** Limit on `bytes.used`, in bytes; 0: none. In the totals that of the process on `bytes.committed`. */
   readonly maxBytes: number;
   /** One row per reporting class, always all of them, smallest first. */
   readonly classes: readonly ClassStats[];
@@ -331,10 +331,7 @@ export interface ArenaStats {
  * const { bytes }: HeapTotals = heapStats().totals;
  * console.log(`${bytes.live} of ${bytes.mapped} bytes are live`);
  */
-export type HeapTotals = Omit<
-  ArenaStats,
-  'version' | 'id' | 'name' | 'backend' | 'maxBytes' | 'lengths'
->;
+export type HeapTotals = Omit<ArenaStats, 'version' | 'id' | 'name' | 'backend' | 'lengths'>;
 
 /**
  * What {@link heapStats} returns.

@@ -37,10 +37,44 @@ describe('benchmarks', () => {
     assert.match(played('--only', 'checks').join(), /arena, unchecked ran/);
   });
 
+  it('sends between two threads', () => {
+    for (const [args, names] of [
+      [[], ['channel', 'copy', 'transfer', 'ring']],
+      [['--sweep'], ['all copied', 'all handed over']],
+    ]) {
+      const { status, stdout, stderr } = bench('--channel', '--quick', ...args);
+      assert.equal(status, 0, stderr);
+      for (const name of names) assert.match(stdout, new RegExp(`256 B +${name} +[\\d.]+ k/s`));
+    }
+  });
+
   it('scrapes a worker at work', () => {
     const scrape = bench('--scrape', '--quick');
     assert.equal(scrape.status, 0, scrape.stderr);
     assert.match(scrape.stdout, /scraped ten times a second +\d+\.\d\d\n +change +-?\d/);
+  });
+
+  it('plays every day of memory', () => {
+    const { DAYS } = require(join(BENCH, 'memory', 'days.js'));
+    const { status, stdout, stderr } = bench('--memory', '--quick', '--no-c');
+    assert.equal(status, 0, stderr);
+    const [, ...cells] = /^\| arena \|(.*)$/m.exec(stdout)[1].split('/').join('|').split('|');
+    assert.equal(cells.length, 3 * DAYS.length);
+  });
+
+  it('a day is the same every time, frees what is live, and allocates what is free', () => {
+    const { DAYS, END_OF_TICK } = require(join(BENCH, 'memory', 'days.js'));
+    for (const { name, steps } of DAYS) {
+      const live = new Set();
+      const again = steps(0.02);
+      for (const tick of steps(0.02)) {
+        assert.deepEqual(tick, again.next().value, name);
+        for (let at = 0; tick[at] !== END_OF_TICK; at += 2) {
+          assert.equal(live.has(tick[at]), tick[at + 1] === 0, name);
+          if (!live.delete(tick[at])) live.add(tick[at]);
+        }
+      }
+    }
   });
 
   it('says which cases there are when one is unknown', () => {

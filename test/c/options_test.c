@@ -16,6 +16,7 @@ static const struct {
                 {"HAKMEM_FREE_POLICY", HK_FREE_POLICY_BATCH, 0, 1, "keep|batch"},
                 {"HAKMEM_THP", HK_THP_AUTO, 0, 2, "auto|always|never"},
                 {"HAKMEM_SS_MADVISE_STRICT", 0, 0, 1, NULL},
+                {"HAKMEM_TINY_HEAP_V2", 1, 0, 1, NULL},
                 {"HAKMEM_TINY_HEAP_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_SS_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_SS_OS_STATS", 0, 0, 1, NULL},
@@ -70,6 +71,13 @@ HK_TEST(numbers_parse_up_to_the_ends_of_their_range_and_no_further) {
   EXPECT(is_refused("HAKMEM_SUPERSLAB_TTL_SEC", "-1"));
   EXPECT(is_refused("HAKMEM_SUPERSLAB_TTL_SEC", "99999999999999999999"));
   EXPECT(is_refused("HAKMEM_SUPERSLAB_TTL_SEC", "-99999999999999999999"));
+}
+
+HK_TEST(a_limit_may_be_left_to_the_machine) {
+  EXPECT(parses("HAKMEM_MAX_MEMORY_MB", "auto", HK_MAX_MEMORY_AUTO));
+  EXPECT(is_refused("HAKMEM_MAX_MEMORY_MB", "automatic"));
+  EXPECT(is_refused("HAKMEM_MAX_MEMORY_MB", "-1"));
+  EXPECT(is_refused("HAKMEM_SUPERSLAB_MAX_MEMORY_MB", "auto"));
 }
 
 HK_TEST(a_number_with_anything_behind_it_is_refused) {
@@ -207,7 +215,7 @@ static void read_twice(void) {
 
 HK_TEST(the_environment_is_read_once) { EXPECT_EQ(hk_test_in_child(read_twice), 0); }
 
-HK_TEST_MAIN(names_defaults_and_ranges_are_the_documented_ones,
+HK_TEST_MAIN(a_limit_may_be_left_to_the_machine, names_defaults_and_ranges_are_the_documented_ones,
              numbers_parse_up_to_the_ends_of_their_range_and_no_further,
              a_number_with_anything_behind_it_is_refused, a_choice_is_one_of_the_words_exactly,
              an_empty_environment_gives_the_defaults, every_option_arrives_in_its_own_field,

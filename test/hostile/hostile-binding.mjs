@@ -71,6 +71,7 @@ const RIGHT = {
   arenaLengths: [() => arena.serial, () => new Float64Array(native.lengthsMax)],
   arenaTrace: ['arena', () => new Float64Array(100)],
   verifyArena: ['arena'],
+  setPolicy: ['arena', () => Float64Array.of(2000, 1, 16, 32_768, 4, 16_384)],
   noteRetry: ['arena', () => -2, () => 0],
   returnedBytes: ['arena'],
   heapMap: [],

@@ -5,6 +5,7 @@
 import vm from 'node:vm';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Arena, type ArenaOptions, type Scope, heapStats } from '../../lib/index';
+import { onlyNative } from '../unit/support/backend';
 import { atTheEndOfTheStack } from '../unit/support/depths';
 import { checkSums, totalsOf } from '../unit/support/sums';
 
@@ -123,7 +124,9 @@ function stopSomewhere(work: () => void): void {
   }).toThrow('timed out');
 }
 
-test('work that is terminated, again and again', () => {
+const onNative = onlyNative('a termination inside the core closes the thread`s arenas');
+
+onNative('work that is terminated, again and again', () => {
   const arena = make();
   const kept: Scope[] = [];
   for (let round = 0; round < 40; round++) {

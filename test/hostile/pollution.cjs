@@ -19,6 +19,13 @@ const POLLUTION = {
   leaks: 'all',
   reclaim: 'gc',
   zero: 'free',
+  // Channel
+  capacity: 1,
+  threshold: 0,
+  memory: new SharedArrayBuffer(5000),
+  side: 1,
+  header: [5],
+  isKept: true,
   // Monitor
   host: '0.0.0.0',
   port: 1,

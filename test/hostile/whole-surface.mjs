@@ -8,7 +8,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as sdk from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
-import { Arena, formatHeapStats, heapMap, heapRates, heapStats } from 'hakmem-arena';
+import { Arena, Channel, formatHeapStats, heapMap, heapRates, heapStats } from 'hakmem-arena';
 import { createMonitor } from 'hakmem-arena/monitor';
 import { observeHeapStats } from 'hakmem-arena/otel';
 import { collectHeapStats } from 'hakmem-arena/prometheus';
@@ -187,6 +187,34 @@ async function useExporters() {
   for (const arena of arenas) arena.destroy();
 }
 
+/** Large messages need the addon. */
+const LENGTHS = heapStats().backend.name === 'wasm' ? [0, 100] : [0, 100, 5000];
+
+async function useChannel() {
+  for (const options of [undefined, {}, { capacity: 2 }]) {
+    const arena = new Arena();
+    const [left, right] = new Channel(options).ends.map((handle) => Channel.open(handle, arena));
+    const got = [];
+    for (const length of LENGTHS) {
+      const view = arena.alloc(length, 'x');
+      if (!left.send(view, [length, 0.5], 'tag')) arena.free(view);
+    }
+    left.send(arena.from('without'));
+    await right.receive((buffer, header, tag) => {
+      got.push([buffer.length, buffer.toString('latin1', 0, 7), ...header, tag, right.tag]);
+      if (got.length === left.stats().sent) right.close();
+    });
+    see('a channel', [got, shapeOf(left.stats()), arena.stats().lending.away, right.closed]);
+    see('errors of a channel', [
+      codeOf(() => left.send(arena.alloc(1))),
+      codeOf(() => new Channel({ capacity: 0 })),
+      codeOf(() => Channel.open({}, arena)),
+      codeOf(() => Channel.open(Object.create(new Channel().ends[0]), arena)),
+    ]);
+    arena.destroy();
+  }
+}
+
 async function useStatistics() {
   const arena = new Arena({ name: 'counted' });
   arena.alloc(100);
@@ -221,6 +249,7 @@ await useArena('new Arena()', undefined);
 await useArena('new Arena({})', {});
 await useArena('new Arena({ name })', { name: 'mine' });
 await useArena('new Arena({ guard })', { guard: { sampleRate: 1000 } });
+await useChannel();
 await useStatistics();
 makeMistakes();
 await useMonitor();

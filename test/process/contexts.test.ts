@@ -1,9 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
+import { onlyNative } from '../unit/support/backend';
 import { resultOf } from '../unit/support/child';
 
+const onSharedCore = onlyNative('each copy and each thread has a core of its own');
+
 describe('the addon loaded more than once', () => {
-  test('as a second copy of the package: arenas of both are apart, and both are seen', async () => {
-    const report = await resultOf<Record<string, unknown>>(`
+  onSharedCore(
+    'as a second copy of the package: arenas of both are apart, and both are seen',
+    async () => {
+      const report = await resultOf<Record<string, unknown>>(`
       const first = require('hakmem-arena');
       for (const file of Object.keys(require.cache)) {
         if (!file.endsWith('.node')) delete require.cache[file];
@@ -20,18 +25,19 @@ describe('the addon loaded more than once', () => {
       report.later = names(second);
       report.alive = b.alloc(100, 2).equals(Buffer.alloc(100, 2));
       console.log(JSON.stringify(report));`);
-    expect(report).toEqual({
-      apart: true,
-      code: 'ERR_HAKMEM_NOT_OWNED',
-      owns: false,
-      names: [
-        ['a', 'b'],
-        ['a', 'b'],
-      ],
-      later: ['b'],
-      alive: true,
-    });
-  });
+      expect(report).toEqual({
+        apart: true,
+        code: 'ERR_HAKMEM_NOT_OWNED',
+        owns: false,
+        names: [
+          ['a', 'b'],
+          ['a', 'b'],
+        ],
+        later: ['b'],
+        alive: true,
+      });
+    },
+  );
 
   test('in environments of its own: each has its tables, one core counts them all', async () => {
     const report = await resultOf<Record<string, unknown>>(`
@@ -87,7 +93,7 @@ describe('the addon loaded more than once', () => {
     });
   });
 
-  test('in the main thread and in workers, one after the other', async () => {
+  onSharedCore('in the main thread and in workers, one after the other', async () => {
     const counts = await resultOf<number[]>(`
       const { Worker } = require('node:worker_threads');
       const { once } = require('node:events');

@@ -108,6 +108,7 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 
 /** On WebAssembly this memory is not the arena's any more, and nobody else zeroes it. */
 const LEFT = [
+  'of a worker that has ended',
   'dropped with its arena',
   'given away by a byte stream',
   'given away, written by its taker, and let go of',

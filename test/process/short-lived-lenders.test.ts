@@ -2,9 +2,12 @@
  * Short-lived lenders: an arena that ends while others have blocks of it, and the arenas that come after it. What is away
  * is nobody else's, however often the rest of the arena is used again.
  */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import { Arena, adopt, heapStats, release } from '../../lib/index';
+import { onlyNative } from '../unit/support/backend';
 import { resultOf } from '../unit/support/child';
+
+const test = onlyNative('Buffers go to other threads with the addon only');
 
 const SIZES = [100, 5000, 65_536, 300_000, 3_000_000];
 

@@ -28,7 +28,7 @@ export const C_BOXES = {
     ['counters', 'peaks'],
   ],
   super: [['cache'], ['age', 'fit', 'quarantine', 'tiers'], ['superslab'], ['slab', 'pagemap']],
-  os: [['spare'], ['os', 'lock'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
+  os: [['spare'], ['os', 'lock', 'ram'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
 };
 
 /** `csrc/heap/run.c` -> { room: 'heap', box: 'run' } */

@@ -1,7 +1,7 @@
 // Plays at full scale what `npm test` plays for seconds: workers that are terminated, a torture of streams, a
-// state machine of lifetimes, the model of the whole API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
+// state machine of lifetimes, channels between threads that end, the model of the whole API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
 //
-//   npm run test:full -- [--minutes N] [--workers N] [--endings N]
+//   npm run test:full -- [--minutes N] [--workers N] [--endings N] [--messages N]
 //
 // By the Node that runs this file: see tools/test/nodes-suite.mjs for the others. Ends with `N passed, N failed`.
 
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
     minutes: { type: 'string', default: '10' },
     workers: { type: 'string', default: '1000' },
     endings: { type: 'string', default: '3000' },
+    messages: { type: 'string', default: '200000' },
   },
 });
 
@@ -55,6 +56,14 @@ console.log(`Node ${process.version}`);
 
 repeat(`${options.workers} workers terminated`, 0, () =>
   jest('test/process/workers-terminated.test.ts', { TERMINATED_WORKERS: options.workers }),
+);
+
+repeat(`${options.messages} messages, ${options.workers} threads that end`, 0, (seed) =>
+  jest('test/process/channel.test.ts', {
+    CHANNEL_MESSAGES: options.messages,
+    CHANNEL_WORKERS: options.workers,
+    CHANNEL_SEED: String(seed),
+  }),
 );
 
 repeat(`${options.endings} endings of streams`, 0, () => {

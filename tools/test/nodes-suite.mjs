@@ -1,6 +1,6 @@
 // Runs the tests of the library on every line of Node that the package supports, one after the other.
 //
-//   npm run test:nodes -- [--only 22,24] [--full [--minutes N]]
+//   npm run test:nodes -- [--only 22,24] [--backend wasm] [--full [--minutes N]]
 //
 // --full: tools/test/full.mjs instead, ten minutes on each. Nodes are programs of the npm registry. Ends with
 // a line for each Node.
@@ -15,11 +15,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
+    backend: { type: 'string', default: '' },
     full: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '10' },
   },
 });
 
+const env = { ...process.env, HAKMEM_BACKEND: options.backend };
 const majors = options.only === undefined ? MAJORS : options.only.split(',').map(Number);
 const args = options.full
   ? ['tools/test/full.mjs', '--minutes', options.minutes]
@@ -29,7 +31,7 @@ const rows = majors.map((major) => {
   const node = nodeOf(major);
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
   console.log(`\n== ${version}`);
-  const { status, signal } = spawnSync(node, args, { cwd: ROOT, stdio: 'inherit' });
+  const { status, signal } = spawnSync(node, args, { cwd: ROOT, env, stdio: 'inherit' });
   return { version, isGood: status === 0, how: signal ?? status };
 });
 

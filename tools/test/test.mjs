@@ -31,12 +31,22 @@ const STAGES = {
   stress: { command: 'npm run -s test:c -- --stress', ...OURS },
   sanitize: { command: 'npm run -s test:c -- --sanitize', ...OURS },
   ts: { command: 'npx jest', ...JEST },
+  wasm: {
+    command: 'npx jest "test/(unit|process|hostile)/"',
+    env: { HAKMEM_BACKEND: 'wasm' },
+    ...JEST,
+  },
 };
 
 /** Runs a command and shows what it prints; resolves to its exit code and its output. */
-function runCommand(command) {
+function runCommand(command, env) {
   return new Promise((resolve) => {
-    const child = spawn(command, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], shell: true });
+    const child = spawn(command, {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: true,
+    });
     let output = '';
     const pass = (stream) => (text) => {
       output += text;
@@ -51,7 +61,7 @@ function runCommand(command) {
 /** The exit code has the last word: a suite that did not even load reports no failed test. */
 async function runStage(name, stage) {
   console.log(`\n== ${name}: ${stage.command}`);
-  const { code, output } = await runCommand(stage.command);
+  const { code, output } = await runCommand(stage.command, stage.env);
   const last = (pattern) => Number([...output.matchAll(pattern)].at(-1)?.[1] ?? 0);
   const passed = stage.passed ? last(stage.passed) : Number(code === 0);
   const failed = stage.failed ? last(stage.failed) : 0;

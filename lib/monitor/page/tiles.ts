@@ -35,6 +35,8 @@ function failuresOf({ totals }: View): Shown {
   return { text: count(sum), exact: exact(sum), note, alert: parts.length > 0 };
 }
 
+const limitOf = (maxBytes: number): string => (maxBytes > 0 ? `, limit ${bytes(maxBytes)}` : '');
+
 /** Name and content of each tile, in order. */
 const TILES: Readonly<Record<string, (view: View, rssBytes: number) => Shown>> = {
   Live: ({ totals }) => {
@@ -64,7 +66,7 @@ const TILES: Readonly<Record<string, (view: View, rssBytes: number) => Shown>> =
   Mapped: ({ totals }, rssBytes) => ({
     text: bytes(totals.bytes.mapped),
     exact: exactBytes(totals.bytes.mapped),
-    note: `process RSS ${bytes(rssBytes)}`,
+    note: `process RSS ${bytes(rssBytes)}${limitOf(totals.maxBytes)}`,
   }),
   Failures: failuresOf,
 };

@@ -20,6 +20,8 @@ const EXCHANGE_BYTES = 4 * 2048;
 const NAME_BYTES_MAX = 63;
 /** HK_SIZE_MAX */
 const SETTING_MAX = 2 ** 47;
+/** HK_PURGE_DELAY_MAX */
+const PURGE_DELAY_MAX = 2 + 86_400_000;
 const DOUBLE_BYTES = 8;
 /** As csrc/binding/stats.cc: more would say no more. */
 const DIFFERENCES_MAX = 1000;
@@ -160,6 +162,12 @@ export function createWasmBackend(): Native {
       const before = call.returned(arena);
       call.trim(arena);
       return call.returned(arena) - before;
+    },
+    setPolicy(id, values): number {
+      const [delayMs, ...others] = values;
+      if (values.length !== 6 || !(delayMs! >= -1 && delayMs! <= PURGE_DELAY_MAX)) refuse();
+      if (others.some((value) => !(value >= 0 && value <= 65_536))) refuse();
+      return call.setPolicy(coreOf(id), delayMs!, ...others);
     },
     decay(): number {
       let next = call.decay(0);

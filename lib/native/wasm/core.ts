@@ -4,8 +4,9 @@
  * The memory is a shared one: the core makes it longer when it needs more, and whatever array was made over it stays
  * as it was. Nothing of it is data of a program. A pointer into it is a number.
  */
+import { totalmem } from 'node:os';
 import { nowMs } from '../../base/clock';
-import { Room, ensureStack } from '../../base/stack';
+import { ensureCoreStack, setCoreRoom } from '../../base/stack';
 import { invalidState } from '../../errors';
 import { attempt } from '../identity';
 import { WASM } from './module';
@@ -22,6 +23,7 @@ export interface CoreExports {
   readonly end: (arena: Pointer) => number;
   readonly reset: (arena: Pointer) => void;
   readonly trim: (arena: Pointer) => void;
+  readonly setPolicy: (arena: Pointer, delayMs: number, ...values: readonly number[]) => number;
   readonly serial: (arena: Pointer) => number;
   readonly nameOf: (arena: Pointer) => Pointer;
   readonly returned: (arena: Pointer) => number;
@@ -80,11 +82,27 @@ const MEMORY_INITIAL = 16;
 
 const OLDEST_CLOCK_MS = 1e3;
 
-type Export = (a: number, b: number, c: number) => number;
+/** Frames of stack for an export, and for what stands between the caller's check and that. */
+const CORE_ROOM = 70;
+const BACKEND_ROOM = CORE_ROOM + 40;
+
+/** No export has more parameters. */
+type Export = (...parameters: Seven) => number;
+type Seven = [a: number, b: number, c: number, d: number, e: number, f: number, g: number];
 
 const INTERRUPTED =
   'A call of the core was interrupted (by a vm timeout, the end of the stack, or a check that failed), so that its ' +
   'books may be wrong. This thread can use no arena any more';
+
+const LIMIT_VARIABLE = 'HAKMEM_MAX_MEMORY_MB';
+
+/** What csrc/supply/superslabs.c makes of `auto`, which can ask no system here. */
+function shareOfRamMb(): number {
+  const groupBytes = process.constrainedMemory();
+  const machineBytes = totalmem();
+  const bytes = groupBytes > 0 ? Math.min(groupBytes, machineBytes) : machineBytes;
+  return Math.floor((bytes / 1024 / 1024) * 0.75);
+}
 
 export class Core {
   readonly call: CoreExports;
@@ -95,10 +113,13 @@ export class Core {
 
   /** @param forget - is told of slabs whose bytes nobody needs, by address. */
   constructor(forget: (address: number, bytes: number) => void) {
+    setCoreRoom(BACKEND_ROOM);
     const { WebAssembly: engine } = globalThis as unknown as { WebAssembly?: Engine };
     if (engine === undefined) throw new Error('this engine has no WebAssembly');
     const { Memory, Module, Instance } = engine;
-    this.#memory = new Memory({ initial: MEMORY_INITIAL, maximum: MEMORY_MAX, shared: true });
+    // Without a prototype: the engine looks for more properties than these, and a program may have put some there.
+    const limits = { initial: MEMORY_INITIAL, maximum: MEMORY_MAX, shared: true } as const;
+    this.#memory = new Memory(Object.assign(Object.create(null) as typeof limits, limits));
     this.#bytes = new Uint8Array(this.#memory.buffer);
     const beginMs = nowMs() - OLDEST_CLOCK_MS;
     const host = {
@@ -122,16 +143,16 @@ export class Core {
 
   /**
    * Exports that refuse to run after one that was interrupted. They make sure of their stack first: an overflow that
-   * everybody survives must not count as an interruption. No export has more than three parameters.
+   * everybody survives must not count as an interruption.
    */
   #guarded(exports: Readonly<Record<string, Export>>): CoreExports {
     const guard =
       (run: Export): Export =>
-      (a, b, c) => {
+      (a, b, c, d, e, f, g) => {
         if (this.#isInside) throw invalidState(INTERRUPTED);
-        ensureStack(Room.Call);
+        ensureCoreStack(CORE_ROOM);
         this.#isInside = true;
-        const result = run(a, b, c);
+        const result = run(a, b, c, d, e, f, g);
         this.#isInside = false;
         return result;
       };
@@ -163,7 +184,9 @@ export class Core {
   }
 
   #putVariable(name: Pointer, out: Pointer, room: number): number {
-    const value = attempt(() => process.env[this.text(name)]);
+    const variable = this.text(name);
+    const set = attempt(() => process.env[variable]);
+    const value = variable === LIMIT_VARIABLE && set === 'auto' ? String(shareOfRamMb()) : set;
     if (value === undefined || Buffer.byteLength(value) >= room) return -1;
     this.putText(value, out);
     return Buffer.byteLength(value);

@@ -224,6 +224,47 @@ describe('the operating system', () => {
     expect(report['message']).toMatch(/HAKMEM_MAX_MEMORY_MB/);
   });
 
+  test('what other arenas of the thread keep goes back before the process`s limit refuses', async () => {
+    const script = `
+      const { subscribe } = require('node:diagnostics_channel');
+      const { Arena, heapStats } = require('./dist/index.js');
+      const events = [];
+      subscribe('hakmem-arena:pressure', (event) => events.push(event));
+      const [a, b, c] = [new Arena(), new Arena(), new Arena()];
+      const live = c.alloc(1000, 7);
+      for (const size of [100, 4000, 200_000]) {
+        const views = Array.from({ length: 4e6 / size }, () => a.alloc(size));
+        for (const view of views) a.free(view);
+      }
+      const before = heapStats().totals.bytes.committed;
+      const sizes = [b.alloc(7 << 20), b.alloc(3 << 20)].map(({ length }) => length);
+      const sound = live.every((byte) => byte === 7) && a.alloc(100, 1).length === 100;
+      setImmediate(() => console.log(JSON.stringify({ before, sizes, sound, events })));`;
+    const env = { HAKMEM_MAX_MEMORY_MB: '16' };
+    const report = await resultOf<Record<string, unknown>>(script, { env });
+    expect(report['before']).toBeGreaterThan(8 << 20);
+    expect(report).toMatchObject({ sizes: [7 << 20, 3 << 20], sound: true });
+    expect(report['events']).toMatchObject([
+      {
+        reason: 'process',
+        requestedBytes: 7 << 20,
+        maxBytes: 16 << 20,
+        usedBytes: report['before'],
+      },
+    ]);
+  });
+
+  test('auto is three quarters of the memory that the process may have', async () => {
+    const script = `
+      const { totalmem } = require('node:os');
+      const { heapStats } = require('./dist/index.js');
+      const bytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+      console.log(JSON.stringify([heapStats().totals.maxBytes, bytes]));`;
+    const env = { HAKMEM_MAX_MEMORY_MB: 'auto' };
+    const [limit, bytes] = await resultOf<number[]>(script, { env });
+    expect(limit! / bytes!).toBeCloseTo(0.75, 2);
+  });
+
   test('a size that no system has is refused before anything is tried', () => {
     const arena = new Arena();
     const before = arena.stats();

@@ -6,6 +6,7 @@ import { Arena, type OutOfMemoryError, formatTrace, heapStats } from '../../../l
 import { Front } from '../../../lib/front/front';
 import { newKit } from '../../../lib/front/kit';
 import { countersOf, frontStat, native } from '../../../lib/native/native';
+import { PROCESS_POLICY } from '../../../lib/policy/state';
 import { verifyBooks } from '../../../lib/stats/verify';
 import { onlyNative } from '../support/backend';
 import { expectCode } from '../support/codes';
@@ -60,7 +61,9 @@ describe('arena.verify()', () => {
       ReturnType<typeof native.createArena>,
       number
     >;
-    const front = new Front(core, { maxBytes: 0, strides, purgeDelayMs: -1 }, newKit(strides));
+    const change = { name: 'purgeDelayMs', size: undefined, value: -1, source: 'option' } as const;
+    const policy = PROCESS_POLICY.after([change]);
+    const front = new Front(core, { maxBytes: 0, strides, policy }, newKit(strides));
     front.alloc(1000, 1);
     expect(verifyBooks(core.id, front, strides)).toEqual({ ok: true, differences: [] });
     const counts = countersOf(core);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arena } from '../../../lib/index';
 import { createMonitor, type MonitorServer } from '../../../lib/monitor';
+import { IS_WASM } from '../support/backend';
 import { type ChildOptions, type ChildResult, PACKAGE_ROOT, run } from '../support/child';
 
 const MAIN = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js');
@@ -57,9 +58,15 @@ describe('npx hakmem-arena', () => {
 describe('doctor', () => {
   test('names the binary and finds nothing wrong here', async () => {
     const { exitCode, stdout } = await cli(['doctor']);
-    expect(stdout).toContain('hakmem_arena.node');
+    expect(stdout).toContain(IS_WASM ? 'HAKMEM_BACKEND=wasm is set' : 'hakmem_arena.node');
     expect(stdout).toContain('allocates, frees and gives back');
     expect(exitCode).toBe(stdout.includes('BAD') ? 1 : 0);
+  });
+
+  test('says what arenas may hold, and of what that is a share', async () => {
+    expect((await cli(['doctor'])).stdout).toMatch(/^ok +arenas +no limit$/m);
+    const { stdout } = await cli(['doctor'], { env: { HAKMEM_MAX_MEMORY_MB: 'auto' } });
+    expect(stdout).toMatch(/^ok +arenas +at most \d+ MB \(auto: three quarters of the memory\)$/m);
   });
 
   test('points at a switch that means nothing', async () => {

@@ -53,6 +53,37 @@ describe('an event', () => {
   });
 });
 
+describe('pressure', () => {
+  test('is told when an allocation is served by what the arena gave up for it', async () => {
+    const events = received('hakmem-arena:pressure');
+    const arena = new Arena({ name: 'tight', maxBytes: 65_536 });
+    arena.free(arena.allocUnsafe(100));
+    expect(arena.allocUnsafe(5000)).toHaveLength(5000);
+    expect(events).toEqual([]);
+    await Promise.resolve();
+    expect(events).toEqual([
+      {
+        arena: { id: arena.id, name: 'tight' },
+        reason: 'limit',
+        requestedBytes: 5000,
+        usedBytes: 65_536,
+        maxBytes: 65_536,
+      },
+    ]);
+    arena.destroy();
+  });
+
+  test('comes before a refusal, too', async () => {
+    const events = ['hakmem-arena:pressure', 'hakmem-arena:limit'].map(received);
+    const arena = new Arena({ maxBytes: 65_536 });
+    arena.allocUnsafe(100);
+    expectCode(() => arena.allocUnsafe(5000), 'ERR_HAKMEM_OUT_OF_MEMORY');
+    await Promise.resolve();
+    expect(events).toMatchObject([[{ reason: 'limit', requestedBytes: 5000 }], [{}]]);
+    arena.destroy();
+  });
+});
+
 const MIB = 1024 * 1024;
 
 /** How many SuperSlabs, by kind. */

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { AggregatorRegistry, Registry, type RegistryContentType } from 'prom-client';
-import { Arena } from '../../../lib/index';
+import { Arena, adopt, release } from '../../../lib/index';
 import { METRICS } from '../../../lib/monitor/metrics';
 import { observeHeapStats } from '../../../lib/monitor/otel';
 import { type PrometheusOptions, collectHeapStats } from '../../../lib/monitor/prometheus';
-import { expectCode } from '../support/codes';
+import { onlyNative } from '../support/backend';
+import { codeOf, expectCode } from '../support/codes';
 
 const arenas: Arena[] = [];
 
@@ -50,6 +51,36 @@ describe('collectHeapStats()', () => {
     expect(await registry.metrics()).toBe(await registry.metrics());
     expect(await allocsOf(registry, 'quiet')).toBe(1);
   });
+
+  onlyNative('Buffers go to other threads with the addon only')(
+    'says what is away, and what became of tickets',
+    async () => {
+      const arena = arenaNamed('lender');
+      const registry = registryWith();
+      const [refusedBefore] = await valuesOf(registry, 'tickets_refused_total');
+      const tickets = [100, 1000, 5000].map((size) => arena.share(arena.alloc(size)));
+      const adopted = tickets.slice(1).map((ticket) => adopt(ticket));
+      arena.recall(tickets[0]!);
+      release(adopted[0]!);
+      arena.stats(); // collects what has come back
+      expect(codeOf(() => adopt(tickets[1]!))).toBe('ERR_HAKMEM_TICKET');
+      expect((await valuesOf(registry, 'away_blocks'))[0]!.value).toBe(1);
+      expect((await valuesOf(registry, 'away_bytes'))[0]!.value).toBeGreaterThanOrEqual(5000);
+      const events = (await valuesOf(registry, 'tickets_total')).map(
+        ({ labels, value }) => [labels['event'], value] as const,
+      );
+      expect(Object.fromEntries(events)).toEqual({
+        offered: 3,
+        adopted: 2,
+        recalled: 1,
+        revoked: 0,
+        returned: 1,
+      });
+      const [refused] = await valuesOf(registry, 'tickets_refused_total');
+      expect(refused!.value - refusedBefore!.value).toBe(1);
+      release(adopted[1]!);
+    },
+  );
 
   test('called again on the same registry changes nothing', async () => {
     arenaNamed('again').allocUnsafe(100);

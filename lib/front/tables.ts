@@ -1,0 +1,250 @@
+/**
+ * Front tables: what a front owns, how a view enters it, why a view is refused, and how everything goes back at once.
+ *
+ * Owns:      the tables of one front, and whether it has ended.
+ * Called by: the paths, which extend it.
+ * Calls:     the tables.
+ */
+import { type FrontIdentity, custodyOf, doubleFree } from '../view/custody';
+import { HakmemError, invalidArgType } from '../errors';
+import { BucketTable, TABLE_INTEGERS } from './buckets';
+import { Decay } from '../events/decay';
+import { FreeBlocks } from './free-blocks';
+import { REF_INDEX_BITS } from '../native/geometry';
+import { SizeClass, classStepOf, classesBySize } from './size-class';
+import { LargeBlocks } from './large/large-blocks';
+import { Records } from './records';
+import { outOfMemory, relieve } from './refusals';
+import type { FrontCounters } from './counters';
+import { type Kit, countersFor, leaveKit } from './kit';
+import { BATCH_INTEGERS, type Epoch, ViewTable } from './view-table';
+import { type NativeArena, native } from '../native/native';
+import type { ResolvedOptions } from '../options';
+import type { PolicyState } from '../policy/state';
+import { NO_REMAINS, type Remains, SlabTable } from './slabs';
+import { Surplus } from './surplus';
+import { Room, ensureStack, ensureWholeStack } from '../base/stack';
+import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
+import type { ViewMaker } from '../view/kinds';
+
+export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'policy'>;
+
+/** Fields are declared and written once: see "What V8 asks of hot code" in docs/ARCHITECTURE.md. */
+export class FrontTables implements FrontIdentity {
+  declare readonly core: NativeArena;
+  /** Names the arena to the core. */
+  declare readonly arena: number;
+  declare readonly slabs: SlabTable;
+  declare protected readonly counters: FrontCounters;
+  /** All integers of the tables below: those of `records`, one step closer. */
+  declare protected ints: Int32Array;
+  declare protected readonly records: Records;
+  declare protected readonly table: ViewTable;
+  declare protected readonly buckets: BucketTable;
+  declare protected readonly blocks: FreeBlocks;
+  declare protected readonly large: LargeBlocks;
+  declare readonly strides: readonly number[];
+  declare protected readonly classes: (SizeClass | undefined)[];
+  declare private readonly classBySize: Uint8Array;
+  declare readonly maxBytes: number;
+  declare private readonly timer: Decay;
+  declare private readonly surplus: Surplus;
+  declare private readonly kit: Kit;
+  /** true: destroyed, or about to be. */
+  hasEnded = false;
+  /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
+  protected isEnding = false;
+  private remains = NO_REMAINS;
+
+  constructor(core: NativeArena, { maxBytes, strides, policy }: FrontOptions, kit: Kit) {
+    this.core = core;
+    this.arena = core.id;
+    this.maxBytes = maxBytes;
+    this.strides = strides;
+    this.kit = kit;
+    this.counters = countersFor(kit, core);
+    this.slabs = new SlabTable(core.id, core.name, this.counters.all);
+    this.records = new Records(TABLE_INTEGERS, kit.ints);
+    this.ints = this.records.ints;
+    this.table = new ViewTable(this.records, core, kit.views);
+    this.buckets = new BucketTable(this.records, this.counters);
+    this.timer = new Decay(this, policy.valueOf('purgeDelayMs'));
+    this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
+    const { slabs, counters, records, table, timer } = this;
+    this.large = new LargeBlocks(core.id, { slabs, counters, records, table, timer });
+    this.classes = new Array<SizeClass | undefined>(strides.length).fill(undefined);
+    this.classBySize = classesBySize(strides);
+    this.surplus = new Surplus(core.id, this.classes, this.blocks, this.large, policy);
+  }
+
+  /** Goes by another policy from now on. */
+  setPolicy(policy: PolicyState): void {
+    ensureWholeStack();
+    this.surplus.setPolicy(policy);
+    this.timer.setDelay(policy.valueOf('purgeDelayMs'));
+  }
+
+  get epoch(): Epoch {
+    return this.table.home;
+  }
+
+  /** The block that `take` gives, if need be after all free blocks have gone back. */
+  protected blockFor(bytes: number, take: () => number): number {
+    const refusal = take();
+    if (refusal >= 0) return refusal;
+    relieve(this, refusal, bytes);
+    const ref = take();
+    native.noteRetry(this.arena, refusal, ref);
+    if (ref < 0) throw this.outOfMemory(ref, bytes);
+    return ref;
+  }
+
+  // --- Enter ----------------------------------------------------------------------------------------
+
+  /** undefined: the engine has no memory to expose the slab. */
+  protected makeView<V extends View>(
+    maker: ViewMaker<V>,
+    ref: number,
+    offset: number,
+    bytes: number,
+  ): V | undefined {
+    const buffer = this.slabs.bufferOf(ref >>> REF_INDEX_BITS);
+    if (buffer === undefined) return undefined;
+    return maker.make(buffer, offset, bytes / maker.elementBytes);
+  }
+
+  /** Stamps a new view with a number of its own. */
+  protected enter<V extends View>(view: V, ...record: Parameters<ViewTable['add']>): V {
+    if (this.table.unused === 0) this.addNumbers();
+    return stamp(view, this.table.home, this.table.add(...record));
+  }
+
+  private addNumbers(): void {
+    if (!this.records.hasRoom(BATCH_INTEGERS)) {
+      const ints = this.records.enlarged();
+      // One step: whoever wrote to the old array afterwards would spoil the tables.
+      this.ints = this.records.ints = ints;
+    }
+    this.table.addNumbers();
+  }
+
+  // --- Refuse -------------------------------------------------------------------------------------
+
+  /** The owner of a live view of this front; NO_OWNER of anything else. */
+  ownerOf(view: View): number {
+    const id = idOf(view, this.table.home);
+    if (id !== 0) return this.table.ownerOf(id);
+    const custody = custodyOf(view);
+    return custody?.isOf(this) === true ? custody.owner : NO_OWNER;
+  }
+
+  /** Why `view` is not accepted where a live view of this arena is needed. */
+  refusal(view: unknown): Error {
+    if (this.hasEnded) return new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
+    if (!ArrayBuffer.isView(view)) {
+      return invalidArgType('view', 'a Buffer, TypedArray or DataView of an arena', view);
+    }
+    const custody = custodyOf(view);
+    if (custody?.isOf(this) === true && custody.isFreed) return custody.refusal();
+    const home = homeOf(view);
+    if (home?.core !== this.core) return new HakmemError('ERR_HAKMEM_NOT_OWNED');
+    const isFree = home === this.table.home && this.ownerOf(view) === NO_OWNER;
+    if (!isFree) return new HakmemError('ERR_HAKMEM_STALE_VIEW');
+    return doubleFree(this.table.isHeld(idOf(view, home)));
+  }
+
+  /** Counts a free that is refused, by its reason. */
+  protected counted(refusal: Error): Error {
+    if (refusal instanceof HakmemError && !this.hasEnded) this.counters.countRefused(refusal.code);
+    return refusal;
+  }
+
+  protected outOfMemory(result: number, requestedBytes: number): Error {
+    return outOfMemory(this.arena, result, requestedBytes, this);
+  }
+
+  // --- All at once --------------------------------------------------------------------------------
+
+  /** Gives all free blocks back to the core and takes empty slabs out of their classes. */
+  flushAll(): void {
+    ensureWholeStack();
+    this.finish();
+    this.surplus.giveAllBack();
+    this.slabs.retireAll();
+  }
+
+  /** Gives the core a part of what was not in demand since the last time. false: nothing is left. */
+  giveSurplusBack(untilMs: number): boolean {
+    this.finish();
+    return !this.hasEnded && this.surplus.giveBack(untilMs);
+  }
+
+  /** Takes everything back at once, what remains aside: all views are stale then. */
+  reset(remains: Remains): void {
+    ensureWholeStack();
+    // From here on all ways lead to `finish`.
+    this.table.invalidate();
+    this.remains = remains;
+    this.isEnding = true;
+    this.finish();
+  }
+
+  /** The same for ever: nothing is handed out any more, and every view refused. */
+  end(remains: Remains): void {
+    ensureStack(Room.Call);
+    this.table.invalidate();
+    this.remains = remains;
+    this.isEnding = this.hasEnded = true;
+    this.finish();
+  }
+
+  /** Does what is left of a reset or destroy that was interrupted. */
+  finish(): void {
+    if (!this.isEnding) return;
+    this.clear(this.remains);
+    if (this.hasEnded) {
+      // Once only: another arena may have the number of this one then.
+      this.isEnding = false;
+      native.destroyArena(this.arena, this.remains.slabs, this.core.counters);
+      this.timer.end();
+      if (this.remains.slabs === undefined) this.leave();
+    } else {
+      native.resetArena(this.arena, this.remains.slabs);
+      this.isEnding = false;
+      this.timer.note();
+    }
+  }
+
+  /** Leaves the arrays to a later front. Views that are retained still count in them. */
+  protected leave(): void {
+    this.ints = this.records.ints = leaveKit(this.kit, this.ints, this.core.handle);
+  }
+
+  /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */
+  protected clear(_remains: Remains): void {
+    this.classes.fill(undefined);
+    this.counters.clearCaps();
+    this.blocks.clear();
+    this.large.clear();
+    this.slabs.clear();
+    this.counters.takeBackSlots((bytes) => this.classFor(bytes));
+    this.records.clear();
+    this.table.clear();
+  }
+
+  protected assertOpen(): void {
+    this.finish();
+    if (this.hasEnded) throw this.refusal(undefined);
+  }
+
+  /** The smallest class that holds `bytes` (1 .. 64 KB). */
+  protected classFor(bytes: number): number {
+    return this.classBySize[classStepOf(bytes)]!;
+  }
+
+  protected classAt(index: number): SizeClass {
+    const { buckets, blocks, counters, table: views, timer: decay, surplus } = this;
+    const tables = { buckets, views, blocks, counters, decay, policy: surplus.policy };
+    return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
+  }
+}
