@@ -204,13 +204,12 @@ void BeginEndingLoans(Environment *environment) {
 // references keep slabs and spans from that, and larger blocks, which V8 detaches one by one when the environment
 // ends, stay on the account.
 constexpr int64_t kAccountReserve = 512 * 1024;
-constexpr int64_t kDiscountMax = HK_SPAN_SLABS_MAX * HK_SLAB_BYTES;
 
 void Discount(Napi::Env env, Exposure *exposure) {
-  if (exposure->bytes > kDiscountMax) return;
+  if (exposure->bytes > kSpanBytesMax) return;
   int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
   // So that what is left is more than the longest, by the reserve.
-  if (total < exposure->bytes + kDiscountMax + kAccountReserve) return;
+  if (total < exposure->bytes + kSpanBytesMax + kAccountReserve) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, -exposure->bytes);
   exposure->discounted = true;
 }
