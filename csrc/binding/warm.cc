@@ -85,7 +85,8 @@ Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t
   if (exposure == nullptr || exposure->address != slab.address) return nullptr;
   Napi::ArrayBuffer buffer = exposure->buffer.Value();
   // A span or run of another length may begin here now.
-  if (static_cast<int64_t>(slab.bytes) != exposure->bytes || buffer.IsEmpty() || buffer.IsDetached()) {
+  if (static_cast<int64_t>(slab.bytes) != exposure->bytes || buffer.IsEmpty() ||
+      buffer.IsDetached()) {
     Cool(env, exposure);
     return nullptr;
   }
