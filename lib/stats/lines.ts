@@ -17,6 +17,7 @@ export type StatsLine =
   | 'SS_STATS'
   | 'BYTES'
   | 'MEM_STATS'
+  | 'DECAY'
   | 'CACHE_STATS'
   | 'LOCK_STATS'
   | 'FAILURES'
@@ -128,6 +129,21 @@ function memoryLine({ bytes }: HeapTotals): string[] {
   ];
 }
 
+/** What went back to the operating system by itself. */
+function decayLine({ bytes, decay }: HeapTotals): string[] {
+  return [
+    `[DECAY] ${fields({
+      dirty: bytes.dirty,
+      decayed: decay.decayedBytes,
+      purged: decay.purgedBytes,
+      retaken: decay.retakenBytes,
+      epochs: decay.epochs,
+      turns: decay.turns,
+      us: Math.round(decay.ms * 1000),
+    })}`,
+  ];
+}
+
 function failureLine({ failures }: HeapTotals): string[] {
   return [
     `[FAILURES] ${fields({
@@ -163,6 +179,8 @@ function cacheLine({ cache }: HeapTotals): string[] {
       evicted_bytes: cache.evictedByBytes,
       expired: cache.expired,
       quarantined: cache.quarantined,
+      arenas: cache.arenas,
+      arenas_from_kept: cache.arenasFromKept,
     })}`,
   ];
 }
@@ -180,6 +198,7 @@ const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   SS_STATS: superslabLines,
   BYTES: byteLine,
   MEM_STATS: memoryLine,
+  DECAY: decayLine,
   CACHE_STATS: cacheLine,
   LOCK_STATS: ({ locks }: HeapTotals) => [`[LOCK_STATS] ${fields({ ...locks })}`],
   FAILURES: failureLine,
