@@ -83,6 +83,7 @@ static void verify_bin(recount_t *r, uint32_t bin, const hk_bin_stats_t *b) {
   uint64_t blocks = b->live + b->front_blocks + b->away + b->free_blocks + b->remote_blocks;
   expect(r, "capacity", bin, blocks, b->capacity);
   expect(r, "slow", bin, stages, b->slow);
+  expect(r, "refills", bin, b->slow + b->prefilled, b->refills);
   expect(r, "blocks_out", bin, b->capacity - b->free_blocks, b->blocks_out - b->blocks_in);
 }
 

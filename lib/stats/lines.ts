@@ -1,6 +1,8 @@
 /**
  * Lines: statistics in the form of the allocator this one grew out of, each kind by its name.
  */
+import { PROCESS_POLICY } from '../policy/state';
+import { VALUES, VALUE_NAMES } from '../policy/values';
 import type { ClassStats, HeapTotals } from './types';
 
 /**
@@ -14,6 +16,7 @@ export type StatsLine =
   | 'TINY_STATS'
   | 'C7_PAGE_STATS'
   | 'WARM'
+  | 'FRONT'
   | 'SS_STATS'
   | 'BYTES'
   | 'MEM_STATS'
@@ -21,6 +24,7 @@ export type StatsLine =
   | 'CACHE_STATS'
   | 'LOCK_STATS'
   | 'FAILURES'
+  | 'POLICY'
   | 'SS_OS_STATS';
 
 /** C0..C7 are numbered in the lines of old; the others keep their names. */
@@ -29,7 +33,7 @@ function rowLabel(name: string): string {
 }
 
 /** `name=1 other=2`. */
-function fields(values: Readonly<Record<string, number>>): string {
+function fields(values: Readonly<Record<string, number | string>>): string {
   return Object.entries(values)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
@@ -185,6 +189,18 @@ function cacheLine({ cache }: HeapTotals): string[] {
   ];
 }
 
+/** What arenas go by of which nothing else is said. */
+function policyLine(): string[] {
+  const values = VALUE_NAMES.map((name) => {
+    const value = PROCESS_POLICY.valueOf(name);
+    return [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      VALUES[name].choices?.[value] ?? value,
+    ];
+  });
+  return [`[POLICY] ${fields(Object.fromEntries(values) as Record<string, number | string>)}`];
+}
+
 /** Every kind of line, in the order in which they are printed. */
 const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   HEAP_STATS: heapLines,
@@ -195,6 +211,11 @@ const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   })),
   C7_PAGE_STATS: pageLine,
   WARM: byClass('WARM', ({ warm }) => ({ ...warm })),
+  FRONT: byClass('FRONT', ({ front, drains, drainedBlocks }) => ({
+    ...front,
+    drains,
+    drained_blocks: drainedBlocks,
+  })),
   SS_STATS: superslabLines,
   BYTES: byteLine,
   MEM_STATS: memoryLine,
@@ -202,6 +223,7 @@ const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   CACHE_STATS: cacheLine,
   LOCK_STATS: ({ locks }: HeapTotals) => [`[LOCK_STATS] ${fields({ ...locks })}`],
   FAILURES: failureLine,
+  POLICY: policyLine,
   SS_OS_STATS: osLine,
 };
 
