@@ -22,7 +22,7 @@ export type { ReadTarget } from './streams/read-into';
 export type { ScopeTarget } from './streams/endings';
 export type { WebWritableLike, WebWriterLike, WritableLike, WriteTarget } from './streams/targets';
 export type { BackendInfo } from './base/backend-info';
-export type { LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
+export type { ComparedCost, LearnBy, LearnOptions, LearnReport, TableCost } from './learn/report';
 export { HakmemError, OutOfMemoryError } from './errors';
 export type { HakmemErrorCode } from './errors';
 export type {

@@ -5,7 +5,7 @@ import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import { CLASS_COUNT_MAX, CLASS_SIZE_MAX } from './native/geometry';
 import { type NativeArenaOption, native, settingsOf } from './native/native';
-import type { LearnOptions } from './learn/report';
+import type { LearnOptions, LearnQuestion } from './learn/report';
 import { settled } from './policy/settings';
 import { PROCESS_POLICY, type PolicyState } from './policy/state';
 import { FRONT_KINDS, frontChanges } from './policy/fronts';
@@ -154,8 +154,8 @@ function resolvePolicy(
   return settled(state, given, { where: 'options.policy', strides, source: 'option' });
 }
 
-function resolveStrides(sizes: unknown): readonly number[] {
-  const name = 'options.sizeClasses';
+/** Size classes of an arena: those given, and that of 64 KB. `name`: of what gave them. */
+function resolveStrides(sizes: unknown, name = 'options.sizeClasses'): readonly number[] {
   if (!Array.isArray(sizes)) throw invalidArgType(name, 'an array of numbers', sizes);
   if (sizes.length === 0 || sizes.length > CLASS_COUNT_MAX) {
     throw invalidArgValue(name, `must have 1 to ${CLASS_COUNT_MAX} sizes`, sizes);
@@ -207,14 +207,26 @@ function resolveReclaim(reclaim: unknown, leaks: ResolvedOptions['leaks']): bool
   return true;
 }
 
+/** `options.compare`: the built-in size classes, or those given; undefined: none. */
+function resolveCompare(compare: unknown): readonly number[] | undefined {
+  if (compare === undefined) return undefined;
+  if (typeof compare !== 'string') return resolveStrides(compare, 'options.compare');
+  resolveChoice(compare, 'compare', ['built-in'] as const);
+  return native.tables.defaultStrides;
+}
+
 /** Checks what `arena.learned()` was given. */
-export function resolveLearn(given: LearnOptions = {}): LearnOptions {
+export function resolveLearn(given: LearnOptions = {}): LearnQuestion {
   if (typeof given !== 'object' || (given as unknown) === null) {
     throw invalidArgType('options', 'of type object', given);
   }
-  const { classes = CLASS_COUNT_MAX, by } = ownOptions(given);
+  const { classes = CLASS_COUNT_MAX, by, compare } = ownOptions(given);
   validateInteger(classes, 'options.classes', 2, CLASS_COUNT_MAX);
-  return { classes, by: resolveChoice(by, 'by', ['live', 'allocs'] as const) };
+  return {
+    classes,
+    by: resolveChoice(by, 'by', ['live', 'allocs'] as const),
+    compare: resolveCompare(compare),
+  };
 }
 
 const KNOWN_OPTIONS = new Set([

@@ -39,6 +39,8 @@ static void end_steps(hk_arena_t *arena, uint64_t now_ns) {
   hk_supply_t *supply = &arena->supply;
   uint64_t steps = (now_ns - decay->stepped_ns) / hk_decay_step_ns(decay);
   if (steps == 0) return;
+  /* The first one began with the clock itself. */
+  hk_stat_add(&decay->epochs, decay->stepped_ns == 0 ? 1 : steps);
   decay->stepped_ns = now_ns;
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     hk_bin_t *b = &arena->bins[bin];

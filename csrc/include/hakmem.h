@@ -372,7 +372,9 @@ typedef enum hk_stage_t {
  * bytes_free_slabs + bytes_slack = bytes_committed; bytes_pinned and bytes_given_away are parts of
  * it. bytes_metadata: the mappings of the arena's records and counters, which are not part of it.
  * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
- * bytes_retaken: of purged slabs, by trims too, that were needed again.
+ * bytes_returned: all pages that went back for it, by trims too; bytes_retaken: of purged pages, by
+ * trims and by others too, that were needed again. bytes_dirty: part of bytes_free_slabs that may
+ * have pages. decay_epochs: sixths of the purge delay that have gone by while it had one.
  * superslabs_*: SuperSlabs and huge mappings; hot + draining + empties = live (see hk_tier_t; huge ones are hot),
  * adopted from the cache and released to it so far. failures_*: requests refused by the OS or by a
  * limit; failures_retried: those that a second try of the front cured. letters_offered = recalled + revoked + returned
@@ -381,7 +383,7 @@ typedef enum hk_stage_t {
   X(superslabs_live) X(superslabs_hot) X(superslabs_draining) X(superslabs_empties)      \
   X(superslabs_adopted) X(superslabs_released) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_given_away) X(bytes_decayed) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
+  X(bytes_given_away) X(bytes_dirty) X(bytes_decayed) X(bytes_returned) X(decay_epochs) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
   X(failures_retried) X(bytes_away) X(letters_offered) X(letters_adopted) X(letters_recalled) \
   X(letters_revoked) X(letters_returned) X(letters_away) HK_FRONT_STATS(X)
 
@@ -392,7 +394,8 @@ typedef enum hk_stage_t {
  * count calls for SuperSlabs, os_map_metadata and os_unmap_metadata those for metadata; refused
  * calls of both kinds are counted together. cache_*: requests that found nothing there; SuperSlabs
  * that left it for the OS beyond its limits by count and by bytes, and by age; and those that are in quarantine now.
- * locks_*: all locks of the process, but not for reading statistics. bytes_max: what all arenas may hold
+ * os_purged_bytes: of purges that were not refused; os_purge_ns: of all. arenas_*: created, and of them with the
+ * record of one that had ended. locks_*: all locks of the process, but not for reading statistics. bytes_max: what all arenas may hold
  * (HAKMEM_MAX_MEMORY_MB); 0: any. */
 #define HK_PROCESS_STATS(X)                                                                 \
   X(now_ns) X(superslabs_mapped) X(superslabs_put) X(superslabs_adopted) X(superslabs_unmapped) \
@@ -401,7 +404,7 @@ typedef enum hk_stage_t {
   X(os_purge_disabled) X(os_map_metadata) X(os_unmap_metadata) X(bytes_metadata)            \
   X(cache_misses) X(cache_evicted_count) X(cache_evicted_bytes) X(cache_expired)            \
   X(cache_quarantined) X(locks_acquired) X(locks_contended) X(tickets_refused)   \
-  X(bytes_max)
+  X(os_purged_bytes) X(os_purge_ns) X(arenas_created) X(arenas_from_kept) X(bytes_max)
 
 #define HK_STATS_FIELD(field) uint64_t field;
 typedef struct hk_bin_stats_t {

@@ -16,7 +16,9 @@ static struct {
 
 static _Atomic bool purge_disabled;
 
-#define COUNT(field) atomic_fetch_add_explicit(&counters.field, 1, memory_order_relaxed)
+#define ADD(field, amount) \
+  atomic_fetch_add_explicit(&counters.field, amount, memory_order_relaxed)
+#define COUNT(field) ADD(field, 1)
 
 static void *map(size_t bytes, size_t alignment) {
   HK_ASSERT(bytes > 0 && bytes % hk_os_page_bytes() == 0);
@@ -37,7 +39,7 @@ static bool unmap(void *address, size_t bytes) {
 }
 
 static void add_metadata(size_t bytes) {
-  atomic_fetch_add_explicit(&counters.metadata_bytes, bytes, memory_order_relaxed);
+  ADD(metadata_bytes, bytes);
 }
 
 void *hk_os_map(size_t bytes, size_t alignment) {
@@ -86,9 +88,13 @@ bool hk_os_move(void *address, size_t bytes, void *to, size_t new_bytes) {
 
 bool hk_os_purge(void *address, size_t bytes) {
   if (atomic_load_explicit(&purge_disabled, memory_order_relaxed)) return false;
-  switch (prims->purge(address, bytes)) {
+  uint64_t begin_ns = hk_os_now_ns();
+  hk_os_result_t result = prims->purge(address, bytes);
+  ADD(purge_ns, hk_os_now_ns() - begin_ns);
+  switch (result) {
     case HK_OS_DONE:
       COUNT(purge);
+      ADD(purged_bytes, bytes);
       return true;
     case HK_OS_NO_MEMORY:
       COUNT(purge_enomem);

@@ -15,6 +15,7 @@
  * metadata, and whatever the OS refused to unmap. */
 #define HK_OS_STATS(X)                                                                      \
   X(map) X(map_failed) X(unmap) X(unmap_failed) X(purge) X(purge_enomem) X(purge_failed)    \
+  X(purged_bytes) X(purge_ns)                                                               \
   X(map_metadata) X(unmap_metadata) X(metadata_bytes)
 
 typedef struct hk_os_stats_t {

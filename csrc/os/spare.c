@@ -1,5 +1,7 @@
 #include "os/spare.h"
 
+#include <stdatomic.h>
+
 #include "os/lock.h"
 #include "os/os.h"
 
@@ -15,6 +17,9 @@ static struct {
   spare_t spares[HK_SPARE_MAX];
   uint32_t limit;
 } kept = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_SPARE), .limit = HK_SPARE_MAX};
+
+/* Since the process began: what was taken of each kind, from here and from the OS. */
+static _Atomic(uint64_t) taken[HK_SPARE_KINDS][2];
 
 static void *take(hk_spare_kind_t kind, size_t bytes) {
   void *address = NULL;
@@ -32,7 +37,13 @@ static void *take(hk_spare_kind_t kind, size_t bytes) {
 void *hk_spare_take(hk_spare_kind_t kind, size_t bytes, bool *fresh) {
   void *address = take(kind, bytes);
   *fresh = address == NULL;
-  return address != NULL ? address : hk_os_map_metadata(bytes);
+  if (*fresh) address = hk_os_map_metadata(bytes);
+  if (address != NULL) atomic_fetch_add_explicit(&taken[kind][*fresh], 1, memory_order_relaxed);
+  return address;
+}
+
+uint64_t hk_spare_taken(hk_spare_kind_t kind, bool fresh) {
+  return atomic_load_explicit(&taken[kind][fresh], memory_order_relaxed);
 }
 
 static bool keep(const spare_t *spare) {

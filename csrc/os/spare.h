@@ -19,11 +19,15 @@ typedef enum hk_spare_kind_t {
   HK_SPARE_COUNTERS,
   HK_SPARE_STACKS,
   HK_SPARE_EVENTS,
+  HK_SPARE_KINDS
 } hk_spare_kind_t;
 
 /* Takes a spare mapping of this kind and of exactly `bytes` (whole pages), or else maps one. `*fresh`: it comes from
  * the OS and is zero; otherwise it is as it was put. The caller owns it. NULL: the OS refused. */
 void *hk_spare_take(hk_spare_kind_t kind, size_t bytes, bool *fresh);
+
+/* How many of this kind were taken so far: from the OS, or of those that had been put. Any thread. */
+uint64_t hk_spare_taken(hk_spare_kind_t kind, bool fresh);
 
 /* Keeps a mapping as it is, or unmaps it. If the OS refuses to unmap it, its address space is
  * lost. */

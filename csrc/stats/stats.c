@@ -12,6 +12,7 @@
 #include "letters/letters.h"
 #include "os/lock.h"
 #include "os/os.h"
+#include "os/spare.h"
 #include "stats/front_counts.h"
 #include "super/cache.h"
 #include "supply/superslabs.h"
@@ -180,6 +181,9 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->bytes_given_away = hk_stat_get(&arena->given_bytes);
   stats->bytes_metadata = metadata_bytes(arena);
   stats->bytes_decayed = hk_stat_get(&arena->decay.bytes);
+  stats->bytes_dirty = hk_stat_get(&arena->supply.dirty_bytes);
+  stats->bytes_returned = hk_stat_get(&arena->returned_bytes);
+  stats->decay_epochs = hk_stat_get(&arena->decay.epochs);
   stats->bytes_retaken = hk_stat_get(&arena->decay.retaken_bytes);
   stats->decay_turns = hk_stat_get(&arena->decay.turns);
   stats->decay_ns = hk_stat_get(&arena->decay.ns);
@@ -201,6 +205,7 @@ void hk_process_stats(hk_process_stats_t *stats) {
   hk_cache_stats(&cache);
   hk_os_stats(&os);
   hk_lock_stats(&locks);
+  uint64_t kept = hk_spare_taken(HK_SPARE_RECORD, false);
   *stats = (hk_process_stats_t){.now_ns = hk_os_now_ns(),
                                 .superslabs_mapped = superslabs.mapped,
                                 .superslabs_put = cache.put,
@@ -215,6 +220,8 @@ void hk_process_stats(hk_process_stats_t *stats) {
                                 .os_purge = os.purge,
                                 .os_purge_enomem = os.purge_enomem,
                                 .os_purge_failed = os.purge_failed,
+                                .os_purged_bytes = os.purged_bytes,
+                                .os_purge_ns = os.purge_ns,
                                 .os_purge_disabled = os.purge_disabled ? 1 : 0,
                                 .os_map_metadata = os.map_metadata,
                                 .os_unmap_metadata = os.unmap_metadata,
@@ -227,5 +234,7 @@ void hk_process_stats(hk_process_stats_t *stats) {
                                 .locks_acquired = locks.acquired,
                                 .locks_contended = locks.contended,
                                 .tickets_refused = hk_letters_refused(),
+                                .arenas_created = hk_spare_taken(HK_SPARE_RECORD, true) + kept,
+                                .arenas_from_kept = kept,
                                 .bytes_max = hk_superslabs_limit()};
 }

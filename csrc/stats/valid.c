@@ -2,8 +2,8 @@
 
 /* Numbers counted again, and who is told of those that differ. */
 typedef struct recount_t {
-  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, superslabs,
-      empties;
+  uint64_t free_blocks[HK_BIN_MAX], slabs[HK_BIN_MAX], used_bytes, committed_bytes, dirty_bytes,
+      superslabs, empties;
   void (*visit)(const hk_difference_t *difference, void *context);
   void *context;
   uint32_t differences;
@@ -54,6 +54,7 @@ static void recount_superslab(const hk_arena_t *arena, const hk_superslab_t *sup
   r->superslabs++;
   if (superslab->used_slots == 0) r->empties++;
   r->committed_bytes += superslab->bytes;
+  r->dirty_bytes += hk_superslab_unused_dirty_bytes(superslab);
   bool has_entry = index >= HK_ARENA_SUPERSLABS_MAX || arena->superslabs[index] == superslab;
   expect_of_slab(r, "table", &superslab->slabs[0], has_entry);
   expect_of_slab(r, "slots", &superslab->slabs[0], hk_superslab_is_valid(superslab));
@@ -82,6 +83,7 @@ static void verify_bin(recount_t *r, uint32_t bin, const hk_bin_stats_t *b) {
   uint64_t blocks = b->live + b->front_blocks + b->away + b->free_blocks + b->remote_blocks;
   expect(r, "capacity", bin, blocks, b->capacity);
   expect(r, "slow", bin, stages, b->slow);
+  expect(r, "refills", bin, b->slow + b->prefilled, b->refills);
   expect(r, "blocks_out", bin, b->capacity - b->free_blocks, b->blocks_out - b->blocks_in);
 }
 
@@ -96,6 +98,7 @@ uint32_t hk_arena_verify(hk_arena_t *arena,
   expect(&r, "superslabs_empties", HK_BIN_NONE, r.empties, s.superslabs_empties);
   expect(&r, "tiers", HK_BIN_NONE, hk_tiers_are_valid(&arena->supply.tiers), true);
   expect(&r, "bytes_used", HK_BIN_NONE, r.used_bytes, s.bytes_used);
+  expect(&r, "bytes_dirty", HK_BIN_NONE, r.dirty_bytes, s.bytes_dirty);
   expect(&r, "bytes_committed", HK_BIN_NONE, r.committed_bytes, s.bytes_committed);
   for (uint32_t bin = 0; bin < HK_BIN_COUNT; bin++) verify_bin(&r, bin, &s.bins[bin]);
   uint64_t all = s.bytes_live + s.bytes_front + s.bytes_away + s.bytes_free_in_slab +

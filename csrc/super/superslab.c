@@ -230,7 +230,12 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
   return cleaned;
 }
 
-size_t hk_superslab_purge(hk_superslab_t *superslab) { return clean_dirty(superslab, hk_os_purge); }
+size_t hk_superslab_purge(hk_superslab_t *superslab) {
+  uint32_t before = superslab->dirty_slots;
+  size_t bytes = clean_dirty(superslab, hk_os_purge);
+  superslab->purged_slots |= before & ~superslab->dirty_slots;
+  return bytes;
+}
 
 size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, bool *is_over) {
   *is_over = true;
@@ -248,6 +253,18 @@ size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, boo
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
   if (hk_superslab_is_huge(superslab)) return superslab->dirty_slots != 0 ? superslab->bytes : 0;
   return hk_popcount32(superslab->dirty_slots) * HK_SLAB_BYTES;
+}
+
+size_t hk_superslab_unused_dirty_bytes(const hk_superslab_t *superslab) {
+  if (hk_superslab_is_huge(superslab)) return 0;
+  return hk_popcount32(superslab->dirty_slots & ~superslab->used_slots) * HK_SLAB_BYTES;
+}
+
+size_t hk_superslab_retake(hk_superslab_t *superslab, uint32_t slots) {
+  uint32_t again = superslab->purged_slots & slots;
+  superslab->purged_slots &= ~slots;
+  if (!hk_superslab_is_huge(superslab)) return hk_popcount32(again) * HK_SLAB_BYTES;
+  return again != 0 ? superslab->bytes : superslab->purged_bytes;
 }
 
 bool hk_superslab_zero(void *address, size_t bytes) {

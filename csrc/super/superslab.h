@@ -37,6 +37,7 @@ struct hk_superslab_t {
   uint8_t warmth;         /* hk_warmth_t */
   uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
   uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */
+  uint32_t purged_slots;  /* bit per slot, unused since, whose pages went back to the OS; huge: bit 0 */
   size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
   size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
   size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
@@ -128,6 +129,13 @@ size_t hk_superslab_purge_part(hk_superslab_t *superslab, size_t part_bytes, boo
 
 /* Bytes of dirty slots, used or not. */
 size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab);
+
+/* Bytes of dirty unused slots: what a purge would give back. Huge: 0, because an arena has no unused one. */
+size_t hk_superslab_unused_dirty_bytes(const hk_superslab_t *superslab);
+
+/* To be called when slots have become used, with a bit for each. Returns the bytes of their pages that had gone
+ * back to the OS: it was too early for these. */
+size_t hk_superslab_retake(hk_superslab_t *superslab, uint32_t slots);
 
 /* Makes unused slots read as zero that are dirty, or were exposed: a late write may have come after
  * their pages were purged. Bytes of one arena never reach another. A few slots are written, and stay

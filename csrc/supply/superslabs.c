@@ -220,6 +220,7 @@ hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   enter(arena, superslab);
   hk_tiers_link(&supply->tiers, superslab);
   hk_stat_add(&supply->committed_bytes, superslab->bytes);
+  hk_stat_add(&supply->dirty_bytes, hk_superslab_unused_dirty_bytes(superslab));
   hk_demand_rise(arena);
   if (!hk_superslab_is_huge(superslab)) hk_stat_add(&supply->empties, 1);
   *result = superslab;
@@ -235,6 +236,7 @@ void hk_superslabs_remove(hk_arena_t *arena, hk_superslab_t *superslab) {
   hk_demand_fall(arena);
   hk_stat_add(&supply->released, 1);
   hk_stat_sub(&supply->committed_bytes, superslab->bytes);
+  hk_stat_sub(&supply->dirty_bytes, hk_superslab_unused_dirty_bytes(superslab));
   if (!hk_superslab_is_huge(superslab)) hk_stat_sub(&supply->empties, 1);
   atomic_store_explicit(&superslab->owner, NULL, memory_order_release);
   uncharge(superslab->bytes);

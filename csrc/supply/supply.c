@@ -21,12 +21,20 @@
 #define SUPPLY_LOOKS 1024
 #define SUPPLY_DRAINS 8
 
+/* To be called when slots of a SuperSlab have changed, which had so many bytes before that nobody used and that
+ * may have pages. */
+static void note_dirty(hk_arena_t *arena, const hk_superslab_t *superslab, size_t before) {
+  hk_stat_add(&arena->supply.dirty_bytes, hk_superslab_unused_dirty_bytes(superslab) - before);
+}
+
 hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
   while (arena->supply.prewarmed * HK_SUPERSLAB_BYTES < bytes) {
     hk_superslab_t *superslab;
     hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
     if (status != HK_OK) return status;
+    size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
     hk_superslab_touch(superslab);
+    note_dirty(arena, superslab, dirty);
     arena->supply.prewarmed++;
   }
   return HK_OK;
@@ -36,8 +44,13 @@ static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slo
   hk_supply_t *supply = &arena->supply;
   superslab->slabs[slot].fresh =
       !superslab->was_exposed && hk_superslab_is_clean(superslab, slot, count);
-  if (superslab->used_slots == 0) hk_stat_sub(&supply->empties, 1);
+  size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
+  uint32_t used = superslab->used_slots;
+  if (used == 0) hk_stat_sub(&supply->empties, 1);
   hk_tiers_use(&supply->tiers, superslab, slot, count);
+  note_dirty(arena, superslab, dirty);
+  hk_stat_add(&arena->decay.retaken_bytes,
+              hk_superslab_retake(superslab, superslab->used_slots & ~used));
   hk_stat_add(&supply->used_bytes, count * HK_SLAB_BYTES);
   hk_peaks_raise(&supply->peaks, hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES);
 }
@@ -145,7 +158,9 @@ void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   }
   hk_supply_t *supply = &arena->supply;
   hk_superslab_t *superslab = slab->superslab;
+  size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
   hk_tiers_unuse(&supply->tiers, superslab, slab->slot, count);
+  note_dirty(arena, superslab, dirty);
   hk_stat_sub(&supply->used_bytes, count * HK_SLAB_BYTES);
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) {
@@ -167,6 +182,7 @@ hk_status_t hk_supply_take_huge(hk_arena_t *arena, size_t bytes, hk_slab_t **sla
   superslab->slabs[0].fresh = !superslab->was_exposed && superslab->dirty_slots == 0;
   superslab->used_slots = 1;
   HK_WRITE_ONCE(superslab->dirty_slots, 1);
+  hk_stat_add(&arena->decay.retaken_bytes, hk_superslab_retake(superslab, 1));
   hk_stat_add(&arena->supply.used_bytes, superslab->bytes);
   *slab = &superslab->slabs[0];
   return HK_OK;
@@ -186,8 +202,10 @@ void hk_supply_put_huge(hk_arena_t *arena, hk_slab_t *slab) {
 /* Returns bytes of lost slabs. It is on no list before, and on its list afterwards, or gone. */
 static size_t reset_superslab(hk_arena_t *arena, hk_superslab_t *superslab) {
   bool was_empty = superslab->used_slots == 0;
+  size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
   size_t lost = hk_superslab_reset(superslab);
   if (arena->scrubs) hk_superslab_wipe(superslab);
+  note_dirty(arena, superslab, dirty);
   hk_tiers_link(&arena->supply.tiers, superslab);
   if (lost > 0) return lost;
   if (hk_superslab_is_huge(superslab)) {
@@ -218,7 +236,9 @@ void hk_supply_leave(hk_arena_t *arena) {
 
 /* Purges unused slabs of a SuperSlab. Returns bytes of pages given back. */
 static size_t purge_unused(hk_arena_t *arena, hk_superslab_t *superslab) {
+  size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
   size_t bytes = hk_superslab_purge(superslab);
+  note_dirty(arena, superslab, dirty);
   if (bytes > 0) hk_trace_note(arena, HK_EVENT_PURGE, HK_BIN_NONE, HK_STAGE_CURRENT, bytes);
   return bytes;
 }

@@ -178,19 +178,23 @@ export class WatchedArena extends ArenaBase {
   /**
    * What the size classes of this arena waste on the lengths it sees, rounding and ends of slabs included, and the
    * ones that would waste least: the exact optimum for the histogram of lengths. Ask when the arena holds what it
-   * usually holds, or with `by: 'allocs'` about all allocations so far; the same call on an arena that has the
-   * new classes says what they did. Lengths beyond 1 KB that do not repeat are known by block size only.
+   * usually holds, or with `by: 'allocs'` about all allocations so far. With `compare` it counts for any other table what
+   * that would have saved; an arena that has adopted one, given the old one, says so what it did. Lengths beyond 1 KB that do not repeat are known by block size only.
    *
    * @throws {ERR_INVALID_STATE} the option `learn` is 'frozen'.
    * @throws {ERR_INVALID_ARG_TYPE} `options`, or one of them, has the wrong type.
-   * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'.
-   * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 96.
+   * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'; `compare` is no table of size classes.
+   * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 96, or a size of `compare` is none of a class.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
    * @example
    * const observed = new Arena({ learn: 'observe' });
    * for (let i = 0; i < 1000; i++) observed.allocUnsafe(530);
    * const { sizeClasses, savedBytes } = observed.learned({ classes: 16 });
    * console.log(sizeClasses, savedBytes > 0); // [ 544 ] true
+   * const adopted = new Arena({ learn: 'observe', sizeClasses });
+   * for (let i = 0; i < 1000; i++) adopted.allocUnsafe(530);
+   * const { compared } = adopted.learned({ compare: 'built-in' });
+   * console.log(compared!.savedBytes === -savedBytes); // true
    */
   learned(options?: LearnOptions): LearnReport {
     assertAlive(this.#front);

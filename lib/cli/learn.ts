@@ -8,6 +8,7 @@ import { printable } from '../base/printable';
 import { CLASS_COUNT_MAX } from '../native/geometry';
 import { type LearnBy, type LearnReport, type TableCost, learnFrom } from '../learn/report';
 import type { LengthsReply } from '../monitor';
+import { resolveLearn } from '../options';
 import { bytesText, shortText } from '../stats/table';
 import { askLengths, lengthsIn, monitorUrl } from './remote';
 import { UsageError, numberOption } from './usage';
@@ -16,6 +17,24 @@ type ArenaLengths = LengthsReply['arenas'][number];
 
 const percent = ({ wasteShare }: TableCost): string => `${(100 * wasteShare).toFixed(1)} %`;
 const waste = (cost: TableCost): string => `${bytesText(cost.wasteBytes)}, ${percent(cost)}`;
+
+/** Of a table against that of today. */
+function difference(savedBytes: number): string {
+  return savedBytes < 0 ? `${bytesText(-savedBytes)} more` : `saves ${bytesText(savedBytes)}`;
+}
+
+/** `built-in`, or sizes with commas between. */
+function compareOption(text: string | undefined): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  const given = text === 'built-in' ? text : text.split(',').map(Number);
+  try {
+    return resolveLearn({ compare: given }).compare;
+  } catch (error) {
+    throw new UsageError(
+      `--compare is built-in, or size classes as 64,512,4096: ${(error as Error).message}`,
+    );
+  }
+}
 
 /** What there is to say of one arena. */
 function describe(
@@ -28,10 +47,16 @@ function describe(
   if (count === 0) return `${title} no ${by === 'live' ? 'live ' : ''}allocations of up to 64 KB`;
   const what = by === 'live' ? 'live allocations' : 'allocations so far';
   const saved = savedBytes > 0 ? `, saves ${bytesText(savedBytes)}` : '';
+  const compared = report.compared;
+  const than =
+    compared === undefined
+      ? []
+      : [`  compared classes waste ${waste(compared)}, ${difference(compared.savedBytes)}`];
   return [
     `${title} ${Math.round(count)} ${what}, ${bytesText(requestedBytes)} requested`,
     `  today   ${sizeClasses.length} classes waste ${waste(today)}`,
     `  best    ${report.sizeClasses.length} classes waste ${waste(best)}${saved}`,
+    ...than,
     `  if every length were a sixteenth longer: today ${percent(ifLonger.today)}, best ${percent(ifLonger.best)}`,
     `  sizeClasses: [${report.sizeClasses.join(', ')}]`,
   ].join('\n');
@@ -60,18 +85,20 @@ export async function learn(args: string[]): Promise<number> {
       arena: { type: 'string' },
       classes: { type: 'string' },
       by: { type: 'string', default: 'live' },
+      compare: { type: 'string' },
     },
   });
   const classes = Math.floor(
     numberOption('classes', values.classes, CLASS_COUNT_MAX, [2, CLASS_COUNT_MAX]),
   );
   const by = choiceOf(values.by);
+  const compare = compareOption(values.compare);
   const { arenas } = await read(values.url, values.file);
   const wanted = arenas.filter(({ name }) => values.arena === undefined || name === values.arena);
   if (wanted.length === 0)
     throw new Error(`there is no arena ${printable(values.arena ?? 'at all')}`);
   for (const arena of wanted) {
-    const report = learnFrom(arena.lengths, arena.sizeClasses, { classes, by });
+    const report = learnFrom(arena.lengths, arena.sizeClasses, { classes, by, compare });
     process.stdout.write(`${describe(arena, by, report)}\n`);
   }
   return 0;

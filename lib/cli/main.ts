@@ -15,7 +15,7 @@ const HELP = `hakmem-arena: Buffers from explicit memory arenas
   npx hakmem-arena top [--url URL] [--interval S] [--count N]
                                                       watch a service that runs the monitor
   npx hakmem-arena stats [--url URL]                  its statistics, once, as a table
-  npx hakmem-arena learn [--url URL | --file FILE] [--arena NAME] [--classes N] [--by live|allocs]
+  npx hakmem-arena learn [--url URL | --file FILE] [--arena NAME] [--classes N] [--by live|allocs] [--compare built-in|64,512,...]
                                                       size classes that would waste least there
   npx hakmem-arena doctor [--verify]                  is everything in order on this machine?
                                                       --verify: and are the binaries the published ones?

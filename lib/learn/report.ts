@@ -27,6 +27,18 @@ export interface TableCost {
 }
 
 /**
+ * What another table of size classes would cost for the same allocations.
+ *
+ * @example
+ * const { compared } = new Arena({ learn: 'observe' }).learned({ compare: [512, 1024, 4096] });
+ * console.log(compared!.savedBytes); // 0
+ */
+export interface ComparedCost extends TableCost {
+  /** Bytes that it takes less than the size classes that the arena has; below 0: those save so many. */
+  readonly savedBytes: number;
+}
+
+/**
  * What {@link Arena.learned} returns.
  *
  * @example
@@ -46,6 +58,8 @@ export interface LearnReport {
   readonly sizeClasses: readonly number[];
   /** Bytes that they take less for the same allocations. */
   readonly savedBytes: number;
+  /** With the size classes that were given to `compare`; undefined: none were. */
+  readonly compared: ComparedCost | undefined;
   /** What a wrong guess costs: both tables, if every length were a sixteenth longer. */
   readonly ifLonger: {
     /** The size classes that the arena has. */
@@ -107,17 +121,29 @@ export interface LearnOptions {
    * @default 'live'
    */
   readonly by?: LearnBy;
+  /**
+   * Size classes to compare those of the arena with, as {@link ArenaOptions.sizeClasses}, or 'built-in': what a table would
+   * have saved, before it is adopted; and afterwards, given the old one, what it did.
+   * @default none
+   */
+  readonly compare?: readonly number[] | 'built-in';
+}
+
+/** The same, checked: `compare` as a whole table. */
+export interface LearnQuestion extends Omit<LearnOptions, 'compare'> {
+  readonly compare?: readonly number[] | undefined;
 }
 
 /** Of at most `classes` size classes, that of 64 KB included, which every arena has. */
 export function learnFrom(
   lengths: readonly Length[],
   sizeClasses: readonly number[],
-  { classes = CLASS_COUNT_MAX, by = 'live' }: LearnOptions = {},
+  { classes = CLASS_COUNT_MAX, by = 'live', compare }: LearnQuestion = {},
 ): LearnReport {
   const demand = demandOf(lengths, by);
   const best = bestStrides(demand, Math.max(1, classes - 1));
   const costs = { today: costOf(demand, sizeClasses), best: costOf(demand, best) };
+  const other = compare && costOf(demand, compare);
   const more = longer(demand);
   return {
     count: demand.reduce((sum, { count }) => sum + count, 0),
@@ -126,6 +152,7 @@ export function learnFrom(
     best: tableCost(costs.best),
     sizeClasses: best,
     savedBytes: costs.today.taken - costs.best.taken,
+    compared: other && { ...tableCost(other), savedBytes: costs.today.taken - other.taken },
     ifLonger: { today: tableCost(costOf(more, sizeClasses)), best: tableCost(costOf(more, best)) },
   };
 }

@@ -22,7 +22,7 @@ export type LabelName =
  */
 export type MetricKind = 'counter' | 'amount' | 'level';
 
-export type Unit = 'By' | '1' | `{${string}}`;
+export type Unit = 'By' | 's' | '1' | `{${string}}`;
 
 /** Receives one number of a metric. Numbers with the same labels are added up. */
 export type Emit = (labels: Labels, value: number) => void;

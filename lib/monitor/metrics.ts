@@ -223,6 +223,15 @@ const TABLE: readonly Metric[] = [
     heap: ({ bytes }, emit) => emit({}, bytes.metadata),
   },
   {
+    name: 'dirty_bytes',
+    otel: 'memory.dirty',
+    kind: 'amount',
+    unit: 'By',
+    help: 'Bytes of slabs of no class whose pages may be there: what is to go back by itself.',
+    labels: ['arena'],
+    arena: ({ bytes }, emit) => emit({}, bytes.dirty),
+  },
+  {
     name: 'decayed_bytes_total',
     otel: 'memory.decayed',
     kind: 'counter',
@@ -232,6 +241,15 @@ const TABLE: readonly Metric[] = [
     arena: ({ decay }, emit) => emit({}, decay.decayedBytes),
   },
   {
+    name: 'purged_bytes_total',
+    otel: 'memory.purged',
+    kind: 'counter',
+    unit: 'By',
+    help: 'Bytes of all pages that went back to the operating system for an arena, by a trim too.',
+    labels: ['arena'],
+    arena: ({ decay }, emit) => emit({}, decay.purgedBytes),
+  },
+  {
     name: 'retaken_bytes_total',
     otel: 'memory.retaken',
     kind: 'counter',
@@ -239,6 +257,33 @@ const TABLE: readonly Metric[] = [
     help: 'Bytes of pages that were given back and then needed again.',
     labels: ['arena'],
     arena: ({ decay }, emit) => emit({}, decay.retakenBytes),
+  },
+  {
+    name: 'decay_right_share',
+    otel: 'decay.right_share',
+    kind: 'level',
+    unit: '1',
+    help: 'Part of the purged bytes of all arenas that nobody has needed since, 0 to 1.',
+    labels: [],
+    heap: ({ decay }, emit) => emit({}, decay.rightShare),
+  },
+  {
+    name: 'decay_epochs_total',
+    otel: 'decay.epochs',
+    kind: 'counter',
+    unit: '{epoch}',
+    help: 'Sixths of the purge delay that went by, at whose ends it is decided what is worth keeping.',
+    labels: ['arena'],
+    arena: ({ decay }, emit) => emit({}, decay.epochs),
+  },
+  {
+    name: 'decay_seconds_total',
+    otel: 'decay.time',
+    kind: 'counter',
+    unit: 's',
+    help: 'Time of turns in which pages went back by themselves.',
+    labels: ['arena'],
+    arena: ({ decay }, emit) => emit({}, decay.ms / 1000),
   },
   {
     name: 'retries_total',
@@ -257,6 +302,15 @@ const TABLE: readonly Metric[] = [
     help: 'Calls to the operating system. Result enomem: a purge refused because the process has too many mappings.',
     labels: ['call', 'result'],
     heap: osCalls,
+  },
+  {
+    name: 'purge_seconds_total',
+    otel: 'purge.time',
+    kind: 'counter',
+    unit: 's',
+    help: 'Time of all calls that give pages back.',
+    labels: [],
+    heap: ({ os }, emit) => emit({}, os.purgeMs / 1000),
   },
   {
     name: 'cache_requests_total',
@@ -291,6 +345,18 @@ const TABLE: readonly Metric[] = [
     help: 'SuperSlabs in the cache that wait, because an operation of the system may still write to them.',
     labels: [],
     heap: ({ cache }, emit) => emit({}, cache.quarantined),
+  },
+  {
+    name: 'arenas_total',
+    otel: 'arenas',
+    kind: 'counter',
+    unit: '{arena}',
+    help: 'Arenas created; result kept: with what one that had ended left; new: without.',
+    labels: ['result'],
+    heap: ({ cache }, emit) => {
+      emit({ result: 'kept' }, cache.arenasFromKept);
+      emit({ result: 'new' }, Math.max(0, cache.arenas - cache.arenasFromKept));
+    },
   },
   {
     name: 'locks_total',

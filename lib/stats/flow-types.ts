@@ -99,6 +99,10 @@ export interface CacheStats {
   readonly expired: number;
   /** Those that wait now, because an operation of the system may still write to them. */
   readonly quarantined: number;
+  /** Arenas created so far. */
+  readonly arenas: number;
+  /** Of those: with what one that had ended left behind. */
+  readonly arenasFromKept: number;
 }
 
 /**

@@ -78,6 +78,8 @@ const CACHE_EVICTED_COUNT = processOffset('cache_evicted_count');
 const CACHE_EVICTED_BYTES = processOffset('cache_evicted_bytes');
 const CACHE_EXPIRED = processOffset('cache_expired');
 const CACHE_QUARANTINED = processOffset('cache_quarantined');
+const ARENAS_CREATED = processOffset('arenas_created');
+const ARENAS_FROM_KEPT = processOffset('arenas_from_kept');
 const LOCKS_ACQUIRED = processOffset('locks_acquired');
 const LOCKS_CONTENDED = processOffset('locks_contended');
 
@@ -89,6 +91,8 @@ export function readCache(v: Float64Array): CacheStats {
     evictedByBytes: v[CACHE_EVICTED_BYTES]!,
     expired: v[CACHE_EXPIRED]!,
     quarantined: v[CACHE_QUARANTINED]!,
+    arenas: v[ARENAS_CREATED]!,
+    arenasFromKept: v[ARENAS_FROM_KEPT]!,
   };
 }
 

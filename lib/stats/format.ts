@@ -15,8 +15,9 @@ import type { ArenaStats, HeapStats } from './types';
  */
 export interface FormatOptions {
   /**
-   * Which lines to print: 'HEAP_STATS', 'TINY_STATS' (stages of each class), 'C7_PAGE_STATS', 'WARM', 'SS_STATS',
-   * 'BYTES', 'MEM_STATS' (what each floor holds), 'CACHE_STATS', 'LOCK_STATS', 'FAILURES', 'SS_OS_STATS'; or 'all'.
+   * Which lines to print: 'HEAP_STATS', 'TINY_STATS' (stages of each class), 'C7_PAGE_STATS', 'WARM', 'FRONT'
+   * (what the front keeps), 'SS_STATS', 'BYTES', 'MEM_STATS' (what each floor holds), 'DECAY' (what went back by itself),
+   * 'CACHE_STATS', 'LOCK_STATS', 'FAILURES', 'POLICY' (of arenas of which nothing is said), 'SS_OS_STATS'; or 'all'.
    * @default ['HEAP_STATS', 'SS_STATS', 'BYTES', 'FAILURES', 'SS_OS_STATS']
    */
   readonly lines?: readonly StatsLine[] | 'all';

@@ -1,6 +1,8 @@
 /**
  * Lines: statistics in the form of the allocator this one grew out of, each kind by its name.
  */
+import { PROCESS_POLICY } from '../policy/state';
+import { VALUES, VALUE_NAMES } from '../policy/values';
 import type { ClassStats, HeapTotals } from './types';
 
 /**
@@ -14,12 +16,15 @@ export type StatsLine =
   | 'TINY_STATS'
   | 'C7_PAGE_STATS'
   | 'WARM'
+  | 'FRONT'
   | 'SS_STATS'
   | 'BYTES'
   | 'MEM_STATS'
+  | 'DECAY'
   | 'CACHE_STATS'
   | 'LOCK_STATS'
   | 'FAILURES'
+  | 'POLICY'
   | 'SS_OS_STATS';
 
 /** C0..C7 are numbered in the lines of old; the others keep their names. */
@@ -28,7 +33,7 @@ function rowLabel(name: string): string {
 }
 
 /** `name=1 other=2`. */
-function fields(values: Readonly<Record<string, number>>): string {
+function fields(values: Readonly<Record<string, number | string>>): string {
   return Object.entries(values)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
@@ -128,6 +133,21 @@ function memoryLine({ bytes }: HeapTotals): string[] {
   ];
 }
 
+/** What went back to the operating system by itself. */
+function decayLine({ bytes, decay }: HeapTotals): string[] {
+  return [
+    `[DECAY] ${fields({
+      dirty: bytes.dirty,
+      decayed: decay.decayedBytes,
+      purged: decay.purgedBytes,
+      retaken: decay.retakenBytes,
+      epochs: decay.epochs,
+      turns: decay.turns,
+      us: Math.round(decay.ms * 1000),
+    })}`,
+  ];
+}
+
 function failureLine({ failures }: HeapTotals): string[] {
   return [
     `[FAILURES] ${fields({
@@ -163,8 +183,22 @@ function cacheLine({ cache }: HeapTotals): string[] {
       evicted_bytes: cache.evictedByBytes,
       expired: cache.expired,
       quarantined: cache.quarantined,
+      arenas: cache.arenas,
+      arenas_from_kept: cache.arenasFromKept,
     })}`,
   ];
+}
+
+/** What arenas go by of which nothing else is said. */
+function policyLine(): string[] {
+  const values = VALUE_NAMES.map((name) => {
+    const value = PROCESS_POLICY.valueOf(name);
+    return [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      VALUES[name].choices?.[value] ?? value,
+    ];
+  });
+  return [`[POLICY] ${fields(Object.fromEntries(values) as Record<string, number | string>)}`];
 }
 
 /** Every kind of line, in the order in which they are printed. */
@@ -177,12 +211,19 @@ const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   })),
   C7_PAGE_STATS: pageLine,
   WARM: byClass('WARM', ({ warm }) => ({ ...warm })),
+  FRONT: byClass('FRONT', ({ front, drains, drainedBlocks }) => ({
+    ...front,
+    drains,
+    drained_blocks: drainedBlocks,
+  })),
   SS_STATS: superslabLines,
   BYTES: byteLine,
   MEM_STATS: memoryLine,
+  DECAY: decayLine,
   CACHE_STATS: cacheLine,
   LOCK_STATS: ({ locks }: HeapTotals) => [`[LOCK_STATS] ${fields({ ...locks })}`],
   FAILURES: failureLine,
+  POLICY: policyLine,
   SS_OS_STATS: osLine,
 };
 

@@ -43,6 +43,8 @@ const OS = {
   purge: processOffset('os_purge'),
   purgeEnomem: processOffset('os_purge_enomem'),
   purgeFailed: processOffset('os_purge_failed'),
+  purgedBytes: processOffset('os_purged_bytes'),
+  purgeNs: processOffset('os_purge_ns'),
   purgeDisabled: processOffset('os_purge_disabled'),
 } as const;
 
@@ -64,6 +66,7 @@ const BYTES_FRONT = arenaOffset('bytes_front');
 const BYTES_AWAY = arenaOffset('bytes_away');
 const BYTES_FREE_IN_SLAB = arenaOffset('bytes_free_in_slab');
 const BYTES_FREE_SLABS = arenaOffset('bytes_free_slabs');
+const BYTES_DIRTY = arenaOffset('bytes_dirty');
 const BYTES_SLACK = arenaOffset('bytes_slack');
 const BYTES_COMMITTED = arenaOffset('bytes_committed');
 const BYTES_PINNED = arenaOffset('bytes_pinned');
@@ -75,7 +78,9 @@ const FAILURES_OS = arenaOffset('failures_os');
 const FAILURES_LIMIT = arenaOffset('failures_limit');
 const FAILURES_RETRIED = arenaOffset('failures_retried');
 const BYTES_DECAYED = arenaOffset('bytes_decayed');
+const BYTES_RETURNED = arenaOffset('bytes_returned');
 const BYTES_RETAKEN = arenaOffset('bytes_retaken');
+const DECAY_EPOCHS = arenaOffset('decay_epochs');
 const DECAY_TURNS = arenaOffset('decay_turns');
 const DECAY_NS = arenaOffset('decay_ns');
 const DOUBLE_FREES = arenaOffset('double_frees');
@@ -101,6 +106,8 @@ function readOs(v: Float64Array): OsStats {
     purge: v[OS.purge]!,
     purgeEnomem: v[OS.purgeEnomem]!,
     purgeFailed: v[OS.purgeFailed]!,
+    purgedBytes: v[OS.purgedBytes]!,
+    purgeMs: v[OS.purgeNs]! / 1e6,
     purgeDisabled: v[OS.purgeDisabled] !== 0,
   };
 }
@@ -114,6 +121,7 @@ function readBytes(v: Float64Array, at: number, metadata: number): ByteStats {
     away: v[at + BYTES_AWAY]!,
     freeInSlab: v[at + BYTES_FREE_IN_SLAB]!,
     freeSlabs: v[at + BYTES_FREE_SLABS]!,
+    dirty: v[at + BYTES_DIRTY]!,
     slack: v[at + BYTES_SLACK]!,
     committed,
     cached,
@@ -150,9 +158,14 @@ function readFailures(v: Float64Array, at: number): FailureStats {
 }
 
 function readDecay(v: Float64Array, at: number): DecayStats {
+  const purgedBytes = v[at + BYTES_RETURNED]!;
+  const retakenBytes = v[at + BYTES_RETAKEN]!;
   return {
     decayedBytes: v[at + BYTES_DECAYED]!,
-    retakenBytes: v[at + BYTES_RETAKEN]!,
+    purgedBytes,
+    retakenBytes,
+    rightShare: purgedBytes === 0 ? 1 : Math.max(0, 1 - retakenBytes / purgedBytes),
+    epochs: v[at + DECAY_EPOCHS]!,
     turns: v[at + DECAY_TURNS]!,
     ms: v[at + DECAY_NS]! / 1e6,
   };

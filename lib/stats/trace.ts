@@ -59,12 +59,19 @@ export function traceLine({ atMs, kind, blockSize, stage, amount }: TraceEvent):
   return `${atMs.toFixed(3)} ${kind} ${blockSize} ${stage === '' ? '-' : stage} ${amount}`;
 }
 
+function isEvent(given: unknown): given is TraceEvent {
+  if (typeof given !== 'object' || given === null) return false;
+  const { atMs, kind, blockSize, stage, amount } = given as Record<string, unknown>;
+  const isText = typeof kind === 'string' && typeof stage === 'string';
+  return isText && [atMs, blockSize, amount].every(Number.isFinite);
+}
+
 /**
  * Events as the text of a trace file, in the format of Chrome's tracing: open it in https://ui.perfetto.dev or
  * chrome://tracing.
  *
  * @param events - what {@link Arena.trace} returned.
- * @throws {ERR_INVALID_ARG_TYPE} not an array.
+ * @throws {ERR_INVALID_ARG_TYPE} not an array, or one of something else.
  * @example
  * import { writeFileSync } from 'node:fs';
  * const traced = new Arena({ trace: 1000 });
@@ -73,7 +80,9 @@ export function traceLine({ atMs, kind, blockSize, stage, amount }: TraceEvent):
  */
 export function formatTrace(events: readonly TraceEvent[]): string {
   const given: unknown = events;
-  if (!Array.isArray(given)) throw invalidArgType('events', 'the result of arena.trace()', given);
+  if (!(Array.isArray(given) && given.every(isEvent))) {
+    throw invalidArgType('events', 'the result of arena.trace()', given);
+  }
   const traceEvents = events.map(({ atMs, kind, blockSize, stage, amount }) => ({
     name: stage === '' ? kind : `${kind} ${stage}`,
     cat: 'hakmem-arena',

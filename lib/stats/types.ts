@@ -121,6 +121,8 @@ export interface ByteStats {
   readonly freeInSlab: number;
   /** In slabs that belong to no class. */
   readonly freeSlabs: number;
+  /** Part of `freeSlabs`: those whose pages may be there. What goes back by itself, or by a `trim()`. */
+  readonly dirty: number;
   /** Lost to rounding: block size over request, slab size over its blocks. */
   readonly slack: number;
   /** Address space of the SuperSlabs and huge mappings held. Pages never touched cost no memory. */
@@ -206,6 +208,10 @@ export interface OsStats {
   readonly purgeEnomem: number;
   /** Purges refused for another reason. */
   readonly purgeFailed: number;
+  /** Bytes of pages given back so. */
+  readonly purgedBytes: number;
+  /** Time of all these calls, refused ones too, in milliseconds. */
+  readonly purgeMs: number;
   /** true: the process no longer purges (see `purgeEnomem`). */
   readonly purgeDisabled: boolean;
 }
@@ -242,8 +248,14 @@ export interface FailureStats {
 export interface DecayStats {
   /** Pages given back so, in bytes; those of a trim are not among them. */
   readonly decayedBytes: number;
-  /** Pages given back, by a trim too, in slabs whose blocks were needed again. */
+  /** All pages given back for the arena, in bytes; those of a trim are among them. */
+  readonly purgedBytes: number;
+  /** Pages given back, by a trim too, that were needed again. */
   readonly retakenBytes: number;
+  /** Part of `purgedBytes` that nobody has needed since, 0 to 1: decisions that proved right. 1: there were none. */
+  readonly rightShare: number;
+  /** Sixths of the purge delay that went by: how often it was decided what is worth keeping. */
+  readonly epochs: number;
   /** Turns in which pages were given back. */
   readonly turns: number;
   /** Their time, in milliseconds. */

@@ -185,6 +185,36 @@ describeInBrowser('the page', () => {
     expect(await exactOf(cellOf(page, 'C7', 'live'))).toBe(2);
   });
 
+  test('draws the RSS beside what is committed and live, and one sees it follow demand', async () => {
+    const { page, complaints } = await visit();
+    const chart = page.locator('#memory svg.chart');
+    const rssShown = async (): Promise<number> => {
+      await untilUpdated(page);
+      const label = await chart.getAttribute('aria-label');
+      return Number(/RSS of the process ([\d.]+) MB/.exec(label ?? '')?.[1]);
+    };
+    const before = await rssShown();
+    const views = Array.from({ length: 64 }, () => arena.allocUnsafe(MIB).fill(1));
+    const loaded = await rssShown();
+    for (const view of views) arena.free(view);
+    arena.trim();
+    const after = await rssShown();
+    expect(loaded - before).toBeGreaterThan(48);
+    expect(loaded - after).toBeGreaterThan(48);
+    expect(Math.abs(after * MIB - process.memoryUsage.rss())).toBeLessThan(32 * MIB);
+    expect(await chart.locator('path').count()).toBe(3);
+    expect(await page.locator('#memory .keys li').allTextContents()).toEqual([
+      expect.stringMatching(/^committed/),
+      expect.stringMatching(/^live/),
+      expect.stringMatching(/^RSS of the process/),
+      '',
+    ]);
+    // Of the whole process, whichever arena is chosen.
+    await page.getByLabel('Arena').selectOption({ label: 'shown' });
+    expect(Math.abs((await rssShown()) - after)).toBeLessThan(32);
+    expect(complaints).toEqual([]);
+  });
+
   test('shows the name of an arena as text, whatever it says', async () => {
     const named = new Arena({ name: '<img src=x onerror=alert(1)>' });
     const { page, complaints } = await visit();

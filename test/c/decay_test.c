@@ -235,6 +235,35 @@ HK_TEST(unused_slabs_go_and_prewarmed_ones_stay) {
   end(arena);
 }
 
+HK_TEST(what_is_dirty_purged_and_taken_again_is_counted_to_the_page) {
+  hk_arena_t *arena = begin(DELAY_MS);
+  uint32_t ref, other;
+  EXPECT_EQ(hk_large_alloc(arena, 1024 * 1024, &ref), HK_OK);
+  EXPECT_EQ(hk_large_alloc(arena, 100 * 1024, &other), HK_OK);
+  EXPECT_EQ(hk_test_stats(arena).bytes_dirty, 0); /* the rest was never touched */
+  EXPECT_EQ(hk_large_free(arena, ref), HK_OK);
+  EXPECT_EQ(hk_test_stats(arena).bytes_dirty, 1024 * 1024);
+  uint64_t epochs = hk_test_stats(arena).decay_epochs;
+  EXPECT_EQ(let_go_by(arena, HK_PEAKS_STEPS + 1), UINT64_MAX);
+  hk_arena_stats_t s = hk_test_stats(arena);
+  EXPECT_EQ(s.bytes_dirty, 0);
+  EXPECT_EQ(s.bytes_decayed, 1024 * 1024);
+  EXPECT_EQ(s.bytes_returned, 1024 * 1024);
+  EXPECT_EQ(s.decay_epochs - epochs, HK_PEAKS_STEPS + 1);
+  EXPECT_EQ(s.bytes_retaken, 0);
+  EXPECT_EQ(hk_large_alloc(arena, 512 * 1024, &ref), HK_OK);
+  EXPECT_EQ(hk_test_stats(arena).bytes_retaken, 512 * 1024);
+  EXPECT_EQ(hk_large_free(arena, ref), HK_OK);
+  EXPECT_EQ(hk_large_alloc(arena, 512 * 1024, &ref), HK_OK);
+  EXPECT_EQ(hk_test_stats(arena).bytes_retaken, 512 * 1024); /* each page once */
+  EXPECT_EQ(hk_large_free(arena, ref), HK_OK);
+  EXPECT(hk_arena_trim(arena) > 0);
+  s = hk_test_stats(arena);
+  EXPECT_EQ(s.bytes_returned, 1536 * 1024);
+  EXPECT_EQ(s.bytes_decayed, 1024 * 1024);
+  end(arena);
+}
+
 HK_TEST(a_bin_that_needed_purged_blocks_again_keeps_more_from_then_on) {
   hk_arena_t *arena = begin(DELAY_MS);
   take(arena, 0, BLOCKS);
@@ -374,6 +403,7 @@ HK_TEST_MAIN(a_burst_stays_for_half_of_the_delay_and_is_gone_at_its_end,
              what_comes_and_goes_within_half_of_the_delay_keeps_its_pages,
              blocks_that_are_out_are_as_they_were_and_the_holes_around_them_go,
              unused_slabs_go_and_prewarmed_ones_stay,
+             what_is_dirty_purged_and_taken_again_is_counted_to_the_page,
              a_bin_that_needed_purged_blocks_again_keeps_more_from_then_on,
              an_exposed_slab_is_purged_where_it_is_unless_it_is_somebody_elses,
              idle_magazines_of_the_front_in_c_give_their_blocks_back,

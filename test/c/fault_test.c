@@ -191,7 +191,7 @@ static void expect_same(hk_arena_stats_t a, hk_arena_stats_t b, bool may_flush) 
     /* What is kept unused goes back before a request is refused. */
     s->bytes_committed -= s->bytes_free_slabs;
     s->bytes_free_slabs = s->superslabs_live = s->superslabs_empties = s->superslabs_adopted = 0;
-    s->superslabs_released = 0;
+    s->superslabs_released = s->bytes_dirty = s->bytes_returned = s->bytes_retaken = 0;
   }
   EXPECT(memcmp(&a, &b, sizeof a) == 0);
 }

@@ -33,6 +33,7 @@ const memory = new Chart(byId('memory'), {
   lines: [
     { name: 'committed', color: 'third', dash: '', read: (point) => point.committed },
     { name: 'live', color: 'first', dash: '5 3', read: (point) => point.live },
+    { name: 'RSS of the process', color: 'second', dash: '2 2', read: (point) => point.rss },
   ],
 });
 const table = new ClassTable(byId('table'), (name) => {

@@ -41,12 +41,15 @@ export interface Point {
   readonly freeRate: number;
   readonly live: number;
   readonly committed: number;
+  /** Of the whole process, whatever is chosen. */
+  readonly rss: number;
 }
 
-type ArenaPoint = Omit<Point, 'at'>;
+type ArenaPoint = Omit<Point, 'at' | 'rss'>;
 
 interface Moment {
   readonly at: number;
+  readonly rss: number;
   readonly arenas: ReadonlyMap<number, ArenaPoint>;
 }
 
@@ -104,7 +107,7 @@ export class Model {
     const arenas = reply.stats.arenas.map(
       (arena) => [arena.id, this.#pointOf(arena)] as [number, ArenaPoint],
     );
-    this.#history.push({ at: reply.at, arenas: new Map(arenas) });
+    this.#history.push({ at: reply.at, rss: reply.process.rssBytes, arenas: new Map(arenas) });
     this.#history = this.#history.filter(({ at }) => at >= reply.at - HISTORY_MS);
   }
 
@@ -124,11 +127,12 @@ export class Model {
 
   /** The last five minutes, oldest first. */
   history(selection: Selection): Point[] {
-    return this.#history.map(({ at, arenas }) => {
+    return this.#history.map(({ at, rss, arenas }) => {
       const points =
         selection === 'all' ? [...arenas.values()] : [arenas.get(selection) ?? NOTHING];
       return {
         at,
+        rss,
         allocRate: sumOver(points, (point) => point.allocRate),
         freeRate: sumOver(points, (point) => point.freeRate),
         live: sumOver(points, (point) => point.live),

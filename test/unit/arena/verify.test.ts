@@ -151,7 +151,9 @@ describe('arena.trace()', () => {
       expect(event).toMatchObject({ ph: 'i', s: 't', cat: 'hakmem-arena', pid: process.pid });
       expect(event).toMatchObject({ name: expect.any(String), ts: expect.any(Number) });
     }
-    expectCode(() => formatTrace({} as never), 'ERR_INVALID_ARG_TYPE');
+    for (const bad of [{}, undefined, [null], [{}], [{ ...arena.trace()[0], atMs: '1' }]]) {
+      expectCode(() => formatTrace(bad as never), 'ERR_INVALID_ARG_TYPE');
+    }
     arena.destroy();
   });
 });

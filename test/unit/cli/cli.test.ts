@@ -45,6 +45,7 @@ describe('npx hakmem-arena', () => {
     [['stats', '--url', 'here'], '--url'],
     [['learn', '--by', 'luck'], '--by'],
     [['learn', '--classes', '1'], '--classes'],
+    [['learn', '--compare', '64,32'], '--compare'],
     [['learn', '--url', 'http://127.0.0.1:1/', '--file', 'x'], '--file'],
     [['top', '--interval', '0'], '--interval'],
     [['bench', '--case', 'none', '--rival', 'arena'], '--case'],
@@ -169,6 +170,10 @@ describe('learn', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'hakmem-')), 'lengths.json');
     writeFileSync(file, await (await fetch(`${server.url}lengths.json`)).text());
     expect((await cli([...args, '--file', file])).stdout).toBe(live.stdout);
+    const compared = await cli([...args, '--file', file, '--compare', '528,1024']);
+    expect(compared.stdout).toMatch(/^ {2}compared classes waste .*, [\d.]+ KB more$/m);
+    const same = await cli([...args, '--file', file, '--compare', 'built-in']);
+    expect(same.stdout).toMatch(/^ {2}compared classes waste .*, saves 0 B$/m);
     arena.destroy();
   });
 

@@ -117,6 +117,46 @@ describe('arena.learned()', () => {
     adopted.destroy();
   });
 
+  test('counts any other table against its own, as a model of every block does', () => {
+    const random = new Random(20263);
+    const tables = [DEFAULT, [64, 512, 4096, 65_536], bestStrides([{ length: 300, count: 1 }], 1)];
+    for (const sizeClasses of tables) {
+      const arena = new Arena({ learn: 'observe', sizeClasses });
+      const live = Array.from({ length: 3000 }, () => arena.allocUnsafe(1 + random.below(1024)));
+      for (const view of live.splice(0, 1000)) arena.free(view);
+      const taken = (strides: readonly number[]): number =>
+        live.reduce((sum, { length }) => {
+          const stride = strides.find((one) => one >= length) ?? 65_536;
+          return sum + blockCost(stride);
+        }, 0);
+      for (const other of tables) {
+        const { compared, today, savedBytes } = arena.learned({ compare: other });
+        expect(compared!.savedBytes).toBeCloseTo(taken(sizeClasses) - taken(other), 3);
+        expect(compared!.wasteBytes).toBeCloseTo(today.wasteBytes - compared!.savedBytes, 3);
+        expect(compared!.savedBytes).toBeLessThanOrEqual(savedBytes + 1e-6);
+      }
+      expect(arena.learned().compared).toBeUndefined();
+      arena.destroy();
+    }
+  });
+
+  test('says before what a table would save, and after it was adopted that it did', () => {
+    const [before, after] = [DEFAULT, [544, 1008]].map(
+      (sizeClasses) => new Arena({ learn: 'observe', sizeClasses }),
+    );
+    for (let i = 0; i < 4000; i++) {
+      for (const arena of [before!, after!]) arena.allocUnsafe(i % 2 === 0 ? 530 : 1000);
+    }
+    const promised = before!.learned({ compare: [544, 1008] }).compared!.savedBytes;
+    const kept = -after!.learned({ compare: 'built-in' }).compared!.savedBytes;
+    expect(promised).toBeGreaterThan(0);
+    expect(kept).toBeCloseTo(promised, 3);
+    const used = before!.stats().bytes.used - after!.stats().bytes.used;
+    expect(Math.abs(used - promised)).toBeLessThanOrEqual(4 * 65_536);
+    before!.destroy();
+    after!.destroy();
+  });
+
   test('refuses what means nothing, and an arena that does not observe', () => {
     const [observing, frozen] = [new Arena({ learn: 'observe' }), new Arena()];
     expectCode(() => frozen.learned(), 'ERR_INVALID_STATE');
@@ -124,6 +164,11 @@ describe('arena.learned()', () => {
     expectCode(() => observing.learned({ classes: '9' as never }), 'ERR_INVALID_ARG_TYPE');
     expectCode(() => observing.learned({ by: 'luck' as never }), 'ERR_INVALID_ARG_VALUE');
     expectCode(() => observing.learned(null as never), 'ERR_INVALID_ARG_TYPE');
+    expectCode(() => observing.learned({ compare: 'mine' as never }), 'ERR_INVALID_ARG_VALUE');
+    expectCode(() => observing.learned({ compare: 64 as never }), 'ERR_INVALID_ARG_TYPE');
+    expectCode(() => observing.learned({ compare: [] }), 'ERR_INVALID_ARG_VALUE');
+    expectCode(() => observing.learned({ compare: [64, 32] }), 'ERR_INVALID_ARG_VALUE');
+    expectCode(() => observing.learned({ compare: [4] }), 'ERR_OUT_OF_RANGE');
     expectCode(() => new Arena({ learn: 'always' as never }), 'ERR_INVALID_ARG_VALUE');
     observing.destroy();
     expectCode(() => observing.learned(), 'ERR_HAKMEM_ARENA_DESTROYED');

@@ -76,6 +76,7 @@ describe('Model', () => {
     expect(row).toMatchObject({ allocRate: 40, freeRate: 0 });
     expect(row.heldBytes).toBe(row.stats.slabs * 65_536 - row.stats.liveBytes);
     expect(model.history(second.id)).toMatchObject([{ at: 3000, allocRate: 25, live: 50_000 }]);
+    expect(model.history(first.id)[0]!.rss).toBe(model.reply!.process.rssBytes);
     first.destroy();
     second.destroy();
   });

@@ -3,7 +3,7 @@
  */
 import { inspect } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { Arena, heapStats } from '../../../lib/index';
+import { Arena, heapStats, type ArenaStats, type CacheStats } from '../../../lib/index';
 import { resultOf } from '../support/child';
 import { expectCode } from '../support/codes';
 import { checkSums, rowOf } from '../support/sums';
@@ -88,9 +88,71 @@ describe('cache and locks', () => {
       const read = () => heapStats().totals;
       const before = read().locks;
       console.log(JSON.stringify([read().cache, before, read().locks]));`);
-    expect(cache).toMatchObject({ hits: 1, misses: 2, evictedByCount: 0, expired: 0 });
+    expect(cache).toMatchObject({ hits: 1, misses: 2, evictedByCount: 0, expired: 0, arenas: 3 });
     expect(before).toEqual(after);
     expect(before).toMatchObject({ contended: 0 });
+  });
+});
+
+describe('what goes back to the system', () => {
+  test('is counted where it is dirty, when it goes, and when it was needed again', async () => {
+    const [dirty, trimmed, again] = await resultOf<ArenaStats[]>(`
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena({ purgeDelayMs: -1 });
+      const fill = () => Array.from({ length: 20 }, () => arena.allocUnsafe(65536).fill(1));
+      const empty = (views) => views.forEach((view) => arena.free(view));
+      const stay = arena.allocUnsafe(100);
+      empty(fill());
+      arena.trim();
+      const read = () => arena.stats();
+      const trimmed = read();
+      const views = fill();
+      const again = read();
+      empty(views);
+      for (let i = 0; i < 20; i++) arena.free(arena.allocUnsafe(100_000));
+      const large = arena.allocUnsafe(600_000).fill(1);
+      arena.free(large);
+      console.log(JSON.stringify([read(), trimmed, again]));`);
+    expect(trimmed!.bytes.dirty).toBe(0);
+    expect(trimmed!.decay).toMatchObject({ decayedBytes: 0, retakenBytes: 0, rightShare: 1 });
+    expect(trimmed!.decay.purgedBytes).toBe(20 * 65_536);
+    expect(trimmed!.os.purgedBytes).toBe(20 * 65_536);
+    expect(trimmed!.os.purgeMs).toBeGreaterThan(0);
+    expect(again!.decay).toMatchObject({ retakenBytes: 20 * 65_536, rightShare: 0 });
+    expect(dirty!.bytes.dirty).toBeLessThanOrEqual(dirty!.bytes.freeSlabs);
+  });
+
+  test('epochs and turns go on while something waits', async () => {
+    const { decay, bytes } = await resultOf<ArenaStats>(`
+      const { Arena } = require('hakmem-arena');
+      const arena = new Arena({ purgeDelayMs: 120 });
+      const views = Array.from({ length: 40 }, () => arena.allocUnsafe(65536).fill(1));
+      views.forEach((view) => arena.free(view));
+      const until = Date.now() + 5000;
+      const look = () => {
+        const stats = arena.stats();
+        if (stats.decay.decayedBytes < 1e6 && Date.now() < until) setTimeout(look, 50);
+        else console.log(JSON.stringify(stats));
+      };
+      look();`);
+    expect(decay.decayedBytes).toBeGreaterThanOrEqual(1e6);
+    expect(decay.purgedBytes).toBeGreaterThanOrEqual(decay.decayedBytes);
+    expect(decay.epochs).toBeGreaterThanOrEqual(6);
+    expect(decay.turns).toBeGreaterThan(0);
+    expect(decay.ms).toBeGreaterThan(0);
+    expect(bytes.dirty).toBeLessThanOrEqual(bytes.freeSlabs);
+  });
+
+  test('an arena is created with what one before left', async () => {
+    const [before, after] = await resultOf<CacheStats[]>(`
+      const { Arena, heapStats } = require('hakmem-arena');
+      const read = () => heapStats().totals.cache;
+      for (let i = 0; i < 4; i++) new Arena().destroy();
+      const before = read();
+      for (let i = 0; i < 10; i++) new Arena().destroy();
+      setTimeout(() => { new Arena(); console.log(JSON.stringify([before, read()])); }, 50);`);
+    expect(after!.arenas - before!.arenas).toBe(11);
+    expect(after!.arenasFromKept - before!.arenasFromKept).toBeGreaterThan(7);
   });
 });
 

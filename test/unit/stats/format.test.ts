@@ -96,6 +96,15 @@ describe('formatHeapStats', () => {
     for (const line of [...formatHeapStats(stats).split('\n'), ...text.split('\n')]) {
       expect(all.split('\n')).toContain(line);
     }
+    const { cap, batch } = stats.classes[7]!.front;
+    expect(all).toContain(
+      `[FRONT] class=7 cap=${cap} batch=${batch} dropped=0 refused=0 drains=0 `,
+    );
+    const { values } = arena.policy();
+    expect(all).toContain(
+      `[POLICY] purge_delay_ms=${values.purgeDelayMs.value} free_policy=batch `,
+    );
+    expect(all).toContain(' large_rounding=1 front_bytes=131072 ');
     expect(formatHeapStats(stats, { lines: [] })).toBe('');
     expect(formatHeapStats(stats, {})).toBe(formatHeapStats(stats));
     arena.destroy();

@@ -47,6 +47,8 @@ function checkRow(row: Row, name: string): void {
   const { hits, misses } = row.warm;
   if (bound > 0) equal(bound - retired, row.slabs, `${name}: bound - retired = slabs`);
   equal(prepareFromPartial + prepareFromEmpty + bound, hits + misses, `${name}: warm of prepared`);
+  // Counted apart: a batch of the core stands behind each stage.
+  equal(row.refills - row.warm.prefilled, row.slow, `${name}: refills - prefilled = slow`);
   equal(row.fast + row.slow, row.allocs, `${name}: fast + slow = allocs`);
   equal(row.local + row.remote, row.frees, `${name}: local + remote = frees`);
   equal(row.allocs - row.frees - row.away, row.live, `${name}: allocs - frees - away = live`);
