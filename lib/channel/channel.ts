@@ -3,6 +3,7 @@
  *
  *   channel.ts    makes it, and opens its ends
  *   end.ts        what a thread does with its end, and who waits for what
+ *   reader.ts     who reads, one message at a time
  *   outbox.ts     sends; knows what is under way          inbox.ts     receives; checks what it reads
  *   envelope.ts   numbers and tag of a message            doorbell.ts  wakes the other end, and is woken
  *   memory.ts     where everything stands in shared memory

@@ -63,7 +63,8 @@ export class Outbox {
         return false;
       }
     }
-    ensureStack(Room.Call);
+    // What hands over makes sure of it by itself.
+    if (isCopied || isAdopted(view)) ensureStack(Room.Call);
     this.#put(view, bytes, isCopied, ringBytes, envelope);
     return true;
   }

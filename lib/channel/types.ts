@@ -40,7 +40,10 @@ export interface ChannelStats {
   readonly received: number;
   /** Bytes of messages read. */
   readonly bytesReceived: number;
-  /** Messages that were handed over and taken back, because nobody read them before the end. */
+  /**
+   * Messages that were handed over and taken back, because nobody read them before the end. What the other end had
+   * adopted ahead of its reader, up to 32 of them, it gives back itself, and is not counted.
+   */
   readonly recalled: number;
   /**
    * Messages for this end whose memory the sender's arena took back before they were read: by a reset, or because its
