@@ -12,6 +12,12 @@ import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType } from '../errors';
 import { isAdopted, release } from '../letters/adopted';
 import { validateFunction } from '../options';
+import {
+  type ChannelStats,
+  type EndCounts,
+  enterChannelEnd,
+  leaveChannelEnd,
+} from '../letters/channel-stats';
 import { isThenable } from '../streams/endings';
 import type { ArenaBuffer } from '../types';
 import type { View } from '../view/view';
@@ -21,7 +27,7 @@ import { Inbox, type Message } from './inbox';
 import { Side } from './memory';
 import { Outbox } from './outbox';
 import { Reader } from './reader';
-import type { ChannelEvents, ChannelReceiver, ChannelStats } from './types';
+import type { ChannelEvents, ChannelReceiver } from './types';
 
 /**
  * An open end of a {@link Channel}. Emits 'close', once, when it or the other end is closed, or the other's thread
@@ -42,6 +48,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #reader: Reader;
+  readonly #counts: EndCounts;
   readonly #envelope = new Envelope();
   #isClosed = false;
 
@@ -59,6 +66,9 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
       this.close();
       this.emit('close');
     });
+    const { counts: sent, tail } = this.#outbox;
+    this.#counts = { sent, received: this.#inbox.counts, tail };
+    enterChannelEnd(this.#counts);
     if (side.isOtherClosed || bell.isClosed) this.close();
   }
 
@@ -111,7 +121,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    * }
    */
   async ready(): Promise<void> {
-    await this.#until(() => this.#outbox.hasRoom());
+    await this.#until(() => this.#outbox.hasRoom(), this.#outbox.counts);
   }
 
   /**
@@ -126,12 +136,14 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     await this.#until(() => this.#outbox.isEmpty());
   }
 
-  async #until(isSo: () => boolean): Promise<void> {
+  /** `counts`: where it is counted that there was something to wait for. */
+  async #until(isSo: () => boolean, counts = { waits: 0 }): Promise<void> {
     for (;;) {
       this.#assertOpen();
       if (this.#ask(isSo)) return;
       this.#outbox.sleep();
       if (this.#ask(isSo)) return;
+      counts.waits++;
       await this.#bell.next();
     }
   }
@@ -301,6 +313,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     this.#bell.close();
     this.#inbox.close();
     this.#outbox.takeBack();
+    leaveChannelEnd(this.#counts);
   }
 
   /**
@@ -344,10 +357,8 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
   stats(): ChannelStats {
     if (!this.#isClosed) this.#ask(() => this.#outbox.isEmpty());
     const { depth, bytesUnderWay } = this.#outbox;
-    const { sent, copied, handedOver, bytes: bytesSent, recalled } = this.#outbox.counts;
-    const { received, bytes: bytesReceived, expired } = this.#inbox.counts;
-    const sentCounts = { depth, bytesUnderWay, sent, copied, handedOver, bytesSent };
-    return { ...sentCounts, received, bytesReceived, recalled, expired };
+    const { sent, received } = this.#counts;
+    return { depth, bytesUnderWay, ...sent, ...received };
   }
 
   #assertOpen(): void {

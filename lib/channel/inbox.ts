@@ -11,6 +11,7 @@ import type { Arena } from '../arena/arena';
 import { HakmemError } from '../errors';
 import { isAdopted, releaseWithRoom } from '../letters/adopted';
 import { AHEAD_MAX, Ahead } from '../letters/ahead';
+import { noneReceived } from '../letters/channel-stats';
 import type { Scope } from '../arena/scope';
 import type { ArenaBuffer } from '../types';
 import { lengthOf, setBytes } from '../view/kinds';
@@ -58,7 +59,7 @@ export class Inbox {
   /** What was read when the sender was told last; and whether it is told in the next turn. */
   #toldAt = 0;
   #tellsLater = false;
-  readonly counts = { received: 0, bytes: 0, expired: 0 };
+  readonly counts = noneReceived();
 
   constructor(arena: Arena, side: Side) {
     this.#arena = arena;
@@ -76,7 +77,7 @@ export class Inbox {
       const message = this.#read();
       if (message !== undefined) {
         this.counts.received++;
-        this.counts.bytes += lengthOf(message.buffer);
+        this.counts.bytesReceived += lengthOf(message.buffer);
         return message;
       }
       if (this.#side.isOtherClosed) return undefined;

@@ -625,6 +625,17 @@ describe('a channel', () => {
     from.close();
   });
 
+  test('counts how often its sender slept for want of room', async () => {
+    connect({ capacity: 2 });
+    await left.ready();
+    while (left.send(arena.alloc(1)));
+    const waiting = Promise.all([left.ready(), left.drained()]);
+    await read(right, 2);
+    await waiting;
+    expect(left.stats().waits).toBe(1);
+    arena.reset();
+  });
+
   test('counts what goes through it', async () => {
     left.send(arena.alloc(100));
     left.send(arena.alloc(10_000));
@@ -641,6 +652,7 @@ describe('a channel', () => {
       bytesReceived: 0,
       recalled: 0,
       expired: 0,
+      waits: 0,
     });
     expect(right.stats()).toMatchObject({ received: 2, bytesReceived: 10_100, sent: 0, depth: 0 });
   });
