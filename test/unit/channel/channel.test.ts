@@ -34,9 +34,12 @@ function connect(options?: ChannelOptions): void {
   opened.push(left, right);
 }
 
+/** What is longer is handed over in most tests. */
+const THRESHOLD = 2048;
+
 beforeEach(() => {
   arena = new Arena();
-  connect();
+  connect({ threshold: THRESHOLD });
 });
 
 afterEach(() => {
@@ -361,6 +364,12 @@ describe('a Buffer that is read', () => {
   });
 });
 
+test('what is small is copied, and what is large handed over, if nobody says from where on', () => {
+  connect();
+  for (const size of [10, 8192, 8193, 100_000]) left.send(arena.alloc(size));
+  expect(left.stats()).toMatchObject({ copied: 2, handedOver: 2 });
+});
+
 test('what was handed over is adopted in batches, and arrives after a reset of its arena', async () => {
   for (let i = 0; i < 50; i++) left.send(arena.alloc(5000, i));
   const bytes: number[] = [];
@@ -530,7 +539,7 @@ describe('the end', () => {
 
   test('of the arena does no harm', async () => {
     const own = new Arena();
-    const { ends } = new Channel();
+    const { ends } = new Channel({ threshold: THRESHOLD });
     const [from, to] = [Channel.open(ends[0], own), Channel.open(ends[1], arena)];
     from.send(own.alloc(5000, 1));
     from.send(own.alloc(10, 1));
@@ -659,7 +668,7 @@ describe('a channel', () => {
 });
 
 test('after a message that its sender has taken back, no later one is read', () => {
-  const { memory } = new Channel().ends[0];
+  const { memory } = new Channel({ threshold: THRESHOLD }).ends[0];
   const [from, to] = [sideOf(memory, 0), sideOf(memory, 1)];
   const outbox = new Outbox(arena, from.out);
   const inbox = new Inbox(arena, to);
