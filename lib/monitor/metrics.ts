@@ -1,10 +1,11 @@
 /**
- * Metrics: what monitoring systems are told about arenas. Names, units and help texts stand here once,
+ * Metrics: what monitoring systems are told about arenas and channels. Names, units and help texts stand here once,
  * for Prometheus and for OpenTelemetry.
  */
 import { ownOptions } from '../base/own-options';
 import { VERSION } from '../base/version';
 import type { ArenaStats, HeapTotals } from '../stats/types';
+import { CHANNEL_METRICS } from './channel-metrics';
 import { type Emit, type Metric, byClass } from './metric';
 
 function superslabStates({ superslabs }: ArenaStats, emit: Emit): void {
@@ -442,6 +443,7 @@ const TABLE: readonly Metric[] = [
     labels: [],
     heap: ({ lending }, emit) => emit({}, lending.refused),
   },
+  ...CHANNEL_METRICS,
   {
     name: 'info',
     otel: undefined,

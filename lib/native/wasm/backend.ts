@@ -214,11 +214,11 @@ export function createWasmBackend(): Native {
       return 0;
     },
     setMover: () => 0, // what moves memory is the engine's own
-    reserveLetter: (id) => (find(id), refuseLetters()),
     offer: (id) => (find(id), refuseLetters()),
     recall: (id) => (find(id), refuseLetters()),
     takeReturned: (id) => (find(id), -1),
     adopt: refuseLetters,
+    adoptAll: refuseLetters,
     release: refuseLetters,
     detach(buffer): number {
       if (!(buffer instanceof ArrayBuffer)) refuse();
