@@ -3,7 +3,8 @@
  */
 import type { Metric } from './metric';
 
-const TABLE: readonly Metric[] = [
+/** In the order of the documentation. */
+export const CHANNEL_METRICS: readonly Metric[] = [
   {
     name: 'channel_ends',
     otel: 'channel.ends',
@@ -77,6 +78,3 @@ const TABLE: readonly Metric[] = [
     channels: ({ waits }, emit) => emit({}, waits),
   },
 ];
-
-/** In the order of the documentation. */
-export const CHANNEL_METRICS: readonly Metric[] = TABLE.slice();
