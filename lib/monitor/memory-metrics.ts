@@ -20,8 +20,7 @@ function osCalls({ os }: HeapTotals, emit: Emit): void {
   emit({ call: 'purge', result: 'enomem' }, os.purgeEnomem);
 }
 
-/** Of arenas and of the process, in the order of the documentation. */
-export const MEMORY_METRICS: readonly Metric[] = [
+const TABLE: readonly Metric[] = [
   {
     name: 'in_use_bytes',
     otel: 'memory.in_use',
@@ -280,3 +279,6 @@ export const MEMORY_METRICS: readonly Metric[] = [
     heap: ({ os }, emit) => emit({}, os.purgeDisabled ? 1 : 0),
   },
 ];
+
+/** Of arenas and of the process, in the order of the documentation. */
+export const MEMORY_METRICS: readonly Metric[] = TABLE;
