@@ -194,5 +194,6 @@ void hk_snapshot_superslab(const hk_mapped_superslab_t *superslab, uint32_t *out
     *out++ = slab->touched ? 1 : 0;
     *out++ = slab->taken;
     *out++ = slab->capacity;
+    *out++ = slab->away;
   }
 }

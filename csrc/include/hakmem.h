@@ -500,6 +500,7 @@ typedef struct hk_mapped_slab_t {
   bool touched;      /* false: its pages take up no memory */
   uint16_t taken;    /* CLASS: blocks out of the core, live or in the front */
   uint16_t capacity; /* CLASS: all its blocks */
+  uint16_t away;     /* blocks that other threads have or may get; of any use but NONE */
 } hk_mapped_slab_t;
 
 /* What becomes of a SuperSlab. X(NAME, word, meaning). */

@@ -57,8 +57,8 @@ enum { HK_SNAPSHOT_EVENT_FIELDS = 5 };
 size_t hk_snapshot_trace(hk_arena_t *arena, double *out, size_t room);
 
 /* Of the heap map (hk_mapped_superslab_t), flat: index, size in slabs of 64 KB, slab count, tier, then 32 times
- * use, bin, touched, taken, capacity (zeroes beyond the slab count). lib/stats/heap-map.ts reads them. */
-enum { HK_SNAPSHOT_ROW_LENGTH = 4 + HK_SUPERSLAB_SLABS * 5 };
+ * use, bin, touched, taken, capacity, away (zeroes beyond the slab count). lib/stats/heap-map.ts reads them. */
+enum { HK_SNAPSHOT_ROW_LENGTH = 4 + HK_SUPERSLAB_SLABS * 6 };
 
 void hk_snapshot_superslab(const hk_mapped_superslab_t *superslab, uint32_t *out);
 

@@ -176,10 +176,15 @@ static void forget_away(hk_arena_t *arena) {
   }
 }
 
+/* Written by the owner alone; the heap map reads it meanwhile. */
+static void add_borrowers(hk_slab_t *slab, int32_t count) {
+  HK_WRITE_ONCE(slab->borrowers, slab->borrowers + (uint32_t)count);
+}
+
 /* The owner has taken an offered letter back, which is UNUSED now. It holds the arena itself, so this is never
  * the last hold. */
 static void unpin(hk_arena_t *arena, hk_letter_t *letter) {
-  letter->slab->borrowers--;
+  add_borrowers(letter->slab, -1);
   put_unused(&arena->mail, letter);
   atomic_fetch_sub_explicit(&arena->mail.holders, 1, memory_order_relaxed);
 }
@@ -220,7 +225,7 @@ hk_status_t hk_letter_offer(hk_arena_t *arena, uint32_t ref, uint64_t bytes, uin
   hk_letter_t *letter = arena->mail.unused;
   arena->mail.unused = letter->next;
   fill_in(arena, letter, slab, block, bytes);
-  slab->borrowers++;
+  add_borrowers(slab, 1);
   /* Others may still be writing when they have given it back. */
   hk_superslab_note_exposed(slab->superslab, slab->slot, slab->span_slabs);
   slab->superslab->was_lent = true;
@@ -322,7 +327,7 @@ bool hk_letters_end(hk_arena_t *arena, hk_letter_t *letter) {
   uint64_t word = atomic_load_explicit(&letter->word, memory_order_relaxed);
   bool is_ours = slab->state != HK_SLAB_LOST;
   HK_ASSERT((word & STATE_MASK) == HK_LETTER_RETURNED && slab->borrowers > 0);
-  slab->borrowers--;
+  add_borrowers(slab, -1);
   hk_stat_add(&arena->mail.collected, 1);
   if (is_ours) {
     count_away(arena, slab, -1);

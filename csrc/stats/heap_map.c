@@ -5,7 +5,7 @@
  * Calls:     lock.
  * Threads:   any. The table lock keeps each SuperSlab in the arena, and so its record mapped, while
  *            it is read. Slabs change meanwhile: only published fields are read, one by one, and
- *            where two of them disagree the result is clamped (taken <= capacity).
+ *            where two of them disagree the result is clamped (taken <= capacity, away <= taken).
  */
 #include "base/compiler.h"
 #include "supply/record.h"
@@ -34,11 +34,14 @@ static uint32_t taken_blocks(const hk_slab_t *slab, uint32_t capacity) {
 
 static hk_mapped_slab_t describe_slab(const hk_classes_t *classes, const hk_slab_t *slab) {
   hk_mapped_slab_t result = {.use = HK_READ_ONCE(slab->state), .bin = HK_READ_ONCE(slab->bin)};
+  uint32_t away = HK_READ_ONCE(slab->borrowers);
+  result.away = (uint16_t)(away < UINT16_MAX ? away : UINT16_MAX);
   if (result.use != HK_SLAB_USE_CLASS || result.bin >= classes->count) return result;
   uint16_t capacity = HK_READ_ONCE(slab->capacity),
            most = (uint16_t)classes->bins[result.bin].capacity;
   result.capacity = capacity < most ? capacity : most;
   result.taken = (uint16_t)taken_blocks(slab, result.capacity);
+  if (result.away > result.taken) result.away = result.taken;
   return result;
 }
 

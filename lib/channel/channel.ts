@@ -81,7 +81,9 @@ export interface ChannelHandle {
  *   const { Arena, Channel } = require('hakmem-arena');
  *   const arena = new Arena();
  *   const end = Channel.open(workerData, arena);
- *   end.receive((buffer) => end.send(arena.from(buffer)));
+ *   end.receive((buffer) => end.send(arena.from(buffer))).catch((error) => {
+ *     if (error.code !== 'ERR_HAKMEM_CHANNEL_CLOSED') throw error; // the other side may close at any time
+ *   });
  * `;
  * new Worker(echo, { eval: true, workerData: theirs, transferList: [theirs.port] });
  *

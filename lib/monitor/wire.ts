@@ -52,13 +52,13 @@ export interface ProcessInfo {
 export type SlabCode = 'untouched' | 'touched' | 'lost' | 'tail';
 
 /**
- * One slab: an index into `codes`, or `[class, block size, blocks taken, blocks]`, where `class` is an
- * index into `classNames`, and the other three are 0 for a run or a huge mapping.
+ * One slab: an index into `codes`, or `[class, block size, blocks taken, blocks, blocks away]`, where `class` is an
+ * index into `classNames`, and the next three are 0 for a run or a huge mapping.
  *
  * @example
  * const takenBytes = (cell: SlabCell) => (typeof cell === 'number' ? 0 : cell[1] * cell[2]);
  */
-export type SlabCell = number | readonly [number, number, number, number];
+export type SlabCell = number | readonly [number, number, number, number, number];
 
 /**
  * One SuperSlab, or a huge mapping.

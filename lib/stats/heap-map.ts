@@ -6,7 +6,7 @@ import type { Tier } from './types';
 
 /** Layout of a row of the core; see csrc/include/snapshot.h. */
 const HEADER_FIELDS = 4;
-const SLAB_FIELDS = 5;
+const SLAB_FIELDS = 6;
 const SLABS_PER_ROW = 32;
 const ROW_LENGTH = HEADER_FIELDS + SLABS_PER_ROW * SLAB_FIELDS;
 const SLAB_BYTES = 65_536;
@@ -41,10 +41,12 @@ export interface SlabMap {
   readonly className: string;
   /** Bytes per block; 0 unless 'class'. */
   readonly blockSize: number;
-  /** Blocks out of the core: live ones, and free ones that the front keeps. 0 unless 'class'. */
+  /** Blocks out of the core: live ones, free ones that the front keeps, and those that are away. 0 unless 'class'. */
   readonly taken: number;
   /** All blocks of the slab; 0 unless 'class'. */
   readonly capacity: number;
+  /** Blocks that other threads have, or may get by a ticket; 1 of a run or huge mapping that is away. */
+  readonly away: number;
   /** Its pages may take up memory. false: never used, or given back to the operating system. */
   readonly touched: boolean;
 }
@@ -122,6 +124,7 @@ function readSlab(rows: Uint32Array, at: number, bins: BinNames): SlabMap {
     taken: rows[at + 3]!,
     capacity: rows[at + 4]!,
     touched: rows[at + 2] !== 0,
+    away: rows[at + 5]!,
   };
 }
 

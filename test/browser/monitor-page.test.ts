@@ -135,6 +135,30 @@ describeInBrowser('the page', () => {
     expect(complaints).toEqual([]);
   });
 
+  (heapStats().backend.name === 'wasm' ? test.skip : test)(
+    'marks a slab with blocks in another thread, and says so',
+    async () => {
+      const views = Array.from({ length: 64 }, () => arena.allocUnsafe(1024));
+      const big = arena.allocUnsafe(400_000);
+      const { page, complaints } = await visit();
+      const before = await drawn(page, arena.id);
+      const tickets = [...views.slice(0, 3), big].map((view) => arena.share(view));
+      await untilUpdated(page);
+      expect(await drawn(page, arena.id)).not.toBe(before);
+      await page.getByRole('img', { name: /Map of shown/ }).focus();
+      await page.keyboard.press('Home');
+      const words = async (): Promise<string | null> => page.locator('#readout').textContent();
+      expect(await words()).toMatch(/blocks of 1024 B taken, 3 of them away$/);
+      await page.keyboard.press('ArrowRight');
+      expect(await words()).toMatch(/slab 1: run, away$/);
+      await page.locator('#legend').getByText('in another thread').waitFor();
+      for (const ticket of tickets) arena.free(arena.recall(ticket)!);
+      await untilUpdated(page);
+      expect(await words()).not.toMatch(/away/);
+      expect(complaints).toEqual([]);
+    },
+  );
+
   test('takes a map away with its arena, and brings one with a new arena', async () => {
     const { page } = await visit();
     const other = new Arena({ name: 'other' });

@@ -31,7 +31,8 @@ const code = (name: SlabCode): number => CODES.indexOf(name);
 function cellOf(slab: SlabMap): SlabCell {
   if (slab.use === 'free') return code(slab.touched ? 'touched' : 'untouched');
   if (slab.use === 'lost' || slab.use === 'tail') return code(slab.use);
-  return [classIndex.get(slab.className) ?? 0, slab.blockSize, slab.taken, slab.capacity];
+  const { blockSize, taken, capacity, away } = slab;
+  return [classIndex.get(slab.className) ?? 0, blockSize, taken, capacity, away];
 }
 
 /** `heapMap()` in a tenth of the text. */

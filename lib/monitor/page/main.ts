@@ -128,6 +128,7 @@ function fillLegend({ classNames }: MapReply): void {
     ['untouched', 'free'],
     ['touched', 'free, pages kept'],
     ['lost', 'lost'],
+    ['away', 'in another thread'],
   ].map(([kind, text]) =>
     html('li', {}, html('i', { class: `swatch ${kind!}`, 'aria-hidden': 'true' }), text!),
   );

@@ -2,7 +2,7 @@
  * Slab paint: draws tiles, cells and the cursor on a canvas.
  *
  * A cell's colour says which class its slab serves; it is filled from below as far as its blocks are
- * taken.
+ * taken. A dark corner: some of them are in another thread.
  */
 import { bytes } from './format.js';
 import { paintColor, themeColor } from './palette.js';
@@ -19,7 +19,7 @@ import {
   cellAt,
   isHuge,
 } from './slab-grid.js';
-import { type ClassCell, type Tables, headOf, isClass } from './slab-words.js';
+import { type ClassCell, type Tables, headOf, isAway, isClass } from './slab-words.js';
 import type { SlabCode, SuperSlabCells } from '../wire.js';
 
 /** How strongly a cell shows, and its filling; and both where another class is marked. */
@@ -102,6 +102,19 @@ export class SlabPainter {
     context.fillRect(x, y + CELL - fill, width, fill);
     context.strokeStyle = color;
     if (!joined && cell[3] > 0) context.strokeRect(x + 0.5, y + 0.5, CELL - 1, CELL - 1);
+    if (isAway(cell)) this.#drawAway({ x, y });
+  }
+
+  /** A corner: blocks of it are in another thread. */
+  #drawAway({ x, y }: Point): void {
+    const context = this.#context;
+    context.globalAlpha = 1;
+    context.fillStyle = this.#text;
+    context.beginPath();
+    context.moveTo(x + CELL / 2, y);
+    context.lineTo(x + CELL, y);
+    context.lineTo(x + CELL, y + CELL / 2);
+    context.fill();
   }
 
   #drawFree(code: SlabCode, { x, y }: Point): void {
@@ -133,6 +146,7 @@ export class SlabPainter {
     context.globalAlpha = dim ? SHADE.dimFill : SHADE.fill;
     context.fillStyle = isClass(cell) ? paintColor(cell[0]) : this.#line;
     context.fillRect(x, y, TILE_WIDTH, TILE_HEIGHT);
+    if (isClass(cell) && isAway(cell)) this.#drawAway({ x: x + TILE_WIDTH - CELL, y });
     context.globalAlpha = 1;
     context.fillStyle = this.#panel;
     context.font = '12px system-ui, sans-serif';

@@ -14,6 +14,11 @@ export function isClass(cell: SlabCell): cell is ClassCell {
   return typeof cell !== 'number';
 }
 
+/** Whether another thread has blocks of the slab, or may get them. */
+export function isAway(cell: ClassCell): boolean {
+  return cell[4] > 0;
+}
+
 /** The cell that counts at a slot: a tail stands for the run it belongs to. */
 export function headOf({ slabs }: SuperSlabCells, slot: number, tables: Tables): SlabCell {
   let at = slot;
@@ -34,9 +39,11 @@ export function describeSlab(superslab: SuperSlabCells, slot: number, tables: Ta
     };
     return `${place}: ${words[tables.codes[cell]!]}`;
   }
-  const [index, blockSize, taken, capacity] = cell;
+  const [index, blockSize, taken, capacity, away] = cell;
   const name = tables.classNames[index]!;
-  if (name === 'huge') return `SuperSlab ${superslab.index}: huge, ${bytes(superslab.bytes)}`;
-  if (capacity === 0) return `${place}: run`;
-  return `${place}: ${name}, ${taken} of ${capacity} blocks of ${blockSize} B taken`;
+  if (name === 'huge')
+    return `SuperSlab ${superslab.index}: huge, ${bytes(superslab.bytes)}${isAway(cell) ? ', away' : ''}`;
+  if (capacity === 0) return `${place}: run${isAway(cell) ? ', away' : ''}`;
+  const lent = away === 0 ? '' : `, ${away} of them away`;
+  return `${place}: ${name}, ${taken} of ${capacity} blocks of ${blockSize} B taken${lent}`;
 }

@@ -80,7 +80,7 @@ describe('the monitor answers', () => {
         } else {
           const [row, ...numbers] = cell;
           expect(reply.classNames[row]).toBe(slab.className);
-          expect(numbers).toEqual([slab.blockSize, slab.taken, slab.capacity]);
+          expect(numbers).toEqual([slab.blockSize, slab.taken, slab.capacity, slab.away]);
         }
       });
     });

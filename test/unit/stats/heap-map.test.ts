@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Arena, type ArenaMap, heapMap, type SlabMap } from '../../../lib/index';
+import { onlyNative } from '../support/backend';
 
 const MIB = 1024 * 1024;
 let arena: Arena;
@@ -31,6 +32,20 @@ describe('heapMap()', () => {
     expect(slabsOf(arena, 'free').length).toBe(31);
     expect(slabsOf(arena, 'free').every(({ touched }) => !touched)).toBe(true);
   });
+
+  onlyNative('Buffers go to other threads with the addon only')(
+    'shows how many blocks of a slab are away',
+    () => {
+      arena = new Arena();
+      const tickets = [1000, 1000, 200_000].map((size) => arena.share(arena.alloc(size)));
+      expect(slabsOf(arena, 'class')).toMatchObject([{ blockSize: 1024, away: 2 }]);
+      expect(slabsOf(arena, 'large')).toMatchObject([{ away: 1 }]);
+      for (const ticket of tickets) arena.free(arena.recall(ticket)!);
+      for (const use of ['class', 'large'] as const) {
+        expect(slabsOf(arena, use)).toMatchObject([{ away: 0 }]);
+      }
+    },
+  );
 
   test('shows the tier of every SuperSlab, and the statistics count them', () => {
     arena = new Arena();
