@@ -3,9 +3,10 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { C_STANDARD, C_WARNINGS, FLAVOURS, HIDDEN } from '../../tools/build/recipe.mjs';
 import { INCLUDES, WARNINGS, coreSources, filesUnder } from '../../tools/build/recipe.mjs';
+import { buildSourceRivals } from './source-rivals.mjs';
 
 const CC = process.env.CC || 'cc';
 const FOLDER = '.build/bench-c';
@@ -96,9 +97,10 @@ function isPreloaded(program, preload) {
 
 /**
  * Rivals by name, ours first: the program of each and what to preload. `missing` are those that are not
- * to be had here. With `mayInstall`, Debian packages are installed for them first.
+ * to be had here. With `mayInstall`, Debian packages are installed for them first; `sources` are folders with
+ * the sources of more.
  */
-export function buildRivals({ mayInstall }) {
+export function buildRivals({ mayInstall, sources }) {
   mkdirSync(FOLDER, { recursive: true });
   const malloc = buildProgram('malloc');
   const rivals = { ...buildOurs(), glibc: { program: malloc } };
@@ -117,6 +119,7 @@ export function buildRivals({ mayInstall }) {
   if (mayInstall && !existsSync(MIMALLOC_HEADER)) install([MIMALLOC_HEADER_PACKAGE]);
   if (!existsSync(MIMALLOC_HEADER)) missing.push('mimalloc-heap');
   else rivals['mimalloc-heap'] = { program: buildProgram('mimalloc-heap') };
+  Object.assign(rivals, buildSourceRivals(sources, resolve(FOLDER), malloc));
   return { rivals, missing };
 }
 

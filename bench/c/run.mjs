@@ -1,15 +1,17 @@
 // Benches of the core against other allocators. Every run is a process of its own, and rivals take
 // turns, so that a machine that slows down slows all of them down.
 //
-//   npm run bench:c -- [--runs N] [--only CASE] [--rival NAME] [--quick] [--json] [--markdown]
+//   npm run bench:c -- [--runs N] [--only CASE] [--rival NAME] [--rival-source DIR] [--quick] [--json]
+//                      [--markdown]
 //
-// --only and --rival may be given more than once and match from the start of a name. --quick plays small
-// inputs once, installs nothing, and says only whether every case ran.
+// --only and --rival may be given more than once and match from the start of a name. --rival-source, more than
+// once too, names a folder with the sources of mimalloc, snmalloc or rpmalloc, which are built and play along.
+// --quick plays small inputs once, installs nothing, and says only whether every case ran.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildRivals, compilerVersion } from './build.mjs';
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '10' },
     only: { type: 'string', multiple: true, default: [''] },
     rival: { type: 'string', multiple: true, default: [''] },
+    'rival-source': { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
@@ -134,7 +137,10 @@ function main() {
   }
   const runs = Number(options.runs);
   if (!(Number.isInteger(runs) && runs > 0)) throw new Error('--runs takes a whole number from 1');
-  const { rivals: all, missing } = buildRivals({ mayInstall: !options.quick });
+  const { rivals: all, missing } = buildRivals({
+    mayInstall: !options.quick,
+    sources: options['rival-source'].map((folder) => resolve(startedIn, folder)),
+  });
   const rivals = Object.fromEntries(
     chosen(Object.keys(all), options.rival).map((name) => [name, all[name]]),
   );
@@ -160,6 +166,7 @@ function main() {
   if (options.json) console.log(JSON.stringify({ about: about(runs), missing, results }, null, 2));
 }
 
+const startedIn = process.env.INIT_CWD ?? process.cwd();
 process.chdir(ROOT);
 try {
   main();

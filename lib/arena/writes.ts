@@ -173,11 +173,38 @@ function errorOfClosed(stream: object): Error | undefined {
   });
 }
 
-const known = new WeakMap<object, StreamWrites>();
+class Returner {
+  constructor(stream: object) {
+    return stream;
+  }
+}
+
+/**
+ * The record of a stream, as a private field put on it (see lib/view/view.ts). Each response of a server is a stream of
+ * its own: as keys of a WeakMap they would be work for every collection, and stay in it until a major one.
+ */
+class Written extends Returner {
+  readonly #writes: StreamWrites;
+
+  constructor(stream: object, writes: StreamWrites) {
+    super(stream);
+    this.#writes = writes;
+  }
+
+  static writesOf(stream: object): StreamWrites | undefined {
+    return #writes in stream ? stream.#writes : undefined;
+  }
+}
+
+/** The records of streams that take no field. */
+const others = new WeakMap<object, StreamWrites>();
 
 function writesOf(stream: WritableLike): StreamWrites {
-  let writes = known.get(stream);
-  if (writes === undefined) known.set(stream, (writes = new StreamWrites(stream)));
+  const known = Written.writesOf(stream) ?? others.get(stream);
+  if (known !== undefined) return known;
+  const writes = new StreamWrites(stream);
+  if (Object.isExtensible(stream)) new Written(stream, writes);
+  else others.set(stream, writes);
   return writes;
 }
 

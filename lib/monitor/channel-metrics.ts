@@ -79,4 +79,4 @@ const TABLE: readonly Metric[] = [
 ];
 
 /** In the order of the documentation. */
-export const CHANNEL_METRICS: readonly Metric[] = TABLE;
+export const CHANNEL_METRICS: readonly Metric[] = TABLE.slice();

@@ -281,4 +281,4 @@ const TABLE: readonly Metric[] = [
 ];
 
 /** Of arenas and of the process, in the order of the documentation. */
-export const MEMORY_METRICS: readonly Metric[] = TABLE;
+export const MEMORY_METRICS: readonly Metric[] = TABLE.slice();

@@ -608,6 +608,25 @@ describe('writeAndFree', () => {
     expect(pinned(arena)).toBe(0);
     arena.destroy();
   });
+
+  test('a stream that takes no more properties, and one behind a proxy, end their writes as others do', async () => {
+    const arena = new Arena();
+    const makeStream = (): Writable => {
+      const stream = new Writable({ write: (_chunk, _encoding, done) => setImmediate(done) });
+      stream.on('error', () => undefined);
+      return stream;
+    };
+    for (const stream of [Object.preventExtensions(makeStream()), new Proxy(makeStream(), {})]) {
+      await arena.freeAfterWrite(stream, arena.alloc(100), { zeroCopy: true });
+      arena.writeAndFree(stream, arena.alloc(200), { zeroCopy: true });
+      const last = arena.freeAfterWrite(stream, arena.alloc(300), { zeroCopy: true });
+      stream.destroy();
+      await last.catch(() => undefined);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(totalsOf(arena.stats()).live).toBe(0);
+    checkSums(arena.stats());
+  });
 });
 
 describe('views that are retained and dropped', () => {
