@@ -164,7 +164,8 @@ function main(): void {
   const { values } = parseArgs({
     options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
   });
-  if (!values.quick) printAbout(aboutRun(1));
+  const about = { ...aboutRun(1), command: 'npm run bench -- --learn' };
+  if (!values.quick) printAbout(about);
   process.stdout.write(HEAD);
   const records: LearnRecord[] = [];
   for (const mix of MIXES) {
@@ -173,7 +174,7 @@ function main(): void {
     process.stdout.write(row(record));
   }
   if (values.json !== undefined) {
-    writeFileSync(values.json, `${JSON.stringify({ about: aboutRun(1), records })}\n`);
+    writeFileSync(values.json, `${JSON.stringify({ about, records })}\n`);
   }
 }
 

@@ -93,4 +93,4 @@ const TABLE: readonly Metric[] = [
 ];
 
 /** In the order of the documentation. */
-export const PROCESS_METRICS = TABLE;
+export const PROCESS_METRICS: readonly Metric[] = [...TABLE];
