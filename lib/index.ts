@@ -12,7 +12,7 @@ export { Arena } from './arena/arena';
 export { Channel } from './channel/channel';
 export type { ChannelHandle, ChannelOptions } from './channel/channel';
 export { ChannelEnd } from './channel/end';
-export type { ChannelEvents, ChannelReceiver, ChannelStats } from './channel/types';
+export type { ChannelEvents, ChannelReceiver } from './channel/types';
 export type { Custodian, FreeAfterWriteOptions } from './roles/custodian';
 export type { Difference, VerifyReport } from './stats/verify';
 export type { Lender } from './roles/lender';
@@ -33,6 +33,8 @@ export type {
 } from './events/events';
 export { adopt, release } from './letters/adopted';
 export type { Ticket } from './letters/ticket';
+export { channelStats } from './letters/channel-stats';
+export type { ChannelStats, ChannelTotals } from './letters/channel-stats';
 export { formatHeapStats } from './stats/format';
 export type { FormatOptions } from './stats/format';
 export type { StatsLine } from './stats/lines';

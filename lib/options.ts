@@ -3,6 +3,7 @@
  */
 import { constants } from 'node:buffer';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
+import { CLASS_COUNT_MAX, CLASS_SIZE_MAX } from './native/geometry';
 import { type NativeArenaOption, native, settingsOf } from './native/native';
 import type { LearnOptions, LearnQuestion } from './learn/report';
 import { settled } from './policy/settings';
@@ -14,8 +15,6 @@ import type { ArenaOptions } from './types';
 
 /** What the core keeps of a name, in bytes of UTF-8. */
 const NAME_BYTES_MAX = 63;
-const CLASS_COUNT_MAX = 64;
-const CLASS_SIZE_MAX = 65536;
 const ALIGNMENT_MAX = 4096;
 /** So that counting down stays in small integers. */
 const SAMPLE_RATE_MAX = 2 ** 30 - 1;
@@ -171,7 +170,11 @@ function resolveStrides(sizes: unknown, name = 'options.sizeClasses'): readonly 
   }
   if (strides.at(-1) !== CLASS_SIZE_MAX) strides.push(CLASS_SIZE_MAX);
   if (strides.length > CLASS_COUNT_MAX) {
-    throw invalidArgValue(name, `must end with ${CLASS_SIZE_MAX} when it has 64 sizes`, sizes);
+    throw invalidArgValue(
+      name,
+      `must end with ${CLASS_SIZE_MAX} when it has ${CLASS_COUNT_MAX} sizes`,
+      sizes,
+    );
   }
   return strides;
 }

@@ -23,10 +23,10 @@ export interface ArenaOptions {
    */
   readonly maxBytes?: number;
   /**
-   * Block sizes in bytes, ascending, instead of the built-in ones: 8 or multiples of 16, at most 64
+   * Block sizes in bytes, ascending, instead of the built-in ones: 8 or multiples of 16, at most 96
    * of them, each at most 65536. A request takes the smallest block that holds it; a last size below
    * 65536 is completed by 65536.
-   * @default 64 sizes, 8 B to 64 KB
+   * @default 79 sizes, 8 B to 64 KB
    */
   readonly sizeClasses?: readonly number[];
   /**

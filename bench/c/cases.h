@@ -15,6 +15,7 @@ void case_cycles(const uint64_t *arguments);
 void case_realloc_ladder(const uint64_t *arguments);
 void case_large_churn(const uint64_t *arguments);
 void case_malloc_large(const uint64_t *arguments);
+void case_curve(const uint64_t *arguments);
 void case_day(const uint64_t *arguments);
 
 #endif

@@ -4,6 +4,7 @@
 //   only          rivals that can play it, when not all
 //   quickRows     allocations of the quick run in rows C0..C7, where they are known to the unit
 //   columns       figures that only this case has, in bytes
+//   isCurve       its figures are picoseconds by length: its table is that of bench/c/curve.mjs
 //   threads       it has threads, which ThreadSanitizer is to see in the quick run (tools/test/programs-c.mjs)
 
 import { PROGRAMS } from './programs.mjs';
@@ -109,6 +110,15 @@ export const CASES = [
     full: ['malloc_large', 1000, 5, 25],
     quick: ['malloc_large', 20, 5, 6],
     columns: { RSS: 'rss' },
+  },
+  {
+    name: 'curve',
+    about:
+      'one block allocated, touched and freed, of every eighth of a doubling to 1 GB: ns a pair',
+    full: ['curve', 200, 64 * KIB, GIB],
+    quick: ['curve', 2, 64 * KIB, MIB],
+    traced: ['curve', 20, 64 * KIB, GIB],
+    isCurve: true,
   },
   {
     name: 'cycles',

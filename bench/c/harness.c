@@ -21,7 +21,7 @@
 
 static uint64_t started_ns, rss_at_start;
 static allocator_stats_t stats_at_start;
-static char report[1024];
+static char report[8192];
 
 void bench_fail(const char *why) {
   (void)dprintf(STDERR_FILENO, "bench: %s\n", why);
@@ -35,7 +35,7 @@ void *bench_memory(size_t bytes) {
   return memory;
 }
 
-static uint64_t now_ns(void) {
+uint64_t bench_now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
@@ -86,7 +86,7 @@ void bench_start(void) {
   stats_at_start = allocator_stats();
   mark();
   usage_at_start = usage_now();
-  started_ns = now_ns();
+  started_ns = bench_now_ns();
 }
 
 static void append(const char *format, ...) {
@@ -99,6 +99,10 @@ static void append(const char *format, ...) {
 
 void bench_report(const char *name, uint64_t value) {
   append(",\"%s\":%llu", name, (unsigned long long)value);
+}
+
+void bench_report_at(const char *name, uint64_t at, uint64_t value) {
+  append(",\"%s %llu\":%llu", name, (unsigned long long)at, (unsigned long long)value);
 }
 
 /* The counts that an allocator keeps of itself; nothing for one that keeps none, or whose heaps have
@@ -116,7 +120,7 @@ static void report_stats(void) {
 }
 
 void bench_stop(uint64_t operations) {
-  uint64_t ns = now_ns() - started_ns;
+  uint64_t ns = bench_now_ns() - started_ns;
   usage_t usage = usage_now();
   mark();
   bench_report("cpuNs", usage.cpu_ns - usage_at_start.cpu_ns);

@@ -16,6 +16,11 @@ void bench_stop(uint64_t operations);
 
 /* Adds a field to the result. Before bench_stop. */
 void bench_report(const char *name, uint64_t value);
+/* The same, named "name at". */
+void bench_report_at(const char *name, uint64_t at, uint64_t value);
+
+/* Of a clock that never goes back. */
+uint64_t bench_now_ns(void);
 
 /* Fails when there are live blocks, or the allocator's books do not add up, where it can tell. */
 void bench_expect_empty(void);

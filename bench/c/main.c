@@ -29,6 +29,7 @@ static const case_t cases[] = {
     {"realloc_ladder", case_realloc_ladder, 3}, /* rounds bytes step */
     {"large_churn", case_large_churn, 2},       /* rounds bytes */
     {"malloc_large", case_malloc_large, 3},     /* steps, min and max in MB */
+    {"curve", case_curve, 3},                   /* rounds, least and most bytes */
     {"day", case_day, 2},                       /* ms of a tick, ticks of a sample */
 
     {"alloc_test", program_alloc_test, 4},       /* threads steps slots_log2 doublings */

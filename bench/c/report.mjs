@@ -1,15 +1,12 @@
 // Tables: a row for each rival, for the terminal and for docs/BENCHMARKS.md.
 
+import { curveTableOf } from './curve.mjs';
+import { medianOf } from './median.mjs';
+
 const MIB = 2 ** 20;
 
 const isOurs = (name) => name.startsWith('hakmem');
 const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MB`;
-
-function medianOf(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 /** Figures of a rival: medians over its runs. */
 function figuresOf({ runs, traced }) {
@@ -31,6 +28,7 @@ function figuresOf({ runs, traced }) {
  * same of the least processor time per operation of any run.
  */
 export function tableOf(one, results) {
+  if (one.isCurve) return curveTableOf(results);
   const figures = Object.entries(results).map(([name, result]) => [name, figuresOf(result)]);
   const rivals = figures.filter(([name]) => !isOurs(name)).map(([, figure]) => figure);
   const best = Math.max(...rivals.map(({ speed }) => speed));
@@ -79,4 +77,24 @@ export function printCaseMarkdown(one, results) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   console.log(`\n**${one.name}**: ${one.about}\n`);
   console.log([line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n'));
+}
+
+/**
+ * How our speed stands to the fastest rival's over all cases: the geometric mean, and how many it is of. A curve
+ * has no speed, and a case that no rival plays says nothing.
+ */
+export function geometricMeanOf(cases, results, name) {
+  const logs = cases
+    .filter((one) => !one.isCurve && one.only === undefined)
+    .flatMap((one) => {
+      const speeds = Object.entries(results[one.name]).map(([rival, { runs }]) => ({
+        rival,
+        speed: medianOf(runs.map(({ operations, ns }) => operations / ns)),
+      }));
+      const ours = speeds.find(({ rival }) => rival === name);
+      const others = speeds.filter(({ rival }) => !isOurs(rival)).map(({ speed }) => speed);
+      return ours && others.length > 0 ? [Math.log(ours.speed / Math.max(...others))] : [];
+    });
+  const sum = logs.reduce((a, b) => a + b, 0);
+  return { mean: Math.exp(sum / logs.length), of: logs.length };
 }

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildRivals, compilerVersion } from './build.mjs';
 import { CASES } from './cases.mjs';
-import { printCase, printCaseMarkdown } from './report.mjs';
+import { geometricMeanOf, printCase, printCaseMarkdown } from './report.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -118,6 +118,15 @@ function textOf(facts) {
     .join(', ');
 }
 
+/** A line for each build of ours. */
+function printMeans(cases, results, rivals) {
+  for (const name of rivals.filter((rival) => rival.startsWith('hakmem'))) {
+    const { mean, of } = geometricMeanOf(cases, results, name);
+    if (of > 0)
+      console.log(`\n${name}: ${mean.toFixed(2)}x the best rival, geometric mean of ${of} cases`);
+  }
+}
+
 function main() {
   if (process.platform !== 'linux') {
     console.log('bench:c: not run, it needs Linux');
@@ -147,6 +156,7 @@ function main() {
     results[one.name] = measure(one, rivals, runs);
     if (!options.json) print(one, results[one.name]);
   }
+  if (!options.json) printMeans(cases, results, Object.keys(rivals));
   if (options.json) console.log(JSON.stringify({ about: about(runs), missing, results }, null, 2));
 }
 

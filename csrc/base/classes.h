@@ -13,10 +13,11 @@
 #include "base/config.h"
 #include "base/status.h"
 
-#define HK_BIN_MAX 64 /* so that bins fit a 64-bit mask */
-#define HK_BIN_RUN 64 /* pseudo bin: runs of slabs, > 64 KB .. 2 MB */
-#define HK_BIN_HUGE 65 /* pseudo bin: mappings of their own, > 2 MB */
-#define HK_BIN_COUNT 66
+#define HK_BIN_MAX 96
+#define HK_BIN_RUN 96 /* pseudo bin: runs of slabs, > 64 KB .. 2 MB */
+#define HK_BIN_HUGE 97 /* pseudo bin: mappings of their own, > 2 MB */
+#define HK_BIN_COUNT 98
+#define HK_BIN_WORDS ((HK_BIN_MAX + 63) / 64) /* of a set with a bit per bin */
 #define HK_BIN_NONE 0xff
 
 /* Rows in the order of reports. X(name, largest size in bytes). */
@@ -34,9 +35,11 @@ enum {
 
 typedef struct hk_class_t {
   uint32_t stride_bytes;
-  uint32_t capacity;    /* blocks in one slab */
-  uint32_t reciprocal;  /* ceil(2^32 / stride): offset -> index without a division */
-  uint32_t block_limit; /* see hk_classes_is_block */
+  uint32_t
+      span_slabs; /* 1, 2, 4 or 8: slabs that serve the class together, where there is room for so many */
+  uint32_t capacity;           /* blocks in those */
+  uint32_t reciprocal;         /* ceil(2^32 / stride): offset -> index without a division */
+  uint32_t check, block_limit; /* see hk_classes_is_block */
   uint32_t row;
 } hk_class_t;
 
@@ -71,20 +74,23 @@ static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_byt
 }
 
 /* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).
- * There always is one: slabs are aligned to 64 KB, and the last stride is 64 KB. */
+ * There always is one: spans are aligned to 64 KB, and the last stride is 64 KB. */
 uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment);
 
-/* Index of the block at a byte offset in a slab (< 64 KB). */
+/* Index of the block at a byte offset in a slab, or of the block that begins there in a longer span. */
 static inline uint32_t hk_classes_index(const hk_class_t *c, uint32_t offset) {
   return (uint32_t)(((uint64_t)offset * c->reciprocal) >> 32);
 }
 
-/* true: a block begins at this byte offset in a slab. The low 32 bits of offset x reciprocal are
- * the remainder, scaled: from block to block they grow by less than reciprocal / capacity, and by
- * the reciprocal with every byte in between (Lemire, Kaser and Kurz, "Faster remainder by direct
- * computation", 2019). `block_limit` is their value for the block after the last. */
-static inline bool hk_classes_is_block(uint32_t reciprocal, uint32_t block_limit, uint32_t offset) {
-  return offset * reciprocal < block_limit;
+/* true: a block begins at this byte offset in a span. `block_limit` is what the low 32 bits of offset x check
+ * are for the block after the last.
+ *
+ * In a single slab `check` is the reciprocal, and these bits are the remainder, scaled: from block to block they
+ * grow by less than reciprocal / capacity, and by the reciprocal with every byte in between (Lemire, Kaser and
+ * Kurz, "Faster remainder by direct computation", 2019). In a longer span that would not be enough; there, of a
+ * stride of 2^g x an odd number, they are the index x 2^g, and more for all other offsets: see classes.c. */
+static inline bool hk_classes_is_block(uint32_t check, uint32_t block_limit, uint32_t offset) {
+  return offset * check < block_limit;
 }
 
 #endif

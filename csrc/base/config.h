@@ -21,6 +21,10 @@
 #define HK_SUPERSLAB_BYTES ((size_t)1 << HK_SUPERSLAB_SHIFT)
 #define HK_SUPERSLAB_SLABS 32
 
+/* Most slabs that serve a class together, as a span. A span has 1, 2, 4 or 8 slabs and begins at a multiple of so
+ * many, so that the low bits of an address say where in it that is. */
+#define HK_SPAN_SLABS_MAX 8
+
 /* A block reference is slab number x 8192 + block index: a non-negative integer of 31 bits, which
  * every JavaScript engine stores as a small integer. A slab has 8192 blocks of the smallest
  * class. */

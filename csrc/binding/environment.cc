@@ -201,14 +201,15 @@ void BeginEndingLoans(Environment *environment) {
 // V8 counts external bytes towards the schedule of its garbage collector, although collecting can never
 // free arena memory: slabs come off its account while they are exposed. V8 ends the process when the
 // account goes below zero, so whatever V8 may free by itself has to be back on it before: strong
-// references keep slabs from that, and larger blocks, which V8 detaches one by one when the environment
+// references keep slabs and spans from that, and larger blocks, which V8 detaches one by one when the environment
 // ends, stay on the account.
 constexpr int64_t kAccountReserve = 512 * 1024;
 
 void Discount(Napi::Env env, Exposure *exposure) {
-  if (exposure->bytes > static_cast<int64_t>(HK_SLAB_BYTES)) return;
+  if (exposure->bytes > kSpanBytesMax) return;
   int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
-  if (total < exposure->bytes + kAccountReserve) return;
+  // So that what is left is more than the longest, by the reserve.
+  if (total < exposure->bytes + kSpanBytesMax + kAccountReserve) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, -exposure->bytes);
   exposure->discounted = true;
 }

@@ -84,8 +84,12 @@ struct Sentinel : Allocated {
   Napi::Reference<Napi::ArrayBuffer> buffer;
 };
 
-// ArrayBuffers of slabs that their arenas have left, by address; see warm.cc. Neighbouring slabs never share a
-// place.
+// What slabs that serve a class have at most in one ArrayBuffer, as a span. Longer blocks stay on V8's account, and
+// are not kept warm.
+constexpr int64_t kSpanBytesMax = HK_SPAN_SLABS_MAX * HK_SLAB_BYTES;
+
+// ArrayBuffers of slabs and spans that their arenas have left, by address; see warm.cc. Neighbouring slabs never share
+// a place.
 constexpr uint32_t kWarmPlaces = 512;
 
 constexpr uint32_t kLeftMax = 16;

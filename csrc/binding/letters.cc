@@ -26,14 +26,6 @@ napi_value HotDouble(napi_env env, double number) {
 
 // --- The lender ----------------------------------------------------------------------------------
 
-// reserveLetter(arena) -> 0 | -status. 0: the next offer finds a letter.
-napi_value ReserveLetter(napi_env env, napi_callback_info info) {
-  HotArguments arguments(env, info);
-  ArenaHandle *arena = arguments.Arena();
-  if (!arguments.ok()) return arguments.Refuse();
-  return HotFailure(env, hk_letter_reserve(arena->core));
-}
-
 // offer(arena, reference, bytes) -> ticket | -status
 napi_value Offer(napi_env env, napi_callback_info info) {
   HotArguments arguments(env, info);
@@ -43,7 +35,10 @@ napi_value Offer(napi_env env, napi_callback_info info) {
   bool is_size = bytes >= 1 && bytes <= static_cast<double>(HK_SIZE_MAX);
   if (!arguments.ok() || !is_size) return arguments.Refuse();
   uint64_t ticket = 0;
-  hk_status_t status = hk_letter_offer(arena->core, ref, static_cast<uint64_t>(bytes), &ticket);
+  hk_status_t status = hk_letter_reserve(arena->core);
+  if (status == HK_OK) {
+    status = hk_letter_offer(arena->core, ref, static_cast<uint64_t>(bytes), &ticket);
+  }
   if (status != HK_OK) return HotFailure(env, status);
   return HotDouble(env, static_cast<double>(ticket));
 }
@@ -110,12 +105,11 @@ Loan *FindLoan(const Environment *environment, uint64_t ticket) {
   return loan != nullptr && loan->ticket == ticket ? loan : nullptr;
 }
 
-// Shows an adopted block. nullptr: the engine has no memory, or the world is being terminated; the letter is the
-// caller's to return.
-napi_value ShowLoan(Napi::Env env, uint64_t ticket, void *address, uint64_t bytes) {
+// Makes an ArrayBuffer for an adopted block, which nobody holds yet. nullptr: the engine has no memory, or the world is
+// being terminated.
+napi_value WrapLoan(napi_env env, uint64_t ticket, void *address, uint64_t bytes, Loan **result) {
   Environment *environment = EnvironmentOf(env);
-  Loan **place = LoanPlace(environment, ticket);
-  auto *loan = place != nullptr ? new Loan() : nullptr;
+  auto *loan = LoanPlace(environment, ticket) != nullptr ? new Loan() : nullptr;
   if (loan == nullptr) return nullptr;
   loan->ticket = ticket;
   loan->environment = environment;
@@ -126,14 +120,58 @@ napi_value ShowLoan(Napi::Env env, uint64_t ticket, void *address, uint64_t byte
     delete loan;
     return nullptr;
   }
-  if (!RenewSentinel(env, environment)) {
-    napi_detach_arraybuffer(env, buffer); // nobody has seen it; the finalizer deletes the loan
-    return nullptr;
-  }
-  loan->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
-  loan->holding = true;
-  *place = loan;
+  *result = loan;
   return buffer;
+}
+
+// What was made of a ticket on its way to JavaScript.
+struct Adopted {
+  Loan *loan; // nullptr: it was refused
+  napi_value buffer;
+  hk_status_t refusal;
+};
+
+// An adopted letter without an ArrayBuffer is returned.
+Adopted AdoptOne(napi_env env, double number) {
+  Adopted adopted = {};
+  uint64_t ticket = 0, bytes = 0;
+  void *address = nullptr;
+  adopted.refusal =
+      ReadTicket(number, &ticket) ? hk_letter_adopt(ticket, &address, &bytes) : HK_BAD_TICKET;
+  if (adopted.refusal != HK_OK) return adopted;
+  adopted.buffer = WrapLoan(env, ticket, address, bytes, &adopted.loan);
+  if (adopted.buffer != nullptr) return adopted;
+  (void)hk_letter_return(ticket);
+  return {nullptr, nullptr, HK_OUT_OF_MEMORY_OS};
+}
+
+// The sentinel has to be younger than all loans: one is renewed for all that are adopted together, which halves what a
+// loan costs. Without one nobody gets any of them.
+void EnterLoans(napi_env env, Adopted *all, uint32_t count) {
+  Environment *environment = EnvironmentOf(env);
+  uint32_t made = 0;
+  for (uint32_t i = 0; i < count; i++) made += all[i].loan != nullptr ? 1 : 0;
+  if (made == 0) return;
+  bool has_sentinel = RenewSentinel(env, environment);
+  for (uint32_t i = 0; i < count; i++) {
+    Loan *loan = all[i].loan;
+    if (loan == nullptr) continue;
+    if (has_sentinel) {
+      loan->buffer = Napi::Persistent(Napi::ArrayBuffer(env, all[i].buffer));
+      loan->holding = true;
+      environment->loans[loan->ticket % HK_LETTERS_MAX] = loan;
+    } else {
+      uint64_t ticket = loan->ticket;
+      // Nobody has seen it; the finalizer deletes the loan.
+      napi_detach_arraybuffer(env, all[i].buffer);
+      (void)hk_letter_return(ticket);
+      all[i] = {nullptr, nullptr, HK_OUT_OF_MEMORY_OS};
+    }
+  }
+}
+
+napi_value ResultOf(napi_env env, const Adopted &adopted) {
+  return adopted.loan != nullptr ? adopted.buffer : HotFailure(env, adopted.refusal);
 }
 
 // adopt(ticket) -> ArrayBuffer of the block's bytes | -status
@@ -141,15 +179,31 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
   HotArguments arguments(env, info);
   double number = arguments.Double(0);
   if (!arguments.ok()) return arguments.Refuse();
-  uint64_t ticket = 0, bytes = 0;
-  void *address = nullptr;
-  hk_status_t status =
-      ReadTicket(number, &ticket) ? hk_letter_adopt(ticket, &address, &bytes) : HK_BAD_TICKET;
-  if (status != HK_OK) return HotFailure(env, status);
-  napi_value buffer = ShowLoan(env, ticket, address, bytes);
-  if (buffer != nullptr) return buffer;
-  (void)hk_letter_return(ticket);
-  return HotFailure(env, HK_OUT_OF_MEMORY_OS);
+  Adopted adopted = AdoptOne(env, number);
+  EnterLoans(env, &adopted, 1);
+  return ResultOf(env, adopted);
+}
+
+constexpr uint32_t kAdoptedMax = 32;
+
+// adoptAll(tickets, count, results) -> 0. Puts into an array what `adopt` gives for each of the first tickets, at most 32.
+// The array has that many elements already: setting them calls no setter of a prototype.
+Napi::Value AdoptAll(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Arguments arguments(info);
+  size_t given = 0;
+  const double *tickets = arguments.Doubles(0, &given);
+  uint32_t count = arguments.Uint32(1);
+  if (!arguments.ok() || count > given || count > kAdoptedMax || !arguments[2].IsArray()) {
+    return arguments.Refuse();
+  }
+  Adopted all[kAdoptedMax];
+  for (uint32_t i = 0; i < count; i++) all[i] = AdoptOne(env, tickets[i]);
+  EnterLoans(env, all, count);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_set_element(env, arguments[2], i, ResultOf(env, all[i]));
+  }
+  return Napi::Number::New(env, 0);
 }
 
 // release(ticket) -> 0 | -status. Detaches the ArrayBuffer of what this world has adopted by the ticket, and returns the
@@ -177,11 +231,11 @@ napi_value Release(napi_env env, napi_callback_info info) {
 } // namespace
 
 void DefineLetters(Napi::Object exports) {
-  DefineHot<ReserveLetter>(exports, "reserveLetter");
   DefineHot<Offer>(exports, "offer");
   Define<Recall>(exports, "recall");
   DefineHot<TakeReturned>(exports, "takeReturned");
   DefineHot<Adopt>(exports, "adopt");
+  Define<AdoptAll>(exports, "adoptAll");
   DefineHot<Release>(exports, "release");
 }
 

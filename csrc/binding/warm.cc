@@ -8,6 +8,8 @@
 // Owns:      the places of warm exposures, and which counters were left, in the environment.
 // Called by: slabs.cc, arenas.cc.
 //
+// Longer than a span none is kept: such a block is seldom the same twice.
+//
 // Only the ArrayBuffer is kept. The memory goes its own way: to the cache, to another thread, to the operating
 // system. Nobody looks into a warm ArrayBuffer, and it is only handed out for a slab of its own address and size, which
 // an arena of this environment has at that moment. The core wipes what others have left there.
@@ -40,7 +42,7 @@ bool IsSame(napi_env env, napi_value moved, const Exposure *exposure) {
   void *address = nullptr;
   size_t bytes = 0;
   return napi_get_arraybuffer_info(env, moved, &address, &bytes) == napi_ok &&
-         address == exposure->address && bytes == HK_SLAB_BYTES;
+         address == exposure->address && static_cast<int64_t>(bytes) == exposure->bytes;
 }
 
 // A new ArrayBuffer of the same memory; the old one is detached. Empty: it must stay attached, or this world is being
@@ -61,8 +63,7 @@ Napi::ArrayBuffer Move(Napi::Env env, const Exposure *exposure, Napi::ArrayBuffe
 } // namespace
 
 bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
-  bool is_slab = exposure->bytes == static_cast<int64_t>(HK_SLAB_BYTES);
-  if (!is_slab || exposure->environment->move.IsEmpty()) return false;
+  if (exposure->bytes > kSpanBytesMax || exposure->environment->move.IsEmpty()) return false;
   Recount(env, exposure);
   Napi::ArrayBuffer moved = Move(env, exposure, buffer);
   if (moved.IsEmpty()) return false;
@@ -83,8 +84,9 @@ Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t
   Exposure **place = PlaceOf(environment, slab.address), *exposure = *place;
   if (exposure == nullptr || exposure->address != slab.address) return nullptr;
   Napi::ArrayBuffer buffer = exposure->buffer.Value();
-  // A run may begin here now.
-  if (slab.bytes != HK_SLAB_BYTES || buffer.IsEmpty() || buffer.IsDetached()) {
+  // A span or run of another length may begin here now.
+  if (static_cast<int64_t>(slab.bytes) != exposure->bytes || buffer.IsEmpty() ||
+      buffer.IsDetached()) {
     Cool(env, exposure);
     return nullptr;
   }

@@ -56,9 +56,10 @@ HK_HOT void *hk_alloc(hk_arena_t *arena, size_t size_bytes) {
   return block;
 }
 
-/* The slab around an address in `superslab`; a huge mapping has one record for all of it. */
+/* The record for an address in `superslab`: that of its slab, or of its run or span. A huge mapping has only one. */
 static hk_slab_t *slab_at(hk_superslab_t *superslab, const void *address) {
-  return &superslab->slabs[hk_superslab_is_huge(superslab) ? 0 : hk_slot_of(address)];
+  bool huge = hk_superslab_is_huge(superslab);
+  return huge ? &superslab->slabs[0] : hk_slab_first(&superslab->slabs[hk_slot_of(address)]);
 }
 
 static hk_status_t free_large(hk_arena_t *arena, hk_slab_t *slab) {
@@ -79,12 +80,21 @@ static hk_status_t free_remote_large(hk_arena_t *owner, hk_slab_t *slab) {
   return HK_OK;
 }
 
+/* true: a block of this slab's begins there. Where there was no room for a whole span, the last of its blocks are
+ * missing. */
+static bool begins_block(const hk_arena_t *owner, const hk_slab_t *slab, const void *block) {
+  const hk_class_t *c = &owner->classes->bins[slab->bin];
+  uint32_t offset = hk_offset_in_span(slab, block);
+  return hk_classes_is_block(c->check, c->block_limit, offset) &&
+         hk_classes_index(c, offset) < slab->capacity;
+}
+
 static hk_status_t free_remote(hk_arena_t *owner, hk_slab_t *slab, const void *block) {
   if (slab->state == HK_SLAB_RUN) return free_remote_large(owner, slab);
-  uint32_t bin = slab->bin, offset = hk_offset_in_slab(block);
-  const hk_class_t *c = &owner->classes->bins[bin];
-  if (!hk_classes_is_block(c->reciprocal, c->block_limit, offset)) return HK_NOT_OWNED;
-  hk_status_t status = hk_remote_put(owner, slab, hk_classes_index(c, offset));
+  uint32_t bin = slab->bin;
+  if (!begins_block(owner, slab, block)) return HK_NOT_OWNED;
+  uint32_t index = hk_classes_index(&owner->classes->bins[bin], hk_offset_in_span(slab, block));
+  hk_status_t status = hk_remote_put(owner, slab, index);
   if (status != HK_OK) return status;
   if (hk_abandoned_is(owner)) hk_abandoned_visit(owner);
   hk_remote_count(owner, bin);
@@ -105,19 +115,25 @@ static HK_NOINLINE hk_status_t free_to_full(hk_arena_t *arena, hk_magazine_t *m,
   return push(m, hk_magazine_top(m), block);
 }
 
-/* Frees a block of a class of the caller's own arena. `block` may be any address inside a slab of
- * it. */
-static inline hk_status_t free_own(hk_arena_t *arena, hk_magazine_t *m, void *block) {
-  uint32_t offset = hk_offset_in_slab(block);
-  if (HK_UNLIKELY(!hk_classes_is_block(m->reciprocal, m->block_limit, offset))) return HK_NOT_OWNED;
+/* Frees a block of a class of the caller's own arena. */
+static inline hk_status_t free_block(hk_arena_t *arena, hk_magazine_t *m, void *block) {
   void **top = hk_magazine_top(m);
   if (HK_UNLIKELY(top[-1] == block)) return HK_DOUBLE_FREE;
 #if HK_DEBUG /* 0.2 to 0.9 ns: too much for a check that sees only some double frees */
-  const hk_slab_t *slab = &hk_pagemap_find(block)->slabs[hk_slot_of(block)];
-  if (hk_slab_is_free(slab, hk_magazine_index(m, hk_offset_in_slab(block)))) return HK_DOUBLE_FREE;
+  const hk_slab_t *slab = hk_slab_first(&hk_pagemap_find(block)->slabs[hk_slot_of(block)]);
+  const hk_class_t *c = &arena->classes->bins[slab->bin];
+  if (hk_slab_is_free(slab, hk_classes_index(c, hk_offset_in_span(slab, block))))
+    return HK_DOUBLE_FREE;
 #endif
   if (HK_UNLIKELY(top == m->full)) return free_to_full(arena, m, block);
   return push(m, top, block);
+}
+
+/* The same of any address inside a whole span of it. */
+static inline hk_status_t free_own(hk_arena_t *arena, hk_magazine_t *m, void *block) {
+  uint32_t offset = (uint32_t)(uintptr_t)block & m->offset_mask;
+  if (HK_UNLIKELY(!hk_classes_is_block(m->check, m->block_limit, offset))) return HK_NOT_OWNED;
+  return free_block(arena, m, block);
 }
 
 /* Frees what the slab-to-magazine cache does not know. `arena` may be NULL. */
@@ -136,8 +152,12 @@ static HK_NOINLINE hk_status_t free_slow(hk_arena_t *arena, void *block) {
   if (slab->state == HK_SLAB_RUN) return free_large(arena, slab);
   if (arena->front == NULL) return HK_NOT_OWNED; /* a block of another front */
   hk_magazine_t *m = &arena->magazines[slab->bin];
-  *hk_arena_slab_bin(arena, block) = hk_slab_bin_of(block, slab->bin * sizeof *m);
-  return free_own(arena, m, block);
+  if (!begins_block(arena, slab, block)) return HK_NOT_OWNED;
+  /* What the cache knows is a whole span: only of that the magazine's mask gives the offset. */
+  if (slab->span_slabs == arena->classes->bins[slab->bin].span_slabs) {
+    *hk_arena_slab_bin(arena, block) = hk_slab_bin_of(block, slab->bin * sizeof *m);
+  }
+  return free_block(arena, m, block);
 }
 
 HK_HOT hk_status_t hk_free(hk_arena_t *arena, void *block) {
@@ -162,7 +182,9 @@ size_t hk_usable_size(const void *block) {
       superslab != NULL ? atomic_load_explicit(&superslab->owner, memory_order_acquire) : NULL;
   if (owner == NULL) return 0;
   const hk_slab_t *slab = slab_at(superslab, block);
-  if (slab->state == HK_SLAB_RUN) return hk_run_block_bytes(slab);
+  bool is_behind =
+      hk_offset_in_span(slab, block) >= HK_SLAB_BYTES && !hk_superslab_is_huge(superslab);
+  if (slab->state == HK_SLAB_RUN) return is_behind ? 0 : hk_run_block_bytes(slab);
   if (slab->state == HK_SLAB_CLASS) return owner->classes->bins[slab->bin].stride_bytes;
   return 0;
 }

@@ -43,17 +43,13 @@ static inline uint32_t hk_magazine_bin(const hk_arena_t *arena, const hk_magazin
   return (uint32_t)(m - arena->magazines);
 }
 
-/* Block index of a byte offset in a slab of the magazine's class. */
-static inline uint32_t hk_magazine_index(const hk_magazine_t *m, uint32_t offset) {
-  return (uint32_t)(((uint64_t)offset * m->reciprocal) >> 32);
-}
-
 static inline uint32_t hk_slot_of(const void *address) {
   return (uint32_t)((uintptr_t)address >> HK_SLAB_SHIFT) % HK_SUPERSLAB_SLABS;
 }
 
-static inline uint32_t hk_offset_in_slab(const void *address) {
-  return (uint32_t)((uintptr_t)address & (HK_SLAB_BYTES - 1));
+/* Where in its span an address is. */
+static inline uint32_t hk_offset_in_span(const hk_slab_t *slab, const void *address) {
+  return (uint32_t)((const char *)address - hk_arena_slab_address(slab));
 }
 
 #endif

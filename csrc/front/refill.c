@@ -58,8 +58,8 @@ static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
 
 static void set_class(hk_magazine_t *m, const hk_class_t *c) {
   m->max_blocks = (uint16_t)max_blocks_of(c);
-  m->stride_bytes = c->stride_bytes;
-  m->reciprocal = c->reciprocal;
+  m->offset_mask = c->span_slabs * (uint32_t)HK_SLAB_BYTES - 1;
+  m->check = c->check;
   m->block_limit = c->block_limit;
 }
 
@@ -149,9 +149,13 @@ static bool flush_one(hk_arena_t *arena, uint32_t bin, void *block) {
   void *owner =
       superslab == NULL ? NULL : atomic_load_explicit(&superslab->owner, memory_order_acquire);
   if (owner == arena) {
-    hk_slab_t *slab = &superslab->slabs[hk_slot_of(block)];
-    uint32_t index = hk_magazine_index(&arena->magazines[bin], hk_offset_in_slab(block));
-    if (slab->state == HK_SLAB_CLASS && slab->bin == bin) {
+    hk_slab_t *slab = hk_slab_first(&superslab->slabs[hk_slot_of(block)]);
+    uint32_t offset = hk_offset_in_span(slab, block);
+    uint32_t index = hk_classes_index(&arena->classes->bins[bin], offset);
+    /* Of a span that begins elsewhere since, another block may lie there. */
+    bool is_block =
+        slab->span_slabs == 1 || index * arena->classes->bins[bin].stride_bytes == offset;
+    if (hk_slab_has_block(slab, index) && slab->bin == bin && is_block) {
       return hk_heap_put(arena, slab, index) == HK_OK;
     }
   }
@@ -187,12 +191,22 @@ void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
   if (arena->bins[bin].draining || gives) retire_surplus(arena, UINT32_MAX);
 }
 
+/* The first bin from `bin` on that gained blocks; HK_BIN_MAX: none. */
+static uint32_t next_gained(const hk_arena_t *arena, uint32_t bin) {
+  while (bin < HK_BIN_MAX) {
+    uint64_t bits = arena->gained_bins[bin / 64] >> bin % 64;
+    if (bits != 0) return bin + hk_ctz64(bits);
+    bin = (bin | 63) + 1;
+  }
+  return HK_BIN_MAX;
+}
+
 /* Bins that gained blocks are the only ones that collecting can have made draining. */
 void hk_front_collect(hk_arena_t *arena) {
   hk_remote_drain(arena);
   if (hk_tiers_giving(&arena->supply.tiers) != NULL) retire_surplus(arena, UINT32_MAX);
-  for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {
-    if (!arena->bins[hk_ctz64(bins)].draining) continue;
+  for (uint32_t bin = next_gained(arena, 0); bin < HK_BIN_MAX; bin = next_gained(arena, bin + 1)) {
+    if (!arena->bins[bin].draining) continue;
     retire_surplus(arena, UINT32_MAX);
     return;
   }
@@ -260,7 +274,7 @@ typedef struct batch_t {
 static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint32_t need,
                             batch_t *batch) {
   hk_magazine_t *m = &arena->magazines[bin];
-  uint32_t taken = 0;
+  uint32_t stride = arena->classes->bins[bin].stride_bytes, taken = 0;
   void **top = hk_magazine_top(m);
   while (taken < want) {
     hk_slab_t *slab;
@@ -268,7 +282,7 @@ static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint
     batch->refusal = hk_heap_current(arena, bin, taken < need, &slab, &stage);
     if (batch->refusal != HK_OK) break;
     if (taken == 0) batch->stage = stage;
-    taken += take_addresses(slab, m->stride_bytes, top + taken, want - taken);
+    taken += take_addresses(slab, stride, top + taken, want - taken);
   }
   m->frees_at_refill = (uint16_t)hk_stat_get(&m->frees);
   if (taken == 0) return 0;
@@ -292,9 +306,9 @@ static uint32_t goal_of(const hk_magazine_t *m) {
  * not worth a slab. More where other threads free the blocks: such a bin lives on its blocks beyond
  * those under way, and with few of them it would miss all the time. */
 static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
-  bool gained = (arena->gained_bins >> bin & 1) != 0;
+  bool gained = (arena->gained_bins[bin / 64] >> bin % 64 & 1) != 0;
   if (!gained || arena->max_bytes != 0) return 1;
-  uint32_t fit = (uint32_t)MAGAZINE_BUDGET_BYTES / arena->magazines[bin].stride_bytes;
+  uint32_t fit = (uint32_t)MAGAZINE_BUDGET_BYTES / arena->classes->bins[bin].stride_bytes;
   return 1 + min_u32(goal, fit) / 2;
 }
 
@@ -302,8 +316,7 @@ static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
  * one miss serves them all. */
 static void top_up(hk_arena_t *arena) {
   uint32_t moved = 0;
-  for (uint64_t bins = arena->gained_bins; bins != 0; bins &= bins - 1) {
-    uint32_t bin = hk_ctz64(bins);
+  for (uint32_t bin = next_gained(arena, 0); bin < HK_BIN_MAX; bin = next_gained(arena, bin + 1)) {
     const hk_magazine_t *m = &arena->magazines[bin];
     uint32_t goal = goal_of(m), count = hk_magazine_count(m);
     if (count > goal / 2) continue; /* not yet */
@@ -311,7 +324,8 @@ static void top_up(hk_arena_t *arena) {
     batch_t batch; /* a refusal is not counted: nobody asked for these blocks */
     uint32_t taken = take_blocks(arena, bin, goal - count, 0, &batch);
     if (taken > 0) hk_stat_add(&arena->bins[bin].prefilled, 1);
-    if (taken < goal - count) arena->gained_bins &= ~((uint64_t)1 << bin); /* no more to be had */
+    if (taken < goal - count)
+      arena->gained_bins[bin / 64] &= ~((uint64_t)1 << bin % 64); /* no more to be had */
     moved += taken;
   }
 }
@@ -331,6 +345,6 @@ bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
     hk_failures_count_cured(arena);
   }
   hk_heap_count_slow(arena, bin, batch.stage);
-  if (arena->gained_bins != 0) top_up(arena);
+  top_up(arena);
   return true;
 }

@@ -31,10 +31,11 @@ void hk_bin_take(hk_arena_t *arena, hk_slab_t *slab) {
     *(slab->prev != NULL ? &slab->prev->next : head) = slab->next;
     if (slab->next != NULL) slab->next->prev = slab->prev;
     if (partial) {
-      hk_stat_sub(&b->partial_slabs, 1);
+      hk_stat_sub(&b->partial_slabs, slab->span_slabs);
     } else if (slab->list == HK_SLAB_LIST_EMPTY) {
       hk_tiers_set_idle(&arena->supply.tiers, slab, false);
-      if (--b->empty_count <= hk_bin_empty_low(arena, b)) b->draining = false;
+      b->empty_slabs -= slab->span_slabs;
+      if (b->empty_slabs <= hk_bin_empty_low(arena, b)) b->draining = false;
     }
   }
   slab->list = HK_SLAB_LIST_NONE;
@@ -54,11 +55,12 @@ void hk_bin_put(hk_arena_t *arena, hk_slab_t *slab, hk_slab_list_t list) {
   if (*head != NULL) (*head)->prev = slab;
   *head = slab;
   if (is_partial(list)) {
-    hk_stat_add(&b->partial_slabs, 1);
+    hk_stat_add(&b->partial_slabs, slab->span_slabs);
   } else if (list == HK_SLAB_LIST_EMPTY) {
     hk_stat_add(&b->emptied, 1);
     hk_tiers_set_idle(&arena->supply.tiers, slab, true);
-    if (++b->empty_count > limit_of(&arena->empty_high, b)) b->draining = true;
+    b->empty_slabs += slab->span_slabs;
+    if (b->empty_slabs > limit_of(&arena->empty_high, b)) b->draining = true;
   }
 }
 
@@ -104,11 +106,12 @@ void hk_bin_relist(hk_arena_t *arena, hk_slab_t *slab) {
 
 void hk_bin_reset(hk_bin_t *b) {
   b->current = b->partial = b->empty = b->aside = NULL;
-  b->empty_count = 0;
+  b->empty_slabs = 0;
   b->draining = false;
   hk_stat_set(&b->out, 0);
   hk_stat_add(&b->retired, hk_stat_get(&b->slabs));
   hk_stat_set(&b->slabs, 0);
+  hk_stat_set(&b->capacity, 0);
   hk_stat_set(&b->partial_slabs, 0);
   hk_stat_set(&b->remote_collected, atomic_load(&b->frees_remote));
 }

@@ -12,7 +12,7 @@
 
 #include "supply/record.h"
 
-/* Empty slabs that a draining bin keeps. */
+/* Empty slabs that a draining bin keeps; those of spans count one by one. */
 uint64_t hk_bin_empty_low(const hk_arena_t *arena, const hk_bin_t *b);
 
 /* Puts a slab that is on no list on one; as current the bin must have none. */

@@ -23,11 +23,11 @@ static uint32_t fall(uint32_t blocks, uint64_t all, uint32_t lasts) {
   return blocks - (blocks + lasts - 1) / lasts;
 }
 
-static void end_bin_steps(hk_bin_t *b, uint32_t capacity, uint64_t steps) {
+static void end_bin_steps(hk_bin_t *b, uint64_t steps) {
   uint32_t refills = (uint32_t)hk_stat_get(&b->refills);
   bool was_used = refills != b->stepped_refills;
   hk_peaks_step(&b->peaks, steps, (uint32_t)hk_stat_get(&b->out));
-  uint64_t all = hk_stat_get(&b->slabs) * capacity;
+  uint64_t all = hk_stat_get(&b->capacity);
   b->reach = fall(b->reach, all, was_used ? REACH_LASTS : 2);
   b->regret = fall(b->regret, all, was_used ? REGRET_LASTS : 2);
   b->stepped_refills = refills;
@@ -45,7 +45,7 @@ static void end_steps(hk_arena_t *arena, uint64_t now_ns) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     hk_bin_t *b = &arena->bins[bin];
     if (hk_stat_get(&b->refills) == 0) continue;
-    end_bin_steps(b, arena->classes->bins[bin].capacity, steps);
+    end_bin_steps(b, steps);
   }
   uint64_t used = hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES;
   hk_peaks_step(&supply->peaks, steps, (uint32_t)used);
@@ -104,9 +104,8 @@ static uint32_t traffic(const hk_bin_t *b) {
 /* true: it is certain that nothing is to be purged. */
 static bool is_done(const hk_arena_t *arena, uint32_t bin) {
   const hk_bin_t *b = &arena->bins[bin];
-  uint64_t slabs = hk_stat_get(&b->slabs);
-  if (slabs == 0 || arena->decay.seen[bin] == traffic(b)) return true;
-  uint64_t blocks = slabs * arena->classes->bins[bin].capacity;
+  uint64_t blocks = hk_stat_get(&b->capacity);
+  if (blocks == 0 || arena->decay.seen[bin] == traffic(b)) return true;
   return blocks - hk_stat_get(&b->out) <= reserve_of(arena, b);
 }
 

@@ -20,22 +20,21 @@ static hk_slab_t *front_slab(const hk_arena_t *arena, uint32_t slab_number) {
   return slab->state == HK_SLAB_CLASS || slab->state == HK_SLAB_RUN ? slab : NULL;
 }
 
+/* Bytes of a slab, or of all of a span, run or huge mapping, also when it is lost. */
+static size_t span_bytes(const hk_slab_t *slab) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  return huge ? slab->superslab->bytes : hk_slab_bytes(slab);
+}
+
 hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab_number, hk_slab_info_t *info) {
   const hk_slab_t *slab = front_slab(arena, slab_number);
   if (slab == NULL) return HK_NOT_OWNED;
   *info = (hk_slab_info_t){.address = hk_arena_slab_address(slab),
-                           .bytes = slab->state == HK_SLAB_RUN ? hk_run_block_bytes(slab)
-                                                               : HK_SLAB_BYTES,
+                           .bytes = span_bytes(slab),
                            .bin = slab->bin,
                            .exposed = slab->exposed,
                            .fresh = slab->state == HK_SLAB_RUN && slab->fresh};
   return HK_OK;
-}
-
-/* Bytes of a slab, or of all of a run or huge mapping, also when it is lost. */
-static size_t span_bytes(const hk_slab_t *slab) {
-  bool huge = hk_superslab_is_huge(slab->superslab);
-  return huge ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
 }
 
 hk_status_t hk_slab_give_away(hk_arena_t *arena, uint32_t slab_number) {

@@ -9,21 +9,31 @@
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 
 static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **slab) {
-  hk_status_t status = hk_supply_take(arena, 1, slab);
+  const hk_class_t *c = &arena->classes->bins[bin];
+  uint32_t span;
+  hk_status_t status = hk_supply_take_span(arena, c->span_slabs, slab, &span);
   if (status != HK_OK) return status;
-  hk_slab_bind(*slab, bin, &arena->classes->bins[bin], pool_of(*slab));
-  hk_stat_add(&arena->bins[bin].slabs, 1);
-  hk_trace_note(arena, HK_EVENT_BIND, bin, arena->supply.source, 1);
+  hk_slab_bind(*slab, bin, c, span, pool_of(*slab));
+  hk_stat_add(&arena->bins[bin].slabs, span);
+  hk_stat_add(&arena->bins[bin].capacity, (*slab)->capacity);
+  hk_trace_note(arena, HK_EVENT_BIND, bin, arena->supply.source, span);
   return HK_OK;
+}
+
+static uint32_t purged_pages(const hk_slab_t *slab) {
+  uint32_t pages = 0;
+  for (uint32_t i = 0; i < slab->span_slabs; i++) pages += hk_popcount32(slab[i].purged_pages);
+  return pages;
 }
 
 /* A slab that the class has already is needed again; what of it is purged was so too early. */
 static void note_reach(hk_arena_t *arena, hk_bin_t *b, const hk_slab_t *slab) {
   b->reach += slab->free_count;
-  if (slab->purged_pages == 0) hk_stat_add(&b->warm, 1);
-  if (slab->purged_pages == 0) return;
+  uint32_t purged = purged_pages(slab);
+  if (purged == 0) hk_stat_add(&b->warm, 1);
+  if (purged == 0) return;
   b->regret += slab->free_count;
-  hk_stat_add(&arena->decay.retaken_bytes, hk_popcount32(slab->purged_pages) * hk_os_page_bytes());
+  hk_stat_add(&arena->decay.retaken_bytes, purged * hk_os_page_bytes());
 }
 
 /* A slab for `bin` to take from, from the first stage behind the current slab that has one. */
@@ -167,9 +177,9 @@ static hk_slab_t *quiet_empty(const hk_bin_t *b) {
   return slab;
 }
 
-/* The slab that `bin` would give up when told to keep `keep` empty ones, or NULL. */
+/* The slab that `bin` would give up when told to keep `keep` empty ones, those of spans counted one by one, or NULL. */
 static hk_slab_t *surplus_slab(const hk_bin_t *b, uint32_t keep) {
-  if (b->empty_count > keep) return quiet_empty(b);
+  if (b->empty_slabs > keep) return quiet_empty(b);
   if (keep > 0) return NULL;
   /* When nothing is to be kept, the current slab goes too if it is empty, and slabs that are
    * aside. */
@@ -183,7 +193,7 @@ static hk_slab_t *given_up(const hk_arena_t *arena) {
   uint32_t todo = superslab != NULL ? superslab->idle_slots : 0;
   for (; todo != 0; todo &= todo - 1) {
     hk_slab_t *slab = &superslab->slabs[hk_ctz32(todo)];
-    if (hk_slab_is_quiet(slab)) return slab;
+    if (slab->state == HK_SLAB_CLASS && hk_slab_is_quiet(slab)) return slab;
   }
   return NULL;
 }
@@ -215,16 +225,18 @@ bool hk_slab_is_retirable(const hk_arena_t *arena, uint32_t slab_number) {
 
 void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab) {
   hk_bin_t *b = &arena->bins[slab->bin];
+  uint32_t span = slab->span_slabs;
   hk_bin_take(arena, slab);
   hk_arena_forget_bin(arena, slab);
   hk_slab_unbind(slab);
-  hk_stat_sub(&b->slabs, 1);
-  hk_stat_add(&b->retired, 1);
-  hk_trace_note(arena, HK_EVENT_RETIRE, slab->bin, HK_STAGE_CURRENT, 1);
+  hk_stat_sub(&b->slabs, span);
+  hk_stat_sub(&b->capacity, slab->capacity);
+  hk_stat_add(&b->retired, span);
+  hk_trace_note(arena, HK_EVENT_RETIRE, slab->bin, HK_STAGE_CURRENT, span);
   /* JavaScript may have written to any part of what it has seen, blocks or not. */
   bool is_clean = slab->touched_blocks == 0 && !slab->superslab->was_exposed;
-  if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot);
-  hk_supply_put(arena, slab, 1);
+  if (is_clean) hk_superslab_set_clean(slab->superslab, slab->slot, span);
+  hk_supply_put(arena, slab, span);
 }
 
 hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
@@ -237,6 +249,6 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
 }
 
 void hk_heap_reset(hk_arena_t *arena) {
-  arena->gained_bins = 0;
+  for (uint32_t w = 0; w < HK_BIN_WORDS; w++) arena->gained_bins[w] = 0;
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) hk_bin_reset(&arena->bins[bin]);
 }

@@ -74,7 +74,7 @@ static void collect(hk_arena_t *arena, hk_slab_t *slab) {
   hk_stat_add(&b->drains, 1);
   hk_stat_add(&arena->double_frees, duplicates);
   if (gained == 0) return;
-  arena->gained_bins |= (uint64_t)1 << slab->bin;
+  arena->gained_bins[slab->bin / 64] |= (uint64_t)1 << slab->bin % 64;
   hk_bin_relist(arena, slab);
 }
 

@@ -11,14 +11,13 @@ static size_t round_to_slabs(size_t bytes) {
 }
 
 size_t hk_run_block_bytes(const hk_slab_t *slab) {
-  return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : slab->span_slabs * HK_SLAB_BYTES;
+  return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : hk_slab_bytes(slab);
 }
 
 static void bind(hk_slab_t *first, uint32_t bin, uint32_t span) {
   HK_WRITE_ONCE(first->bin, bin);
   HK_WRITE_ONCE(first->state, HK_SLAB_RUN);
-  first->span_slabs = span;
-  for (uint32_t i = 1; i < span; i++) HK_WRITE_ONCE(first[i].state, HK_SLAB_RUN_TAIL);
+  hk_slab_lead(first, span);
 }
 
 static hk_status_t take_slabs(hk_arena_t *arena, size_t bytes, hk_slab_t **slab) {
@@ -54,7 +53,7 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_stat_sub(&kind->out, 1);
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
   uint32_t span = slab->span_slabs;
-  for (uint32_t i = 0; i < span; i++) HK_WRITE_ONCE(slab[i].state, HK_SLAB_UNUSED);
+  hk_slab_disband(slab);
   atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
   if (slab->bin == HK_BIN_HUGE) {
     hk_supply_put_huge(arena, slab);

@@ -11,7 +11,7 @@
 #include "base/config.h"
 
 #define HK_SPARE_MAX 8
-#define HK_SPARE_BYTES_MAX (512 * HK_KIB)
+#define HK_SPARE_BYTES_MAX (768 * HK_KIB) /* the stacks of a front with the default classes */
 
 /* What a mapping was. It serves the same again, because some are expected as they were left. */
 typedef enum hk_spare_kind_t {

@@ -11,8 +11,7 @@
 #include "supply/record.h"
 
 static_assert((int)HK_SLAB_USE_NONE == HK_SLAB_UNUSED && (int)HK_SLAB_USE_CLASS == HK_SLAB_CLASS &&
-                  (int)HK_SLAB_USE_LARGE == HK_SLAB_RUN &&
-                  (int)HK_SLAB_USE_TAIL == HK_SLAB_RUN_TAIL &&
+                  (int)HK_SLAB_USE_LARGE == HK_SLAB_RUN && (int)HK_SLAB_USE_TAIL == HK_SLAB_TAIL &&
                   (int)HK_SLAB_USE_LOST == HK_SLAB_LOST,
               "the public names are the states of a slab");
 
@@ -36,7 +35,9 @@ static uint32_t taken_blocks(const hk_slab_t *slab, uint32_t capacity) {
 static hk_mapped_slab_t describe_slab(const hk_classes_t *classes, const hk_slab_t *slab) {
   hk_mapped_slab_t result = {.use = HK_READ_ONCE(slab->state), .bin = HK_READ_ONCE(slab->bin)};
   if (result.use != HK_SLAB_USE_CLASS || result.bin >= classes->count) return result;
-  result.capacity = (uint16_t)classes->bins[result.bin].capacity;
+  uint16_t capacity = HK_READ_ONCE(slab->capacity),
+           most = (uint16_t)classes->bins[result.bin].capacity;
+  result.capacity = capacity < most ? capacity : most;
   result.taken = (uint16_t)taken_blocks(slab, result.capacity);
   return result;
 }

@@ -74,7 +74,7 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->frees_remote = freed_remotely(&b->frees_remote, &b->remote_collected);
   s->drained_blocks = hk_stat_get(&b->remote_collected);
   s->remote_blocks = minus(s->frees_remote, s->drained_blocks);
-  s->capacity = s->slabs * c->capacity;
+  s->capacity = hk_stat_get(&b->capacity);
   add_letters(arena, bin, s);
   s->live = minus(s->allocs, s->frees_local + s->frees_remote + s->away);
   uint64_t out = hk_stat_get(&b->out);
@@ -121,7 +121,7 @@ static void sum_bytes(const hk_arena_t *arena, hk_arena_stats_t *s) {
     s->bytes_away += b->away * c->stride_bytes;
     s->bytes_free_in_slab += (b->free_blocks + b->remote_blocks) * c->stride_bytes;
     s->bytes_slack += minus(b->block_bytes, b->live_bytes);
-    s->bytes_slack += b->slabs * (HK_SLAB_BYTES - c->capacity * c->stride_bytes);
+    s->bytes_slack += minus(b->slabs * HK_SLAB_BYTES, b->capacity * c->stride_bytes);
     used += b->slabs * HK_SLAB_BYTES;
   }
   for (uint32_t bin = HK_BIN_MAX; bin < HK_BIN_COUNT; bin++) {

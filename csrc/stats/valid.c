@@ -45,7 +45,7 @@ static void recount_slab(const hk_arena_t *arena, const hk_slab_t *slab, recount
   expect_of_slab(r, "aside", slab, slab->given == (slab->list == HK_SLAB_LIST_ASIDE));
   expect_of_slab(r, "list", slab, stays || listed == (slab->free_count > 0));
   r->free_blocks[slab->bin] += slab->free_count;
-  r->slabs[slab->bin]++;
+  r->slabs[slab->bin] += slab->span_slabs;
 }
 
 static void recount_superslab(const hk_arena_t *arena, const hk_superslab_t *superslab,

@@ -10,18 +10,37 @@ static uint64_t word_mask(uint32_t capacity, uint32_t word) {
   return bits >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << bits) - 1;
 }
 
-void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool) {
+void hk_slab_lead(hk_slab_t *first, uint32_t span_slabs) {
+  first->span_slabs = span_slabs;
+  for (uint32_t i = 1; i < span_slabs; i++) {
+    first[i].span_slabs = i;
+    HK_WRITE_ONCE(first[i].bin, first->bin);
+    HK_WRITE_ONCE(first[i].state, HK_SLAB_TAIL);
+  }
+}
+
+void hk_slab_disband(hk_slab_t *first) {
+  uint32_t span = first->span_slabs;
+  for (uint32_t i = 0; i < span; i++) HK_WRITE_ONCE(first[i].state, HK_SLAB_UNUSED);
+}
+
+static void forget_purged(hk_slab_t *slab) {
+  for (uint32_t i = 0; i < slab->span_slabs; i++) slab[i].purged_pages = 0;
+}
+
+void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
+                  uint64_t *pool) {
   HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed && slab->borrowers == 0);
-  slab->capacity = (uint16_t)c->capacity;
-  HK_WRITE_ONCE(slab->free_count, c->capacity);
+  HK_WRITE_ONCE(slab->capacity, (uint16_t)(span_slabs * HK_SLAB_BYTES / c->stride_bytes));
+  HK_WRITE_ONCE(slab->free_count, slab->capacity);
   slab->low_word = 0;
   slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
   slab->trimmed = false;
-  slab->purged_pages = 0;
   HK_WRITE_ONCE(slab->bin, bin);
   HK_WRITE_ONCE(slab->state, HK_SLAB_CLASS);
   slab->list = HK_SLAB_LIST_NONE;
-  slab->span_slabs = 1;
+  hk_slab_lead(slab, span_slabs);
+  forget_purged(slab);
   uint32_t words = hk_slab_words(slab);
   slab->free_bits = words <= HK_SLAB_WORDS_INLINE ? slab->inline_bits : pool;
   for (uint32_t w = 0; w < words; w++) slab->free_bits[w] = word_mask(slab->capacity, w);
@@ -30,14 +49,14 @@ void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *
 void hk_slab_unbind(hk_slab_t *slab) {
   HK_ASSERT(slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity);
   HK_ASSERT(hk_slab_is_quiet(slab));
-  HK_WRITE_ONCE(slab->state, HK_SLAB_UNUSED);
+  hk_slab_disband(slab);
   slab->list = HK_SLAB_LIST_NONE;
 }
 
 /* Blocks up to index `last` have left the core. */
 static void note_taken(hk_slab_t *slab, uint32_t last) {
   slab->trimmed = false;
-  slab->purged_pages = 0;
+  forget_purged(slab);
   if (last >= slab->touched_blocks) slab->touched_blocks = (uint16_t)(last + 1);
 }
 

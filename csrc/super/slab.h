@@ -1,4 +1,5 @@
-/* Slab: 64 KB cut into blocks of one size class, and the bitmaps of free blocks.
+/* Slab: 64 KB cut into blocks of one size class, and the bitmaps of free blocks. For classes of long blocks several
+ * neighbouring slabs are cut as one, a span: then the first one's record is that of all, and the others lead to it.
  *
  * Owns:       the record of a slab, which lies in core memory, never inside the slab.
  * Called by:  superslab (slots), heap (bind, take, put), remote (remote bits), trim.
@@ -19,10 +20,10 @@
 
 typedef enum hk_slab_state_t {
   HK_SLAB_UNUSED = 0,
-  HK_SLAB_CLASS,    /* serves one size class */
-  HK_SLAB_RUN,      /* first slab of a run, or of a huge mapping: one block */
-  HK_SLAB_RUN_TAIL, /* the others of a run */
-  HK_SLAB_LOST,     /* freed, retired or reset while exposed: of no use until concealed */
+  HK_SLAB_CLASS, /* serves one size class, alone or as the first of a span */
+  HK_SLAB_RUN,   /* first slab of a run, or of a huge mapping: one block */
+  HK_SLAB_TAIL,  /* the others of a run, and of a span of a class */
+  HK_SLAB_LOST,  /* freed, retired or reset while exposed: of no use until concealed */
 } hk_slab_state_t;
 
 /* The list of its bin that a slab is on. */
@@ -47,21 +48,23 @@ struct hk_slab_t {
   alignas(128) struct hk_superslab_t *superslab; /* constant */
   uint64_t *free_bits;                           /* inline_bits, or this slab's part of the pool */
   uint64_t inline_bits[HK_SLAB_WORDS_INLINE];
-  uint16_t capacity;
+  uint16_t capacity;   /* published */
   uint16_t free_count; /* published */
   uint16_t low_word;
-  uint8_t state;           /* hk_slab_state_t; published */
-  uint8_t list;            /* hk_slab_list_t */
-  uint8_t bin;             /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; published */
+  uint8_t state; /* hk_slab_state_t; published */
+  uint8_t list;  /* hk_slab_list_t */
+  uint8_t
+      bin; /* CLASS: bin of the class; RUN: HK_BIN_RUN or HK_BIN_HUGE; TAIL: of the first; published */
   bool exposed;            /* a front sees the memory as an ArrayBuffer */
   bool fresh;              /* it read as zero when it was taken from the supply; RUN: all of it */
   bool trimmed;            /* CLASS: no block came or went since its free pages were purged */
   uint16_t touched_blocks; /* CLASS: blocks from this index on were never handed out */
-  uint16_t purged_pages;   /* CLASS: bit per page purged since a block was last taken */
+  uint16_t purged_pages; /* CLASS and its tails: bit per page purged since a block was last taken */
 
   hk_slab_t *next, *prev; /* in the list `list` of its bin */
   uint32_t slot;          /* constant: 0..31 in its SuperSlab */
-  uint32_t span_slabs;    /* RUN, LOST: slabs of the run; else 1 */
+  uint32_t
+      span_slabs; /* CLASS, RUN, LOST: slabs of the span or run; TAIL: how many lie before it */
 
   /* shared: threads that free remotely set a bit (OR, release), the owner takes words (exchange,
    * acquire). */
@@ -80,11 +83,18 @@ struct hk_slab_t {
 };
 static_assert(sizeof(hk_slab_t) == 128, "two cache lines");
 
-/* Binds an unused slab to class `c`, with every block free. `pool` has HK_SLAB_WORDS_MAX words for
- * the slab's free bits, and must outlive the binding. */
-void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint64_t *pool);
+/* Makes the slabs behind `first` its tails. */
+void hk_slab_lead(hk_slab_t *first, uint32_t span_slabs);
 
-/* Makes the slab unused again. Every block must be free. */
+/* Makes the slab and its tails unused. */
+void hk_slab_disband(hk_slab_t *first);
+
+/* Binds a span of unused slabs to class `c`, with every block free. `pool` has HK_SLAB_WORDS_MAX words for
+ * the free bits, and must outlive the binding. */
+void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
+                  uint64_t *pool);
+
+/* Makes the span unused again. Every block must be free. */
 void hk_slab_unbind(hk_slab_t *slab);
 
 /* Finds the first stretch [*from, *to) of free blocks at or behind `*from`. false: there is
@@ -120,6 +130,16 @@ uint32_t hk_slab_collect_remote(hk_slab_t *slab, uint64_t *duplicates);
 
 static inline uint32_t hk_slab_words(const hk_slab_t *slab) {
   return ((uint32_t)slab->capacity + 63) / 64;
+}
+
+/* The record that stands for a slab: of a run or span the first, else its own. Any thread that has a block of it. */
+static inline hk_slab_t *hk_slab_first(const hk_slab_t *slab) {
+  return (hk_slab_t *)(slab->state == HK_SLAB_TAIL ? slab - slab->span_slabs : slab);
+}
+
+/* Bytes of a slab that serves a class. */
+static inline size_t hk_slab_bytes(const hk_slab_t *slab) {
+  return slab->span_slabs * HK_SLAB_BYTES;
 }
 
 static inline bool hk_slab_has_block(const hk_slab_t *slab, uint32_t index) {

@@ -133,7 +133,7 @@ bool hk_superslab_resize(hk_superslab_t *superslab, size_t bytes) {
   return true;
 }
 
-int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
+int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs, uint32_t alignment) {
   HK_ASSERT(slabs >= 1 && slabs <= HK_SUPERSLAB_SLABS);
   /* After the loop bit i is set if slots i .. i + slabs - 1 are unused. */
   uint32_t starts = ~superslab->used_slots;
@@ -142,38 +142,34 @@ int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs) {
     starts &= starts >> shift;
     width -= shift;
   }
+  starts &= ~(uint32_t)0 / (((uint32_t)1 << alignment) - 1); /* every bit, every 2nd, 4th, 8th */
   return starts == 0 ? -1 : (int)hk_ctz32(starts);
-}
-
-static uint32_t slot_mask(uint32_t slot, uint32_t count) {
-  uint32_t ones = count >= 32 ? ~(uint32_t)0 : ((uint32_t)1 << count) - 1;
-  return ones << slot;
 }
 
 bool hk_superslab_is_unused(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   if (slot + count > superslab->slab_count) return false;
-  return (superslab->used_slots & slot_mask(slot, count)) == 0;
+  return (superslab->used_slots & hk_superslab_slots(slot, count)) == 0;
 }
 
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
-  uint32_t mask = slot_mask(slot, count);
+  uint32_t mask = hk_superslab_slots(slot, count);
   HK_ASSERT((superslab->used_slots & mask) == 0);
   superslab->used_slots |= mask;
   HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | mask);
 }
 
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
-  uint32_t mask = slot_mask(slot, count);
+  uint32_t mask = hk_superslab_slots(slot, count);
   HK_ASSERT((superslab->used_slots & mask) == mask);
   superslab->used_slots &= ~mask;
 }
 
-void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot) {
-  HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots & ~slot_mask(slot, 1));
+void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots & ~hk_superslab_slots(slot, count));
 }
 
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
-  return (superslab->dirty_slots & slot_mask(slot, count)) == 0;
+  return (superslab->dirty_slots & hk_superslab_slots(slot, count)) == 0;
 }
 
 static void clear_remote(hk_slab_t *slab) {
@@ -197,7 +193,7 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
     hk_slab_t *slab = &superslab->slabs[i];
     bool lost = slab->exposed || slab->borrowers > 0;
     uint32_t span = slab->state == HK_SLAB_UNUSED ? 1 : slab->span_slabs;
-    if (lost) lost_slots |= slot_mask(i, span);
+    if (lost) lost_slots |= hk_superslab_slots(i, span);
     reset_slab(slab, lost ? HK_SLAB_LOST : HK_SLAB_UNUSED);
     for (uint32_t tail = 1; tail < span && !lost; tail++) {
       reset_slab(slab + tail, HK_SLAB_UNUSED);
@@ -225,7 +221,7 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
     uint32_t rest = ~(todo >> slot);
     uint32_t count = rest == 0 ? 32 : hk_ctz32(rest);
     if (count > HK_SUPERSLAB_SLABS - slot) count = HK_SUPERSLAB_SLABS - slot;
-    uint32_t mask = slot_mask(slot, count);
+    uint32_t mask = hk_superslab_slots(slot, count);
     todo &= ~mask;
     if (!apply(hk_superslab_address(superslab, slot), count * HK_SLAB_BYTES)) continue;
     HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots & ~mask);
@@ -286,7 +282,7 @@ bool hk_superslab_is_small(const hk_superslab_t *superslab) {
 
 void hk_superslab_note_exposed(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   superslab->was_exposed = true;
-  superslab->seen_slots |= slot_mask(slot, count);
+  superslab->seen_slots |= hk_superslab_slots(slot, count);
 }
 
 static bool write_zeroes(void *address, size_t bytes) {

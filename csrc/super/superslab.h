@@ -25,20 +25,21 @@ struct hk_superslab_t {
   uint32_t slab_count; /* constant; HK_SUPERSLAB_SLABS, or 1: huge */
   uint32_t index;      /* in its arena's table; HK_ARENA_SUPERSLABS_MAX: it is not in there */
   uint32_t used_slots; /* bit per slot that is not UNUSED */
-  uint32_t idle_slots; /* of an arena: bit per used slot whose slab its class keeps empty */
+  uint32_t idle_slots; /* of an arena: bit per used slot whose slab or span its class keeps empty */
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */
   uint32_t dirty_slots;
-  uint8_t thp;            /* what was last advised: HK_THP_* */
-  bool was_exposed;       /* some slab was: quarantine, see cache.h */
-  bool settled;           /* who saw it has ended, so no write of theirs is under way */
-  bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
-  bool draining;          /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
-  uint8_t warmth;         /* hk_warmth_t */
-  uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
-  uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */
-  uint32_t purged_slots;  /* bit per slot, unused since, whose pages went back to the OS; huge: bit 0 */
-  size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
+  uint8_t thp;         /* what was last advised: HK_THP_* */
+  bool was_exposed;    /* some slab was: quarantine, see cache.h */
+  bool settled;        /* who saw it has ended, so no write of theirs is under way */
+  bool was_lent;       /* other threads than its arena's saw it since `was_exposed` */
+  bool draining;       /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
+  uint8_t warmth;      /* hk_warmth_t */
+  uint8_t policy;      /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
+  uint32_t seen_slots; /* bit per slot that others saw since `was_exposed`: late writes */
+  uint32_t
+      purged_slots;   /* bit per slot, unused since, whose pages went back to the OS; huge: bit 0 */
+  size_t asked_bytes; /* huge, in use: what its user last asked for; less than `bytes` */
   size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
   size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
@@ -92,8 +93,15 @@ static inline char *hk_superslab_address(const hk_superslab_t *superslab, uint32
 /* Bytes of the mapping that holds its record. */
 size_t hk_superslab_metadata_bytes(const hk_superslab_t *superslab);
 
-/* The lowest slot from which on `slabs` slots are unused; -1: there is none. */
-int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs);
+/* The lowest slot that is a multiple of `alignment` (1, 2, 4 or 8) and from which on `slabs` slots are unused; -1:
+ * there is none. */
+int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs, uint32_t alignment);
+
+/* Bit per slot of [slot, slot + count). */
+static inline uint32_t hk_superslab_slots(uint32_t slot, uint32_t count) {
+  uint32_t ones = count >= 32 ? ~(uint32_t)0 : ((uint32_t)1 << count) - 1;
+  return ones << slot;
+}
 
 /* true: the slots [slot, slot + count) all exist and are unused. */
 bool hk_superslab_is_unused(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
@@ -102,9 +110,9 @@ bool hk_superslab_is_unused(const hk_superslab_t *superslab, uint32_t slot, uint
 void hk_superslab_use(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
-/* Makes a slot clean: its memory reads as zero, and nobody touches it until the slot is used
+/* Makes the slots [slot, slot + count) clean: their memory reads as zero, and nobody touches it until they are used
  * again. */
-void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot);
+void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
 /* true: the slots [slot, slot + count) are known to read as zero. */
 bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);

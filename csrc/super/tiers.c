@@ -80,9 +80,10 @@ hk_superslab_t *hk_tiers_unlink_all(hk_tiers_t *tiers) {
 
 /* --- Taking ----------------------------------------------------------------------------------- */
 
-static hk_superslab_t *find_in(hk_superslab_t *first, uint32_t count, int *slot) {
+static hk_superslab_t *find_in(hk_superslab_t *first, uint32_t count, uint32_t alignment,
+                               int *slot) {
   for (hk_superslab_t *s = first; s != NULL; s = s->next) {
-    *slot = hk_superslab_find_run(s, count);
+    *slot = hk_superslab_find_run(s, count, alignment);
     if (*slot >= 0) return s;
   }
   return NULL;
@@ -90,19 +91,26 @@ static hk_superslab_t *find_in(hk_superslab_t *first, uint32_t count, int *slot)
 
 /* Searches lists by used slots, the fullest with `count` unused ones first. */
 static hk_superslab_t *find_fullest(hk_superslab_t *const *lists, uint64_t filled, uint32_t count,
-                                    int *slot) {
+                                    uint32_t alignment, int *slot) {
   uint64_t todo = filled & (((uint64_t)2 << (FULL - count)) - 1);
   for (; todo != 0; todo &= ~((uint64_t)1 << hk_log2(todo))) {
-    hk_superslab_t *found = find_in(lists[hk_log2(todo)], count, slot);
+    hk_superslab_t *found = find_in(lists[hk_log2(todo)], count, alignment, slot);
     if (found != NULL) return found;
   }
   return NULL;
 }
 
-hk_superslab_t *hk_tiers_find(const hk_tiers_t *tiers, uint32_t count, int *slot) {
-  hk_superslab_t *found = find_fullest(tiers->hot, tiers->hot_lists, count, slot);
-  if (found == NULL) found = find_fullest(tiers->draining, tiers->draining_lists, count, slot);
-  return found != NULL ? found : find_in(tiers->giving, count, slot);
+hk_superslab_t *hk_tiers_find_hot(const hk_tiers_t *tiers, uint32_t count, uint32_t alignment,
+                                  int *slot) {
+  return find_fullest(tiers->hot, tiers->hot_lists, count, alignment, slot);
+}
+
+hk_superslab_t *hk_tiers_find(const hk_tiers_t *tiers, uint32_t count, uint32_t alignment,
+                              int *slot) {
+  hk_superslab_t *found = hk_tiers_find_hot(tiers, count, alignment, slot);
+  if (found == NULL)
+    found = find_fullest(tiers->draining, tiers->draining_lists, count, alignment, slot);
+  return found != NULL ? found : find_in(tiers->giving, count, alignment, slot);
 }
 
 void hk_tiers_use(hk_tiers_t *tiers, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
@@ -127,15 +135,15 @@ static uint32_t busy_of(const hk_superslab_t *superslab) {
 
 void hk_tiers_set_idle(hk_tiers_t *tiers, const hk_slab_t *slab, bool idle) {
   hk_superslab_t *superslab = slab->superslab;
-  uint32_t bit = (uint32_t)1 << slab->slot;
-  HK_ASSERT(((superslab->idle_slots & bit) != 0) != idle);
+  uint32_t slots = hk_superslab_slots(slab->slot, slab->span_slabs);
+  HK_ASSERT((superslab->idle_slots & slots) == (idle ? 0 : slots));
   if (HK_LIKELY(!superslab->draining)) { /* then its list does not depend on it */
-    superslab->idle_slots ^= bit;
-    tiers->idle = idle ? tiers->idle + 1 : tiers->idle - 1;
+    superslab->idle_slots ^= slots;
+    tiers->idle = idle ? tiers->idle + slab->span_slabs : tiers->idle - slab->span_slabs;
     return;
   }
   hk_tiers_unlink(tiers, superslab);
-  superslab->idle_slots ^= bit;
+  superslab->idle_slots ^= slots;
   if (busy_of(superslab) >= HK_TIERS_HOT_FROM) set_draining(tiers, superslab, false);
   hk_tiers_link(tiers, superslab);
 }
@@ -145,7 +153,7 @@ static uint32_t cold_slots(const hk_superslab_t *superslab) {
   uint32_t cold = 0;
   for (uint32_t todo = superslab->idle_slots; todo != 0; todo &= todo - 1) {
     uint32_t slot = hk_ctz32(todo);
-    if (superslab->slabs[slot].trimmed) cold |= (uint32_t)1 << slot;
+    if (hk_slab_first(&superslab->slabs[slot])->trimmed) cold |= (uint32_t)1 << slot;
   }
   return cold;
 }
@@ -209,7 +217,7 @@ static bool is_valid(const hk_superslab_t *superslab) {
   if (superslab->draining && superslab->used_slots == 0) return false;
   uint32_t idle = 0;
   for (uint32_t slot = 0; slot < superslab->slab_count; slot++) {
-    const hk_slab_t *slab = &superslab->slabs[slot];
+    const hk_slab_t *slab = hk_slab_first(&superslab->slabs[slot]);
     bool is_idle = slab->state == HK_SLAB_CLASS && slab->list == HK_SLAB_LIST_EMPTY;
     if (is_idle) idle |= (uint32_t)1 << slot;
   }

@@ -41,9 +41,14 @@ void hk_tiers_link(hk_tiers_t *tiers, hk_superslab_t *superslab);
 /* Takes all of them off their lists, and none drains any more. Returns them, chained by `next`. */
 hk_superslab_t *hk_tiers_unlink_all(hk_tiers_t *tiers);
 
-/* The SuperSlab that `count` neighbouring slabs should come from, and where in it: the fullest hot
- * one where they fit, a free one, and only then one that drains. NULL: there is none. */
-hk_superslab_t *hk_tiers_find(const hk_tiers_t *tiers, uint32_t count, int *slot);
+/* The SuperSlab that `count` neighbouring slabs should come from, and where in it, at a multiple of `alignment`
+ * slots: the fullest hot one where they fit, a free one, and only then one that drains. NULL: there is none. */
+hk_superslab_t *hk_tiers_find(const hk_tiers_t *tiers, uint32_t count, uint32_t alignment,
+                              int *slot);
+
+/* The same, but not one that drains. */
+hk_superslab_t *hk_tiers_find_hot(const hk_tiers_t *tiers, uint32_t count, uint32_t alignment,
+                                  int *slot);
 
 /* true: one slab can come from a SuperSlab of the arena that does not drain. */
 static inline bool hk_tiers_have_room(const hk_tiers_t *tiers) {

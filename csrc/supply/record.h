@@ -22,7 +22,7 @@ typedef struct hk_bin_t {
   hk_slab_t *partial; /* list: some blocks free, some out */
   hk_slab_t *empty;   /* list: all blocks free; candidates for retirement */
   hk_slab_t *aside;   /* list: given away, so no block of them is handed out; and leaving ones */
-  uint32_t empty_count;
+  uint32_t empty_slabs;
   bool draining;    /* too many empty slabs: the bin offers them until few are left */
   hk_peaks_t peaks; /* of `out` */
   /* Blocks of slabs that became current again lately. As many may be needed soon, whatever is out:
@@ -31,7 +31,9 @@ typedef struct hk_bin_t {
   uint32_t reach, regret;
   uint32_t stepped_refills; /* `refills` when the last step ended, modulo 2^32 */
   /* `out`: blocks handed to the front and not back, remote frees included until collected. */
-  hk_stat_t out, high_water, refills, flushes, slabs, partial_slabs, remote_collected;
+  hk_stat_t out, high_water, refills, flushes, remote_collected;
+  /* `slabs`, partial ones, and `retired`: all slabs of spans; `capacity`: blocks in them. */
+  hk_stat_t slabs, partial_slabs, capacity;
   hk_stat_t stages[HK_STAGE_COUNT]; /* allocations that the front could not serve, by stage */
   hk_stat_t blocks_out, retired, emptied, without_current, from_partial, from_empty,
       current_dropped, warm, prefilled, drains;
@@ -61,10 +63,10 @@ typedef struct hk_magazine_t {
   hk_stat_t frees;              /* by the owner thread */
   hk_stat_t moved_in;           /* blocks from the core less blocks back to it, modulo 2^64 */
   _Atomic(uint64_t) allocs_reported; /* shared: the most that statistics ever reported */
-  uint32_t stride_bytes, reciprocal; /* of the class */
-  uint32_t block_limit;              /* of the class */
-  uint16_t max_blocks;               /* capacity never grows beyond it */
-  uint16_t frees_at_refill;          /* `frees` at the last refill, modulo 2^16 */
+  uint32_t offset_mask; /* the bits of an address that say where in a span of the class it is */
+  uint32_t check, block_limit; /* of the class */
+  uint16_t max_blocks;         /* capacity never grows beyond it */
+  uint16_t frees_at_refill;    /* `frees` at the last refill, modulo 2^16 */
 } hk_magazine_t;
 static_assert(sizeof(hk_magazine_t) == 64, "one cache line, and see hk_classes_bin_x64");
 
@@ -123,7 +125,8 @@ typedef struct hk_decay_t {
   uint32_t seen[HK_BIN_MAX];  /* what came and went in a bin when nothing was left to be purged */
   hk_stat_t bytes, turns, ns; /* given back; calls that did so, and their time */
   hk_stat_t epochs;           /* steps that have ended */
-  hk_stat_t retaken_bytes;    /* heap/heap.c, supply/supply.c: of purged pages that were needed again */
+  hk_stat_t
+      retaken_bytes; /* heap/heap.c, supply/supply.c: of purged pages that were needed again */
 } hk_decay_t;
 
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
@@ -133,8 +136,8 @@ typedef struct hk_supply_t {
   hk_stage_t source;  /* where what was taken last came from */
   hk_demand_t demand;
   hk_peaks_t peaks; /* of used slabs */
-  hk_stat_t count, indexed, empties, adopted, released, committed_bytes, dirty_bytes, metadata_bytes,
-      used_bytes, lost_bytes;
+  hk_stat_t count, indexed, empties, adopted, released, committed_bytes, dirty_bytes,
+      metadata_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 
@@ -191,7 +194,7 @@ struct hk_arena_t {
   /* front/abandoned.c: hk_keeper_t. shared: whoever is the keeper acts as the owner. */
   _Atomic(uint32_t) keeper;
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
-  uint64_t gained_bins;
+  uint64_t gained_bins[HK_BIN_WORDS];
 
   /* The owner holds it to write `superslabs`, other threads to read them. */
   hk_lock_t table_lock;
@@ -243,9 +246,14 @@ static inline hk_slab_bin_t *hk_arena_slab_bin(hk_arena_t *arena, const void *ad
   return &arena->slab_bins[((uintptr_t)address >> HK_SLAB_SHIFT) % HK_SLAB_BINS];
 }
 
+/* A power of two, so that keys need no multiplication. */
+#define HK_SLAB_BIN_STEP ((uint64_t)8192)
+static_assert(HK_SLAB_BIN_STEP >= sizeof(hk_magazine_t) * HK_BIN_MAX,
+              "no two keys share an offset");
+
 /* Greater than every valid offset, so that an empty entry never yields one. */
 static inline uint64_t hk_slab_bin_key(const void *address) {
-  return (((uint64_t)(uintptr_t)address >> HK_SLAB_SHIFT) + 1) * sizeof(hk_magazine_t) * HK_BIN_MAX;
+  return (((uint64_t)(uintptr_t)address >> HK_SLAB_SHIFT) + 1) * HK_SLAB_BIN_STEP;
 }
 
 static inline hk_slab_bin_t hk_slab_bin_of(const void *address, uint64_t offset) {
@@ -257,11 +265,13 @@ static inline uint64_t hk_slab_bin_offset(hk_slab_bin_t entry, const void *addre
   return entry + hk_slab_bin_key(address);
 }
 
-/* Clears the slab's entry. To be called before a slab leaves its class. */
+/* Clears the entries of a slab and its tails. To be called before they leave their class. */
 static inline void hk_arena_forget_bin(hk_arena_t *arena, const hk_slab_t *slab) {
-  const char *address = hk_arena_slab_address(slab);
-  hk_slab_bin_t *entry = hk_arena_slab_bin(arena, address);
-  if (hk_slab_bin_offset(*entry, address) < sizeof arena->magazines) *entry = 0;
+  for (uint32_t i = 0; i < slab->span_slabs; i++) {
+    const char *address = hk_arena_slab_address(slab + i);
+    hk_slab_bin_t *entry = hk_arena_slab_bin(arena, address);
+    if (hk_slab_bin_offset(*entry, address) < sizeof arena->magazines) *entry = 0;
+  }
 }
 
 #endif

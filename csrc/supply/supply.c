@@ -55,20 +55,54 @@ static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slo
   hk_peaks_raise(&supply->peaks, hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES);
 }
 
-hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
-  if (count * HK_SLAB_BYTES > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
+typedef hk_superslab_t *find_t(const hk_tiers_t *tiers, uint32_t count, uint32_t alignment,
+                               int *slot);
+
+/* Takes slabs that the arena has. false: there are none. */
+static bool take_unused(hk_arena_t *arena, find_t *find, uint32_t count, uint32_t alignment,
+                        hk_slab_t **slab) {
   int slot = 0;
-  hk_superslab_t *superslab = hk_tiers_find(&arena->supply.tiers, count, &slot);
+  hk_superslab_t *superslab = find(&arena->supply.tiers, count, alignment, &slot);
+  if (superslab == NULL) return false;
   arena->supply.source = HK_STAGE_SLOT;
-  if (superslab == NULL) {
-    hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
-    if (status != HK_OK) return status;
-    slot = 0;
-  }
   use_slots(arena, superslab, (uint32_t)slot, count);
   *slab = &superslab->slabs[slot];
   HK_ASSERT((*slab)->state == HK_SLAB_UNUSED);
+  return true;
+}
+
+/* The same of a span of at most `most` slabs, as long as there is one. */
+static bool take_unused_span(hk_arena_t *arena, find_t *find, uint32_t most, hk_slab_t **slab,
+                             uint32_t *count) {
+  for (*count = most; *count > 0; *count /= 2) {
+    if (take_unused(arena, find, *count, *count, slab)) return true;
+  }
+  return false;
+}
+
+static hk_status_t take_added(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
+  hk_superslab_t *superslab;
+  hk_status_t status = hk_superslabs_add(arena, HK_SUPERSLAB_BYTES, &superslab);
+  if (status != HK_OK) return status;
+  use_slots(arena, superslab, 0, count);
+  *slab = &superslab->slabs[0];
   return HK_OK;
+}
+
+hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab) {
+  if (count * HK_SLAB_BYTES > hk_superslabs_room(arena)) return HK_OUT_OF_MEMORY_LIMIT;
+  return take_unused(arena, hk_tiers_find, count, 1, slab) ? HK_OK : take_added(arena, count, slab);
+}
+
+hk_status_t hk_supply_take_span(hk_arena_t *arena, uint32_t wanted, hk_slab_t **slab,
+                                uint32_t *count) {
+  uint32_t most = wanted;
+  while (most > 0 && most * HK_SLAB_BYTES > hk_superslabs_room(arena)) most /= 2;
+  if (most == 0) return HK_OUT_OF_MEMORY_LIMIT;
+  if (take_unused_span(arena, hk_tiers_find_hot, most, slab, count)) return HK_OK;
+  if (take_unused_span(arena, hk_tiers_find, most, slab, count)) return HK_OK;
+  *count = most;
+  return take_added(arena, most, slab);
 }
 
 bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, uint32_t wanted) {
@@ -90,8 +124,7 @@ static uint64_t empties_to_keep(const hk_arena_t *arena) {
 static void lose(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   bool huge = hk_superslab_is_huge(slab->superslab);
   HK_WRITE_ONCE(slab->state, HK_SLAB_LOST);
-  slab->span_slabs = count;
-  for (uint32_t i = 1; i < count; i++) HK_WRITE_ONCE(slab[i].state, HK_SLAB_RUN_TAIL);
+  hk_slab_lead(slab, count);
   hk_stat_add(&arena->supply.lost_bytes, huge ? slab->superslab->bytes : count * HK_SLAB_BYTES);
 }
 
@@ -269,7 +302,7 @@ void hk_supply_put_lost(hk_arena_t *arena, hk_slab_t *slab) {
   size_t bytes = huge ? slab->superslab->bytes : span * HK_SLAB_BYTES;
   if (arena->scrubs) (void)hk_superslab_zero(hk_arena_slab_address(slab), bytes);
   hk_stat_sub(&arena->supply.lost_bytes, bytes);
-  for (uint32_t i = 0; i < span; i++) HK_WRITE_ONCE(slab[i].state, HK_SLAB_UNUSED);
+  hk_slab_disband(slab);
   if (huge) {
     hk_supply_put_huge(arena, slab);
   } else {

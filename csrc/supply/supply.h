@@ -2,7 +2,7 @@
  *
  * Owns:      which slots of the arena's SuperSlabs are used, which SuperSlabs drain, and the arena's
  *            limit on slots.
- * Called by: heap (one slab), run (runs, huge mappings), expose (lost slabs), trim, decay, arena.
+ * Called by: heap (spans), run (runs, huge mappings), expose (lost slabs), trim, decay, arena.
  * Calls:     superslabs, tiers, demand, superslab, cache.
  * Threads:   owner only.
  * Stages of a take: an unused slot of the arena's SuperSlabs in the order of their tiers, a cached
@@ -21,6 +21,11 @@ hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes);
  * them; their records are still UNUSED, with `fresh` set in the first, and the caller binds them.
  * HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_supply_take(hk_arena_t *arena, uint32_t count, hk_slab_t **slab);
+
+/* The same of a span for a class: `wanted` (1, 2, 4 or 8) slabs; or fewer, where the limit has no room for all, or
+ * another SuperSlab would be needed for them. `*count`: how many; it begins at a multiple of so many slots. */
+hk_status_t hk_supply_take_span(hk_arena_t *arena, uint32_t wanted, hk_slab_t **slab,
+                                uint32_t *count);
 
 /* Extends the `count` slabs from `slab` on to `wanted` (more), if the slabs behind them are unused
  * and the limit allows it. false: nothing changed. */

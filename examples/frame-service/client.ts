@@ -1,8 +1,8 @@
-// Child process: the client. Makes its plan, waits for the service to dial in, warms it up, and then
-// sends and checks the measured frames.
+// Child process: the client. Makes its plan, connects, warms the service up, and then sends and checks the
+// measured frames.
 
-import { on, once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ClientConnection, type Traffic } from './client-connection';
 import { percentilesUs } from '../support/latency';
@@ -63,28 +63,21 @@ function makeTraffic(scenario: Scenario, plan: Plan): Traffic {
   };
 }
 
-/** Waits for the service. @returns its connections. */
-async function acceptAll(server: Server, count: number): Promise<Socket[]> {
-  const sockets: Socket[] = [];
-  for await (const [socket] of on(server, 'connection')) {
-    sockets.push(socket as Socket);
-    if (sockets.length === count) break;
-  }
-  server.close();
+async function connectAll(port: number, count: number): Promise<Socket[]> {
+  const sockets = Array.from({ length: count }, () =>
+    connect({ host: '127.0.0.1', port, noDelay: true }),
+  );
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
   return sockets;
 }
 
 async function main(): Promise<void> {
   const { plan: scenario } = await link.next('prepare');
   const traffic = makeTraffic(scenario, makePlan(scenario));
-  const server = createServer({ noDelay: true });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const accepted = acceptAll(server, scenario.connections);
-  link.send({ type: 'listening', port: (server.address() as AddressInfo).port });
+  link.send({ type: 'listening', port: 0 });
 
-  await link.next('connect'); // it is the service that connects
-  const sockets = await accepted;
+  const { port } = await link.next('connect');
+  const sockets = await connectAll(port, scenario.connections);
   const connections = sockets.map((s) => new ClientConnection(traffic, scenario.window, s));
   const progress = reportProgress(traffic);
   await runPhase(traffic, connections, scenario.warmupFrames);

@@ -7,7 +7,8 @@
 //            bytes.
 //   read     the buffer that the socket fills: when the socket is closed, for the same reason.
 
-import { connect, type OnReadOpts, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { readInto } from 'hakmem-arena';
 import { crc32 } from './crc32';
 import { Fifo } from '../support/fifo';
 import { History } from './history';
@@ -38,16 +39,17 @@ export class ServiceConnection implements RequestHandler {
   readonly #unwritten = new Fifo<Buffer>();
   readonly #readBuffer: Buffer | undefined;
 
-  constructor(memory: Memory, tally: Tally, { reads, keep }: Scenario, port: number) {
+  /** @param accepted a connection of which nothing was read yet. */
+  constructor(memory: Memory, tally: Tally, { reads, keep }: Scenario, accepted: Socket) {
     this.#memory = memory;
     this.#tally = tally;
     this.#reader = new FrameReader(memory, this);
     this.#history = new History(memory, keep);
     this.#readBuffer = reads === 'buffer' ? memory.allocate(READ_BYTES) : undefined;
 
-    const onread = this.#readBuffer && this.#readInto(this.#readBuffer);
-    this.socket = connect({ host: '127.0.0.1', port, noDelay: true, ...(onread && { onread }) });
-    if (!onread) this.socket.on('data', this.#onData);
+    this.socket = this.#readBuffer
+      ? this.#readInto(this.#readBuffer, accepted)
+      : accepted.on('data', this.#onData).resume();
     this.socket.on('drain', this.#onDrain);
     this.socket.on('close', this.#onClose);
   }
@@ -63,8 +65,12 @@ export class ServiceConnection implements RequestHandler {
     this.#tally.frames++;
   }
 
-  #readInto(buffer: Buffer): OnReadOpts {
-    return { buffer, callback: (length) => this.#receive(buffer, length) };
+  /** One buffer for all reads: a read is consumed before the next one begins. */
+  #readInto(buffer: Buffer, accepted: Socket): Socket {
+    return readInto(accepted, {
+      buffer: () => buffer,
+      callback: (length) => this.#receive(buffer, length),
+    });
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -1,34 +1,36 @@
-// Child process: the frame service. Dials in to the client, as a worker does behind a gateway or
-// broker: a socket that connects can be given a buffer to read into, and one that was accepted needs
-// `readInto` for that (see examples/relay).
+// Child process: the frame service. Its accepted sockets read into memory of our own, by `readInto`.
 
+import { createServer } from 'node:net';
+import { listenLocally } from '../support/listen';
 import { runService, type Service } from '../support/service-process';
 import type { Memory } from '../support/memory';
 import { breakLater } from './faults';
 import type { Scenario } from './scenario';
 import { ServiceConnection } from './service-connection';
 
-function open(memory: Memory, scenario: Scenario, clientPort: number): Promise<Service> {
+async function open(memory: Memory, scenario: Scenario): Promise<Service> {
   const tally = { frames: 0 };
   const closed: Promise<void>[] = [];
-  for (let i = 0; i < scenario.connections; i++) {
-    const { socket } = new ServiceConnection(memory, tally, scenario, clientPort);
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
+    const { socket } = new ServiceConnection(memory, tally, scenario, accepted);
     socket.on('error', (error) => {
       throw error;
     });
     closed.push(new Promise((resolve) => socket.once('close', () => resolve())));
-  }
+  });
+  const port = await listenLocally(server);
   breakLater(scenario.fault);
-  return Promise.resolve({
-    port: 0,
+  return {
+    port,
     get served() {
       return tally.frames;
     },
     // The client hangs up; frames still kept come home with the connections.
     close: async () => {
+      server.close();
       await Promise.all(closed);
     },
-  });
+  };
 }
 
 runService(open);

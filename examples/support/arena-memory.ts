@@ -2,8 +2,11 @@
 // the addon.
 
 import type { Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { Arena, formatHeapStats, heapStats } from 'hakmem-arena';
 import type { Memory } from './memory';
+
+const MOMENTS = 100;
 
 export class ArenaMemory implements Memory {
   readonly #arena = new Arena({ name: 'example' });
@@ -24,18 +27,25 @@ export class ArenaMemory implements Memory {
     this.#arena.release(buffer);
   }
 
-  write(stream: Writable, buffer: Buffer): void {
-    this.#arena.writeAndFree(stream, buffer);
+  write(stream: Writable, buffer: Buffer): boolean {
+    return this.#arena.writeAndFree(stream, buffer);
   }
 
   report(): string {
     return formatHeapStats(heapStats());
   }
 
-  /** @throws if something was forgotten: the arena knows. */
-  close(): void {
-    const { live } = this.#arena.stats().bytes;
+  /** What a socket had when it closed is free a moment later. @throws if something was forgotten. */
+  async close(): Promise<void> {
+    let live = this.#live();
+    for (let moment = 0; live !== 0 && moment < MOMENTS; moment++) {
+      await setTimeout(1);
+      live = this.#live();
+    }
     this.#arena.destroy();
     if (live !== 0) throw new Error(`${live} bytes were never freed`);
+  }
+  #live(): number {
+    return this.#arena.stats().bytes.live;
   }
 }

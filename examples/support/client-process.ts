@@ -21,8 +21,38 @@ export interface Client {
   close(): void;
 }
 
+/** What has been done, and how long each of the measured operations took. */
+export class Sheet {
+  readonly latenciesMs: Float64Array;
+  done = 0;
+  bytes = 0;
+  readonly #warmup: number;
+
+  constructor({ operations, warmup }: Plan) {
+    this.#warmup = warmup;
+    this.latenciesMs = new Float64Array(operations);
+  }
+
+  note(operation: number, bytes: number, ms: number): void {
+    this.bytes += bytes;
+    this.done++;
+    if (operation >= this.#warmup) this.latenciesMs[operation - this.#warmup] = ms;
+  }
+}
+
+/** A client that keeps operations under way by itself. */
+export interface LoadClient extends Pick<Client, 'port' | 'connect' | 'close'> {
+  /** Operations `from` up to `end`, each noted. @throws if a byte was wrong. */
+  play(from: number, end: number, sheet: Sheet): Promise<void>;
+}
+
 /** Runs a client for as long as main wants it, and then the process ends. */
 export function runClient(prepare: (plan: Plan) => Promise<Client>): void {
+  runLoadClient(async (plan) => new Lanes(await prepare(plan), plan.lanes));
+}
+
+/** The same for one that keeps operations under way by itself. */
+export function runLoadClient(prepare: (plan: Plan) => Promise<LoadClient>): void {
   const link = new ParentLink<ToClient<Plan>, FromClient>();
   process.on('uncaughtException', (error) => link.fail(error));
   conduct(link, prepare).catch((error: unknown) => link.fail(error));
@@ -30,26 +60,28 @@ export function runClient(prepare: (plan: Plan) => Promise<Client>): void {
 
 async function conduct(
   link: ParentLink<ToClient<Plan>, FromClient>,
-  prepare: (plan: Plan) => Promise<Client>,
+  prepare: (plan: Plan) => Promise<LoadClient>,
 ): Promise<void> {
   const { plan } = await link.next('prepare');
   const client = await prepare(plan);
   link.send({ type: 'listening', port: client.port });
   const { port } = await link.next('connect');
   await client.connect(port);
-  const load = new Load(client, plan);
+  const sheet = new Sheet(plan);
   const progress = setInterval(() => {
-    link.send({ type: 'progress', operations: load.done });
+    link.send({ type: 'progress', operations: sheet.done });
   }, PROGRESS_EVERY_MS);
-  await load.run(0, plan.warmup);
+  await client.play(0, plan.warmup, sheet);
   link.send({ type: 'warm' });
 
   await link.next('go');
-  load.bytes = 0;
-  const elapsedMs = await load.run(plan.warmup, plan.warmup + plan.operations);
+  sheet.bytes = 0;
+  const began = performance.now();
+  await client.play(plan.warmup, plan.warmup + plan.operations, sheet);
+  const elapsedMs = performance.now() - began;
   clearInterval(progress);
-  const latencyUs = percentilesUs(load.latenciesMs);
-  const report = { operations: plan.operations, bytes: load.bytes, elapsedMs, latencyUs };
+  const latencyUs = percentilesUs(sheet.latenciesMs);
+  const report = { operations: plan.operations, bytes: sheet.bytes, elapsedMs, latencyUs };
   link.send({ type: 'done', report });
 
   await link.next('close');
@@ -58,36 +90,35 @@ async function conduct(
 }
 
 /** Operations in lanes: as soon as one of a lane is done, its next begins. */
-class Load {
-  readonly latenciesMs: Float64Array;
-  done = 0;
-  bytes = 0;
+class Lanes implements LoadClient {
+  readonly port: number;
   readonly #client: Client;
-  readonly #plan: Plan;
+  readonly #lanes: number;
 
-  constructor(client: Client, plan: Plan) {
+  constructor(client: Client, lanes: number) {
+    this.port = client.port;
     this.#client = client;
-    this.#plan = plan;
-    this.latenciesMs = new Float64Array(plan.operations);
+    this.#lanes = lanes;
   }
 
-  /** Operations `from` up to `end`. @returns milliseconds. */
-  async run(from: number, end: number): Promise<number> {
-    const began = performance.now();
+  connect(port: number): Promise<void> {
+    return this.#client.connect(port);
+  }
+
+  async play(from: number, end: number, sheet: Sheet): Promise<void> {
     let next = from;
     const lane = async (index: number): Promise<void> => {
-      while (next < end) await this.#timed(next++, index);
+      while (next < end) {
+        const operation = next++;
+        const began = performance.now();
+        const bytes = await this.#client.exchange(operation, index);
+        sheet.note(operation, bytes, performance.now() - began);
+      }
     };
-    await Promise.all(Array.from({ length: this.#plan.lanes }, (_, index) => lane(index)));
-    return performance.now() - began;
+    await Promise.all(Array.from({ length: this.#lanes }, (_, index) => lane(index)));
   }
 
-  async #timed(operation: number, lane: number): Promise<void> {
-    const began = performance.now();
-    const bytes = await this.#client.exchange(operation, lane);
-    this.bytes += bytes;
-    this.done++;
-    const measured = operation - this.#plan.warmup;
-    if (measured >= 0) this.latenciesMs[measured] = performance.now() - began;
+  close(): void {
+    this.#client.close();
   }
 }

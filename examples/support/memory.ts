@@ -22,14 +22,18 @@ export interface Memory {
   /** That user is done. */
   release(buffer: Buffer): void;
 
-  /** Writes `buffer`, and frees it when the stream has let go. Errors are the stream's to tell. */
-  write(stream: Writable, buffer: Buffer): void;
+  /**
+   * Writes `buffer`, and frees it when the stream has let go. Errors are the stream's to tell.
+   *
+   * @returns false: the stream wants no more until it has drained.
+   */
+  write(stream: Writable, buffer: Buffer): boolean;
 
   /** @returns statistics in text form, if there are any. */
   report(): string | undefined;
 
   /** Gives everything back. No Buffer of this memory may be used afterwards. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Buffers from Node itself: when they are free again is the garbage collector's business. */
@@ -50,16 +54,16 @@ export class BufferMemory implements Memory {
     // As for free.
   }
 
-  write(stream: Writable, buffer: Buffer): void {
-    stream.write(buffer);
+  write(stream: Writable, buffer: Buffer): boolean {
+    return stream.write(buffer);
   }
 
   report(): string | undefined {
     return undefined;
   }
 
-  close(): void {
-    // Nothing is owned.
+  close(): Promise<void> {
+    return Promise.resolve(); // Nothing is owned.
   }
 }
 

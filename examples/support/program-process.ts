@@ -45,7 +45,7 @@ async function conduct(
   const costs = await meter.stop();
   const heapStats = memory.report();
   await program.close();
-  memory.close();
+  await memory.close();
 
   const latencyUs = percentilesUs(latenciesMs);
   link.send({

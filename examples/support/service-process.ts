@@ -44,6 +44,6 @@ async function conduct<P>(
   link.send({ type: 'report', report });
 
   await service.close();
-  memory.close();
+  await memory.close();
   link.close();
 }

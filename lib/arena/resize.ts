@@ -39,5 +39,5 @@ function moved(front: Front, view: View, size: number, oldSize: number): Buffer 
 }
 
 function enterScope({ scopes, openCount }: ScopeHost, view: Buffer): void {
-  for (let i = 0; i < openCount; i++) if (scopes[i]!.adopt(view)) return;
+  for (let i = 0; i < openCount; i++) if (scopes[i]!.takeOver(view)) return;
 }

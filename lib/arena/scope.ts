@@ -2,13 +2,15 @@
  * Scope: takes views and frees together, at its end, all that are still its own.
  *
  * The owner of a view says which scope it belongs to. A view that was freed by hand and handed out again has
- * another owner, so the end of the scope leaves it alone.
+ * another owner, so the end of the scope leaves it alone. Buffers of other threads stand in a list of their own.
  */
 import { takeCopy, takeFilled, takeTyped, takeUnsafe } from './allocate';
 import { takeConcat } from './concat';
 import type { Allocator, FromValue } from '../roles/allocator';
 import { dispose } from '../base/dispose';
 import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
+import { adopt, isAdopted, release } from '../letters/adopted';
+import type { Ticket } from '../letters/ticket';
 import { type ScopeTarget, isThenable, settledAfter, whenOver } from '../streams/endings';
 import type { Front } from '../front/front';
 import type { ArenaBuffer, TypedView, ViewConstructor } from '../types';
@@ -49,7 +51,11 @@ export class ScopeHost {
   }
 }
 
-/** What a scope still does. */
+/** Buffers of other threads that a scope releases at its end. */
+const loansOf = new WeakMap<Scope, Set<View>>();
+
+/** What a scope still does. LENT: it is open, and has such Buffers. */
+const LENT = -1;
 const OPEN = 0;
 const ENDING = 1;
 const ENDED = 2;
@@ -166,7 +172,37 @@ export class Scope implements Allocator, Disposable {
   }
 
   /**
-   * Takes a view out of the scope: it stays live after the end and is freed with `arena.free`.
+   * Takes over a Buffer of another thread, as the function {@link adopt} does, and releases it at the end of this scope
+   * if nobody has done so before. {@link Scope.keep} takes it out of the scope.
+   *
+   * @param given - a ticket; or a Buffer that this thread has adopted, or kept from a channel.
+   * @returns the Buffer.
+   * @throws {ERR_INVALID_ARG_TYPE} neither a ticket nor a view.
+   * @throws {ERR_INVALID_STATE} after `end()`.
+   * @throws {ERR_HAKMEM_NOT_OWNED} a view that was not adopted in this thread, or is released.
+   * @throws as {@link adopt} otherwise.
+   * @example
+   * import { parentPort } from 'node:worker_threads';
+   * parentPort?.on('message', (ticket: Ticket) => {
+   *   arena.scope((scope) => handle(scope.adopt(ticket)));
+   * });
+   */
+  adopt(given: Ticket | ArenaBuffer): ArenaBuffer {
+    this.#front();
+    const loans = loansOf.get(this) ?? new Set<View>();
+    loansOf.set(this, loans);
+    this.#state = LENT;
+    const buffer = ArrayBuffer.isView(given) ? given : adopt(given);
+    if (!isAdopted(buffer)) {
+      throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not adopted in this thread');
+    }
+    loans.add(buffer);
+    return buffer;
+  }
+
+  /**
+   * Takes a view out of the scope: it stays live after the end and is freed with `arena.free`, or with `release` if it
+   * was adopted.
    *
    * @returns the same view.
    * @throws {ERR_INVALID_ARG_TYPE} not a view.
@@ -179,6 +215,7 @@ export class Scope implements Allocator, Disposable {
   keep<V extends View>(view: V): V {
     if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
     const front = this.#front();
+    if (isAdopted(view) && loansOf.get(this)?.delete(view) === true) return view;
     if (!front.owns(view) || front.ownerOf(view) !== this.#owner) {
       throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
     }
@@ -196,6 +233,7 @@ export class Scope implements Allocator, Disposable {
    */
   end(): void {
     if (this.#state === ENDED) return;
+    if (this.#state === LENT) this.#releaseLoans();
     // What is interrupted goes on with the next call: views that are free are not freed again.
     this.#state = ENDING;
     const { front } = this.#host;
@@ -220,7 +258,7 @@ export class Scope implements Allocator, Disposable {
   }
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
-  adopt(view: View): boolean {
+  takeOver(view: View): boolean {
     if (this.#host.front.ownerOf(view) !== this.#owner) return false;
     this.#own(view);
     return true;
@@ -246,8 +284,17 @@ export class Scope implements Allocator, Disposable {
     this.#state = ENDED;
   }
 
+  /** What is interrupted goes on with the next call, here too. */
+  #releaseLoans(): void {
+    const loans = loansOf.get(this)!;
+    for (const buffer of loans) {
+      if (isAdopted(buffer)) release(buffer);
+      loans.delete(buffer);
+    }
+  }
+
   #front(): Front {
-    if (this.#state !== OPEN) throw invalidState('The scope has ended');
+    if (this.#state > OPEN) throw invalidState('The scope has ended');
     return this.#host.front;
   }
 

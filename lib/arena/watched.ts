@@ -184,7 +184,7 @@ export class WatchedArena extends ArenaBase {
    * @throws {ERR_INVALID_STATE} the option `learn` is 'frozen'.
    * @throws {ERR_INVALID_ARG_TYPE} `options`, or one of them, has the wrong type.
    * @throws {ERR_INVALID_ARG_VALUE} `by` is neither 'live' nor 'allocs'; `compare` is no table of size classes.
-   * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 64, or a size of `compare` is none of a class.
+   * @throws {ERR_OUT_OF_RANGE} `classes` is not a whole number from 2 to 96, or a size of `compare` is none of a class.
    * @throws {ERR_HAKMEM_ARENA_DESTROYED} the arena is destroyed.
    * @example
    * const observed = new Arena({ learn: 'observe' });

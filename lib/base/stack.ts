@@ -27,20 +27,34 @@ export function setCoreRoom(room: number): void {
 /** A function is compiled at its first call, and the compiler needs 40 KB of stack. */
 const COLD_ROOM = 400;
 const COLD_CALLS = 1000;
-let coldCalls = COLD_CALLS;
 
 function descend(left: number, a: number, b: number, c: number, d: number, e: number): number {
   return left === 0 ? a : descend(left - 1, b, c, d, e, a) + e;
 }
 
+/**
+ * A way through the code that asks for room each time it is gone. Each has a count of its own: while the others are
+ * compiled for long, this one may not have been gone yet.
+ */
+export class Way {
+  #coldCalls = COLD_CALLS;
+
+  /** As {@link ensureStack}. */
+  ensureStack(room: number): void {
+    if (this.#coldCalls > 0) {
+      ensureWholeStack();
+      this.#coldCalls--;
+    } else {
+      descend(room + coreRoom, 1, 2, 3, 4, 5);
+    }
+  }
+}
+
+const common = new Way();
+
 /** Throws the engine's RangeError when the call stack is almost full; nothing has happened then. */
 export function ensureStack(room: number): void {
-  if (coldCalls > 0) {
-    ensureWholeStack();
-    coldCalls--;
-  } else {
-    descend(room + coreRoom, 1, 2, 3, 4, 5);
-  }
+  common.ensureStack(room);
 }
 
 /** The same for rare operations that do a lot of work (reset, destroy, trim). */

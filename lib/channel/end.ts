@@ -1,7 +1,7 @@
 /**
  * End: what a thread has of a channel.
  *
- * Owns:       an outbox, an inbox, and the message in the reader's hands.
+ * Owns:       an outbox, an inbox, and what reads that.
  * Called by:  the program; and the doorbell, when the other end is gone.
  * Invariants: who waits has said in shared memory that this side sleeps, and has looked after that; so whatever it
  *             waits for rings. Every waiter is woken by every ring, and looks again.
@@ -9,21 +9,25 @@
 import { EventEmitter } from 'node:events';
 import type { Arena } from '../arena/arena';
 import { dispose } from '../base/dispose';
-import { HakmemError, illegalConstructor, invalidArgType, invalidState } from '../errors';
+import { HakmemError, illegalConstructor, invalidArgType } from '../errors';
 import { isAdopted, release } from '../letters/adopted';
 import { validateFunction } from '../options';
+import {
+  type ChannelStats,
+  type EndCounts,
+  enterChannelEnd,
+  leaveChannelEnd,
+} from '../letters/channel-stats';
 import { isThenable } from '../streams/endings';
 import type { ArenaBuffer } from '../types';
 import type { View } from '../view/view';
 import type { Doorbell } from './doorbell';
 import { Envelope } from './envelope';
-import { Inbox, type Message, endMessage, keepMessage } from './inbox';
+import { Inbox, type Message } from './inbox';
 import { Side } from './memory';
 import { Outbox } from './outbox';
-import type { ChannelEvents, ChannelReceiver, ChannelStats } from './types';
-
-/** After so many messages in a row the event loop has a turn, so that a fast sender starves nothing else. */
-const MESSAGES_PER_TURN = 256;
+import { Reader } from './reader';
+import type { ChannelEvents, ChannelReceiver } from './types';
 
 /**
  * An open end of a {@link Channel}. Emits 'close', once, when it or the other end is closed, or the other's thread
@@ -43,13 +47,10 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
   readonly #bell: Doorbell;
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
+  readonly #reader: Reader;
+  readonly #counts: EndCounts;
   readonly #envelope = new Envelope();
   #isClosed = false;
-  #isBeingRead = false;
-  /** In the reader's hands. */
-  #message: Message | undefined = undefined;
-  /** Messages taken since the event loop had a turn. */
-  #taken = 0;
 
   /** @internal */
   constructor(arena: Arena, side: Side, bell: Doorbell) {
@@ -60,10 +61,14 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     this.#bell = bell;
     this.#outbox = new Outbox(arena, side.out);
     this.#inbox = new Inbox(arena, side);
+    this.#reader = new Reader(this.#inbox, bell);
     bell.onClose(() => {
       this.close();
       this.emit('close');
     });
+    const { counts: sent, tail } = this.#outbox;
+    this.#counts = { sent, received: this.#inbox.counts, tail };
+    enterChannelEnd(this.#counts);
     if (side.isOtherClosed || bell.isClosed) this.close();
   }
 
@@ -116,7 +121,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    * }
    */
   async ready(): Promise<void> {
-    await this.#until(() => this.#outbox.hasRoom());
+    await this.#until(() => this.#outbox.hasRoom(), this.#outbox.counts);
   }
 
   /**
@@ -131,12 +136,14 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     await this.#until(() => this.#outbox.isEmpty());
   }
 
-  async #until(isSo: () => boolean): Promise<void> {
+  /** `counts`: where it is counted that there was something to wait for. */
+  async #until(isSo: () => boolean, counts = { waits: 0 }): Promise<void> {
     for (;;) {
       this.#assertOpen();
       if (this.#ask(isSo)) return;
       this.#outbox.sleep();
       if (this.#ask(isSo)) return;
+      counts.waits++;
       await this.#bell.next();
     }
   }
@@ -164,7 +171,8 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    */
   async receive(fn: ChannelReceiver): Promise<void> {
     validateFunction(fn, 'fn');
-    this.#beginReading();
+    const reader = this.#reader;
+    reader.begin();
     try {
       for (;;) {
         const message = this.#take();
@@ -174,11 +182,14 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
           continue;
         }
         const result = fn(message.buffer, message.header, message.tag);
-        if (isThenable(result)) await result;
-        this.#drop();
+        if (isThenable(result)) {
+          await result;
+          reader.hasMoved();
+        }
+        reader.drop();
       }
     } finally {
-      this.#endReading();
+      reader.end();
     }
   }
 
@@ -193,13 +204,15 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    * };
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ArenaBuffer, void, undefined> {
-    this.#beginReading();
+    const reader = this.#reader;
+    reader.begin();
     try {
       for (;;) {
         const message = this.#take();
         if (message !== undefined) {
           yield message.buffer;
-          this.#drop();
+          reader.hasMoved();
+          reader.drop();
         } else if (this.#isClosed) {
           return;
         } else {
@@ -207,7 +220,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
         }
       }
     } finally {
-      this.#endReading();
+      reader.end();
     }
   }
 
@@ -218,7 +231,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    * const sum = (end: ChannelEnd): number => end.header.reduce((a, b) => a + b, 0);
    */
   get header(): readonly number[] {
-    return this.#message?.header ?? [];
+    return this.#reader.message?.header ?? [];
   }
 
   /**
@@ -228,7 +241,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    * const isLast = (end: ChannelEnd): boolean => end.tag === 'last';
    */
   get tag(): string {
-    return this.#message?.tag ?? '';
+    return this.#reader.message?.tag ?? '';
   }
 
   /**
@@ -242,12 +255,7 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
    * };
    */
   keep<V extends View>(buffer: V): V {
-    const message = this.#message;
-    const inHand: View | undefined = message?.buffer;
-    if (message === undefined || inHand !== buffer) {
-      throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not the message in hand');
-    }
-    keepMessage(message);
+    this.#reader.keep(buffer);
     return buffer;
   }
 
@@ -263,47 +271,21 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     else this.#arena.free(buffer);
   }
 
-  #beginReading(): void {
-    if (this.#isBeingRead) throw invalidState('This end of the channel is being read');
-    this.#isBeingRead = true;
-  }
-
-  #endReading(): void {
-    this.#drop();
-    this.#isBeingRead = false;
-  }
-
   /** undefined: there is none now, or the event loop is to have a turn. */
   #take(): Message | undefined {
     if (this.#side.isOtherClosed) this.close();
-    if (this.#isClosed || this.#taken >= MESSAGES_PER_TURN) return undefined;
+    return this.#isClosed ? undefined : this.#ask(this.#takeNext);
+  }
+
+  async #arrival(): Promise<void> {
     try {
-      this.#message = this.#inbox.take();
+      await this.#reader.arrival();
     } catch (error) {
       throw this.#failed(error);
-    } finally {
-      this.#inbox.tellSender(this.#bell);
     }
-    this.#taken++;
-    return this.#message;
   }
 
-  #drop(): void {
-    const message = this.#message;
-    this.#message = undefined;
-    if (message !== undefined) endMessage(message);
-  }
-
-  /** Ends when there may be something to read. */
-  async #arrival(): Promise<void> {
-    if (this.#taken >= MESSAGES_PER_TURN) {
-      await this.#bell.turn();
-    } else {
-      this.#inbox.sleep();
-      if (this.#ask(() => this.#inbox.isEmpty())) await this.#bell.next();
-    }
-    this.#taken = 0;
-  }
+  readonly #takeNext = (): Message | undefined => this.#reader.take();
 
   // --- End ------------------------------------------------------------------------------------------
 
@@ -329,7 +311,9 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     this.#isClosed = true;
     this.#side.close();
     this.#bell.close();
+    this.#inbox.close();
     this.#outbox.takeBack();
+    leaveChannelEnd(this.#counts);
   }
 
   /**
@@ -373,19 +357,17 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
   stats(): ChannelStats {
     if (!this.#isClosed) this.#ask(() => this.#outbox.isEmpty());
     const { depth, bytesUnderWay } = this.#outbox;
-    const { sent, copied, handedOver, bytes: bytesSent, recalled } = this.#outbox.counts;
-    const { received, bytes: bytesReceived, expired } = this.#inbox.counts;
-    const sentCounts = { depth, bytesUnderWay, sent, copied, handedOver, bytesSent };
-    return { ...sentCounts, received, bytesReceived, recalled, expired };
+    const { sent, received } = this.#counts;
+    return { depth, bytesUnderWay, ...sent, ...received };
   }
 
   #assertOpen(): void {
     if (this.closed) throw new HakmemError('ERR_HAKMEM_CHANNEL_CLOSED');
   }
 
-  #ask(isSo: () => boolean): boolean {
+  #ask<T>(question: () => T): T {
     try {
-      return isSo();
+      return question();
     } catch (error) {
       throw this.#failed(error);
     }

@@ -4,12 +4,14 @@
  * Owns:       TAIL of its lane.
  * Called by:  the end.
  * Invariants: a message is read when TAIL says so, which is after its bytes are this thread's: a thread that ends
- *             between has adopted it, or has not, and the core knows which.
+ *             between has adopted it, or has not, and the core knows which. What was handed over is adopted ahead, in
+ *             batches; what of that is not read goes back.
  */
 import type { Arena } from '../arena/arena';
-import { Room, ensureStack } from '../base/stack';
 import { HakmemError } from '../errors';
-import { adopt, isAdopted, release } from '../letters/adopted';
+import { isAdopted, releaseWithRoom } from '../letters/adopted';
+import { AHEAD_MAX, Ahead } from '../letters/ahead';
+import { noneReceived } from '../letters/channel-stats';
 import type { Scope } from '../arena/scope';
 import type { ArenaBuffer } from '../types';
 import { lengthOf, setBytes } from '../view/kinds';
@@ -41,7 +43,7 @@ export function endMessage({ buffer, scope, isKept }: Message): void {
   if (scope !== undefined) {
     scope.end();
   } else if (!isKept && isAdopted(buffer)) {
-    release(buffer);
+    releaseWithRoom(buffer);
   }
 }
 
@@ -49,13 +51,15 @@ export class Inbox {
   readonly #arena: Arena;
   readonly #side: Side;
   readonly #lane: Lane;
+  /** Of the messages that are read next. */
+  readonly #ahead = new Ahead();
   /** Messages that were sent, as far as is known here, and of these, read. */
   #head = 0;
   #tail = 0;
   /** What was read when the sender was told last; and whether it is told in the next turn. */
   #toldAt = 0;
   #tellsLater = false;
-  readonly counts = { received: 0, bytes: 0, expired: 0 };
+  readonly counts = noneReceived();
 
   constructor(arena: Arena, side: Side) {
     this.#arena = arena;
@@ -64,16 +68,16 @@ export class Inbox {
   }
 
   /**
-   * undefined: there is none. What throws before TAIL is moved can be taken again. A sender that closes takes back one
+   * undefined: there is none. What throws before TAIL is moved can be taken again. The caller has made sure of room on
+   * the stack, as for {@link endMessage}. A sender that closes takes back one
    * message after the other: what follows the first of them is not read either, so that nobody sees a gap.
    */
   take(): Message | undefined {
     while (!this.isEmpty()) {
-      ensureStack(Room.Call);
       const message = this.#read();
       if (message !== undefined) {
         this.counts.received++;
-        this.counts.bytes += lengthOf(message.buffer);
+        this.counts.bytesReceived += lengthOf(message.buffer);
         return message;
       }
       if (this.#side.isOtherClosed) return undefined;
@@ -120,17 +124,16 @@ export class Inbox {
 
   /** undefined: its sender has taken it back, with its arena. */
   #read(): Message | undefined {
-    const { slots, tickets, mask, ring, numbers } = this.#lane;
+    const { slots, mask, ring, numbers } = this.#lane;
     const word = (this.#tail & mask) * SLOT_WORDS;
     const at = slots[word + Slot.At]!;
     const bytes = slots[word + Slot.Bytes]!;
     const count = slots[word + Slot.Numbers]!;
     const tagBytes = slots[word + Slot.TagBytes]!;
-    const ticket = tickets[(word + Slot.Ticket) >> 1]!;
     this.#check(at, bytes, count, tagBytes);
     const header = readNumbers(numbers, at, count);
     const tag = readTag(ring, at + count * 8, tagBytes);
-    if (ticket !== COPIED) return this.#adopt(ticket, header, tag);
+    if (this.#ahead.length > 0 || this.#adoptAhead()) return this.#adopt(header, tag);
     const scope = this.#arena.openScope();
     const from = at + count * 8 + tagBytes;
     const buffer = copyInto(scope, ring, from, bytes);
@@ -138,14 +141,37 @@ export class Inbox {
     return { buffer, header, tag, scope, isKept: false };
   }
 
-  /** A ticket that is refused is good for nothing any more. What is no refusal happened before the ticket was used. */
-  #adopt(ticket: number, header: readonly number[], tag: string): Message | undefined {
+  /** Adopts what was handed over from the next message on. false: that one's bytes are in the ring. */
+  #adoptAhead(): boolean {
+    const { tickets, mask } = this.#lane;
+    const most = Math.min((this.#head - this.#tail) | 0, AHEAD_MAX);
+    let count = 0;
+    for (; count < most; count++) {
+      const word = ((this.#tail + count) & mask) * SLOT_WORDS;
+      const ticket = tickets[(word + Slot.Ticket) >> 1]!;
+      if (ticket === COPIED) break;
+      this.#ahead.tickets[count] = ticket;
+    }
+    if (count === 0) return false;
+    this.#ahead.adopt(count);
+    return true;
+  }
+
+  /** Gives back what was adopted and is not going to be read. */
+  close(): void {
+    this.#ahead.giveBack();
+  }
+
+  /** A ticket that is refused is good for nothing any more. */
+  #adopt(header: readonly number[], tag: string): Message | undefined {
     try {
-      const buffer = adopt(ticket);
+      const buffer = this.#ahead.first();
+      this.#ahead.advance();
       this.#advance();
       return { buffer, header, tag, scope: undefined, isKept: false };
     } catch (error) {
       if (!(error instanceof HakmemError)) throw error;
+      this.#ahead.advance();
       this.#advance();
       if (error.code !== 'ERR_HAKMEM_TICKET') throw error;
       this.counts.expired++;

@@ -12,6 +12,7 @@ import type { Arena } from '../arena/arena';
 import { Room, ensureStack } from '../base/stack';
 import { HakmemError, outOfRange } from '../errors';
 import { isAdopted, release } from '../letters/adopted';
+import { noneSent } from '../letters/channel-stats';
 import type { View } from '../view/view';
 import { bytesOf, isGone, rangeOf, setBytes } from '../view/kinds';
 import type { Envelope } from './envelope';
@@ -35,7 +36,7 @@ export class Outbox {
   readonly #ends: Float64Array;
   /** Of what was refused last: bytes, and bytes in the ring. */
   #wanted: readonly [bytes: number, ring: number] = [0, 0];
-  readonly counts = { sent: 0, copied: 0, handedOver: 0, bytes: 0, recalled: 0 };
+  readonly counts = noneSent();
 
   constructor(arena: Arena, lane: Lane) {
     this.#arena = arena;
@@ -63,7 +64,8 @@ export class Outbox {
         return false;
       }
     }
-    ensureStack(Room.Call);
+    // What hands over makes sure of it by itself.
+    if (isCopied || isAdopted(view)) ensureStack(Room.Call);
     this.#put(view, bytes, isCopied, ringBytes, envelope);
     return true;
   }
@@ -125,7 +127,7 @@ export class Outbox {
   #count(bytes: number, isCopied: boolean): void {
     const { counts } = this;
     counts.sent++;
-    counts.bytes += bytes;
+    counts.bytesSent += bytes;
     if (isCopied) counts.copied++;
     else counts.handedOver++;
   }
@@ -140,6 +142,11 @@ export class Outbox {
   /** Messages sent that nobody has read. */
   get depth(): number {
     return (this.#head - this.#tail) | 0;
+  }
+
+  /** Where the other side says how many messages it has read. */
+  get tail(): Int32Array {
+    return this.#lane.words.subarray(TAIL, TAIL + 1);
   }
 
   get bytesUnderWay(): number {

@@ -16,40 +16,6 @@ export type ChannelReceiver = (
 ) => unknown;
 
 /**
- * What {@link ChannelEnd.stats} gives: counts since the end was opened.
- *
- * @example
- * const end = Channel.open(new Channel().ends[0], arena);
- * const { depth, copied, handedOver }: ChannelStats = end.stats();
- * end.close();
- */
-export interface ChannelStats {
-  /** Messages sent that the other end has not read, as of now. */
-  readonly depth: number;
-  /** Their bytes. */
-  readonly bytesUnderWay: number;
-  /** Messages that {@link ChannelEnd.send} has taken. */
-  readonly sent: number;
-  /** Of these, the ones whose bytes were copied. */
-  readonly copied: number;
-  /** And the ones whose memory was handed over. */
-  readonly handedOver: number;
-  /** Bytes of messages sent. */
-  readonly bytesSent: number;
-  /** Messages read. */
-  readonly received: number;
-  /** Bytes of messages read. */
-  readonly bytesReceived: number;
-  /** Messages that were handed over and taken back, because nobody read them before the end. */
-  readonly recalled: number;
-  /**
-   * Messages for this end whose memory the sender's arena took back before they were read: by a reset, or because its
-   * thread ended without a `close`. What was sent after them, and copied, may still arrive.
-   */
-  readonly expired: number;
-}
-
-/**
  * What a {@link ChannelEnd} emits.
  *
  * @example

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { printable } from '../base/printable';
+import { CLASS_COUNT_MAX } from '../native/geometry';
 import { type LearnBy, type LearnReport, type TableCost, learnFrom } from '../learn/report';
 import type { LengthsReply } from '../monitor';
 import { resolveLearn } from '../options';
@@ -87,7 +88,9 @@ export async function learn(args: string[]): Promise<number> {
       compare: { type: 'string' },
     },
   });
-  const classes = Math.floor(numberOption('classes', values.classes, 64, [2, 64]));
+  const classes = Math.floor(
+    numberOption('classes', values.classes, CLASS_COUNT_MAX, [2, CLASS_COUNT_MAX]),
+  );
   const by = choiceOf(values.by);
   const compare = compareOption(values.compare);
   const { arenas } = await read(values.url, values.file);

@@ -8,12 +8,14 @@
 import { HakmemError, invalidArgValue, invalidState } from '../errors';
 import { type Ticket, badTicket, validateTicket } from '../letters/ticket';
 import { SLAB_BUSY, native } from '../native/native';
-import { ensureWholeStack } from '../base/stack';
+import { Room, Way, ensureWholeStack } from '../base/stack';
 import { ARENA, NO_OWNER, type View, idOf } from '../view/view';
 import { bufferMaker, isGone, rangeOf } from '../view/kinds';
 import { REF_INDEX_BITS } from '../native/geometry';
 import { SlowPath } from './slow-path';
 import { Kind } from './view-table';
+
+const lending = new Way();
 
 export class Lending extends SlowPath {
   /** Blocks of a class that the front has out of the core, by its own count. */
@@ -34,22 +36,23 @@ export class Lending extends SlowPath {
     return this.lendBlock(id, view);
   }
 
-  /** A view that is interrupted between its end and the offer is lost until the next reset, and nothing else is. */
+  /** The block leaves first: what is refused has changed nothing. */
   private lendBlock(id: number, view: View): Ticket {
+    const { table } = this;
     const [begin, end] = rangeOf(view);
     const bytes = end - begin;
-    ensureWholeStack();
-    const reserved = native.reserveLetter(this.arena);
-    if (reserved < 0) throw this.outOfMemory(reserved, bytes);
-    const { table } = this;
-    if (table.kindOf(id) === Kind.Large) {
+    const isLarge = table.kindOf(id) === Kind.Large;
+    lending.ensureStack(Room.Call);
+    if (isLarge) this.large.fetch();
+    const ticket = native.offer(this.arena, table.refOf(id), bytes);
+    if (ticket < 0) throw this.outOfMemory(ticket, bytes);
+    if (isLarge) {
       this.large.lend(table.refOf(id));
     } else {
       this.blocks.countLent(table.classOf(id), 1);
       this.countEnd(id);
     }
-    const ticket = native.offer(this.arena, table.remove(id, view), bytes);
-    if (ticket < 0) throw this.outOfMemory(ticket, bytes);
+    table.remove(id, view);
     return ticket;
   }
 

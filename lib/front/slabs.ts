@@ -6,6 +6,7 @@
  * warned about once.
  */
 import { noteSuperSlabs } from '../events/events';
+import { SLAB_BYTES } from '../native/geometry';
 import { SLAB_BUSY, frontStat, markExposed, native } from '../native/native';
 import { DETACHED_CHANNEL, report } from '../events/reports';
 import type { DetachedReport } from '../types';
@@ -47,6 +48,8 @@ export class SlabTable {
   readonly #counters: Float64Array;
   /** By slab number; undefined: not exposed. It may have been detached. */
   readonly buffers: (ArrayBuffer | undefined)[] = [];
+  /** Those of spans, to tell them from runs of the same size. */
+  readonly #spans = new WeakSet<ArrayBuffer>();
 
   constructor(arena: number, name: string, counters: Float64Array) {
     this.#arena = arena;
@@ -63,6 +66,21 @@ export class SlabTable {
   /** Whether somebody has taken away the ArrayBuffer of a slab in use: no block of it may be used. */
   isGivenAway(slab: number): boolean {
     return this.#show(slab) === SLAB_BUSY;
+  }
+
+  /** The same of a slab or span that serves a class. */
+  isClassGivenAway(slab: number): boolean {
+    const known = this.buffers[slab];
+    const buffer = this.#show(slab);
+    if (typeof buffer === 'number') return buffer === SLAB_BUSY;
+    if (buffer !== known && sizeOf(buffer) > SLAB_BYTES) this.#spans.add(buffer);
+    return false;
+  }
+
+  /** Whether an ArrayBuffer is one of these, and has room for several blocks. */
+  isShared(buffer: ArrayBuffer): boolean {
+    const mayShare = sizeOf(buffer) === SLAB_BYTES || this.#spans.has(buffer);
+    return mayShare && this.buffers.includes(buffer);
   }
 
   /** Forgets a slab's ArrayBuffer, which the native side has detached. */

@@ -67,7 +67,7 @@ export class SlowPath extends LargePath {
   private takeBlock(classIndex: number): number {
     for (;;) {
       const ref = this.blocks.take(classIndex);
-      if (ref < 0 || !this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) return ref;
+      if (ref < 0 || !this.slabs.isClassGivenAway(ref >>> REF_INDEX_BITS)) return ref;
       this.blocks.drop(classIndex, ref);
     }
   }

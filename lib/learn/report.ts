@@ -1,12 +1,9 @@
 /**
  * Report: what the size classes of an arena waste on the lengths it sees, and what the best ones would.
  */
+import { CLASS_COUNT_MAX, CLASS_SIZE_MAX } from '../native/geometry';
 import { bestStrides } from './optimum';
 import { type Cost, type Demand, costOf, wasteShare } from './waste';
-
-const CLASS_SIZE_MAX = 65_536;
-/** An arena has at most so many, the last of which is that of 64 KB. */
-export const CLASS_COUNT_MAX = 64;
 
 /** What is read of a histogram: as `LengthStats`. */
 export interface Length {
@@ -25,7 +22,7 @@ export interface Length {
  * const percent = ({ wasteShare }: TableCost) => `${(100 * wasteShare).toFixed(1)} %`;
  */
 export interface TableCost {
-  /** Bytes that blocks take beyond what was requested: rounding, and what is left at the ends of slabs. */
+  /** Bytes that blocks take beyond what was requested: rounding, and what is left at the ends of slabs and spans. */
   readonly wasteBytes: number;
   /** Part of the bytes taken that is waste, 0 to 1. */
   readonly wasteShare: number;
@@ -133,8 +130,8 @@ function longer(demand: readonly Demand[]): Demand[] {
  */
 export interface LearnOptions {
   /**
-   * Most size classes, that of 64 KB included, which every arena has: 2 to 64. With fewer, less lies free in slabs.
-   * @default 64
+   * Most size classes, that of 64 KB included, which every arena has: 2 to 96. With fewer, less lies free in slabs.
+   * @default 96
    */
   readonly classes?: number;
   /**

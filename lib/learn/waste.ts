@@ -1,9 +1,7 @@
 /**
  * Waste: what a table of size classes costs for given lengths. Pure: no arena, no clock.
  */
-
-/** A slab holds whole blocks, and what is left at its end is lost. */
-const SLAB_BYTES = 65_536;
+import { SLAB_BYTES, spanBytesOf } from '../native/geometry';
 
 /** So many allocations of one length, 1 to 64 KB. */
 export interface Demand {
@@ -11,9 +9,10 @@ export interface Demand {
   readonly count: number;
 }
 
-/** Bytes that a block of a class costs: its share of a slab, tail included. */
+/** Bytes that a block of a class costs: its share of a slab or span, tail included. */
 export function blockCost(stride: number): number {
-  return SLAB_BYTES / Math.floor(SLAB_BYTES / stride);
+  const bytes = spanBytesOf(stride);
+  return bytes / Math.floor(bytes / stride);
 }
 
 /** The smallest stride that holds a length: 8, or a multiple of 16. */
@@ -24,7 +23,7 @@ export function strideFor(length: number): number {
 /** The largest stride whose blocks cost no more: longer lengths are served for nothing. */
 export function widened(stride: number): number {
   if (stride <= 8) return 8;
-  return Math.floor(SLAB_BYTES / Math.floor(SLAB_BYTES / stride) / 16) * 16;
+  return Math.floor(blockCost(stride) / 16) * 16;
 }
 
 /** Bytes requested, and bytes of slabs that these blocks take. */

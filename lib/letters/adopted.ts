@@ -4,7 +4,7 @@
  * Each has an ArrayBuffer of its own, over its bytes and nothing else. The native side keeps that until the release,
  * or until the thread ends.
  */
-import { Room, ensureStack, ensureWholeStack } from '../base/stack';
+import { Room, Way } from '../base/stack';
 import { HakmemError, OutOfMemoryError, invalidArgType, invalidState, reasonOf } from '../errors';
 import { native, statusOf } from '../native/native';
 import type { ArenaBuffer } from '../types';
@@ -15,6 +15,9 @@ import { type Ticket, badTicket, validateTicket } from './ticket';
 
 /** The same for all adopted Buffers; no arena has it. */
 const NO_ARENA = { name: '' };
+
+const adopting = new Way();
+const returning = new Way();
 
 /** What is known of an adopted Buffer. Its memory goes back when its owner has let go of it, and nobody holds it. */
 class Loan implements Home {
@@ -50,21 +53,23 @@ class Loan implements Home {
       throw new HakmemError('ERR_HAKMEM_DOUBLE_FREE');
     }
     const isLast = this.#isGivenUp && this.#holders === 1;
-    if (isLast) this.#return();
+    if (isLast) {
+      returning.ensureStack(Room.Call);
+      this.#return();
+    }
     this.#holders--;
     return isLast;
   }
 
-  /** What its owner does, once. */
+  /** What its owner does, once, with room on the stack. */
   giveUp(): void {
     if (!this.isLive) throw doubleFree(this.isHeld);
     if (!this.isHeld) this.#return();
     this.#isGivenUp = true;
   }
 
+  /** The engine may call a function to detach it. */
   #return(): void {
-    // The engine may call a function to detach it.
-    ensureWholeStack();
     if (native.release(this.#ticket) < 0) throw new HakmemError('ERR_HAKMEM_DOUBLE_FREE');
   }
 }
@@ -78,6 +83,12 @@ export function loanOf(view: unknown): Loan | undefined {
 /** Whether it was adopted in this thread and is not released. */
 export function isAdopted(view: unknown): boolean {
   return loanOf(view)?.isLive === true;
+}
+
+/** The Buffer of what the native side gave for a ticket; throws when it refused. */
+export function bufferOfLoan(ticket: Ticket, result: ArrayBuffer | number): ArenaBuffer {
+  if (typeof result === 'number') throw refusalOf(result);
+  return stamp(new FastBuffer(result, 0, sizeOf(result)), new Loan(ticket), 0) as ArenaBuffer;
 }
 
 function refusalOf(result: number): Error {
@@ -108,11 +119,8 @@ function refusalOf(result: number): Error {
  */
 export function adopt(ticket: Ticket): ArenaBuffer {
   validateTicket(ticket);
-  ensureStack(Room.Call);
-  const loan = new Loan(ticket);
-  const buffer = native.adopt(ticket);
-  if (typeof buffer === 'number') throw refusalOf(buffer);
-  return stamp(new FastBuffer(buffer, 0, sizeOf(buffer)), loan, 0) as ArenaBuffer;
+  adopting.ensureStack(Room.Call);
+  return bufferOfLoan(ticket, native.adopt(ticket));
 }
 
 /**
@@ -137,5 +145,11 @@ export function release(view: View): void {
   if (loan === undefined) {
     throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it was not adopted in this thread');
   }
+  returning.ensureStack(Room.Call);
   loan.giveUp();
+}
+
+/** Releases what {@link isAdopted}, for a caller that has made sure of room on the stack for many of them. */
+export function releaseWithRoom(view: View): void {
+  loanOf(view)?.giveUp();
 }

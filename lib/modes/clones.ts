@@ -1,6 +1,7 @@
 /**
  * Clones: finds Buffers of arenas in what a program clones or posts to another thread. The engine then copies the
- * whole ArrayBuffer of a view: for a Buffer of 24 bytes the 64 KB of its slab, other requests' bytes included.
+ * whole ArrayBuffer of a view: for a Buffer of 24 bytes the 64 KB of its slab, for one of 20 KB the 256 KB of its span,
+ * other requests' bytes included.
  *
  * Owns:      the functions of the platform that clone, of this thread, while an arena with a guard exists in it:
  *            each is replaced by one that looks first, and put back when the last such arena has ended.
@@ -21,7 +22,7 @@ import {
   tell,
   textOf,
 } from '../events/reports';
-import { SLAB_BYTES } from '../native/geometry';
+import { SPAN_BYTES_MAX } from '../native/geometry';
 import type { SlabTable } from '../front/slabs';
 import type { CloneReport } from '../types';
 import { type View, homeOf } from '../view/view';
@@ -29,12 +30,6 @@ import { bufferOf, rangeOf, sizeOf } from '../view/kinds';
 
 const DEPTH_MAX = 8;
 const VALUES_MAX = 10_000;
-
-/**
- * The largest block that may have another one beside it in its slab. A longer one has the slab to itself, and a clone
- * takes nobody's bytes along.
- */
-const SHARING_SIZE_MAX = SLAB_BYTES / 2;
 
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 type Owner = Record<string, AnyFunction | undefined>;
@@ -120,17 +115,18 @@ function look(args: readonly unknown[]): void {
     search.visit(args, DEPTH_MAX);
     if (search.found.size === 0) return;
     const trace = takeTrace();
-    for (const [buffer, view] of search.found) reportClone(nameOf(view, buffer), view, trace);
+    for (const [buffer, view] of search.found)
+      reportClone(nameOf(view, buffer), sizeOf(buffer), view, trace);
   } catch {
     // As said.
   }
 }
 
-function reportClone(arena: string, value: View | ArrayBuffer, trace: Trace): void {
-  const [begin, end] = ArrayBuffer.isView(value) ? rangeOf(value) : [0, SLAB_BYTES];
+function reportClone(arena: string, bytes: number, value: View | ArrayBuffer, trace: Trace): void {
+  const [begin, end] = ArrayBuffer.isView(value) ? rangeOf(value) : [0, bytes];
   report(() => {
     const stack = textOf(trace);
-    const message: CloneReport = { arena, size: end - begin, bytes: SLAB_BYTES, stack };
+    const message: CloneReport = { arena, size: end - begin, bytes, stack };
     return {
       channel: CLONE_CHANNEL,
       message,
@@ -138,7 +134,7 @@ function reportClone(arena: string, value: View | ArrayBuffer, trace: Trace): vo
       place: placeOf(stack),
       text:
         `A Buffer of ${message.size} bytes of arena "${arena}" was cloned, or posted to another thread, and with ` +
-        `it the ${SLAB_BYTES} bytes of its slab, other Buffers' bytes included. Give copyOut(view) instead.\n` +
+        `it the ${bytes} bytes of its slab, other Buffers' bytes included. Give copyOut(view) instead.\n` +
         `Cloned:\n${stack}`,
     };
   });
@@ -146,7 +142,7 @@ function reportClone(arena: string, value: View | ArrayBuffer, trace: Trace): vo
 
 class Search {
   /** What led to each slab. */
-  readonly found = new Map<ArrayBufferLike, View | ArrayBuffer>();
+  readonly found = new Map<ArrayBuffer, View | ArrayBuffer>();
   readonly #seen = new Set<object>();
 
   visit(value: unknown, depth: number): void {
@@ -179,9 +175,10 @@ class Search {
   }
 
   #visitBuffer(buffer: ArrayBufferLike, value: View | ArrayBuffer): void {
-    if (this.found.has(buffer) || !types.isArrayBuffer(buffer)) return;
-    if (sizeOf(buffer) !== SLAB_BYTES || nameOf(value, buffer) === '') return;
-    const isWhole = ArrayBuffer.isView(value) && sizeOfView(value) > SHARING_SIZE_MAX;
+    if (!types.isArrayBuffer(buffer) || this.found.has(buffer)) return;
+    if (sizeOf(buffer) > SPAN_BYTES_MAX || nameOf(value, buffer) === '') return;
+    // A block that is so much of it has it to itself, and a clone takes nobody's bytes along.
+    const isWhole = ArrayBuffer.isView(value) && sizeOfView(value) > sizeOf(buffer) / 2;
     if (!isWhole) this.found.set(buffer, value);
   }
 }
@@ -200,7 +197,7 @@ function nameOf(value: View | ArrayBuffer, buffer: ArrayBufferLike): string {
   const core = homeOf(value)?.core as { readonly name: string } | undefined;
   if (core !== undefined) return core.name;
   for (const { arena, slabs } of guarded) {
-    if (slabs.deref()?.buffers.includes(buffer as ArrayBuffer) === true) return arena;
+    if (slabs.deref()?.isShared(buffer as ArrayBuffer) === true) return arena;
   }
   return '';
 }

@@ -1,6 +1,7 @@
 /**
  * Metric: what there is to know of a number that monitoring systems are told.
  */
+import type { ChannelTotals } from '../letters/channel-stats';
 import type { ArenaStats, ClassStats, HeapTotals } from '../stats/types';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -41,6 +42,8 @@ export interface Metric {
   readonly arena?: (stats: ArenaStats, emit: Emit) => void;
   /** What there is to say of the process. */
   readonly heap?: (totals: HeapTotals, emit: Emit) => void;
+  /** What there is to say of the channels of this thread. */
+  readonly channels?: (totals: ChannelTotals, emit: Emit) => void;
 }
 
 /** Classes never used have nothing to say: most arenas use a few of them. */

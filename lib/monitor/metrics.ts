@@ -1,12 +1,27 @@
 /**
- * Metrics: what monitoring systems are told about arenas. Names, units and help texts stand here once,
+ * Metrics: what monitoring systems are told about arenas and channels. Names, units and help texts stand here once,
  * for Prometheus and for OpenTelemetry.
  */
 import { ownOptions } from '../base/own-options';
 import { VERSION } from '../base/version';
-import { type Metric, byClass } from './metric';
-import { PROCESS_METRICS } from './process-metrics';
-import { failureReasons, superslabStates, ticketEvents } from './readings';
+import type { ArenaStats } from '../stats/types';
+import { CHANNEL_METRICS } from './channel-metrics';
+import { MEMORY_METRICS } from './memory-metrics';
+import { type Emit, type Metric, byClass } from './metric';
+
+function failureReasons({ failures }: ArenaStats, emit: Emit): void {
+  emit({ reason: 'os' }, failures.os);
+  emit({ reason: 'limit' }, failures.limit);
+  emit({ reason: 'double_free' }, failures.doubleFrees);
+  emit({ reason: 'stale_free' }, failures.staleFrees);
+  emit({ reason: 'foreign_free' }, failures.foreignFrees);
+}
+
+function ticketEvents({ lending }: ArenaStats, emit: Emit): void {
+  for (const event of ['offered', 'adopted', 'recalled', 'revoked', 'returned'] as const) {
+    emit({ event }, lending[event]);
+  }
+}
 
 const TABLE: readonly Metric[] = [
   {
@@ -93,179 +108,7 @@ const TABLE: readonly Metric[] = [
     labels: ['arena', 'size_class'],
     arena: byClass((row, emit) => emit(row.highWater)),
   },
-  {
-    name: 'in_use_bytes',
-    otel: 'memory.in_use',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Bytes requested by live allocations.',
-    labels: ['arena', 'size_class'],
-    arena: byClass((row, emit) => emit(row.liveBytes)),
-  },
-  {
-    name: 'block_bytes',
-    otel: 'memory.blocks',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Bytes of the blocks that live allocations take; what exceeds in_use_bytes is rounding.',
-    labels: ['arena', 'size_class'],
-    arena: byClass((row, emit) => emit(row.blockBytes)),
-  },
-  {
-    name: 'superslabs',
-    otel: 'superslabs',
-    kind: 'amount',
-    unit: '{superslab}',
-    help: 'SuperSlabs of 2 MB and huge mappings. State hot: new slabs come from it; draining: it is to become empty; free: held by an arena without use; cached: kept by the process for any arena.',
-    labels: ['arena', 'state'],
-    arena: superslabStates,
-    heap: ({ superslabs }, emit) => emit({ state: 'cached' }, superslabs.cached),
-  },
-  {
-    name: 'superslabs_released_total',
-    otel: 'superslabs.released',
-    kind: 'counter',
-    unit: '{superslab}',
-    help: 'SuperSlabs and huge mappings that an arena gave up, to the cache of the process.',
-    labels: ['arena'],
-    arena: ({ superslabs }, emit) => emit({}, superslabs.released),
-  },
-  {
-    name: 'mapped_bytes',
-    otel: 'memory.mapped',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Address space of all arenas, of the cache and of metadata; untouched pages of it cost no memory.',
-    labels: [],
-    heap: ({ bytes }, emit) => emit({}, bytes.mapped),
-  },
-  {
-    name: 'committed_bytes',
-    otel: 'memory.committed',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Address space of the SuperSlabs and huge mappings that an arena holds.',
-    labels: ['arena'],
-    arena: ({ bytes }, emit) => emit({}, bytes.committed),
-  },
-  {
-    name: 'used_bytes',
-    otel: 'memory.used',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Bytes of slabs, runs and huge mappings in use: what maxBytes limits.',
-    labels: ['arena'],
-    arena: ({ bytes }, emit) => emit({}, bytes.used),
-  },
-  {
-    name: 'limit_bytes',
-    otel: 'memory.limit',
-    kind: 'amount',
-    unit: 'By',
-    help: 'The maxBytes of arenas that have one: how far used_bytes may go.',
-    labels: ['arena'],
-    arena: ({ maxBytes }, emit) => (maxBytes > 0 ? emit({}, maxBytes) : undefined),
-  },
-  {
-    name: 'pinned_bytes',
-    otel: 'memory.pinned',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Bytes kept alive by holders after a reset or destroy.',
-    labels: ['arena'],
-    arena: ({ bytes }, emit) => emit({}, bytes.pinned),
-  },
-  {
-    name: 'given_away_bytes',
-    otel: 'memory.given_away',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Bytes of slabs whose ArrayBuffer somebody has taken away, until they let go of it.',
-    labels: ['arena'],
-    arena: ({ bytes }, emit) => emit({}, bytes.givenAway),
-  },
-  {
-    name: 'metadata_bytes',
-    otel: 'memory.metadata',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Address space of what arenas are, beside their SuperSlabs: records and counters.',
-    labels: [],
-    heap: ({ bytes }, emit) => emit({}, bytes.metadata),
-  },
-  {
-    name: 'dirty_bytes',
-    otel: 'memory.dirty',
-    kind: 'amount',
-    unit: 'By',
-    help: 'Bytes of slabs of no class whose pages may be there: what is to go back by itself.',
-    labels: ['arena'],
-    arena: ({ bytes }, emit) => emit({}, bytes.dirty),
-  },
-  {
-    name: 'decayed_bytes_total',
-    otel: 'memory.decayed',
-    kind: 'counter',
-    unit: 'By',
-    help: 'Bytes of pages that went back to the operating system by themselves, because nobody needed them.',
-    labels: ['arena'],
-    arena: ({ decay }, emit) => emit({}, decay.decayedBytes),
-  },
-  {
-    name: 'purged_bytes_total',
-    otel: 'memory.purged',
-    kind: 'counter',
-    unit: 'By',
-    help: 'Bytes of all pages that went back to the operating system for an arena, by a trim too.',
-    labels: ['arena'],
-    arena: ({ decay }, emit) => emit({}, decay.purgedBytes),
-  },
-  {
-    name: 'retaken_bytes_total',
-    otel: 'memory.retaken',
-    kind: 'counter',
-    unit: 'By',
-    help: 'Bytes of pages that were given back and then needed again.',
-    labels: ['arena'],
-    arena: ({ decay }, emit) => emit({}, decay.retakenBytes),
-  },
-  {
-    name: 'decay_right_share',
-    otel: 'decay.right_share',
-    kind: 'level',
-    unit: '1',
-    help: 'Part of the purged bytes of all arenas that nobody has needed since, 0 to 1.',
-    labels: [],
-    heap: ({ decay }, emit) => emit({}, decay.rightShare),
-  },
-  {
-    name: 'decay_epochs_total',
-    otel: 'decay.epochs',
-    kind: 'counter',
-    unit: '{epoch}',
-    help: 'Sixths of the purge delay that went by, at whose ends it is decided what is worth keeping.',
-    labels: ['arena'],
-    arena: ({ decay }, emit) => emit({}, decay.epochs),
-  },
-  {
-    name: 'decay_seconds_total',
-    otel: 'decay.time',
-    kind: 'counter',
-    unit: 's',
-    help: 'Time of turns in which pages went back by themselves.',
-    labels: ['arena'],
-    arena: ({ decay }, emit) => emit({}, decay.ms / 1000),
-  },
-  {
-    name: 'retries_total',
-    otel: 'retries',
-    kind: 'counter',
-    unit: '{retry}',
-    help: 'Requests that were served after the arena had given back what it kept: no failures, but near one.',
-    labels: ['arena'],
-    arena: ({ failures }, emit) => emit({}, failures.retried),
-  },
-  ...PROCESS_METRICS,
+  ...MEMORY_METRICS,
   {
     name: 'failures_total',
     otel: 'failures',
@@ -329,6 +172,7 @@ const TABLE: readonly Metric[] = [
     labels: [],
     heap: ({ lending }, emit) => emit({}, lending.refused),
   },
+  ...CHANNEL_METRICS,
   {
     name: 'info',
     otel: undefined,

@@ -5,11 +5,12 @@
  * what ended arenas had counted and never go down.
  */
 import { invalidArgType, outOfRange } from '../errors';
+import { type ChannelTotals, channelStats } from '../letters/channel-stats';
 import { heapStats } from '../stats/stats';
 import type { ArenaStats, HeapStats } from '../stats/types';
 import { ownOptions } from '../base/own-options';
 import { type ArenaLabel, ArenaLabels } from './arena-labels';
-import type { Labels, Metric } from './metric';
+import type { Emit, Labels, Metric } from './metric';
 import { METRICS } from './metrics';
 
 /**
@@ -36,6 +37,11 @@ export interface HeapMetricsOptions {
 export interface Sample {
   readonly labels: Labels;
   readonly value: number;
+}
+
+/** Everything that there is to say, as of one moment. */
+interface Snapshot extends HeapStats {
+  readonly channels: ChannelTotals;
 }
 
 interface Series {
@@ -84,8 +90,10 @@ class CounterSeries {
   readonly #byArena = new Map<number, SeriesByKey>();
   readonly #ended: SeriesByKey = new Map();
 
-  update(metric: Metric, stats: HeapStats, labelOf: (arena: ArenaStats) => string): void {
-    metric.heap?.(stats.totals, (labels, value) => raise(this.#process, value, labels));
+  update(metric: Metric, stats: Snapshot, labelOf: (arena: ArenaStats) => string): void {
+    const emit: Emit = (labels, value) => raise(this.#process, value, labels);
+    metric.heap?.(stats.totals, emit);
+    metric.channels?.(stats.channels, emit);
     const alive = new Set<number>();
     for (const arena of stats.arenas) {
       alive.add(arena.id);
@@ -115,11 +123,13 @@ class CounterSeries {
 
 function presentSamples(
   metric: Metric,
-  stats: HeapStats,
+  stats: Snapshot,
   labelOf: (arena: ArenaStats) => string,
 ): Sample[] {
   const series: SeriesByKey = new Map();
-  metric.heap?.(stats.totals, (labels, value) => add(series, value, labels));
+  const emit: Emit = (labels, value) => add(series, value, labels);
+  metric.heap?.(stats.totals, emit);
+  metric.channels?.(stats.channels, emit);
   for (const arena of stats.arenas) {
     const label = labelOf(arena);
     metric.arena?.(arena, (labels, value) => add(series, value, labels, label));
@@ -167,13 +177,13 @@ export class Sampler {
   }
 
   #read(): Map<Metric, Sample[]> {
-    const stats = heapStats();
+    const stats = { ...heapStats(), channels: channelStats() };
     this.#labels.update(stats.arenas);
     const labelOf = (arena: ArenaStats): string => this.#labels.of(arena);
     return new Map(METRICS.map((metric) => [metric, this.#sample(metric, stats, labelOf)]));
   }
 
-  #sample(metric: Metric, stats: HeapStats, labelOf: (arena: ArenaStats) => string): Sample[] {
+  #sample(metric: Metric, stats: Snapshot, labelOf: (arena: ArenaStats) => string): Sample[] {
     if (metric.kind !== 'counter') return presentSamples(metric, stats, labelOf);
     const counters = this.#counters.get(metric) ?? new CounterSeries();
     this.#counters.set(metric, counters);

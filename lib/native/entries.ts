@@ -168,8 +168,6 @@ export interface Native {
   unpin(arena: number, slab: number): number;
   /** See mover.ts. */
   setMover(move: (buffer: ArrayBuffer) => ArrayBuffer): number;
-  /** Makes sure that the next offer finds a letter. */
-  reserveLetter(arena: number): number;
   /** Hands over the first `bytes` of a block; a ticket. */
   offer(arena: number, ref: number, bytes: number): number;
   /** Takes a block back that nobody has adopted: its reference, bin and bytes. */
@@ -178,6 +176,8 @@ export interface Native {
   takeReturned(arena: number): number;
   /** Adopts a block; its bytes, and nothing around them. */
   adopt(ticket: number): ArrayBuffer | number;
+  /** The same for the first `count` of the tickets, at most 32, for less; into an array that has as many elements. */
+  adoptAll(tickets: Float64Array, count: number, results: (ArrayBuffer | number)[]): number;
   /** Detaches what this thread has adopted and returns it, at once or when nobody has its bytes any more. */
   release(ticket: number): number;
   /** Detaches an ArrayBuffer of the engine's own. 1: it was marked as one that must stay attached. */
@@ -234,11 +234,11 @@ export const ENTRIES: Readonly<
   retire: 'function',
   unpin: 'function',
   setMover: 'function',
-  reserveLetter: 'function',
   offer: 'function',
   recall: 'function',
   takeReturned: 'function',
   adopt: 'function',
+  adoptAll: 'function',
   release: 'function',
   detach: 'function',
   statsRecordMax: 'number',

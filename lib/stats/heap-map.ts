@@ -18,7 +18,7 @@ const TIERS: readonly Tier[] = ['hot', 'draining', 'free'];
 
 /**
  * What a slab is doing: 'free': nothing; 'class': it serves one block size; 'large': the first slab of
- * a run, or a huge mapping; 'tail': a further slab of the run before it; 'lost': of no use until
+ * a run, or a huge mapping; 'tail': a further slab of the run or span before it; 'lost': of no use until
  * JavaScript lets go of an ArrayBuffer that was taken away from the arena.
  *
  * @example

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tableOf } from '../../bench/c/report.mjs';
+import { geometricMeanOf, tableOf } from '../../bench/c/report.mjs';
 
 /** A rival whose runs did a thousand operations in so many microseconds each, computing half the time. */
 function rival(...microseconds) {
@@ -50,4 +50,31 @@ test('a case can have columns of its own', () => {
   const one = { columns: { freed: 'rssFreed' } };
   const runs = rival(10).runs.map((run) => ({ ...run, rssFreed: 3 * 2 ** 20 }));
   assert.deepEqual(column(tableOf(one, { glibc: { runs } }), 'freed'), { glibc: '3.0 MB' });
+});
+
+test('a curve shows the dearest length of each doubling, and the greatest step of all', () => {
+  const runs = [{ 'ps 65536': 1000, 'ps 73728': 4000, 'ps 131072': 2000, 'ps 1048576': 2500 }];
+  const table = tableOf({ isCurve: true }, { glibc: { runs } });
+  assert.deepEqual(table, [
+    ['', '64 KB', '128 KB', '1 MB', 'greatest step'],
+    ['glibc', '4.00', '2.00', '2.50', '4.00x'],
+  ]);
+});
+
+test('the geometric mean is of cases that a rival plays, against the best of them', () => {
+  const cases = [
+    { name: 'a' },
+    { name: 'b' },
+    { name: 'c', isCurve: true },
+    { name: 'd', only: [] },
+  ];
+  const results = {
+    a: { hakmem: rival(10), glibc: rival(20), jemalloc: rival(40) },
+    b: { hakmem: rival(40), glibc: rival(320), 'hakmem-linked': rival(1) },
+    c: { hakmem: rival(1), glibc: rival(1) },
+    d: { hakmem: rival(1) },
+  };
+  const { mean, of } = geometricMeanOf(cases, results, 'hakmem');
+  assert.equal(of, 2);
+  assert.ok(Math.abs(mean - 4) < 1e-9);
 });

@@ -62,10 +62,11 @@ HK_TEST(from_1_kb_on_a_slab_holds_as_many_blocks_as_its_stride_allows) {
   const hk_classes_t *table = hk_classes_default();
   for (uint32_t bin = 0; bin < table->count; bin++) {
     const hk_class_t *c = &table->bins[bin];
-    EXPECT_EQ(c->capacity, HK_SLAB_BYTES / c->stride_bytes);
+    size_t bytes = c->span_slabs * HK_SLAB_BYTES;
+    EXPECT_EQ(c->capacity, bytes / c->stride_bytes);
     uint32_t step = c->stride_bytes > 8192 ? 64 : 16;
     /* A stride one step longer would not fit as often: nothing more could be given to a block. */
-    if (c->stride_bytes >= 1024) EXPECT((c->stride_bytes + step) * c->capacity > HK_SLAB_BYTES);
+    if (c->stride_bytes >= 1024) EXPECT((c->stride_bytes + step) * c->capacity > bytes);
   }
 }
 
@@ -81,19 +82,90 @@ HK_TEST(every_offset_in_a_slab_maps_to_the_block_it_lies_in) {
   }
 }
 
+/* Offsets around the beginning of every block, and in steps in between, of which other strides bring others. */
+static uint32_t wrong_beginnings(const hk_class_t *c, uint32_t step) {
+  uint32_t wrong = 0, bytes = c->span_slabs * (uint32_t)HK_SLAB_BYTES, stride = c->stride_bytes;
+  for (uint32_t offset = 0; offset < bytes; offset += step) {
+    bool begins = offset % stride == 0 && offset / stride < c->capacity;
+    if (hk_classes_is_block(c->check, c->block_limit, offset) != begins) wrong++;
+  }
+  for (uint32_t block = 0; block <= c->capacity; block++) {
+    for (uint32_t near = 0; near <= 64; near++) {
+      uint32_t offset = block * stride + near - 32, index = offset / stride;
+      bool begins = offset % stride == 0 && index < c->capacity;
+      if (offset >= bytes) continue;
+      if (hk_classes_is_block(c->check, c->block_limit, offset) != begins) wrong++;
+      if (begins && hk_classes_index(c, offset) != index) wrong++;
+    }
+  }
+  return wrong;
+}
+
 /* Every stride that a table may have. */
 HK_TEST(a_block_begins_at_every_multiple_of_its_stride_and_nowhere_else) {
   uint32_t wrong = 0;
   for (uint32_t stride = 8; stride <= HK_CLASS_SIZE_MAX; stride += stride == 8 ? 8 : 16) {
-    hk_classes_t table;
+    static hk_classes_t table;
     EXPECT_EQ(hk_classes_build(&table, &stride, 1), HK_OK);
     const hk_class_t *c = &table.bins[0];
-    for (uint32_t offset = 0; offset < HK_SLAB_BYTES; offset += stride < 1024 ? 8 : 1) {
-      bool begins = offset % stride == 0 && offset / stride < c->capacity;
-      if (hk_classes_is_block(c->reciprocal, c->block_limit, offset) != begins) wrong++;
-    }
+    wrong += wrong_beginnings(c, stride < 1024 ? 8 : 1 + 6 * (c->span_slabs - 1));
+  }
+  for (uint32_t bin = 0; bin < hk_classes_default()->count; bin++) {
+    wrong += wrong_beginnings(&hk_classes_default()->bins[bin], 1);
   }
   EXPECT_EQ(wrong, 0);
+}
+
+/* --- Internal waste --------------------------------------------------------------------------- */
+
+/* Bytes of spans, tails included, that a block takes which was asked for with `size_bytes`. */
+static double taken_by(size_t size_bytes) {
+  const hk_class_t *c =
+      &hk_classes_default()->bins[hk_classes_bin(hk_classes_default(), size_bytes)];
+  return (double)(c->span_slabs * HK_SLAB_BYTES) / c->capacity;
+}
+
+/* Sums over lengths that are asked for with a weight. */
+typedef struct waste_t {
+  double asked, taken;
+} waste_t;
+
+static void ask(waste_t *waste, size_t size_bytes, double weight) {
+  waste->asked += weight * (double)size_bytes;
+  waste->taken += weight * taken_by(size_bytes);
+}
+
+static double percent(const waste_t *waste) {
+  return 100 * (waste->taken - waste->asked) / waste->asked;
+}
+
+HK_TEST(uniform_lengths_of_1_to_31_kb_waste_at_most_6_percent) {
+  waste_t waste = {0};
+  for (size_t size = HK_KIB; size <= 31 * HK_KIB; size++) ask(&waste, size, 1);
+  if (!EXPECT(percent(&waste) <= 6)) printf("    %.2f %%\n", percent(&waste));
+}
+
+HK_TEST(packets_jumbo_frames_and_tls_records_waste_at_most_6_percent) {
+  waste_t waste = {0};
+  const size_t sizes[] = {1500, 9018, 16401};
+  for (int i = 0; i < 3; i++) ask(&waste, sizes[i], 1);
+  if (!EXPECT(percent(&waste) <= 6)) printf("    %.2f %%\n", percent(&waste));
+}
+
+HK_TEST(log_uniform_lengths_of_16_b_to_64_kb_waste_at_most_10_percent) {
+  waste_t waste = {0};
+  for (size_t size = 16; size <= 64 * HK_KIB; size++) ask(&waste, size, 1.0 / (double)size);
+  if (!EXPECT(percent(&waste) <= 10)) printf("    %.2f %%\n", percent(&waste));
+}
+
+HK_TEST(what_is_left_at_the_end_of_a_span_of_the_table_is_a_thirtieth_at_most) {
+  const hk_classes_t *table = hk_classes_default();
+  for (uint32_t bin = 0; bin < table->count; bin++) {
+    const hk_class_t *c = &table->bins[bin];
+    size_t bytes = c->span_slabs * HK_SLAB_BYTES, left = bytes - c->capacity * c->stride_bytes;
+    if (c->stride_bytes > 8192) EXPECT(left * 30 <= bytes);
+    if (c->stride_bytes <= 8192) EXPECT_EQ(c->span_slabs, 1);
+  }
 }
 
 HK_TEST(an_aligned_request_gets_the_smallest_stride_that_is_a_multiple_of_the_alignment) {
@@ -175,7 +247,7 @@ HK_TEST(bad_tables_are_refused) {
   EXPECT_EQ(build((const uint32_t[]){16, 65552}, 2), HK_INVALID_ARGUMENT);
 }
 
-HK_TEST(a_table_has_room_for_64_bins_and_no_more) {
+HK_TEST(a_table_has_room_for_96_bins_and_no_more) {
   uint32_t strides[HK_BIN_MAX + 1];
   for (uint32_t i = 0; i <= HK_BIN_MAX; i++) strides[i] = 16 * (i + 1);
   EXPECT_EQ(build(strides, HK_BIN_MAX + 1), HK_INVALID_ARGUMENT);
@@ -194,7 +266,11 @@ HK_TEST_MAIN(every_size_gets_the_smallest_bin_that_holds_it,
              from_1_kb_on_a_slab_holds_as_many_blocks_as_its_stride_allows,
              every_offset_in_a_slab_maps_to_the_block_it_lies_in,
              a_block_begins_at_every_multiple_of_its_stride_and_nowhere_else,
+             uniform_lengths_of_1_to_31_kb_waste_at_most_6_percent,
+             packets_jumbo_frames_and_tls_records_waste_at_most_6_percent,
+             log_uniform_lengths_of_16_b_to_64_kb_waste_at_most_10_percent,
+             what_is_left_at_the_end_of_a_span_of_the_table_is_a_thirtieth_at_most,
              an_aligned_request_gets_the_smallest_stride_that_is_a_multiple_of_the_alignment,
              rows_end_at_powers_of_two_and_a_bin_lies_in_one_row,
              a_table_of_our_own_is_completed_up_to_64_kb, a_table_of_one_class_serves_every_size,
-             bad_tables_are_refused, a_table_has_room_for_64_bins_and_no_more)
+             bad_tables_are_refused, a_table_has_room_for_96_bins_and_no_more)

@@ -106,6 +106,29 @@ HK_TEST(an_arena_without_a_delay_of_its_own_has_that_of_the_process) {
   hk_test_options()->purge_delay_ms = before;
 }
 
+/* Classes of spans of 8, 4 and 2 slabs, and of one slab. */
+HK_TEST(an_empty_span_goes_from_its_first_page_to_its_last) {
+  static const size_t sizes[] = {16401, 20000, 31000, 16384};
+  for (uint32_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    hk_arena_t *arena = begin(0);
+    uint32_t bin = hk_test_bin(sizes[i]), got = 0;
+    const hk_class_t *c = &hk_arena_classes(arena)->bins[bin];
+    EXPECT_EQ(hk_refill(arena, bin, refs, c->capacity, &got), HK_OK);
+    EXPECT_EQ(got, c->capacity);
+    for (uint32_t n = 0; n < got; n++) memset(hk_test_address(arena, refs[n]), 1, c->stride_bytes);
+    EXPECT_EQ(hk_flush(arena, bin, refs + 1, got - 1), HK_OK);
+    EXPECT_EQ(let_go_by(arena, 1), UINT64_MAX);
+    size_t page = hk_os_page_bytes(), span = c->span_slabs * HK_SLAB_BYTES;
+    EXPECT_EQ(decayed(arena), span - hk_os_round_to_pages(c->stride_bytes)); /* all but one block */
+    EXPECT_EQ(hk_flush(arena, bin, refs, 1), HK_OK);
+    EXPECT_EQ(let_go_by(arena, 1), UINT64_MAX);
+    size_t again = hk_os_round_to_pages(c->stride_bytes);
+    EXPECT(decayed(arena) >= span && decayed(arena) <= span + again + page);
+    EXPECT_EQ(hk_test_stats(arena).bytes_free_in_slab, c->capacity * c->stride_bytes);
+    end(arena);
+  }
+}
+
 HK_TEST(a_call_before_the_next_step_does_nothing) {
   hk_arena_t *arena = begin(DELAY_MS);
   take(arena, 0, BLOCKS);
@@ -373,6 +396,7 @@ HK_TEST(the_ttl_of_the_cache_acts_in_a_quiet_process) {
 HK_TEST_MAIN(a_burst_stays_for_half_of_the_delay_and_is_gone_at_its_end,
              without_a_delay_everything_goes_at_the_next_call, with_a_delay_of_never_nothing_goes,
              an_arena_without_a_delay_of_its_own_has_that_of_the_process,
+             an_empty_span_goes_from_its_first_page_to_its_last,
              a_call_before_the_next_step_does_nothing,
              a_call_ends_when_its_time_is_up_and_later_ones_do_the_rest,
              calls_for_many_arenas_share_a_turn,

@@ -19,7 +19,7 @@ typedef struct edges_t {
   block_t blocks[EDGES_REFS];
   bool exposed[EDGES_SLABS], lost[EDGES_SLABS]; /* by slab number; lost: every slab of a run */
   bool given[EDGES_SLABS];
-  uint32_t spans[EDGES_SLABS]; /* slabs of the run that begins there */
+  uint32_t spans[EDGES_SLABS]; /* slabs of the run or span that begins there */
   uint64_t double_frees, last_key;
 } edges_t;
 
@@ -60,7 +60,7 @@ static inline void edges_accept(edges_t *e, uint32_t ref) {
   FUZZ_MUST(hk_slab_info(e->arena, slab, &info) == HK_OK && info.exposed == e->exposed[slab]);
   bool is_class = info.bin < HK_BIN_MAX;
   size_t stride = is_class ? hk_arena_classes(e->arena)->bins[info.bin].stride_bytes : info.bytes;
-  e->spans[slab] = info.bin == HK_BIN_RUN ? (uint32_t)(info.bytes / HK_SLAB_BYTES) : 1;
+  e->spans[slab] = info.bin == HK_BIN_HUGE ? 1 : (uint32_t)(info.bytes / HK_SLAB_BYTES);
   block_t *block = &e->blocks[e->count];
   *block = (block_t){.address = hk_test_address(e->arena, ref), .bytes = stride, .bin = info.bin};
   block->key = ++e->last_key;
@@ -125,7 +125,8 @@ static inline hk_status_t edges_give(edges_t *e, uint32_t bin, uint32_t ref) {
   hk_slab_info_t info;
   hk_status_t known = hk_slab_info(e->arena, edges_slab(ref), &info);
   if (known != HK_OK || info.bin != bin) return HK_NOT_OWNED;
-  if ((ref & HK_REF_INDEX_MASK) >= hk_arena_classes(e->arena)->bins[bin].capacity) {
+  if ((ref & HK_REF_INDEX_MASK) >=
+      info.bytes / hk_arena_classes(e->arena)->bins[bin].stride_bytes) {
     return HK_NOT_OWNED;
   }
   int32_t at = edges_find(e, ref);

@@ -166,9 +166,10 @@ static inline bool fuzz_may_refuse(const fuzz_arena_t *home) {
 /* Bin of a live block, as the core sees it. */
 static inline uint32_t fuzz_bin_at(hk_arena_t *arena, const void *block) {
   const hk_superslab_t *superslab = hk_pagemap_find(block);
-  size_t slot = (size_t)((const char *)block - superslab->base) / HK_SLAB_BYTES;
+  bool is_huge = hk_superslab_is_huge(superslab);
+  size_t slot = is_huge ? 0 : (size_t)((const char *)block - superslab->base) / HK_SLAB_BYTES;
   hk_slab_info_t info;
-  uint32_t number = superslab->index * HK_SUPERSLAB_SLABS + (uint32_t)slot;
+  uint32_t number = hk_arena_slab_number(hk_slab_first(&superslab->slabs[slot]));
   FUZZ_MUST(hk_slab_info(arena, number, &info) == HK_OK);
   return info.bin;
 }

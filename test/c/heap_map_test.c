@@ -132,7 +132,7 @@ HK_TEST(slabs_and_taken_blocks_sum_to_the_statistics) {
   for (uint32_t s = 0; s < count; s++) {
     for (uint32_t i = 0; i < HK_SUPERSLAB_SLABS; i++) {
       const hk_mapped_slab_t *slab = &seen[s].slabs[i];
-      if (slab->use != HK_SLAB_USE_CLASS) continue;
+      if (slab->use != HK_SLAB_USE_CLASS && slab->use != HK_SLAB_USE_TAIL) continue;
       slabs[slab->bin]++;
       taken[slab->bin] += slab->taken;
     }

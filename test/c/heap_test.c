@@ -196,7 +196,7 @@ HK_TEST(a_refill_beyond_the_limit_gives_a_code_and_what_is_out_stays_out) {
 }
 
 HK_TEST(an_emptied_slab_serves_any_other_class) {
-  hk_arena_t *arena = hk_test_arena(HK_SLAB_BYTES);
+  hk_arena_t *arena = hk_test_arena(HK_SPAN_SLABS_MAX * HK_SLAB_BYTES);
   for (uint32_t round = 0; round < 2; round++) {
     for (uint32_t bin = 0; bin < hk_classes_default()->count; bin++) {
       uint32_t capacity = capacity_of(bin);

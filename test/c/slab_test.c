@@ -2,9 +2,9 @@
 
 #include "support.h"
 
-/* A slab record as a SuperSlab would set it up, with canaries around its part of the pool. */
+/* Slab records as a SuperSlab would set them up, with canaries around the first one's part of the pool. */
 typedef struct fixture_t {
-  hk_slab_t slab;
+  hk_slab_t slab, tails[HK_SPAN_SLABS_MAX - 1];
   uint64_t before, pool[HK_SLAB_WORDS_MAX], after;
   _Atomic(uint64_t) remote[HK_SLAB_WORDS_MAX];
 } fixture_t;
@@ -17,7 +17,8 @@ static hk_slab_t *bound_slab(uint32_t bin) {
   memset(&fixture, 0, sizeof fixture);
   fixture.before = fixture.after = CANARY;
   fixture.slab.remote_bits = fixture.remote;
-  hk_slab_bind(&fixture.slab, bin, &hk_classes_default()->bins[bin], fixture.pool);
+  const hk_class_t *c = &hk_classes_default()->bins[bin];
+  hk_slab_bind(&fixture.slab, bin, c, c->span_slabs, fixture.pool);
   return &fixture.slab;
 }
 
@@ -46,9 +47,12 @@ HK_TEST(every_stride_an_arena_may_bring_gives_a_valid_slab) {
     (void)bound_slab(0);
     hk_slab_unbind(&fixture.slab);
     if (hk_classes_build(&table, &stride, 1) != HK_OK) EXPECT(!"built");
-    hk_slab_bind(&fixture.slab, 0, &table.bins[0], fixture.pool);
-    if (!hk_slab_is_valid(&fixture.slab)) EXPECT(!"valid");
-    if (fixture.slab.free_count != HK_SLAB_BYTES / stride) EXPECT(!"all blocks");
+    for (uint32_t span = 1; span <= table.bins[0].span_slabs; span *= 2) {
+      hk_slab_bind(&fixture.slab, 0, &table.bins[0], span, fixture.pool);
+      if (!hk_slab_is_valid(&fixture.slab)) EXPECT(!"valid");
+      if (fixture.slab.free_count != span * HK_SLAB_BYTES / stride) EXPECT(!"all blocks");
+      hk_slab_unbind(&fixture.slab);
+    }
   }
 }
 
@@ -183,7 +187,8 @@ HK_TEST(a_slab_bound_again_remembers_nothing_of_its_last_class) {
     hk_slab_unbind(slab);
     EXPECT_EQ(slab->state, HK_SLAB_UNUSED);
     EXPECT(!hk_slab_has_block(slab, 0));
-    hk_slab_bind(slab, bin, &hk_classes_default()->bins[bin], fixture.pool);
+    const hk_class_t *c = &hk_classes_default()->bins[bin];
+    hk_slab_bind(slab, bin, c, c->span_slabs, fixture.pool);
     EXPECT_EQ(slab->free_count, hk_classes_default()->bins[bin].capacity);
     EXPECT(hk_slab_is_valid(slab));
   }

@@ -72,8 +72,8 @@ HK_TEST(an_os_that_refuses_to_unmap_costs_address_space_and_no_more) {
   fake_os_end();
 }
 
-static int find_run_by_search(uint32_t used, uint32_t slabs) {
-  for (uint32_t start = 0; start + slabs <= 32; start++) {
+static int find_run_by_search(uint32_t used, uint32_t slabs, uint32_t alignment) {
+  for (uint32_t start = 0; start + slabs <= 32; start += alignment) {
     bool fits = true;
     for (uint32_t i = start; i < start + slabs; i++) fits = fits && (used >> i & 1) == 0;
     if (fits) return (int)start;
@@ -92,10 +92,11 @@ HK_TEST(the_lowest_run_of_free_slots_is_found_for_any_mask_and_length) {
     if (round == 0) used = 0;
     if (round == 1) used = ALL_SLOTS;
     superslab.used_slots = used;
-    for (uint32_t slabs = 1; slabs <= 32; slabs++) {
-      int found = hk_superslab_find_run(&superslab, slabs);
-      if (found != find_run_by_search(used, slabs)) {
-        EXPECT_EQ(found, find_run_by_search(used, slabs));
+    for (uint32_t i = 0; i < 32 * 4; i++) {
+      uint32_t slabs = 1 + i / 4, alignment = 1u << i % 4;
+      int found = hk_superslab_find_run(&superslab, slabs, alignment);
+      if (found != find_run_by_search(used, slabs, alignment)) {
+        EXPECT_EQ(found, find_run_by_search(used, slabs, alignment));
         printf("    mask 0x%08x, %u slabs\n", used, slabs);
       }
     }
@@ -218,7 +219,7 @@ HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
   for (uint32_t slot = 0; slot < 30; slot++) {
     hk_slab_t *slab = &superslab->slabs[slot];
     hk_superslab_use(superslab, slot, 1);
-    hk_slab_bind(slab, slot, &classes->bins[slot], superslab->free_pool[slot]);
+    hk_slab_bind(slab, slot, &classes->bins[slot], 1, superslab->free_pool[slot]);
     uint32_t got = hk_slab_take(slab, 0, refs, 32);
     for (uint32_t i = 0; i < got; i += 3)
       EXPECT_EQ(hk_slab_put_remote(slab, refs[i]) == HK_REMOTE_DOUBLE, false);
@@ -228,7 +229,7 @@ HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
   hk_superslab_use(superslab, 30, 2);
   superslab->slabs[30].state = HK_SLAB_RUN;
   superslab->slabs[30].span_slabs = 2;
-  superslab->slabs[31].state = HK_SLAB_RUN_TAIL;
+  superslab->slabs[31].state = HK_SLAB_TAIL;
   hk_superslab_reset(superslab);
   EXPECT_EQ(superslab->used_slots, 0);
   EXPECT_EQ(superslab->dirty_slots, ALL_SLOTS);

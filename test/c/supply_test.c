@@ -8,9 +8,9 @@ static hk_slab_t *take(hk_arena_t *arena, uint32_t count, hk_status_t *status) {
   hk_slab_t *slab = NULL;
   *status = hk_supply_take(arena, count, &slab);
   if (*status != HK_OK) return NULL;
-  for (uint32_t i = 0; i < count; i++) slab[i].state = i == 0 ? HK_SLAB_RUN : HK_SLAB_RUN_TAIL;
+  for (uint32_t i = 0; i < count; i++) slab[i].state = i == 0 ? HK_SLAB_RUN : HK_SLAB_TAIL;
   slab->bin = HK_BIN_RUN;
-  slab->span_slabs = count;
+  hk_slab_lead(slab, count);
   return slab;
 }
 
@@ -249,10 +249,10 @@ HK_TEST(a_slab_in_use_is_never_supplied_again) {
       if (in_use[number + n]) EXPECT(!"supplied twice");
       if (slab[n].state != HK_SLAB_UNUSED) EXPECT_EQ(slab[n].state, HK_SLAB_UNUSED);
       in_use[number + n] = true;
-      slab[n].state = n == 0 ? HK_SLAB_RUN : HK_SLAB_RUN_TAIL;
+      slab[n].state = n == 0 ? HK_SLAB_RUN : HK_SLAB_TAIL;
     }
     slab->bin = HK_BIN_RUN;
-    slab->span_slabs = held[i].count;
+    hk_slab_lead(slab, held[i].count);
     held[i].slab = slab;
     used_slabs += held[i].count;
     if (hk_arena_used_bytes(arena) != used_slabs * HK_SLAB_BYTES) EXPECT(!"used bytes");

@@ -8,9 +8,9 @@
 static hk_slab_t *take_slabs(hk_arena_t *arena, uint32_t count) {
   hk_slab_t *slab = NULL;
   if (!EXPECT(hk_supply_take(arena, count, &slab) == HK_OK)) return NULL;
-  for (uint32_t i = 0; i < count; i++) slab[i].state = i == 0 ? HK_SLAB_RUN : HK_SLAB_RUN_TAIL;
+  for (uint32_t i = 0; i < count; i++) slab[i].state = i == 0 ? HK_SLAB_RUN : HK_SLAB_TAIL;
   slab->bin = HK_BIN_RUN;
-  slab->span_slabs = count;
+  hk_slab_lead(slab, count);
   return slab;
 }
 

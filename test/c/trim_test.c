@@ -3,7 +3,8 @@
 #include "hakmem.h"
 #include "support.h"
 
-#define PAGE ((size_t)4096)
+#define PAGE_BYTES 4096
+#define PAGE ((size_t)PAGE_BYTES)
 
 /* Pages of a range that take up memory. */
 static size_t resident(const void *address, size_t bytes) {
@@ -20,7 +21,7 @@ static char *slab_of(const void *block) {
 
 /* --- Pages of partially used slabs ------------------------------------------------------------ */
 
-/* Takes every block of one slab through the edge of another front, and writes all of it. */
+/* Takes every block of one slab or span through the edge of another front, and writes all of it. */
 static uint32_t fill_slab(hk_arena_t *arena, uint32_t bin, uint32_t *refs) {
   uint32_t got = 0, capacity = hk_arena_classes(arena)->bins[bin].capacity;
   for (uint32_t n = 0; n < capacity; n += got) {
@@ -41,11 +42,13 @@ static void give(hk_arena_t *arena, uint32_t bin, uint32_t ref) {
 /* Frees blocks at random, and after each trim every block that is out is as it was and no page of
  * free blocks alone is left. */
 static void check_trims(uint32_t stride, uint64_t seed) {
+  enum { SPAN_BYTES_MAX = HK_SPAN_SLABS_MAX * HK_SLAB_BYTES };
   static uint32_t refs[HK_SLAB_BYTES / 8];
   static bool is_out[HK_SLAB_BYTES / 8];
   hk_random_t random = hk_random_begin(seed);
   hk_arena_t *arena = hk_test_arena(0);
   uint32_t bin = hk_test_bin(stride), count = fill_slab(arena, bin, refs);
+  size_t bytes = hk_arena_classes(arena)->bins[bin].span_slabs * HK_SLAB_BYTES;
   char *base = slab_of(hk_test_address(arena, refs[0]));
   memset(is_out, true, sizeof is_out);
   for (uint32_t left = count; left > 0;) {
@@ -56,24 +59,25 @@ static void check_trims(uint32_t stride, uint64_t seed) {
       give(arena, bin, refs[at]);
     }
     (void)hk_arena_trim(arena);
-    bool used[HK_SLAB_BYTES / 4096] = {false};
+    bool used[SPAN_BYTES_MAX / PAGE_BYTES] = {false};
     for (uint32_t i = 0; i < count; i++) {
       if (!is_out[i]) continue;
       if (!hk_pattern_holds(base + (size_t)i * stride, stride, refs[i])) EXPECT(!"overwritten");
       for (size_t p = i * stride / PAGE; p <= (i * stride + stride - 1) / PAGE; p++) used[p] = true;
     }
-    for (size_t p = 0; p < HK_SLAB_BYTES / PAGE; p++) {
+    for (size_t p = 0; p < bytes / PAGE; p++) {
       if (used[p] || hk_os_page_bytes() != PAGE) continue;
       if (resident(base + p * PAGE, PAGE) != 0) EXPECT(!"a page of free blocks is still there");
     }
     EXPECT_EQ(hk_arena_trim(arena), 0);
   }
-  EXPECT_EQ(resident(base, HK_SLAB_BYTES), 0);
+  EXPECT_EQ(resident(base, bytes), 0);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
 HK_TEST(pages_of_free_blocks_go_and_those_of_others_stay) {
-  static const uint32_t strides[] = {8, 48, 112, 256, 896, 1088, 4096, 4368, 9344, 21824, 65536};
+  static const uint32_t strides[] = {8,    48,    112,   256,   896,   1088,  4096, 4368,
+                                     9024, 10048, 16896, 21824, 43648, 58240, 65536};
   for (uint32_t i = 0; i < sizeof strides / sizeof strides[0]; i++) check_trims(strides[i], i);
 }
 

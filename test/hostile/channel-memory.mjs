@@ -49,7 +49,7 @@ if (isMainThread) {
       .catch(noted);
 
   const play = async (isRaced) => {
-    const { ends } = new Channel({ capacity: 16 });
+    const { ends } = new Channel({ capacity: 16, threshold: 2048 });
     const words = new Int32Array(ends[0].memory);
     const both = ends.map((handle) => Channel.open(handle, arena));
     const worker = isRaced

@@ -75,11 +75,15 @@ const RIGHT = {
   noteRetry: ['arena', () => -2, () => 0],
   returnedBytes: ['arena'],
   heapMap: [],
-  reserveLetter: ['arena'],
   offer: ['arena', () => native.largeAlloc(arena.id, 70_000), () => 70_000],
   recall: ['arena', () => native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8)],
   takeReturned: ['arena'],
   adopt: [() => native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8)],
+  adoptAll: [
+    () => Float64Array.of(native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8)),
+    () => 1,
+    () => [0],
+  ],
   release: [adoptedTicket],
 };
 

@@ -115,7 +115,7 @@ describe('an end keeps the event loop', () => {
     const worker = `${IN_WORKER} end.unref(); end.receive(() => {}); parentPort.unref();`;
     const report = await resultOf<object>(`${IN_MAIN}
       (async () => {
-        const [ours, theirs] = new Channel().ends;
+        const [ours, theirs] = new Channel({ threshold: 2048 }).ends;
         const end = Channel.open(ours, arena);
         const exit = exitOf(start(${JSON.stringify(worker)}, theirs));
         await once(end, 'close');
@@ -163,7 +163,7 @@ describe('the other thread is gone, and its end says so:', () => {
     const worker = `${IN_WORKER} const kept = globalThis.kept = []; ${act}`;
     const report = await resultOf<object>(`${IN_MAIN}
       (async () => {
-        const [ours, theirs] = new Channel().ends;
+        const [ours, theirs] = new Channel({ threshold: 2048 }).ends;
         const end = Channel.open(ours, arena);
         for (let i = 0; i < 200; i++) end.send(arena.alloc(i % 2 === 0 ? 5000 : 100, 1));
         const worker = start(${JSON.stringify(worker)}, theirs);
@@ -186,7 +186,7 @@ describe('the other thread is gone, and its end says so:', () => {
       (async () => {
         const ends = [];
         for (const source of ['', 'throw new Error("on purpose")', 'for (;;);']) {
-          const [ours, theirs] = new Channel().ends;
+          const [ours, theirs] = new Channel({ threshold: 2048 }).ends;
           const end = Channel.open(ours, arena);
           end.send(arena.alloc(5000));
           const worker = start(source, theirs);
@@ -212,7 +212,7 @@ describe('the lender', () => {
     });`;
   const TALK = `${IN_MAIN}
     const connect = (arena) => {
-      const [ours, theirs] = new Channel().ends;
+      const [ours, theirs] = new Channel({ threshold: 2048 }).ends;
       const worker = start(${JSON.stringify(KEEPER)}, theirs);
       return { end: Channel.open(ours, arena), worker, exit: exitOf(worker) };
     };
@@ -290,7 +290,7 @@ describe('the lender', () => {
       end.drained().then(() => process.exit(0));`;
     const report = await resultOf<object>(`${IN_MAIN}
       (async () => {
-        const [ours, theirs] = new Channel().ends;
+        const [ours, theirs] = new Channel({ threshold: 2048 }).ends;
         const end = Channel.open(ours, arena);
         const exit = exitOf(start(${JSON.stringify(worker)}, theirs));
         const kept = [];
@@ -315,7 +315,7 @@ test.each(['process.exit(0);', 'throw new Error("on purpose");', 'end.close();',
       const isClosed = (error) => { if (error.code !== 'ERR_HAKMEM_CHANNEL_CLOSED') throw error; };
       end.receive((buffer) => { end.send(arena.alloc(buffer.length)); }).catch(isClosed);`;
     const { signal, exitCode } = await runScript(`${IN_MAIN}
-      const [ours, theirs] = new Channel().ends;
+      const [ours, theirs] = new Channel({ threshold: 2048 }).ends;
       const end = Channel.open(ours, arena);
       const worker = start(${JSON.stringify(worker)}, theirs);
       worker.unref();

@@ -117,28 +117,46 @@ describe('large Buffers that were freed', () => {
 });
 
 describe('the purge delay', () => {
-  /** Bytes that have gone by themselves, and bytes that a trim finds then. */
-  const after = (options: string, env: Record<string, string> = {}): Promise<[number, number]> =>
+  interface After {
+    /** Bytes of the arena's SuperSlabs when all is free. Those that emptied are in the cache by then, and purged there. */
+    readonly held: number;
+    /** Bytes that have gone by themselves. */
+    readonly decayed: number;
+    /** Bytes of empty spans that their class keeps. */
+    readonly kept: number;
+    /** Bytes that a trim finds then. */
+    readonly trimmed: number;
+  }
+
+  const after = (options: string, env: Record<string, string> = {}): Promise<After> =>
     resultOf(
       `const { Arena } = require('hakmem-arena');
       const arena = new Arena(${options});
       const list = Array.from({ length: 1000 }, () => arena.allocUnsafe(20_000).fill(1));
       for (const view of list) arena.free(view);
+      const held = arena.stats().bytes.committed;
       setTimeout(() => {
-        const { decayedBytes } = arena.stats().decay;
-        console.log(JSON.stringify([decayedBytes, arena.trim()]));
+        const { decay, classes } = arena.stats();
+        const kept = 65_536 * classes.reduce((sum, { slabs }) => sum + slabs, 0);
+        console.log(JSON.stringify({ held, decayed: decay.decayedBytes, kept, trimmed: arena.trim() }));
       }, 1000);`,
       { env },
     );
 
-  function expectAll([decayed, trimmed]: [number, number]): void {
-    expect(decayed).toBeGreaterThan(8 * MIB);
-    expect(trimmed).toBeLessThan(MIB); // a slab that was exposed counts as touched when it is retired
+  /**
+   * Of 20 MB in spans of 256 KB, 7 of 10 SuperSlabs die with their last block; of the 6 MB of the others 5.25 were ever
+   * touched, and decay. A trim then retires the spans that the class keeps: 10 of 40 slabs, 2.5 MB. Their pages
+   * are gone, but JavaScript has seen them and may have written to them since, so they are given back, and counted, once
+   * more; the resident set stays as it was.
+   */
+  function expectAll({ held, decayed, kept, trimmed }: After): void {
+    expect(decayed).toBeGreaterThan(0.8 * held);
+    expect(trimmed).toBeLessThanOrEqual(kept);
   }
 
-  function expectNothing([decayed, trimmed]: [number, number]): void {
+  function expectNothing({ held, decayed, trimmed }: After): void {
     expect(decayed).toBe(0);
-    expect(trimmed).toBeGreaterThan(8 * MIB);
+    expect(trimmed).toBeGreaterThan(0.8 * held);
   }
 
   decays('of 0 gives back at once, and of -1 never', async () => {
@@ -235,7 +253,7 @@ describe('the timer', () => {
 
 describe('a program that replaces timers', () => {
   decays('does not stop it', async () => {
-    const decayed = await resultOf<number>(`
+    const { held, decayed } = await resultOf<{ held: number; decayed: number }>(`
       const timers = require('node:timers');
       const { Arena } = require('hakmem-arena');
       const { setTimeout: real } = timers;
@@ -246,8 +264,9 @@ describe('a program that replaces timers', () => {
       const arena = new Arena({ purgeDelayMs: 0 });
       const list = Array.from({ length: 1000 }, () => arena.allocUnsafe(20_000).fill(1));
       for (const view of list) arena.free(view);
-      real(() => console.log(arena.stats().decay.decayedBytes), 1000);`);
-    expect(decayed).toBeGreaterThan(8 * MIB);
+      const held = arena.stats().bytes.committed;
+      real(() => console.log(JSON.stringify({ held, decayed: arena.stats().decay.decayedBytes })), 1000);`);
+    expect(decayed).toBeGreaterThan(0.8 * held);
   });
 });
 

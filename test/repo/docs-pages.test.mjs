@@ -94,7 +94,7 @@ describe('README', () => {
       assert.match(table, new RegExp(`\`${name}\\b`), `${name} is not in the table`);
     }
     for (const name of Object.getOwnPropertyNames(Scope.prototype)) {
-      if (name === 'constructor' || name === 'adopt') continue;
+      if (name === 'constructor' || name === 'takeOver') continue;
       assert.ok(README.text.includes(`scope.${name}`) || README.text.includes(`\`${name}\``), name);
     }
   });

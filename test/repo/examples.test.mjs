@@ -15,6 +15,7 @@ const COMPARISONS = {
   'http-store': 400,
   msgpack: 5_000,
   relay: 600,
+  'static-server': 400,
 };
 
 function example(name, ...args) {

@@ -10,6 +10,7 @@ test('exports what is documented, and nothing else by accident', () => {
       'Scope',
       'formatHeapStats',
       'heapRates',
+      'channelStats',
       'heapStats',
     ]),
   );

@@ -84,8 +84,8 @@ describe('new Arena', () => {
     [{ sizeClasses: [100] }, 'ERR_INVALID_ARG_VALUE'],
     [{ sizeClasses: [64, 64] }, 'ERR_INVALID_ARG_VALUE'],
     [{ sizeClasses: [64, 32] }, 'ERR_INVALID_ARG_VALUE'],
-    [{ sizeClasses: Array.from({ length: 64 }, (_, i) => (i + 1) * 16) }, 'ERR_INVALID_ARG_VALUE'],
-    [{ sizeClasses: Array.from({ length: 65 }, (_, i) => (i + 1) * 16) }, 'ERR_INVALID_ARG_VALUE'],
+    [{ sizeClasses: Array.from({ length: 96 }, (_, i) => (i + 1) * 16) }, 'ERR_INVALID_ARG_VALUE'],
+    [{ sizeClasses: Array.from({ length: 97 }, (_, i) => (i + 1) * 16) }, 'ERR_INVALID_ARG_VALUE'],
   ])('refuses %p', (options, code) => {
     expectCode(() => new Arena(options as unknown as ArenaOptions), code);
   });

@@ -115,7 +115,8 @@ describe('names of arenas', () => {
   test('at exit', async () => {
     const { stderr } = await runScript(
       `const { Arena } = require('hakmem-arena');
-       for (const name of ${JSON.stringify(NAMES)}) new Arena({ name }).alloc(10);`,
+       globalThis.kept = ${JSON.stringify(NAMES)}.map((name) => new Arena({ name }));
+       for (const arena of kept) arena.alloc(10);`,
       { env: { HAKMEM_TINY_HEAP_STATS_DUMP: '1' } },
     );
     expectPlain(stderr);

@@ -37,8 +37,9 @@ const TS_LAYERS = [
   ['monitor/', 'front/'],
   ['stats/'],
   ['events/', 'options', 'letters/'],
+  ['learn/'],
   ['policy/'],
-  ['native/', 'view/', 'streams/', 'learn/'],
+  ['native/', 'view/', 'streams/'],
   ['errors', 'types'],
   ['base/'],
 ];

@@ -56,12 +56,6 @@ static void play(heap_t *heap, const step_t *step) {
   live_bytes += step->bytes;
 }
 
-static uint64_t now_ns(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void sleep_until(uint64_t ns) {
   struct timespec until = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
   (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
@@ -76,9 +70,9 @@ static void print_sample(uint64_t ms, uint64_t slowest_ns) {
 
 /* Plays to the end of the tick. Nanoseconds of a step; the day is over: UINT64_MAX. */
 static uint64_t play_tick(heap_t *heap) {
-  uint64_t begun_ns = now_ns(), count = 0;
+  uint64_t begun_ns = bench_now_ns(), count = 0;
   for (step_t step; next_step(&step); count++) {
-    if (step.slot == END_OF_TICK) return count > 0 ? (now_ns() - begun_ns) / count : 0;
+    if (step.slot == END_OF_TICK) return count > 0 ? (bench_now_ns() - begun_ns) / count : 0;
     play(heap, &step);
   }
   return UINT64_MAX;
@@ -89,7 +83,7 @@ void case_day(const uint64_t *arguments) {
   memset(slots, 1, sizeof slots); /* resident from the beginning */
   heap_t *heap = heap_open();
   print_sample(0, 0);
-  uint64_t start_ns = now_ns(), slowest_ns = 0;
+  uint64_t start_ns = bench_now_ns(), slowest_ns = 0;
   for (uint64_t tick = 1;; tick++) {
     uint64_t ns = play_tick(heap);
     if (ns == UINT64_MAX) return;
@@ -97,7 +91,7 @@ void case_day(const uint64_t *arguments) {
     heap_decay(heap);
     sleep_until(start_ns + tick * tick_ns);
     if (tick % sample_ticks != 0) continue;
-    print_sample((now_ns() - start_ns) / 1000000, slowest_ns);
+    print_sample((bench_now_ns() - start_ns) / 1000000, slowest_ns);
     slowest_ns = 0;
   }
 }

@@ -131,7 +131,7 @@ export class LargeBlocks {
 
   /** A block of at least `size` bytes, from those kept or from the core; or a negative status. */
   take(size: number): number {
-    this.#fetch();
+    this.fetch();
     const block = this.#fitting(size);
     if (block === undefined) return this.#allocateRounded(size);
     this.isZero = false;
@@ -178,7 +178,7 @@ export class LargeBlocks {
 
   /** Gives back pages of what is kept and was not used for a while, until `untilMs`. false: that was all. */
   decay(untilMs: number): boolean {
-    this.#fetch();
+    this.fetch();
     this.demand.fall(0);
     this.#shrink(this.demand.room());
     let isWaiting = this.#keptBytes > 0 && this.demand.isFalling;
@@ -213,13 +213,12 @@ export class LargeBlocks {
   }
 
   flushAll(): void {
-    this.#fetch();
+    this.fetch();
     this.#shrink(0);
   }
 
   /** Ends a live block here, which leaves for another thread. Its view has to be removed then. */
   lend(ref: number): void {
-    this.#fetch();
     this.lentCount++;
     this.countFree(ref);
     this.#forget(ref);
@@ -227,12 +226,12 @@ export class LargeBlocks {
 
   /** Counts a block that comes back from another thread by itself. */
   recall(): void {
-    this.#fetch();
+    this.fetch();
     this.lentCount--;
   }
 
   /** Takes back what came back from other threads. */
-  #fetch(): void {
+  fetch(): void {
     while (this.lentCount > 0) {
       const ref = native.takeReturned(this.arena);
       if (ref < 0) return;

@@ -6,6 +6,7 @@
  * engine's, and the slab just gets other memory.
  */
 import type { NativeArena } from '../entries';
+import { CLASS_COUNT_MAX } from '../geometry';
 import type { Core } from './core';
 import { type SlabMemory, lengthOf, moved, zero } from './slab-memory';
 
@@ -51,8 +52,8 @@ const ADDRESS = 0;
 const BYTES = 1;
 const BIN = 2;
 
-/** Bins of what is longer than a slab begin here: HK_BIN_RUN. */
-const FIRST_LARGE_BIN = 64;
+/** Bins of runs and huge mappings begin here: HK_BIN_RUN. */
+const FIRST_LARGE_BIN = CLASS_COUNT_MAX;
 
 export class WasmArenas {
   readonly #core: Core;

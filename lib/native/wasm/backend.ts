@@ -3,6 +3,7 @@
  * csrc/binding/arguments.h does: TypeScript has validated for the user.
  */
 import { HakmemError } from '../../errors';
+import { CLASS_COUNT_MAX } from '../geometry';
 import type {
   Native,
   NativeArena,
@@ -17,7 +18,6 @@ import { tablesOf } from './tables';
 
 const EXCHANGE_BYTES = 4 * 2048;
 const NAME_BYTES_MAX = 63;
-const CLASSES_MAX = 64;
 /** HK_SIZE_MAX */
 const SETTING_MAX = 2 ** 47;
 /** HK_PURGE_DELAY_MAX */
@@ -83,7 +83,7 @@ export function createWasmBackend(): Native {
   const putClassSizes = (sizes: Uint32Array | undefined): number => {
     if (sizes === undefined) return 0;
     if (!(sizes instanceof Uint32Array) || sizes.length === 0) return -1;
-    const given = sizes.subarray(0, CLASSES_MAX + 1);
+    const given = sizes.subarray(0, CLASS_COUNT_MAX + 1);
     exchange.set(given);
     return given.length;
   };
@@ -214,11 +214,11 @@ export function createWasmBackend(): Native {
       return 0;
     },
     setMover: () => 0, // what moves memory is the engine's own
-    reserveLetter: (id) => (find(id), refuseLetters()),
     offer: (id) => (find(id), refuseLetters()),
     recall: (id) => (find(id), refuseLetters()),
     takeReturned: (id) => (find(id), -1),
     adopt: refuseLetters,
+    adoptAll: refuseLetters,
     release: refuseLetters,
     detach(buffer): number {
       if (!(buffer instanceof ArrayBuffer)) refuse();

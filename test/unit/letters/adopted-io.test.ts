@@ -165,7 +165,9 @@ describe.each([100, 5000, 300_000])('an adopted Buffer of %i bytes', (size) => {
   });
 
   test('that a channel has brought goes on into a socket, while the next is read', async () => {
-    const [left, right] = new Channel().ends.map((handle) => Channel.open(handle, lender));
+    const [left, right] = new Channel({ threshold: 2048 }).ends.map((handle) =>
+      Channel.open(handle, lender),
+    );
     const bytes = await receivedBy(async (socket) => {
       const writes: Promise<void>[] = [];
       for (let byte = 0; byte < 20; byte++) left!.send(lender.alloc(size, byte));

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { AggregatorRegistry, Registry, type RegistryContentType } from 'prom-client';
-import { Arena, adopt, release } from '../../../lib/index';
+import { Arena, Channel, adopt, release } from '../../../lib/index';
 import { METRICS } from '../../../lib/monitor/metrics';
 import { observeHeapStats } from '../../../lib/monitor/otel';
 import { type PrometheusOptions, collectHeapStats } from '../../../lib/monitor/prometheus';
@@ -79,6 +79,57 @@ describe('collectHeapStats()', () => {
       const [refused] = await valuesOf(registry, 'tickets_refused_total');
       expect(refused!.value - refusedBefore!.value).toBe(1);
       release(adopted[1]!);
+    },
+  );
+
+  onlyNative('Buffers go to other threads with the addon only')(
+    'says what channels have sent, and goes on counting those that are closed',
+    async () => {
+      const arena = arenaNamed('sender');
+      const registry = registryWith();
+      const read = async (): Promise<Record<string, number>> => {
+        const all: Record<string, number> = {};
+        for (const { name } of METRICS.filter(({ name }) => name.startsWith('channel_'))) {
+          for (const { labels, value } of await valuesOf(registry, name)) {
+            all[[name, ...Object.values(labels)].join(' ')] = value;
+          }
+        }
+        return all;
+      };
+      const before = await read();
+      const changes = async (): Promise<Record<string, number>> => {
+        const now = Object.entries(await read());
+        return Object.fromEntries(
+          now.flatMap(([key, value]) => {
+            const change = value - before[key]!;
+            return change === 0 ? [] : [[key, change]];
+          }),
+        );
+      };
+      const [one, other] = new Channel({ threshold: 100 }).ends.map((it) =>
+        Channel.open(it, arena),
+      );
+      for (const size of [10, 1000, 2000]) one!.send(arena.alloc(size));
+      for await (const buffer of other!) if (buffer.length === 10) break;
+      expect(await changes()).toEqual({
+        channel_ends: 2,
+        channel_depth: 2,
+        'channel_sent_total copied': 1,
+        'channel_sent_total handed_over': 2,
+        channel_received_total: 1,
+        'channel_bytes_total sent': 3010,
+        'channel_bytes_total received': 10,
+      });
+      one!.close();
+      other!.close();
+      expect(await changes()).toEqual({
+        'channel_sent_total copied': 1,
+        'channel_sent_total handed_over': 2,
+        channel_received_total: 1,
+        'channel_bytes_total sent': 3010,
+        'channel_bytes_total received': 10,
+        'channel_unread_total recalled': 2,
+      });
     },
   );
 

@@ -135,7 +135,7 @@ describe('the options of the process', () => {
 describe('the tables', () => {
   test('size classes ascend to 64 KB', () => {
     const strides = tables.defaultStrides;
-    expect(strides.length).toBeLessThanOrEqual(64);
+    expect(strides.length).toBeLessThanOrEqual(96);
     expect(strides).toEqual([...strides].sort((a, b) => a - b));
     expect(strides.at(-1)).toBe(65_536);
     expect(strides.every((stride) => stride === 8 || stride % 16 === 0)).toBe(true);
@@ -230,11 +230,11 @@ describe('the entries refuse what would harm memory', () => {
   });
 
   test('a class, count or batch out of range', () => {
-    expect(nameOf(native.refill(arena.id, 64, 1))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.refill(arena.id, tables.runBin, 1))).toBe('INVALID_ARGUMENT');
     expect(nameOf(native.refill(arena.id, 0xffffffff, 1))).toBe('INVALID_ARGUMENT');
     expect(nameOf(native.refill(arena.id, 0, 0))).toBe('INVALID_ARGUMENT');
     expect(nameOf(native.refill(arena.id, 0, 2049))).toBe('INVALID_ARGUMENT');
-    expect(nameOf(native.flush(arena.id, 64, 1))).toBe('INVALID_ARGUMENT');
+    expect(nameOf(native.flush(arena.id, tables.runBin, 1))).toBe('INVALID_ARGUMENT');
     expect(nameOf(native.flush(arena.id, 0, 2049))).toBe('INVALID_ARGUMENT');
     expect(nameOf(native.largeAlloc(arena.id, 65_536))).toBe('INVALID_ARGUMENT');
     expect(nameOf(native.largeAlloc(arena.id, 2 ** 50))).toBe('OUT_OF_MEMORY_OS');
@@ -323,7 +323,7 @@ describe('the entries refuse what would harm memory', () => {
     ]) {
       expectCode(() => create(...args), 'ERR_INVALID_ARG_TYPE');
     }
-    for (const sizes of [[0], [7], [24], [64, 32], [65_552], new Array<number>(65).fill(16)]) {
+    for (const sizes of [[0], [7], [24], [64, 32], [65_552], new Array<number>(97).fill(16)]) {
       expect(nameOf(create('x', none, Uint32Array.from(sizes)))).toBe('INVALID_ARGUMENT');
     }
   });

@@ -196,10 +196,10 @@ test('blocks go to no other thread', () => {
   const arena = create('stays');
   const { ref } = take(arena, 5);
   const refused = 'ERR_HAKMEM_NATIVE_LOAD';
-  expectCode(() => native.reserveLetter(arena.id), refused);
   expectCode(() => native.offer(arena.id, ref, 1), refused);
   expectCode(() => native.recall(arena.id, 1), refused);
   expectCode(() => native.adopt(1), refused);
+  expectCode(() => native.adoptAll(Float64Array.of(1), 1, [0]), refused);
   expectCode(() => native.release(1), refused);
   expect(native.takeReturned(arena.id)).toBe(-1);
 });
