@@ -5,6 +5,7 @@
 //   npm run bench -- ab [...]              the front on and off: cases/ab.ts
 //   npm run bench -- --render [FOLDER]     figures and charts of recorded runs: report/render.ts
 //   npm run bench -- --memory [--quick]    resident memory over time: memory/main.ts
+//   npm run bench -- --learn [--quick]     bytes with learned size classes: learn/main.ts
 //   npm run bench -- --scrape [--quick]    what scraping costs: scrape.mjs
 //   npm run bench -- --channel [--sweep] [--quick]    Buffers between two threads: channel.mjs
 //
@@ -108,6 +109,7 @@ async function main(args: readonly string[]): Promise<void> {
 const OTHERS: ReadonlyMap<string | undefined, string> = new Map([
   ['--render', join(__dirname, 'report', 'render.js')],
   ['--memory', join(__dirname, 'memory', 'main.js')],
+  ['--learn', join(__dirname, 'learn', 'main.js')],
   ['--scrape', join(ROOT, 'bench', 'scrape.mjs')],
   ['--channel', join(ROOT, 'bench', 'channel.mjs')],
 ]);

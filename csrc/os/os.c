@@ -38,9 +38,7 @@ static bool unmap(void *address, size_t bytes) {
   return done;
 }
 
-static void add_metadata(size_t bytes) {
-  ADD(metadata_bytes, bytes);
-}
+static void add_metadata(size_t bytes) { ADD(metadata_bytes, bytes); }
 
 void *hk_os_map(size_t bytes, size_t alignment) {
   void *address = map(bytes, alignment);

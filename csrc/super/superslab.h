@@ -29,16 +29,17 @@ struct hk_superslab_t {
   /* Bit per slot that is not known to read as zero, because its pages may be touched. Huge: bit 0
    * stands for all. Published: see slab.h. */
   uint32_t dirty_slots;
-  uint8_t thp;            /* what was last advised: HK_THP_* */
-  bool was_exposed;       /* some slab was: quarantine, see cache.h */
-  bool settled;           /* who saw it has ended, so no write of theirs is under way */
-  bool was_lent;          /* other threads than its arena's saw it since `was_exposed` */
-  bool draining;          /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
-  uint8_t warmth;         /* hk_warmth_t */
-  uint8_t policy;         /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
-  uint32_t seen_slots;    /* bit per slot that others saw since `was_exposed`: late writes */
-  uint32_t purged_slots;  /* bit per slot, unused since, whose pages went back to the OS; huge: bit 0 */
-  size_t asked_bytes;     /* huge, in use: what its user last asked for; less than `bytes` */
+  uint8_t thp;         /* what was last advised: HK_THP_* */
+  bool was_exposed;    /* some slab was: quarantine, see cache.h */
+  bool settled;        /* who saw it has ended, so no write of theirs is under way */
+  bool was_lent;       /* other threads than its arena's saw it since `was_exposed` */
+  bool draining;       /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */
+  uint8_t warmth;      /* hk_warmth_t */
+  uint8_t policy;      /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
+  uint32_t seen_slots; /* bit per slot that others saw since `was_exposed`: late writes */
+  uint32_t
+      purged_slots;   /* bit per slot, unused since, whose pages went back to the OS; huge: bit 0 */
+  size_t asked_bytes; /* huge, in use: what its user last asked for; less than `bytes` */
   size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
   size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */

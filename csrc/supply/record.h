@@ -125,7 +125,8 @@ typedef struct hk_decay_t {
   uint32_t seen[HK_BIN_MAX];  /* what came and went in a bin when nothing was left to be purged */
   hk_stat_t bytes, turns, ns; /* given back; calls that did so, and their time */
   hk_stat_t epochs;           /* steps that have ended */
-  hk_stat_t retaken_bytes;    /* heap/heap.c, supply/supply.c: of purged pages that were needed again */
+  hk_stat_t
+      retaken_bytes; /* heap/heap.c, supply/supply.c: of purged pages that were needed again */
 } hk_decay_t;
 
 /* supply/supply.c and superslabs.c: the arena's SuperSlabs. */
@@ -135,8 +136,8 @@ typedef struct hk_supply_t {
   hk_stage_t source;  /* where what was taken last came from */
   hk_demand_t demand;
   hk_peaks_t peaks; /* of used slabs */
-  hk_stat_t count, indexed, empties, adopted, released, committed_bytes, dirty_bytes, metadata_bytes,
-      used_bytes, lost_bytes;
+  hk_stat_t count, indexed, empties, adopted, released, committed_bytes, dirty_bytes,
+      metadata_bytes, used_bytes, lost_bytes;
   uint64_t index_words[HK_ARENA_SUPERSLABS_MAX / 64]; /* bit set: index in use */
 } hk_supply_t;
 

@@ -11,6 +11,8 @@ export interface Length {
   readonly to: number;
   readonly allocs: number;
   readonly live: number;
+  /** Bytes requested for what is live; undefined: nobody knows. */
+  readonly liveBytes?: number;
 }
 
 /**
@@ -77,15 +79,31 @@ export interface LearnReport {
  */
 export type LearnBy = 'live' | 'allocs';
 
-/** A range that was not counted length by length is taken as spread evenly. */
-function spread({ from, to }: Length, count: number): Demand[] {
-  if (from === to) return [{ length: to, count }];
-  const first = Math.max(from, 1);
+/** So much of a range is spread over all of it, whatever its mean says: none of its lengths is unheard of. */
+const ANYWHERE = 0.25;
+
+/** `count` lengths, spread evenly. */
+function evenly(first: number, to: number, count: number): Demand[] {
   const steps = Math.max(1, Math.ceil((to - first + 1) / 16));
   return Array.from({ length: steps }, (_, i) => ({
     length: Math.min(to, first + 16 * (i + 1) - 1),
     count: count / steps,
   }));
+}
+
+/**
+ * A range that was not counted length by length. Its bytes tell the mean of its lengths, which says where in it they
+ * are: most are spread evenly over the widest part of it with that mean.
+ */
+function spread({ from, to, live, liveBytes }: Length, count: number): Demand[] {
+  if (from === to) return [{ length: to, count }];
+  const first = Math.max(from, 1);
+  const middle = (first + to) / 2;
+  const mean = liveBytes === undefined || live === 0 ? middle : liveBytes / live;
+  const most = (mean - ANYWHERE * middle) / (1 - ANYWHERE);
+  const low = Math.max(first, Math.min(to, Math.floor(2 * most - to)));
+  const high = Math.min(to, Math.max(first, Math.ceil(2 * most - first)));
+  return [...evenly(first, to, count * ANYWHERE), ...evenly(low, high, count * (1 - ANYWHERE))];
 }
 
 export function demandOf(lengths: readonly Length[], by: LearnBy): Demand[] {

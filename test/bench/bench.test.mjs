@@ -54,6 +54,16 @@ describe('benchmarks', () => {
     assert.match(scrape.stdout, /scraped ten times a second +\d+\.\d\d\n +change +-?\d/);
   });
 
+  it('plays every mix with built-in and learned size classes', () => {
+    const { MIXES } = require(join(BENCH, 'learn', 'mixes.js'));
+    const { status, stdout, stderr } = bench('--learn', '--quick');
+    assert.equal(status, 0, stderr);
+    for (const { name } of MIXES) {
+      const start = stdout.indexOf(`| ${name} | `);
+      assert.match(stdout.slice(start), /^\|[^|]+\| \d+\.\d %, \d+ MB \|/, name);
+    }
+  });
+
   it('plays every day of memory', () => {
     const { DAYS } = require(join(BENCH, 'memory', 'days.js'));
     const { status, stdout, stderr } = bench('--memory', '--quick', '--no-c');

@@ -203,6 +203,22 @@ describe('learnFrom()', () => {
     expect(learnFrom([], DEFAULT)).toMatchObject({ count: 0, sizeClasses: [], savedBytes: 0 });
   });
 
+  test('finds by their mean where in a range lengths are that were not counted one by one', () => {
+    const range = { from: 4673, to: 5456, allocs: 1000, live: 1000 };
+    const costs = [4700, 5064, 5430].map((mean) => {
+      const report = learnFrom([{ ...range, liveBytes: 1000 * mean }], [4800, 65_536]);
+      expect(report.requestedBytes / report.count).toBeGreaterThan(4673);
+      expect(Math.abs(report.requestedBytes / report.count - mean)).toBeLessThan(120);
+      expect(report.sizeClasses.at(-1)).toBeGreaterThanOrEqual(5456);
+      return report.today.wasteBytes;
+    });
+    // Of few a length above 4,800 B takes a whole slab, of most of the others.
+    expect(costs[1]! / costs[0]!).toBeGreaterThan(2);
+    expect(costs[2]!).toBeGreaterThan(costs[1]!);
+    const unknown = learnFrom([range], [4800, 65_536]);
+    expect(unknown.today.wasteBytes / costs[1]!).toBeCloseTo(1, 1);
+  });
+
   test('says what both tables cost if every length grows', () => {
     const lengths = [{ from: 1000, to: 1000, allocs: 100, live: 100 }];
     const { best, ifLonger } = learnFrom(lengths, DEFAULT, { classes: 2 });
