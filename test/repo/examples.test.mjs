@@ -27,7 +27,7 @@ describe('examples', () => {
   it('are all tested, and told of in their README', () => {
     const folders = readdirSync(join(ROOT, 'examples'), { withFileTypes: true });
     const names = folders.filter((it) => it.isDirectory()).map(({ name }) => name);
-    const known = [...Object.keys(COMPARISONS), 'monitored-service', 'support'];
+    const known = [...Object.keys(COMPARISONS), 'log-pipeline', 'monitored-service', 'support'];
     assert.deepEqual(names.sort(), known.sort());
     const readme = readFileSync(join(ROOT, 'examples', 'README.md'), 'utf8');
     for (const name of names) assert.ok(readme.includes(name), name);
@@ -66,6 +66,24 @@ describe('examples', () => {
       assert.match(stderr, /wrong|not what was/);
     });
   }
+
+  it('log-pipeline gets every byte right whichever way pieces take to their worker', () => {
+    const { status, stdout, stderr } = example('log-pipeline', '--quick', '--json');
+    assert.equal(status, 0, stderr);
+    const { rows } = JSON.parse(stdout);
+    assert.deepEqual(
+      rows.map(({ way }) => way),
+      ['channel', 'copy', 'transfer', 'shared'],
+    );
+    for (const { bytes, packedBytes, ms } of rows)
+      assert.ok(0 < packedBytes && packedBytes < bytes && ms > 0);
+  });
+
+  it('log-pipeline fails when one byte is wrong', () => {
+    const { status, stderr } = example('log-pipeline', '--quick', '--fault', '--way', 'channel');
+    assert.equal(status, 1);
+    assert.match(stderr, /wrong/);
+  });
 
   it('monitored-service: every way of counting comes to the same', () => {
     const { status, stdout } = example('monitored-service', '--port', '0', '--seconds', '1');
