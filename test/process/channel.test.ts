@@ -262,7 +262,7 @@ describe('the lender', () => {
         const fill = () => {
           let count = 0;
           try {
-            for (;;) { end.send(small.alloc(50_000, 7)); count++; }
+            for (;;) { end.send(small.alloc(65_536, 7)); count++; }
           } catch (error) { return [count, error.code]; }
         };
         const first = fill();
@@ -273,14 +273,14 @@ describe('the lender', () => {
         try { small.alloc(1); } catch (error) { code = error.code; }
         end.close();
         await until(() => small.stats().lending.away === 0);
-        console.log(JSON.stringify({ first, again, code, after: small.alloc(50_000).length }));
+        console.log(JSON.stringify({ first, again, code, after: small.alloc(65_536).length }));
         process.exit();
       })();`);
     expect(report).toEqual({
       first: [5, 'ERR_HAKMEM_OUT_OF_MEMORY'],
       again: [0, 'ERR_HAKMEM_OUT_OF_MEMORY'],
       code: 'ERR_HAKMEM_OUT_OF_MEMORY',
-      after: 50_000,
+      after: 65_536,
     });
   });
 
