@@ -39,8 +39,11 @@ static struct {
 static void register_arena(hk_arena_t *arena) {
   hk_lock_acquire(&registry.lock);
   arena->prev = registry.last;
-  *(registry.last != NULL ? &registry.last->next : &registry.first) = arena;
-  registry.last = arena;
+  /* Another thread may have got its number later and be here first. */
+  while (arena->prev != NULL && arena->prev->id > arena->id) arena->prev = arena->prev->prev;
+  arena->next = arena->prev != NULL ? arena->prev->next : registry.first;
+  *(arena->prev != NULL ? &arena->prev->next : &registry.first) = arena;
+  *(arena->next != NULL ? &arena->next->prev : &registry.last) = arena;
   hk_lock_release(&registry.lock);
 }
 

@@ -155,6 +155,37 @@ HK_TEST(an_arena_whose_owner_has_ended_is_destroyed_by_another_thread) {
   }
 }
 
+/* --- The registry ----------------------------------------------------------------------------- */
+
+static bool is_later(hk_arena_t *arena, void *context) {
+  uint64_t *last = context, id = hk_arena_id(arena);
+  EXPECT(id > *last);
+  *last = id;
+  return true;
+}
+
+static void *come_and_go(void *gate) {
+  hk_gate_pass(gate);
+  for (uint32_t round = hk_test_rounds(2000); round > 0; round--) {
+    hk_arena_t *arena = hk_test_arena(0);
+    uint64_t last = 0;
+    hk_arena_each(is_later, &last);
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  }
+  return NULL;
+}
+
+/* Who looks for an arena by its number stops at the first that is greater. */
+HK_TEST(arenas_are_listed_in_the_order_of_their_numbers) {
+  hk_gate_t gate = {.wanted = THREADS};
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; i++) {
+    EXPECT_EQ(pthread_create(&threads[i], NULL, come_and_go, &gate), 0);
+  }
+  for (int i = 0; i < THREADS; i++) EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+}
+
 HK_TEST_MAIN(whoever_comes_first_finds_everything_ready, arenas_of_many_threads_share_one_cache,
              statistics_are_read_while_owners_allocate_reset_and_end,
-             an_arena_whose_owner_has_ended_is_destroyed_by_another_thread)
+             an_arena_whose_owner_has_ended_is_destroyed_by_another_thread,
+             arenas_are_listed_in_the_order_of_their_numbers)
