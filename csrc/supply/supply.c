@@ -24,7 +24,9 @@
 /* To be called when slots of a SuperSlab have changed, which had so many bytes before that nobody used and that
  * may have pages. */
 static void note_dirty(hk_arena_t *arena, const hk_superslab_t *superslab, size_t before) {
-  hk_stat_add(&arena->supply.dirty_bytes, hk_superslab_unused_dirty_bytes(superslab) - before);
+  uint64_t after =
+      hk_superslab_unused_dirty_bytes(superslab); /* where size_t is short, too, less is less */
+  hk_stat_add(&arena->supply.dirty_bytes, after - before);
 }
 
 hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
