@@ -28,52 +28,12 @@ static void free_or_complain(hk_arena_t *arena, void *block) {
   if (hk_free(arena, block) != HK_OK) EXPECT(!"freed");
 }
 
-/* A thread that owns no arena: it checks and frees what comes in, until NULL does. */
-typedef struct freer_t {
-  void (*check)(const void *block);
-  hk_channel_t channel;
-  uint64_t freed;
-  pthread_t thread;
-} freer_t;
-
-static void *free_what_comes(void *context) {
-  freer_t *freer = context;
-  for (void *block;;) {
-    if (!hk_channel_receive(&freer->channel, &block)) {
-      sched_yield();
-      continue;
-    }
-    if (block == NULL) return NULL;
-    freer->check(block);
-    free_or_complain(NULL, block);
-    freer->freed++;
-  }
-}
-
-static void start_freers(freer_t *freers, int count, void (*check)(const void *block)) {
-  for (int i = 0; i < count; i++) {
-    freers[i].check = check;
-    EXPECT_EQ(pthread_create(&freers[i].thread, NULL, free_what_comes, &freers[i]), 0);
-  }
-}
-
-/* Returns how many blocks they have freed. */
-static uint64_t join_freers(freer_t *freers, int count) {
-  uint64_t freed = 0;
-  for (int i = 0; i < count; i++) {
-    hk_channel_send(&freers[i].channel, NULL);
-    EXPECT_EQ(pthread_join(freers[i].thread, NULL), 0);
-    freed += freers[i].freed;
-  }
-  return freed;
-}
-
 HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
   enum { BLOCKS = 60000 };
-  static freer_t freers[FREERS];
+  static hk_freer_t freers[FREERS];
   hk_random_t random = hk_random_begin(17);
   hk_arena_t *arena = hk_test_arena(0);
-  start_freers(freers, FREERS, check_block);
+  hk_freers_start(freers, FREERS, check_block);
   uint64_t local = 0;
   for (int i = 0; i < BLOCKS; i++) {
     void *block = filled_block(arena, 16 + hk_random_below(&random, i % 100 == 0 ? 40000 : 800));
@@ -88,7 +48,7 @@ HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
     }
     if (i % 5000 == 0) (void)hk_arena_trim(arena);
   }
-  uint64_t remote = join_freers(freers, FREERS);
+  uint64_t remote = hk_freers_join(freers, FREERS);
   EXPECT_EQ(remote + local, BLOCKS);
   hk_remote_drain(arena);
   EXPECT(hk_arena_is_valid(arena));
@@ -106,25 +66,25 @@ HK_TEST(strangers_free_while_the_owner_allocates_and_nothing_is_lost) {
 
 HK_TEST(an_arena_at_its_limit_lives_on_what_strangers_give_back) {
   enum { BLOCKS = 20000 };
-  static freer_t freer;
+  static hk_freer_t freer;
   hk_arena_t *arena = hk_test_arena(4 * HK_SLAB_BYTES); /* far less than passes through it */
-  start_freers(&freer, 1, check_block);
+  hk_freers_start(&freer, 1, check_block);
   for (int i = 0; i < BLOCKS; i++) {
     void *block;
     while ((block = filled_block(arena, 3000)) == NULL) sched_yield();
     hk_channel_send(&freer.channel, block);
   }
-  EXPECT_EQ(join_freers(&freer, 1), BLOCKS);
+  EXPECT_EQ(hk_freers_join(&freer, 1), BLOCKS);
   EXPECT_EQ(hk_test_stats(arena).bytes_live, 0);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
 HK_TEST(strangers_free_runs_and_huge_blocks_of_an_arena_at_its_limit) {
   enum { BLOCKS = 8000 };
-  static freer_t freers[FREERS];
+  static hk_freer_t freers[FREERS];
   hk_random_t random = hk_random_begin(23);
   hk_arena_t *arena = hk_test_arena(24 * HK_MIB);
-  start_freers(freers, FREERS, check_large_block);
+  hk_freers_start(freers, FREERS, check_large_block);
   for (int i = 0; i < BLOCKS; i++) {
     size_t size = i % 20 == 0 ? (size_t)3 << 20 : 65537 + hk_random_below(&random, 500000);
     void *block;
@@ -137,7 +97,7 @@ HK_TEST(strangers_free_runs_and_huge_blocks_of_an_arena_at_its_limit) {
     }
     if (i % 1000 == 0) (void)hk_arena_trim(arena);
   }
-  uint64_t freed = join_freers(freers, FREERS);
+  uint64_t freed = hk_freers_join(freers, FREERS);
   EXPECT(hk_arena_is_valid(arena));
   hk_arena_stats_t stats = hk_test_stats(arena);
   EXPECT_EQ(stats.bytes_live, 0);

@@ -178,11 +178,7 @@ static void *come_and_go(void *gate) {
 /* Who looks for an arena by its number stops at the first that is greater. */
 HK_TEST(arenas_are_listed_in_the_order_of_their_numbers) {
   hk_gate_t gate = {.wanted = THREADS};
-  pthread_t threads[THREADS];
-  for (int i = 0; i < THREADS; i++) {
-    EXPECT_EQ(pthread_create(&threads[i], NULL, come_and_go, &gate), 0);
-  }
-  for (int i = 0; i < THREADS; i++) EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+  hk_test_run_threads(THREADS, come_and_go, &gate, 0);
 }
 
 HK_TEST_MAIN(whoever_comes_first_finds_everything_ready, arenas_of_many_threads_share_one_cache,

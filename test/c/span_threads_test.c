@@ -4,31 +4,17 @@
 
 enum { FREERS = 3, BLOCKS = 6000 };
 
-typedef struct freer_t {
-  hk_channel_t channel;
-  pthread_t thread;
-} freer_t;
-
-static void *free_what_comes(void *context) {
-  freer_t *freer = context;
-  for (void *block;;) {
-    if (!hk_channel_receive(&freer->channel, &block)) {
-      sched_yield();
-      continue;
-    }
-    if (block == NULL) return NULL;
-    const uint64_t *words = block;
-    if (words[0] != words[1024]) EXPECT(!"overwritten");
-    if (hk_free(NULL, block) != HK_OK) EXPECT(!"freed");
-  }
+/* The owner has written the same at the beginning and 8 KB behind it. */
+static void check_ends(const void *block) {
+  const uint64_t *words = block;
+  if (words[0] != words[1024]) EXPECT(!"overwritten");
 }
 
 HK_TEST(blocks_that_begin_anywhere_in_a_span_come_back_from_other_threads) {
-  static freer_t freers[FREERS];
+  static hk_freer_t freers[FREERS];
   hk_random_t random = hk_random_begin(5);
   hk_arena_t *arena = hk_test_arena(48 * HK_MIB);
-  for (int i = 0; i < FREERS; i++)
-    EXPECT_EQ(pthread_create(&freers[i].thread, NULL, free_what_comes, &freers[i]), 0);
+  hk_freers_start(freers, FREERS, check_ends);
   uint64_t refused = 0;
   for (uint64_t n = 1; n <= BLOCKS; n++) {
     uint64_t *block = hk_alloc(arena, 8200 + hk_random_below(&random, 57000));
@@ -42,10 +28,7 @@ HK_TEST(blocks_that_begin_anywhere_in_a_span_come_back_from_other_threads) {
     if (n % 500 == 0) (void)hk_arena_trim(arena);
     if (n % 1500 == 0) hk_remote_drain(arena);
   }
-  for (int i = 0; i < FREERS; i++) {
-    hk_channel_send(&freers[i].channel, NULL);
-    EXPECT_EQ(pthread_join(freers[i].thread, NULL), 0);
-  }
+  (void)hk_freers_join(freers, FREERS);
   (void)hk_arena_trim(arena);
   EXPECT(refused < BLOCKS / 2);
   EXPECT_EQ(hk_arena_used_bytes(arena), 0);

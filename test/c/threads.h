@@ -61,6 +61,47 @@ static inline bool hk_channel_receive(hk_channel_t *channel, void **item) {
   return true;
 }
 
+/* A thread that owns no arena: it checks and frees what comes in, until NULL does. */
+typedef struct hk_freer_t {
+  void (*check)(const void *block);
+  hk_channel_t channel;
+  uint64_t freed;
+  pthread_t thread;
+} hk_freer_t;
+
+static inline void *hk_freer_run(void *context) {
+  hk_freer_t *freer = context;
+  for (void *block;;) {
+    if (!hk_channel_receive(&freer->channel, &block)) {
+      sched_yield();
+      continue;
+    }
+    if (block == NULL) return NULL;
+    freer->check(block);
+    if (hk_free(NULL, block) != HK_OK) EXPECT(!"freed");
+    freer->freed++;
+  }
+}
+
+static inline void hk_freers_start(hk_freer_t *freers, int count,
+                                   void (*check)(const void *block)) {
+  for (int i = 0; i < count; i++) {
+    freers[i].check = check;
+    EXPECT_EQ(pthread_create(&freers[i].thread, NULL, hk_freer_run, &freers[i]), 0);
+  }
+}
+
+/* Returns how many blocks they have freed. */
+static inline uint64_t hk_freers_join(hk_freer_t *freers, int count) {
+  uint64_t freed = 0;
+  for (int i = 0; i < count; i++) {
+    hk_channel_send(&freers[i].channel, NULL);
+    EXPECT_EQ(pthread_join(freers[i].thread, NULL), 0);
+    freed += freers[i].freed;
+  }
+  return freed;
+}
+
 /* A thread that frees whatever is handed to it, one block at a time, as one that owns no arena. */
 typedef struct hk_handover_t {
   _Atomic(void *) block; /* NULL: taken, or none yet */
