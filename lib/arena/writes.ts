@@ -9,6 +9,7 @@
  * Called by: freeAfterWrite and writeAndFree.
  */
 import { type Cancel, type Closable, isClosable, whenClosed } from '../streams/closings';
+import { Returner } from '../base/returner';
 import { invalidArgType } from '../errors';
 import type { Retentions } from './retentions';
 import { type Sink, anySink, sinkOf } from '../streams/sinks';
@@ -171,12 +172,6 @@ function errorOfClosed(stream: object): Error | undefined {
   return Object.assign(new Error('The stream was closed before the write was done'), {
     code: 'ERR_STREAM_PREMATURE_CLOSE',
   });
-}
-
-class Returner {
-  constructor(stream: object) {
-    return stream;
-  }
 }
 
 /**

@@ -13,6 +13,7 @@
  * Whether a view is live stands in that table, which is made of integers, and not in the stamp: V8 pays a write
  * barrier for an object written into an object, and nothing for an integer.
  */
+import { Returner } from '../base/returner';
 
 /**
  * Anything an arena hands out: Buffers, typed arrays, DataViews.
@@ -46,12 +47,6 @@ export const FastBuffer = (
 
 // eslint-disable-next-line @typescript-eslint/unbound-method -- it has no use for `this`
 const { isView } = ArrayBuffer;
-
-class Returner {
-  constructor(view: object) {
-    return view;
-  }
-}
 
 class Stamp extends Returner {
   #home: Home;
