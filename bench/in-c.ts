@@ -13,7 +13,7 @@ interface Program {
 }
 
 interface BuildModule {
-  readonly buildRivals: (options: { mayInstall: boolean }) => {
+  readonly buildRivals: (options: { mayInstall: boolean; sources: readonly string[] }) => {
     readonly rivals: Readonly<Record<string, Program>>;
   };
 }
@@ -45,7 +45,7 @@ async function buildAll(): Promise<CRivals> {
   const file = pathToFileURL(join(ROOT, 'bench', 'c', 'build.mjs')).href;
   const { buildRivals } = (await import(file)) as BuildModule;
   try {
-    return buildRivals({ mayInstall: false }).rivals;
+    return buildRivals({ mayInstall: false, sources: [] }).rivals;
   } catch (error) {
     process.stderr.write(`bench: nothing in C: ${(error as Error).message}\n`);
     return {};

@@ -64,6 +64,24 @@ describe('benchmarks', () => {
     }
   });
 
+  it(
+    'plays a day of memory on an allocator in C, where there is a compiler',
+    { skip: process.platform !== 'linux' || spawnSync('cc', ['--version']).status !== 0 },
+    () => {
+      const { status, stdout, stderr } = bench(
+        '--memory',
+        '--quick',
+        '--day',
+        'cache',
+        '--rival',
+        'glibc',
+      );
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /\| glibc in C \| \d+ /);
+      assert.equal(stderr, '');
+    },
+  );
+
   it('plays every day of memory', () => {
     const { DAYS } = require(join(BENCH, 'memory', 'days.js'));
     const { status, stdout, stderr } = bench('--memory', '--quick', '--no-c');
