@@ -51,7 +51,10 @@
   X(ss_os_stats_dump, "HAKMEM_SS_OS_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the SS_OS_STATS line at exit") \
   X(cache_stats_dump, "HAKMEM_CACHE_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the CACHE_STATS line at exit") \
   X(lock_stats_dump, "HAKMEM_LOCK_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the LOCK_STATS line at exit") \
-  X(mem_stats_dump, "HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the MEM_STATS line at exit")
+  X(mem_stats_dump, "HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the MEM_STATS line at exit") \
+  X(front_stats_dump, "HAKMEM_FRONT_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the FRONT lines at exit") \
+  X(decay_stats_dump, "HAKMEM_DECAY_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the DECAY line at exit") \
+  X(policy_stats_dump, "HAKMEM_POLICY_STATS_DUMP", 0, 0, 1, NULL, "", "1: print the POLICY line at exit")
 
 /* X(field, default of the profile `lean`). */
 #define HK_LEAN_LIST(X) \

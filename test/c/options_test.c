@@ -26,7 +26,10 @@ static const struct {
                 {"HAKMEM_SS_OS_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_CACHE_STATS_DUMP", 0, 0, 1, NULL},
                 {"HAKMEM_LOCK_STATS_DUMP", 0, 0, 1, NULL},
-                {"HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL}};
+                {"HAKMEM_MEM_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_FRONT_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_DECAY_STATS_DUMP", 0, 0, 1, NULL},
+                {"HAKMEM_POLICY_STATS_DUMP", 0, 0, 1, NULL}};
 #define EXPECTED_COUNT (sizeof expected / sizeof expected[0])
 
 static const hk_option_info_t *find(const char *name) {

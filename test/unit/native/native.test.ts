@@ -70,6 +70,9 @@ describe('the options of the process', () => {
     HAKMEM_CACHE_STATS_DUMP: 0,
     HAKMEM_LOCK_STATS_DUMP: 0,
     HAKMEM_MEM_STATS_DUMP: 0,
+    HAKMEM_FRONT_STATS_DUMP: 0,
+    HAKMEM_DECAY_STATS_DUMP: 0,
+    HAKMEM_POLICY_STATS_DUMP: 0,
   };
 
   test('have the names and defaults that are documented', () => {

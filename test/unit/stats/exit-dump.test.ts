@@ -51,6 +51,9 @@ describe('at exit', () => {
     ['HAKMEM_CACHE_STATS_DUMP', /^\[CACHE_STATS\] hits=0 misses=1 /],
     ['HAKMEM_LOCK_STATS_DUMP', /^\[LOCK_STATS\] acquired=[1-9]\d* contended=0$/],
     ['HAKMEM_SS_OS_STATS_DUMP', /^\[SS_OS_STATS\] alloc=[1-9]\d* /],
+    ['HAKMEM_FRONT_STATS_DUMP', /^\[FRONT\] class=7 .* drains=0 drained_blocks=0$/],
+    ['HAKMEM_DECAY_STATS_DUMP', /^\[DECAY\] dirty=\d+ decayed=0 /],
+    ['HAKMEM_POLICY_STATS_DUMP', /^\[POLICY\] purge_delay_ms=2000 /],
   ])('%s prints one line', async (name, line) => {
     const { stderr } = await runScript(USE, { env: { [name]: '1' } });
     expect(linesOf(stderr)).toEqual([expect.stringMatching(line)]);

@@ -132,6 +132,9 @@ describe('formatHeapStats', () => {
     ['an empty object', {}],
     ['an object with a version alone', { version: 1 }],
     ['an array', []],
+    ['classes alone', { classes: [] }],
+    ['a C7 alone', { classes: [{ name: 'C7' }] }],
+    ['arenas that are none', { arenas: [{}], totals: {} }],
   ])('refuses %s', (_name, value) => {
     expectCode(() => formatHeapStats(value as never), 'ERR_INVALID_ARG_TYPE');
   });
