@@ -149,8 +149,9 @@ function abTable(run: RunRecord): string {
     name.slice('ab-'.length),
     ...results.flatMap((one) => [varied(one.runs, 'ns'), varied(one.runs, 'system calls')]),
   ]);
-  const about = `mean and coefficient of variation of ${run.about.runs} runs`;
-  return `${versionOf(run)}, ${about}:\n\n${table(header, rows)}`;
+  const { machine, commit, date, runs } = run.about;
+  const about = `${machine}, commit ${commit}, ${date}: mean and coefficient of variation of ${runs} runs`;
+  return `${versionOf(run)} on ${about}.\n\n${table(header, rows)}`;
 }
 
 /** What docs/TINY_HEAP_V2_EVALUATION.md says about recorded runs; undefined: none has these cases. */
