@@ -92,6 +92,8 @@ const MAKERS = {
   'arena, leaks all': checkedRival({ leaks: 'all' }),
   'arena, fresh views': checkedRival({ views: 'fresh' }),
   'arena, zero on free': checkedRival({ zero: 'free' }),
+  'arena, observed': checkedRival({ learn: 'observe' }),
+  'arena, learning': checkedRival({ learn: 'learn' }),
   'arena.alloc': arenaRival((arena) => (length) => arena.alloc(length)),
   'arena.allocTyped': arenaRival((arena) => (length) => arena.allocTyped(Float64Array, length)),
   'Buffer.allocUnsafe': collected((length) => Buffer.allocUnsafe(length)),

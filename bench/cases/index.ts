@@ -3,6 +3,7 @@ import { abCases } from './ab';
 import { calls } from './calls';
 import { churn } from './churn';
 import { heapStatsCases } from './heap-stats';
+import { learning } from './learning';
 import { micro } from './micro';
 import { modes, otherModes, randomMixed } from './random-mixed';
 import { request } from './request';
@@ -18,6 +19,7 @@ export const CASES: readonly Case[] = [
   ...priceOfChecks,
   modes,
   otherModes,
+  learning,
   scope,
   request,
   ...micro,
