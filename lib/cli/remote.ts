@@ -175,10 +175,12 @@ export async function ask(url: URL): Promise<StatsReply> {
   return parse(url.href, await bodyOf(url), expectStats);
 }
 
+const ADVICE = 'a service answers that runs `createMonitor().listen()`, and --url says where';
+
 async function bodyOf(url: URL): Promise<string> {
   for (let tries = 1; ; tries++) {
     const reply = await get(url).catch((error: unknown) => {
-      throw new Error(`no answer from ${url.href}`, { cause: error });
+      throw new Error(`no answer from ${url.href}; ${ADVICE}`, { cause: error });
     });
     if (reply.status === 200) return reply.body;
     if (reply.status !== 503 || tries === TRIES) {

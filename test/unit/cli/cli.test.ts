@@ -136,7 +136,10 @@ describe('top', () => {
   test('ends with a word when nobody answers', async () => {
     const { exitCode, stderr } = await cli(['top', '--url', 'http://127.0.0.1:1/', '--count', '1']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('no answer from http://127.0.0.1:1/stats.json');
+    expect(stderr).toContain(
+      'no answer from http://127.0.0.1:1/stats.json; a service answers that',
+    );
+    expect(stderr).toContain('createMonitor().listen()');
   });
 });
 
