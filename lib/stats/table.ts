@@ -91,6 +91,7 @@ export function arenaTable(arena: TableArena): string {
 
 /** A process: a line for each arena, then the classes of all of them. */
 export function heapTable({ arenas, totals }: TableHeap): string {
-  const title = `${arenas.length} arenas, ${bytesText(totals.bytes.mapped)} mapped`;
+  const count = arenas.length === 1 ? '1 arena' : `${arenas.length} arenas`;
+  const title = `${count}, ${bytesText(totals.bytes.mapped)} mapped`;
   return [title, ...arenas.map(arenaLine), ...classLines(totals.classes)].join('\n');
 }
