@@ -132,10 +132,13 @@ function commonStart(a: string, b: string): number {
   return length;
 }
 
+/** Variables with lines of their own: what is loaded, and on which backend it runs. */
+const TOLD_ELSEWHERE = new Set([BACKEND_VARIABLE, 'HAKMEM_ARENA_PREBUILD']);
+
 /** Whatever else begins like a switch of ours: of an older allocator, or a slip of the pen. */
 function unknownFindings(known: readonly string[]): Finding[] {
   const others = Object.keys(process.env).filter(
-    (name) => /^HAKMEM_/i.test(name) && !known.includes(name) && name !== 'HAKMEM_ARENA_PREBUILD',
+    (name) => /^HAKMEM_/i.test(name) && !known.includes(name) && !TOLD_ELSEWHERE.has(name),
   );
   return others.sort().map((name) => {
     const scored = known.map((one) => [commonStart(one, name.toUpperCase()), one] as const);
