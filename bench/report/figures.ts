@@ -11,7 +11,8 @@ import type { RunRecord } from './record';
 const BEGIN = '<!-- figures: written by `npm run bench -- --render` -->';
 const END = '<!-- end of figures -->';
 
-const MEMORY_CHART = '![Resident memory over a night and a day](charts/memory.svg)';
+const memoryChart = (folder: string): string =>
+  `![Resident memory over a night and a day](${folder}/memory.svg)`;
 
 const NOTHING_RECORDED =
   'None is recorded yet. `npm run bench -- --json bench/results/node20.json` records a run, ' +
@@ -47,7 +48,19 @@ export function readMemory(): MemoryRecord | undefined {
 
 function memoryFigures(): string {
   const record = readMemory();
-  return record ? `\n\n## Memory over time\n\n${memoryPage(record)}\n\n${MEMORY_CHART}` : '';
+  return record
+    ? `\n\n## Memory over time\n\n${memoryPage(record)}\n\n${memoryChart('charts')}`
+    : '';
+}
+
+/** The same for README.md, where one day of the arena is enough. */
+function memoryShown(): string {
+  const memory = readMemory();
+  if (!memory) return '';
+  const about =
+    'Resident memory while load comes and goes, each allocator with its defaults and nobody calling anything ' +
+    '([more days](docs/BENCHMARKS.md#memory-over-time)):';
+  return `\n\n${about}\n\n${memoryChart('docs/charts')}`;
 }
 
 /** What each page says about the runs. */
@@ -55,7 +68,7 @@ export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, strin
   const usual = runs.filter(({ cases }) => !cases.every(isAb));
   const shown = shownOf(usual);
   return new Map([
-    ['README.md', shown ? readmeFigures(shown) : NOTHING_RECORDED],
+    ['README.md', (shown ? readmeFigures(shown) : NOTHING_RECORDED) + memoryShown()],
     ['docs/BENCHMARKS.md', (shown ? benchmarksPage(usual) : NOTHING_RECORDED) + memoryFigures()],
     ['docs/TINY_HEAP_V2_EVALUATION.md', abPage(runs) ?? NO_AB_RECORDED],
   ]);
