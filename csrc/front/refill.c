@@ -220,18 +220,21 @@ void hk_front_flush(hk_arena_t *arena) {
   retire_surplus(arena, 0);
 }
 
-/* Changes with every block that comes or goes. */
-static uint32_t mark_of(const hk_magazine_t *m) {
-  uintptr_t top = (uintptr_t)hk_magazine_top(m);
-  return (uint32_t)(hk_stat_get(&m->frees) * 64 + hk_stat_get(&m->moved_in) + top);
+/* Blocks that were not needed since the last look: what was allocated in between is the most that was
+ * taken from the stack at a time. */
+static uint32_t surplus_of(const hk_arena_t *arena, uint32_t bin, uint32_t allocs) {
+  uint32_t used = allocs - arena->front_marks[bin];
+  uint32_t count = hk_magazine_count(&arena->magazines[bin]);
+  if (used == 0) return count;
+  return count > used ? (count - used + 1) / 2 : 0; /* little by little, while it is in use */
 }
 
 void hk_front_decay(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
-    const hk_magazine_t *m = &arena->magazines[bin];
-    uint32_t count = hk_magazine_count(m);
-    if (count > 0 && arena->front_marks[bin] == mark_of(m)) flush_oldest(arena, bin, count);
-    arena->front_marks[bin] = mark_of(m);
+    uint32_t allocs = (uint32_t)hk_magazine_allocs(&arena->magazines[bin]);
+    uint32_t surplus = surplus_of(arena, bin, allocs);
+    if (surplus > 0) flush_oldest(arena, bin, surplus);
+    arena->front_marks[bin] = allocs;
   }
   if (hk_tiers_giving(&arena->supply.tiers) != NULL) retire_surplus(arena, UINT32_MAX);
 }

@@ -42,7 +42,8 @@ void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin);
  * supply. */
 void hk_front_flush(hk_arena_t *arena);
 
-/* Gives back the blocks of magazines that nobody used since the last call. */
+/* Gives back blocks of magazines that were not needed since the last call: all of one that nobody
+ * allocated from, else half of them. */
 void hk_front_decay(hk_arena_t *arena);
 
 /* true: every magazine is empty. */

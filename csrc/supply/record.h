@@ -184,7 +184,8 @@ struct hk_arena_t {
   void *front;
   size_t front_used; /* pointers of it that stacks were made of */
   hk_stat_t front_bytes;
-  uint32_t front_marks[HK_BIN_MAX]; /* of the magazines when hk_front_decay last looked */
+  uint32_t front_marks
+      [HK_BIN_MAX]; /* allocations by each when hk_front_decay last looked, modulo 2^32 */
 
   hk_arena_t *next, *prev; /* arena/arena.c: under the registry lock */
 

@@ -333,6 +333,33 @@ HK_TEST(idle_magazines_of_the_front_in_c_give_their_blocks_back) {
   end(arena);
 }
 
+static uint64_t in_the_front(hk_arena_t *arena) {
+  return hk_test_stats(arena).bins[hk_test_bin(8192)].front_blocks;
+}
+
+/* As many allocations as `allocs`, each freed at once, in every one of `steps` steps. */
+static void use_a_little(hk_arena_t *arena, uint32_t steps, uint32_t allocs) {
+  for (uint32_t i = 0; i < steps; i++) {
+    for (uint32_t n = 0; n < allocs; n++) EXPECT_EQ(hk_free(arena, hk_alloc(arena, 8192)), HK_OK);
+    (void)let_go_by(arena, 1);
+  }
+}
+
+HK_TEST(a_magazine_that_is_used_a_little_keeps_little) {
+  hk_arena_t *arena = begin(DELAY_MS);
+  void *blocks[64];
+  for (uint32_t i = 0; i < 64; i++) blocks[i] = hk_alloc(arena, 8192);
+  for (uint32_t i = 0; i < 64; i++) EXPECT_EQ(hk_free(arena, blocks[i]), HK_OK);
+  (void)let_go_by(arena, 1);
+  EXPECT(in_the_front(arena) >= 32); /* all were allocated in this step */
+  use_a_little(arena, HK_PEAKS_STEPS, 3);
+  EXPECT(in_the_front(arena) <= 4);
+  uint64_t refills = hk_test_stats(arena).bins[hk_test_bin(8192)].refills;
+  use_a_little(arena, HK_PEAKS_STEPS, 3);
+  EXPECT_EQ(hk_test_stats(arena).bins[hk_test_bin(8192)].refills, refills);
+  end(arena);
+}
+
 HK_TEST(a_block_its_front_keeps_is_purged_in_parts_and_stays_its_own) {
   hk_arena_t *arena = begin(DELAY_MS);
   uint32_t ref;
@@ -407,6 +434,7 @@ HK_TEST_MAIN(a_burst_stays_for_half_of_the_delay_and_is_gone_at_its_end,
              a_bin_that_needed_purged_blocks_again_keeps_more_from_then_on,
              an_exposed_slab_is_purged_where_it_is_unless_it_is_somebody_elses,
              idle_magazines_of_the_front_in_c_give_their_blocks_back,
+             a_magazine_that_is_used_a_little_keeps_little,
              a_block_its_front_keeps_is_purged_in_parts_and_stays_its_own,
              what_a_large_block_left_in_the_cache_goes_part_by_part,
              the_ttl_of_the_cache_acts_in_a_quiet_process)
