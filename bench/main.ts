@@ -7,7 +7,7 @@
 //   npm run bench -- --memory [--quick]    resident memory over time: memory/main.ts
 //   npm run bench -- --learn [--quick]     bytes with learned size classes: learn/main.ts
 //   npm run bench -- --scrape [--quick]    what scraping costs: scrape.mjs
-//   npm run bench -- --channel [--sweep] [--quick]    Buffers between two threads: channel.mjs
+//   npm run bench -- --channel [--sweep] [--quick]    Buffers between two threads: channel/main.mjs
 //
 // --only and --rival match from the start of a name; ours always plays. --quick plays every case on
 // small inputs once, and says only whether it ran.
@@ -111,7 +111,7 @@ const OTHERS: ReadonlyMap<string | undefined, string> = new Map([
   ['--memory', join(__dirname, 'memory', 'main.js')],
   ['--learn', join(__dirname, 'learn', 'main.js')],
   ['--scrape', join(ROOT, 'bench', 'scrape.mjs')],
-  ['--channel', join(ROOT, 'bench', 'channel.mjs')],
+  ['--channel', join(ROOT, 'bench', 'channel', 'main.mjs')],
 ]);
 
 const [first, ...rest] = process.argv.slice(2);

@@ -3,10 +3,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../in-c';
+import { channelPage } from '../channel/report';
 import { memoryPage, type MemoryRecord } from '../memory/report';
 import { abPage, benchmarksPage, isAb } from './markdown';
 import { readmeFigures } from './markdown-readme';
-import type { RunRecord } from './record';
+import type { About, RunRecord } from './record';
 
 const BEGIN = '<!-- figures: written by `npm run bench -- --render` -->';
 const END = '<!-- end of figures -->';
@@ -22,16 +23,17 @@ const NO_AB_RECORDED =
   'None is recorded yet. `npm run bench -- ab --runs 10 --json bench/results/node20-ab.json` records a run, ' +
   '`npm run bench -- --render` writes it here.';
 
-/** Recorded runs, oldest Node first. */
-export function readRuns(folder: string): RunRecord[] {
+/** What the files of a folder say, oldest Node first. */
+function readAll<Kind extends { readonly about: About }>(folder: string): Kind[] {
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
-  const runs = files.map(
-    (name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as RunRecord,
-  );
-  const major = ({ about }: RunRecord): number => Number.parseInt(about.node.slice(1), 10);
+  const runs = files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Kind);
+  const major = ({ about }: Kind): number => Number.parseInt(about.node.slice(1), 10);
   return runs.sort((a, b) => major(a) - major(b));
 }
+
+/** Recorded runs, oldest Node first. */
+export const readRuns = (folder: string): RunRecord[] => readAll(folder);
 
 /** The run that README.md and the charts show: the one that measured most. */
 export function shownOf(runs: readonly RunRecord[]): RunRecord | undefined {
@@ -63,13 +65,21 @@ function memoryShown(): string {
   return `\n\n${about}\n\n${memoryChart('docs/charts')}`;
 }
 
+/** Recorded runs of Buffers between two threads. */
+function channelFigures(): string {
+  return `\n\n${channelPage(readAll(join(ROOT, 'bench', 'results', 'channel')))}`;
+}
+
 /** What each page says about the runs. */
 export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
   const usual = runs.filter(({ cases }) => !cases.every(isAb));
   const shown = shownOf(usual);
   return new Map([
     ['README.md', (shown ? readmeFigures(shown) : NOTHING_RECORDED) + memoryShown()],
-    ['docs/BENCHMARKS.md', (shown ? benchmarksPage(usual) : NOTHING_RECORDED) + memoryFigures()],
+    [
+      'docs/BENCHMARKS.md',
+      (shown ? benchmarksPage(usual) : NOTHING_RECORDED) + memoryFigures() + channelFigures(),
+    ],
     ['docs/TINY_HEAP_V2_EVALUATION.md', abPage(runs) ?? NO_AB_RECORDED],
   ]);
 }

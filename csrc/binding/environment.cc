@@ -13,15 +13,21 @@ void TryDestroyCore(ArenaHandle *arena) {
   if (hk_arena_end(arena->core) == HK_OK) arena->core = nullptr;
 }
 
+void ForgetWorld(Loan *const *loans, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (loans[i] == nullptr) continue;
+    loans[i]->environment = nullptr;
+    loans[i]->buffer.SuppressDestruct(); // it belonged to the world that has gone
+  }
+}
+
 // The world has gone: what is holding still is whoever's has the bytes.
 void EndLoans(Environment *environment) {
-  for (uint32_t i = 0; i < environment->loan_count; i++) {
-    Loan *loan = environment->loans[i];
-    if (loan == nullptr) continue;
-    loan->environment = nullptr;
-    loan->buffer.SuppressDestruct(); // it belonged to the world that has gone
-  }
+  ForgetWorld(environment->loans, environment->loan_count);
+  if (environment->warm_loans != nullptr)
+    ForgetWorld(environment->warm_loans, kWarmSets * kWarmWays);
   std::free(environment->loans);
+  std::free(environment->warm_loans);
 }
 
 // The JavaScript world has gone. Node has called the finalizers of all exposures by now. If another runtime has
@@ -205,19 +211,18 @@ void BeginEndingLoans(Environment *environment) {
 // ends, stay on the account.
 constexpr int64_t kAccountReserve = 512 * 1024;
 
-void Discount(Napi::Env env, Exposure *exposure) {
-  if (exposure->bytes > kSpanBytesMax) return;
+void Discount(Napi::Env env, Shown *shown) {
   int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
   // So that what is left is more than the longest, by the reserve.
-  if (total < exposure->bytes + kSpanBytesMax + kAccountReserve) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -exposure->bytes);
-  exposure->discounted = true;
+  if (total < shown->bytes + kSpanBytesMax + kAccountReserve) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -shown->bytes);
+  shown->discounted = true;
 }
 
-void Recount(Napi::Env env, Exposure *exposure) {
-  if (!exposure->discounted) return;
-  exposure->discounted = false;
-  Napi::MemoryManagement::AdjustExternalMemory(env, exposure->bytes);
+void Recount(Napi::Env env, Shown *shown) {
+  if (!shown->discounted) return;
+  shown->discounted = false;
+  Napi::MemoryManagement::AdjustExternalMemory(env, shown->bytes);
 }
 
 void ReleaseHold(Napi::Env env, Exposure *exposure) {

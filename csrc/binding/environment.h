@@ -33,17 +33,21 @@ constexpr uint32_t kExchangeLength = HK_BATCH_MAX;
 struct Environment;
 struct ArenaHandle;
 
-struct Exposure : Allocated {
+// The memory that an external ArrayBuffer of ours is over.
+struct Shown : Allocated {
+  void *address;
+  int64_t bytes;
+  bool discounted; // taken off V8's account of external memory
+};
+
+struct Exposure : Shown {
   ArenaHandle *arena; // nullptr: warm, see warm.cc
   uint32_t slab;
-  void *address; // of the slab
-  int64_t bytes;
   // Strong while current, weak once the arena is dropped; empty: not ours to detach.
   Napi::Reference<Napi::ArrayBuffer> buffer;
-  bool holding;    // JavaScript may still reach the memory through this ArrayBuffer's bytes
-  bool discounted; // taken off V8's account of external memory
-  bool pinned;     // a view of it is retained beyond a reset: stays attached until unpinned
-  bool ending;     // attached when its world began to end: nobody else has its bytes
+  bool holding; // JavaScript may still reach the memory through this ArrayBuffer's bytes
+  bool pinned;  // a view of it is retained beyond a reset: stays attached until unpinned
+  bool ending;  // attached when its world began to end: nobody else has its bytes
   Environment *environment; // whose list it is on; nullptr once that has ended
   Exposure *next, *previous;
 };
@@ -92,16 +96,24 @@ constexpr int64_t kSpanBytesMax = HK_SPAN_SLABS_MAX * HK_SLAB_BYTES;
 // a place.
 constexpr uint32_t kWarmPlaces = 512;
 
+// Those of blocks that were adopted and have gone back, by address too: sets of places, any of which may have it.
+constexpr uint32_t kWarmSets = 256, kWarmWays = 4;
+
+// Node counts these bytes in process.memoryUsage().external, whoever has the memory meanwhile.
+constexpr int64_t kWarmLoanBytesMax = 64 * 1024 * 1024;
+
 constexpr uint32_t kLeftMax = 16;
 
 // A block that this world has adopted: one external ArrayBuffer over its bytes and nothing else. It lives until V8
-// has freed the backing store, and while it is `holding` its letter has not been returned.
-struct Loan : Allocated {
+// has freed the backing store, and while it is `holding` its letter has not been returned. When that has been done it
+// may be warm, and serve another ticket.
+struct Loan : Shown {
   uint64_t ticket;
   Napi::Reference<Napi::ArrayBuffer> buffer; // strong until it is released, then weak
   bool released; // but not detached: somebody has taken it away, or it must stay attached
   bool holding;  // JavaScript may still reach the bytes
-  bool ending;   // as in Exposure
+  bool warm;
+  bool ending;              // as in Exposure
   Environment *environment; // nullptr: that has ended
 };
 
@@ -120,6 +132,9 @@ struct Environment : Allocated {
   bool detaching;               // JavaScript is running in the middle of a call: no other now
   bool interrupted; // it was, in this call: Node would end the process if anything were detached
   Exposure *warm[kWarmPlaces];
+  Loan **warm_loans; // kWarmSets x kWarmWays; nullptr: there was none yet
+  int64_t warm_loan_bytes;
+  uint32_t next_way; // which one a set that is full gives up
   // Where counters of arenas that have ended are, or were until their ArrayBuffer was collected: the last ones of
   // left_count.
   const void *left[kLeftMax];
@@ -160,11 +175,11 @@ void DropArena(ArenaHandle *arena);
 // The entry of a slab number, growing the table; nullptr: out of memory.
 SlabEntry *EntryOf(ArenaHandle *arena, uint32_t slab);
 
-// Takes an exposure's bytes off V8's account of external memory.
-void Discount(Napi::Env env, Exposure *exposure);
+// Takes what is shown off V8's account of external memory.
+void Discount(Napi::Env env, Shown *shown);
 
-// Puts an exposure's bytes back on V8's account.
-void Recount(Napi::Env env, Exposure *exposure);
+// Puts it back on V8's account.
+void Recount(Napi::Env env, Shown *shown);
 
 // Says that an exposure's bytes can no longer be reached from JavaScript.
 void ReleaseHold(Napi::Env env, Exposure *exposure);
@@ -221,6 +236,16 @@ Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t
 
 // A warm exposure's ArrayBuffer has gone.
 void ForgetWarm(Exposure *exposure);
+
+// A loan ends whose attached ArrayBuffer this is, and all views of it have length 0. false: nothing has changed, but
+// that `buffer` may be detached, and its bytes somebody else's.
+bool KeepLoanWarm(Napi::Env env, Loan *loan, Napi::ArrayBuffer buffer);
+
+// A warm loan of exactly these bytes, whose ArrayBuffer is attached; nullptr: there is none.
+Loan *TakeWarmLoan(Napi::Env env, Environment *environment, const void *address, uint64_t bytes);
+
+// A loan is warm no longer.
+void ForgetWarmLoan(Loan *loan);
 
 // Notes that the arena of these counters has ended. They may serve another one.
 void LeaveCounters(Environment *environment, const void *counters);

@@ -1,9 +1,12 @@
 // Letters: blocks of arenas that other worlds adopt, and blocks that this one has adopted.
 //
 // A borrower gets an external ArrayBuffer over the bytes of its block and nothing around it, so that it neither sees
-// nor clones nor gives away what is next to them. Nothing is taken off V8's account for it, so there is nothing to
-// put back. Its release detaches it; only then is the letter returned. If its bytes have been given away, or V8
-// must not detach it, the letter is returned when V8 has freed the backing store.
+// nor clones nor gives away what is next to them. It stays on V8's account while it is the program's. Its release
+// detaches it; only then is the letter returned. If its bytes have been given away, or V8 must not detach it, the letter
+// is returned when V8 has freed the backing store. What was detached by moving its memory serves the next ticket of the
+// same bytes (warm.cc).
+#include <algorithm>
+
 #include "binding/hot_arguments.h"
 
 namespace hakmem {
@@ -83,10 +86,13 @@ void EndLoan(Loan *loan) {
   (void)hk_letter_return(loan->ticket);
 }
 
-void LoanFreed(napi_env, void *, void *hint) {
+void LoanFreed(napi_env env, void *, void *hint) {
   auto *loan = static_cast<Loan *>(hint);
   const Environment *environment = loan->environment;
-  if (loan->holding && environment != nullptr) {
+  if (loan->warm && environment != nullptr) {
+    ForgetWarmLoan(loan);
+    Recount(env, loan);
+  } else if (loan->holding && environment != nullptr) {
     if (IsNobodys(environment, loan->ending)) {
       EndLoan(loan);
     } else {
@@ -105,25 +111,6 @@ Loan *FindLoan(const Environment *environment, uint64_t ticket) {
   return loan != nullptr && loan->ticket == ticket ? loan : nullptr;
 }
 
-// Makes an ArrayBuffer for an adopted block, which nobody holds yet. nullptr: the engine has no memory, or the world is
-// being terminated.
-napi_value WrapLoan(napi_env env, uint64_t ticket, void *address, uint64_t bytes, Loan **result) {
-  Environment *environment = EnvironmentOf(env);
-  auto *loan = LoanPlace(environment, ticket) != nullptr ? new Loan() : nullptr;
-  if (loan == nullptr) return nullptr;
-  loan->ticket = ticket;
-  loan->environment = environment;
-  napi_value buffer = nullptr;
-  napi_status status =
-      napi_create_external_arraybuffer(env, address, bytes, LoanFreed, loan, &buffer);
-  if (status != napi_ok) {
-    delete loan;
-    return nullptr;
-  }
-  *result = loan;
-  return buffer;
-}
-
 // What was made of a ticket on its way to JavaScript.
 struct Adopted {
   Loan *loan; // nullptr: it was refused
@@ -131,33 +118,61 @@ struct Adopted {
   hk_status_t refusal;
 };
 
-// An adopted letter without an ArrayBuffer is returned.
-Adopted AdoptOne(napi_env env, double number) {
-  Adopted adopted = {};
-  uint64_t ticket = 0, bytes = 0;
-  void *address = nullptr;
-  adopted.refusal =
-      ReadTicket(number, &ticket) ? hk_letter_adopt(ticket, &address, &bytes) : HK_BAD_TICKET;
-  if (adopted.refusal != HK_OK) return adopted;
-  adopted.buffer = WrapLoan(env, ticket, address, bytes, &adopted.loan);
-  if (adopted.buffer != nullptr) return adopted;
-  (void)hk_letter_return(ticket);
-  return {nullptr, nullptr, HK_OUT_OF_MEMORY_OS};
+// A loan with a new ArrayBuffer, which nobody holds yet. Without a loan: the engine has no memory, or the world is being
+// terminated.
+Adopted WrapLoan(napi_env env, Environment *environment, void *address, uint64_t bytes) {
+  Adopted adopted = {nullptr, nullptr, HK_OUT_OF_MEMORY_OS};
+  auto *loan = new Loan();
+  if (loan == nullptr) return adopted;
+  loan->address = address;
+  loan->bytes = static_cast<int64_t>(bytes);
+  loan->environment = environment;
+  napi_status status =
+      napi_create_external_arraybuffer(env, address, bytes, LoanFreed, loan, &adopted.buffer);
+  if (status == napi_ok)
+    adopted.loan = loan;
+  else
+    delete loan;
+  return adopted;
 }
 
-// The sentinel has to be younger than all loans: one is renewed for all that are adopted together, which halves what a
+// A loan for an adopted block, with an ArrayBuffer. Only a warm one is strong already.
+Adopted LoanFor(napi_env env, uint64_t ticket, void *address, uint64_t bytes) {
+  Environment *environment = EnvironmentOf(env);
+  if (LoanPlace(environment, ticket) == nullptr) return {nullptr, nullptr, HK_OUT_OF_MEMORY_OS};
+  Loan *warm = TakeWarmLoan(env, environment, address, bytes);
+  Adopted adopted = warm != nullptr ? Adopted{warm, warm->buffer.Value(), HK_OK}
+                                    : WrapLoan(env, environment, address, bytes);
+  if (adopted.loan != nullptr) adopted.loan->ticket = ticket;
+  return adopted;
+}
+
+// An adopted letter without an ArrayBuffer is returned.
+Adopted AdoptOne(napi_env env, double number) {
+  uint64_t ticket = 0, bytes = 0;
+  void *address = nullptr;
+  hk_status_t status =
+      ReadTicket(number, &ticket) ? hk_letter_adopt(ticket, &address, &bytes) : HK_BAD_TICKET;
+  if (status != HK_OK) return {nullptr, nullptr, status};
+  Adopted adopted = LoanFor(env, ticket, address, bytes);
+  if (adopted.loan == nullptr) (void)hk_letter_return(ticket);
+  return adopted;
+}
+
+bool IsNew(const Adopted &adopted) {
+  return adopted.loan != nullptr && adopted.loan->buffer.IsEmpty();
+}
+
+// The sentinel has to be younger than all loans: one is renewed for all that are made together, which halves what a
 // loan costs. Without one nobody gets any of them.
 void EnterLoans(napi_env env, Adopted *all, uint32_t count) {
   Environment *environment = EnvironmentOf(env);
-  uint32_t made = 0;
-  for (uint32_t i = 0; i < count; i++) made += all[i].loan != nullptr ? 1 : 0;
-  if (made == 0) return;
-  bool has_sentinel = RenewSentinel(env, environment);
+  bool has_sentinel = std::none_of(all, all + count, IsNew) || RenewSentinel(env, environment);
   for (uint32_t i = 0; i < count; i++) {
     Loan *loan = all[i].loan;
     if (loan == nullptr) continue;
-    if (has_sentinel) {
-      loan->buffer = Napi::Persistent(Napi::ArrayBuffer(env, all[i].buffer));
+    if (!IsNew(all[i]) || has_sentinel) {
+      if (IsNew(all[i])) loan->buffer = Napi::Persistent(Napi::ArrayBuffer(env, all[i].buffer));
       loan->holding = true;
       environment->loans[loan->ticket % HK_LETTERS_MAX] = loan;
     } else {
@@ -206,6 +221,8 @@ Napi::Value AdoptAll(const Napi::CallbackInfo &info) {
   return Napi::Number::New(env, 0);
 }
 
+bool IsAttached(Napi::ArrayBuffer buffer) { return !buffer.IsEmpty() && !buffer.IsDetached(); }
+
 // release(ticket) -> 0 | -status. Detaches the ArrayBuffer of what this world has adopted by the ticket, and returns the
 // letter, at once or when V8 has freed the bytes.
 napi_value Release(napi_env env, napi_callback_info info) {
@@ -217,13 +234,18 @@ napi_value Release(napi_env env, napi_callback_info info) {
   Loan *loan = ReadTicket(number, &ticket) ? FindLoan(environment, ticket) : nullptr;
   if (loan == nullptr) return HotFailure(env, HK_BAD_TICKET);
   Napi::ArrayBuffer buffer = loan->buffer.Value();
-  bool is_attached = !buffer.IsEmpty() && !buffer.IsDetached();
-  if (is_attached && DetachBuffer(env, buffer)) {
+  if (IsAttached(buffer) && KeepLoanWarm(env, loan, buffer)) {
+    EndLoan(loan);
+    return HotInt32(env, 0);
+  }
+  // Moving it may have failed halfway.
+  if (IsAttached(buffer) && DetachBuffer(env, buffer)) {
     loan->buffer.Reset();
     EndLoan(loan);
   } else if (!loan->released) {
     loan->buffer.Unref();
   }
+  environment->interrupted = false;
   loan->released = true;
   return HotInt32(env, 0);
 }

@@ -94,7 +94,7 @@ void ForgetCurrent(Napi::Env env, SlabEntry *entry) {
 // Before the ArrayBuffer is made, because making it is what asks V8 to collect.
 napi_value WrapSlab(napi_env env, const hk_slab_info_t &slab, Exposure *exposure) {
   napi_value buffer = nullptr;
-  Discount(env, exposure);
+  if (exposure->bytes <= kSpanBytesMax) Discount(env, exposure);
   napi_status status = napi_create_external_arraybuffer(env, slab.address, slab.bytes,
                                                         BackingStoreFreed, exposure, &buffer);
   if (status == napi_ok) return buffer;

@@ -1,19 +1,22 @@
-// Warm: ArrayBuffers that outlive their arenas, for the arenas that come after them.
+// Warm: ArrayBuffers that outlive their arenas or loans, for those that come after them.
 //
 // To detach an external ArrayBuffer and make another one of the same memory costs 2 microseconds, and half a
 // kilobyte until the event loop turns, because Node defers finalizers; an arena per request would pay that for each
-// slab. So its memory is moved to a new ArrayBuffer, which nobody has seen: the old one is detached all the
-// same, and all views of it have length 0.
+// slab, and a channel for each message. So its memory is moved to a new ArrayBuffer, which nobody has seen: the old
+// one is detached all the same, and all views of it have length 0.
 //
-// Owns:      the places of warm exposures, and which counters were left, in the environment.
-// Called by: slabs.cc, arenas.cc.
+// Owns:      the places of warm exposures and loans, and which counters were left, in the environment.
+// Called by: slabs.cc, arenas.cc, letters.cc.
 //
-// Longer than a span none is kept: such a block is seldom the same twice.
+// Longer than a span no exposure is kept: such a block is seldom the same twice. Blocks that a channel hands over are.
 //
 // Only the ArrayBuffer is kept. The memory goes its own way: to the cache, to another thread, to the operating
 // system. Nobody looks into a warm ArrayBuffer, and it is only handed out for a slab of its own address and size, which
-// an arena of this environment has at that moment. The core wipes what others have left there.
+// an arena of this environment has at that moment, or for a block that the environment has adopted. The core wipes
+// what others have left in a slab.
 #include "binding/hot_arguments.h"
+
+#include <cstdlib>
 
 namespace hakmem {
 
@@ -38,16 +41,16 @@ Napi::Value SetMover(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), 0);
 }
 
-bool IsSame(napi_env env, napi_value moved, const Exposure *exposure) {
+bool IsSame(napi_env env, napi_value moved, const Shown *shown) {
   void *address = nullptr;
   size_t bytes = 0;
   return napi_get_arraybuffer_info(env, moved, &address, &bytes) == napi_ok &&
-         address == exposure->address && static_cast<int64_t>(bytes) == exposure->bytes;
+         address == shown->address && static_cast<int64_t>(bytes) == shown->bytes;
 }
 
 // A new ArrayBuffer of the same memory; the old one is detached. Empty: it must stay attached, or this world is being
 // terminated, or the function is not what it was.
-Napi::ArrayBuffer Move(Napi::Env env, const Exposure *exposure, Napi::ArrayBuffer buffer) {
+Napi::ArrayBuffer Move(Napi::Env env, const Shown *shown, Napi::ArrayBuffer buffer) {
   Environment *environment = EnvironmentOf(env);
   napi_value argument = buffer, moved = nullptr, error = nullptr;
   environment->detaching = true;
@@ -56,11 +59,94 @@ Napi::ArrayBuffer Move(Napi::Env env, const Exposure *exposure, Napi::ArrayBuffe
   environment->detaching = false;
   environment->interrupted |= status != napi_ok;
   if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
-  bool is_moved = status == napi_ok && buffer.IsDetached() && IsSame(env, moved, exposure);
+  bool is_moved = status == napi_ok && buffer.IsDetached() && IsSame(env, moved, shown);
   return is_moved ? Napi::ArrayBuffer(env, moved) : Napi::ArrayBuffer();
 }
 
+// The first place of a block's set. Neighbouring blocks of any length are spread over all sets.
+Loan **SetOf(Environment *environment, const void *address) {
+  uint64_t hash =
+      static_cast<uint64_t>(reinterpret_cast<uintptr_t>(address) >> 4) * 0x9e3779b97f4a7c15u;
+  return &environment->warm_loans[(hash >> 32) % kWarmSets * kWarmWays];
+}
+
+// Leaves its ArrayBuffer to the garbage collector.
+void CoolLoan(Napi::Env env, Loan **place) {
+  Loan *loan = *place;
+  ForgetWarmLoan(loan);
+  Recount(env, loan);
+  loan->buffer.Reset();
+}
+
+bool MakeWarmTable(Environment *environment) {
+  if (environment->warm_loans == nullptr) {
+    environment->warm_loans =
+        static_cast<Loan **>(std::calloc(kWarmSets * kWarmWays, sizeof(Loan *)));
+  }
+  return environment->warm_loans != nullptr;
+}
+
+// Room for a loan in its set; nullptr: there is none now. What is in the way goes, one at a time: so what is not used
+// any more keeps nobody out for long.
+Loan **MakeWarmPlace(Napi::Env env, Environment *environment, const Loan *loan) {
+  Loan **set = SetOf(environment, loan->address), **place = nullptr;
+  for (uint32_t way = 0; way < kWarmWays; way++) {
+    if (set[way] != nullptr && set[way]->address == loan->address) CoolLoan(env, &set[way]);
+    if (set[way] == nullptr) place = &set[way];
+  }
+  int64_t most = kWarmLoanBytesMax - loan->bytes;
+  if (place == nullptr || environment->warm_loan_bytes > most) {
+    Loan **oldest = &set[environment->next_way++ % kWarmWays];
+    if (*oldest != nullptr) CoolLoan(env, oldest);
+    if (*oldest == nullptr) place = oldest;
+  }
+  return environment->warm_loan_bytes > most ? nullptr : place;
+}
+
 } // namespace
+
+bool KeepLoanWarm(Napi::Env env, Loan *loan, Napi::ArrayBuffer buffer) {
+  Environment *environment = loan->environment;
+  if (environment->move.IsEmpty() || !MakeWarmTable(environment)) return false;
+  Loan **place = MakeWarmPlace(env, environment, loan);
+  if (place == nullptr) return false;
+  Napi::ArrayBuffer moved = Move(env, loan, buffer);
+  if (moved.IsEmpty()) return false;
+  loan->buffer.Reset(moved, 1);
+  loan->warm = true;
+  loan->released = false;
+  *place = loan;
+  environment->warm_loan_bytes += loan->bytes;
+  Discount(env, loan);
+  return true;
+}
+
+Loan *TakeWarmLoan(Napi::Env env, Environment *environment, const void *address, uint64_t bytes) {
+  if (environment->warm_loans == nullptr) return nullptr;
+  Loan **set = SetOf(environment, address);
+  for (uint32_t way = 0; way < kWarmWays; way++) {
+    Loan *loan = set[way];
+    if (loan == nullptr || loan->address != address) continue;
+    Napi::ArrayBuffer buffer = loan->buffer.Value();
+    if (static_cast<uint64_t>(loan->bytes) != bytes || buffer.IsEmpty() || buffer.IsDetached()) {
+      CoolLoan(env, &set[way]);
+      return nullptr;
+    }
+    ForgetWarmLoan(loan);
+    Recount(env, loan);
+    return loan;
+  }
+  return nullptr;
+}
+
+void ForgetWarmLoan(Loan *loan) {
+  Loan **set = SetOf(loan->environment, loan->address);
+  for (uint32_t way = 0; way < kWarmWays; way++) {
+    if (set[way] == loan) set[way] = nullptr;
+  }
+  loan->warm = false;
+  loan->environment->warm_loan_bytes -= loan->bytes;
+}
 
 bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
   if (exposure->bytes > kSpanBytesMax || exposure->environment->move.IsEmpty()) return false;

@@ -9,7 +9,7 @@
  */
 import { types } from 'node:util';
 import type { Arena } from '../arena/arena';
-import { Room, ensureStack } from '../base/stack';
+import { Room, Way } from '../base/stack';
 import { HakmemError, outOfRange } from '../errors';
 import { isAdopted, release } from '../letters/adopted';
 import { noneSent } from '../letters/channel-stats';
@@ -18,6 +18,8 @@ import { bytesOf, isGone, rangeOf, setBytes } from '../view/kinds';
 import type { Envelope } from './envelope';
 import { COPIED, HEAD, type Lane, RECEIVER_SLEEPS, SENDER_SLEEPS } from './memory';
 import { SLOT_WORDS, Slot, TAIL, damaged, recordBytes } from './memory';
+
+const sending = new Way();
 
 export class Outbox {
   readonly #arena: Arena;
@@ -64,8 +66,8 @@ export class Outbox {
         return false;
       }
     }
-    // What hands over makes sure of it by itself.
-    if (isCopied || isAdopted(view)) ensureStack(Room.Call);
+    // For what comes after the end of the view, which makes sure of its own.
+    if (isCopied || isAdopted(view)) sending.ensureStack(Room.Step);
     this.#put(view, bytes, isCopied, ringBytes, envelope);
     return true;
   }

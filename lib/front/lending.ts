@@ -42,7 +42,7 @@ export class Lending extends SlowPath {
     const [begin, end] = rangeOf(view);
     const bytes = end - begin;
     const isLarge = table.kindOf(id) === Kind.Large;
-    lending.ensureStack(Room.Call);
+    lending.ensureStack(isLarge ? Room.Call : Room.Step);
     if (isLarge) this.large.fetch();
     const ticket = native.offer(this.arena, table.refOf(id), bytes);
     if (ticket < 0) throw this.outOfMemory(ticket, bytes);
@@ -68,7 +68,7 @@ export class Lending extends SlowPath {
     const bin = recalled[1]!;
     const bytes = recalled[2]!;
     const isLarge = bin >= native.tables.runBin;
-    if (isLarge) this.large.recall();
+    if (isLarge) this.large.recall(ref);
     else this.blocks.countLent(bin, -1);
     if (this.slabs.isGivenAway(ref >>> REF_INDEX_BITS)) {
       if (isLarge) this.large.drop(ref);

@@ -6,7 +6,7 @@
  */
 import { Room, Way } from '../base/stack';
 import { HakmemError, OutOfMemoryError, invalidArgType, invalidState, reasonOf } from '../errors';
-import { native, statusOf } from '../native/native';
+import { markExposed, native, statusOf } from '../native/native';
 import type { ArenaBuffer } from '../types';
 import { doubleFree } from '../view/custody';
 import { sizeOf } from '../view/kinds';
@@ -88,6 +88,7 @@ export function isAdopted(view: unknown): boolean {
 /** The Buffer of what the native side gave for a ticket; throws when it refused. */
 export function bufferOfLoan(ticket: Ticket, result: ArrayBuffer | number): ArenaBuffer {
   if (typeof result === 'number') throw refusalOf(result);
+  markExposed(result);
   return stamp(new FastBuffer(result, 0, sizeOf(result)), new Loan(ticket), 0) as ArenaBuffer;
 }
 

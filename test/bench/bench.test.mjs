@@ -39,7 +39,7 @@ describe('benchmarks', () => {
 
   it('sends between two threads', () => {
     for (const [args, names] of [
-      [[], ['channel', 'copy', 'transfer', 'ring']],
+      [[], ['channel', 'copy', 'transfer', 'ring', 'ringbuf.js', 'thread-stream', 'piscina']],
       [['--sweep'], ['all copied', 'all handed over']],
     ]) {
       const { status, stdout, stderr } = bench('--channel', '--quick', ...args);
@@ -148,6 +148,25 @@ describe('benchmarks', () => {
       const text = readFileSync(join(ROOT, page), 'utf8');
       assert.equal(text, withFigures(page, text, figures), `${page}: npm run bench -- --render`);
     }
+  });
+
+  it('renders recorded runs of Buffers between threads, and says how to record one', () => {
+    const { channelPage } = require(join(BENCH, 'channel', 'report.js'));
+    assert.match(channelPage([]), /## Between threads\n\nNone is recorded yet.*--channel --json/);
+    const run = (perSecond) => ({ perSecond, cpuUs: 1.5 });
+    const record = {
+      about: { node: 'v22.0.0', machine: 'a machine', runs: 3, command: 'npm run bench' },
+      results: [
+        { rival: 'channel', length: 256, runs: [run(100), run(2_000_000), run(3_000_000)] },
+        { rival: 'channel', length: 1024 * 1024, runs: [run(100_000)] },
+        { rival: 'copy', length: 256, runs: [run(400_000)] },
+      ],
+    };
+    const page = channelPage([record]);
+    assert.match(page, /Node 22.0.0, a machine.*medians of 3 runs/);
+    assert.match(page, /\| {2}\| 256 B \| 1 MB \|\n\| --- \| --- \| --- \|/);
+    assert.match(page, /\| channel \| 2,000 \(1.50 us\) \| 100 \(1.50 us\) \|/);
+    assert.match(page, /\| copy \| 400 \(1.50 us, 5.00x\) \| {2}\|/);
   });
 
   it('renders a recorded run with what was missed and where others are faster', async () => {

@@ -59,7 +59,7 @@ export class LargeBlocks {
   declare private readonly shelves: Shelves;
   declare private readonly demand: Demand;
   private limits = USUAL_LIMITS;
-  /** Bytes out of the core, live or kept. */
+  /** Bytes out of the core, live or kept. What is in other threads counts as live: it comes back, and is used again. */
   private owned = 0;
   /** Blocks in other threads, or come back from there and not fetched. */
   private lentCount = 0;
@@ -220,14 +220,14 @@ export class LargeBlocks {
   /** Ends a live block here, which leaves for another thread. Its view has to be removed then. */
   lend(ref: number): void {
     this.lentCount++;
-    this.countFree(ref);
-    this.#forget(ref);
+    this.#countEnd(this.#blockOf(ref));
   }
 
-  /** Counts a block that comes back from another thread by itself. */
-  recall(): void {
+  /** Counts a block that comes back from another thread by itself, and is neither live nor kept then. */
+  recall(ref: number): void {
     this.fetch();
     this.lentCount--;
+    this.demand.fall(this.#blockOf(ref).shelf.bytes);
   }
 
   /** Takes back what came back from other threads. */
@@ -236,9 +236,10 @@ export class LargeBlocks {
       const ref = native.takeReturned(this.arena);
       if (ref < 0) return;
       this.lentCount--;
-      const buffer = this.slabs.bufferOf(ref >>> REF_INDEX_BITS);
-      if (buffer === undefined) this.drop(ref);
-      else this.#keep(this.#enter(ref));
+      const block = this.#blockOf(ref);
+      this.demand.fall(block.shelf.bytes);
+      if (this.slabs.bufferOf(ref >>> REF_INDEX_BITS) === undefined) this.drop(ref);
+      else this.#keep(block);
     }
   }
 
@@ -262,9 +263,13 @@ export class LargeBlocks {
   /** Counts the end of a live block. */
   countFree(ref: number): void {
     const block = this.#blockOf(ref);
+    this.demand.fall(block.shelf.bytes);
+    this.#countEnd(block);
+  }
+
+  #countEnd(block: LargeBlock): void {
     const { bin, bytes } = block.shelf;
     block.view = undefined;
-    this.demand.fall(bytes);
     this.counters.countFree(bin, block.length);
     this.counters.liveBlockBytes[bin]! -= bytes;
   }
