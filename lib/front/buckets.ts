@@ -52,9 +52,10 @@ const KIND_BITS = 4;
 
 /**
  * A candidate owns the bucket when it was freed so many times with no other length of the bucket between.
- * Lengths that never come back must not get buckets: they would push out those that do.
+ * Lengths that never come back must not get buckets: they would push out those that do, and whoever asks for another
+ * length would look at their views. With 24 lengths to a bucket, as in 8 to 32 KB, four times happen by chance.
  */
-const TIMES_TO_OWN = 4;
+const TIMES_TO_OWN = 6;
 const TIMES_SHIFT = 22;
 const KEY_MASK = (1 << TIMES_SHIFT) - 1;
 

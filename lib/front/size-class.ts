@@ -23,7 +23,8 @@ const BUDGET_BLOCKS_MAX = 2048;
 
 /**
  * How often a class without budget refuses room before it looks which caps are not in demand; each loan adds one
- * time. Of those caps it takes half of the surplus, not all: so lengths that take turns share.
+ * time. Were it to look at once, nothing would have been in demand since the last time, and what it takes would be
+ * lent again at once. Of those caps it takes half of the surplus, not all: so lengths that take turns share.
  */
 const REFUSALS_MIN = 32;
 
@@ -54,6 +55,8 @@ export class SizeClass {
   #budgetMax = 0;
   #budgetShare = 0;
   #lent = 0;
+  /** It has refused room since it last looked for some: time for demand to show. */
+  #hasRefused = false;
   readonly #loans: Loan[] = [];
 
   constructor(index: number, stride: number, tables: Tables) {
@@ -91,8 +94,12 @@ export class SizeClass {
     const { buckets, blocks, counters } = this.#tables;
     if (buckets.roomOf(bucket) > 0) return true;
     if (blocks.isRefused(this.#index)) return false;
-    if (this.#left <= 0) this.#takeBack(bucket, 'seenAllocs');
+    if (this.#left <= 0 && this.#hasRefused) {
+      this.#hasRefused = false;
+      this.#takeBack(bucket, 'seenAllocs');
+    }
     if (this.#left <= 0) {
+      this.#hasRefused = true;
       blocks.refuse(this.#index, REFUSALS_MIN + this.#loans.length);
       counters.countRefusedRoom(this.#index);
       return false;

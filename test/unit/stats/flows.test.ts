@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Arena, heapStats, type ArenaStats, type CacheStats } from '../../../lib/index';
 import { resultOf } from '../support/child';
 import { expectCode } from '../support/codes';
+import { Random } from '../support/random';
 import { checkSums, rowOf } from '../support/sums';
 
 describe('stages', () => {
@@ -72,6 +73,21 @@ describe('front', () => {
     expect(cap).toBeLessThan(400);
     arena.reset();
     expect(rowOf(arena.stats(), 'M3').front.cap).toBe(0);
+    arena.destroy();
+  });
+
+  test('that has lent its budget does not take back and lend the same with every other free', () => {
+    const arena = new Arena();
+    const random = new Random(1);
+    const take = (): Buffer => arena.allocUnsafe(513 + random.below(512));
+    const views = Array.from({ length: 1000 }, take);
+    for (let step = 0; step < 50_000; step++) {
+      const at = random.below(views.length);
+      arena.free(views[at]!);
+      views[at] = take();
+    }
+    expect(rowOf(arena.stats(), 'C7').front.refused).toBeGreaterThan(0);
+    expect(rowOf(arena.stats(), 'C7').front.dropped).toBeLessThan(1000);
     arena.destroy();
   });
 });
