@@ -77,6 +77,7 @@ bool CreateEnvironment(Napi::Env env) {
   auto *environment = new Environment();
   if (environment == nullptr) return false;
   environment->env = env;
+  environment->stack = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   env.SetInstanceData<Environment, EndEnvironment>(environment);
   return true;
 }

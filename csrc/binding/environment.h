@@ -119,6 +119,7 @@ struct Loan : Shown {
 
 struct Environment : Allocated {
   napi_env env;
+  uintptr_t stack; // an address on the stack of its thread
   ArenaSlot *slots;
   uint32_t slot_count;
   uint32_t first_free; // as next_free

@@ -91,9 +91,7 @@ export function freeAfter<T>(
     ignore(promise); // one error is enough: this one
     return rejected(error as Error);
   }
-  return settledAfter(promise, () => {
-    retentions.release(view);
-  });
+  return settledAfter(promise, view, retentions.releaseLater);
 }
 
 /** Writes a view and frees it; throws as {@link Arena.freeAfterWrite}. */

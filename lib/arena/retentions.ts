@@ -108,6 +108,11 @@ export class Retentions implements HoldKeeper {
     return isGone;
   }
 
+  /** The same as a function of its own. */
+  readonly releaseLater = (view: View): void => {
+    this.release(view);
+  };
+
   // --- Custodies and remnants -----------------------------------------------------------------------
 
   #retainOther(view: View): void {

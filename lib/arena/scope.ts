@@ -322,15 +322,17 @@ export class BoundScope extends Scope {
   }
 }
 
+function endOf(scope: Scope): void {
+  scope.end();
+}
+
 /** Calls `fn` with a scope and ends that when `fn` returns or throws, or when its promise settles. */
 export function runIn<R>(scope: Scope, fn: (scope: Scope) => R): R {
   let result: R;
   try {
     result = fn(scope);
     if (isThenable(result)) {
-      return settledAfter(result, () => {
-        scope.end();
-      }) as R;
+      return settledAfter(result, scope, endOf) as R;
     }
   } catch (error) {
     scope.end();

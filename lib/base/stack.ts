@@ -3,11 +3,14 @@
  *
  * A function that runs at the end of the stack can fail at any call it makes, with a RangeError of the engine.
  * Work that must not fail halfway makes sure here that it has room for all its calls.
+ *
+ * Whoever goes down so many frames and comes back has proved that there is room. The limit of a thread's stack does not
+ * move: so what was proved at one depth holds wherever the stack is no deeper, and the addon can tell how deep it is.
  */
 
 /**
  * Room in frames of {@link descend}, 110 to 170 bytes each. A caller's room includes the room of what it calls.
- * A step goes eight frames deep (measured: 2 KB); asking for its room costs 200 ns.
+ * A step goes eight frames deep (measured: 2 KB).
  */
 export const Room = {
   /** A free or an allocation. */
@@ -16,12 +19,26 @@ export const Room = {
   Call: 70,
 } as const;
 
+let depthOf: (() => number) | undefined;
+
+/** Less deep than any stack. */
+const NOWHERE = -(2 ** 30);
+
+/** The whole room was there when the stack was so deep. */
+let provenDepth = NOWHERE;
+
+/** To be told once, before the first arena: how to find out how deep the stack is. Elsewhere nobody can tell. */
+export function setDepth(ask: () => number): void {
+  depthOf = ask;
+}
+
 /** What a call of the core needs on top of that; 0: it needs none of the engine's stack, as native code does not. */
 let coreRoom = 0;
 
 /** To be told once, before the first arena. */
 export function setCoreRoom(room: number): void {
   coreRoom = room;
+  provenDepth = NOWHERE;
 }
 
 /** A function is compiled at its first call, and the compiler needs 40 KB of stack. */
@@ -41,6 +58,7 @@ export class Way {
 
   /** As {@link ensureStack}. */
   ensureStack(room: number): void {
+    if (depthOf !== undefined && depthOf() <= provenDepth) return;
     if (this.#coldCalls > 0) {
       ensureWholeStack();
       this.#coldCalls--;
@@ -59,7 +77,10 @@ export function ensureStack(room: number): void {
 
 /** The same for rare operations that do a lot of work (reset, destroy, trim). */
 export function ensureWholeStack(): void {
+  const depth = depthOf?.();
+  if (depth !== undefined && depth <= provenDepth) return;
   descend(COLD_ROOM + Room.Call + coreRoom, 1, 2, 3, 4, 5);
+  provenDepth = depth ?? NOWHERE;
 }
 
 /** The same for a call of the core itself, whoever makes it. */

@@ -4,6 +4,7 @@
  */
 import { HakmemError } from '../errors';
 import type { BackendInfo } from '../base/backend-info';
+import { setDepth } from '../base/stack';
 import { adviceFor } from './advice';
 import { BACKEND_VARIABLE, forcedBackend } from './backend-choice';
 import { ENTRIES, type Native } from './entries';
@@ -25,6 +26,7 @@ function loadNative(): Native {
   const addon = loadAddon(ENTRIES) as Native;
   const move = findMover();
   if (move !== undefined) addon.setMover(move);
+  if (addon.stackDepth !== undefined) setDepth(addon.stackDepth);
   return addon;
 }
 

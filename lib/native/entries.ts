@@ -111,6 +111,8 @@ export interface NativeDifference {
 export interface Native {
   /** Whether a call was interrupted, so that all others are refused now: ERR_INVALID_STATE. */
   readonly isBroken?: () => boolean;
+  /** How deep the stack is, for lib/base/stack.ts. */
+  readonly stackDepth?: () => number;
   /** Whether JavaScript may see memory that is not the engine's own. */
   readonly externalBuffers: boolean;
   readonly tables: NativeTables;
@@ -209,7 +211,7 @@ export interface Native {
 /** Every entry, as `typeof` tells it. */
 export const ENTRIES: Readonly<
   Record<
-    Exclude<keyof Native, 'exchangeAt' | 'isBroken'>,
+    Exclude<keyof Native, 'exchangeAt' | 'isBroken' | 'stackDepth'>,
     'boolean' | 'function' | 'number' | 'object'
   >
 > = {

@@ -45,22 +45,48 @@ const thenOf = Function.prototype.call.bind(
   Promise.prototype.then,
 ) as <T>(promise: Promise<T>, ok: (value: T) => T, failed: (reason: unknown) => T) => Promise<T>;
 
+/** What to do when a promise settles, and the two functions that it may call then; used again by a later one. */
+class Settlement {
+  work: ((subject: object) => void) | undefined;
+  subject: object | undefined;
+
+  readonly ok = <T>(value: T): T => {
+    this.#settle();
+    return value;
+  };
+
+  readonly failed = (reason: unknown): never => {
+    this.#settle();
+    throw reason;
+  };
+
+  #settle(): void {
+    const { subject, work } = this;
+    this.work = this.subject = undefined;
+    if (spareCount < SPARES_MAX) spares[spareCount++] = this;
+    work!(subject!);
+  }
+}
+
+const SPARES_MAX = 256;
+/** The first `spareCount` of these wait for another promise. */
+const spares: Settlement[] = [];
+let spareCount = 0;
+
 /**
- * Does `work` when a promise settles, and settles as it does after that: one promise, and one turn of the queue more
- * than to await it. An async function, or `finally`, would take two.
+ * Does `work` on `subject` when a promise settles, and settles as it does after that: one promise, and one turn of the
+ * queue more than to await it. An async function, or `finally`, would take longer, and so would closures of each call.
  */
-export function settledAfter<T>(promise: PromiseLike<T>, work: () => void): Promise<T> {
-  return thenOf(
-    Promise.resolve(promise),
-    (value) => {
-      work();
-      return value;
-    },
-    (reason) => {
-      work();
-      throw reason;
-    },
-  );
+export function settledAfter<T, S extends object>(
+  promise: PromiseLike<T>,
+  subject: S,
+  work: (subject: S) => void,
+): Promise<T> {
+  const native = Promise.resolve(promise);
+  const settlement = spareCount > 0 ? spares[--spareCount]! : new Settlement();
+  settlement.work = work as (subject: object) => void;
+  settlement.subject = subject;
+  return thenOf(native, settlement.ok, settlement.failed);
 }
 
 /** Counts a promise's rejection as handled. */

@@ -52,6 +52,7 @@ const RIGHT = {
   resetArena: ['arena', () => Uint32Array.of(0, 1)],
   trimArena: ['arena'],
   decay: [],
+  stackDepth: [],
   purgeLarge: ['arena', () => native.largeAlloc(arena.id, 200_000), () => 0, () => 65_536],
   refill: ['arena', () => 7, () => 64],
   flush: ['arena', () => 3, () => 50],
