@@ -108,6 +108,21 @@ test('threads that hand over to each other and are terminated at random lose and
   });
 });
 
+test('a thread that hands on what it got, and is terminated at random, loses and spoils nothing', async () => {
+  const { stdout, stderr } = await runFile('test/process/relay-soak.mjs', ['10', '300']);
+  expect(stderr).toBe('');
+  const { received, lost, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
+  expect([received, lost]).toEqual([expect.any(Number), expect.any(Number)]);
+  expect(rest).toEqual({
+    spoiled: 0,
+    disorder: 0,
+    away: 0,
+    used: 0,
+    differences: [],
+    arenas: ['main'],
+  });
+});
+
 test('the engine`s account of memory is what it was, and the process ends well', async () => {
   const report = await resultOf<{ grown: number; all: number; collections: number }>(
     `${IN_MAIN}
