@@ -13,6 +13,8 @@ import { noteSuperSlabs } from '../events/events';
 import { type ScopeTarget, validateTarget } from '../streams/endings';
 import { freeAfter, freeAfterWrite, writeAndFree } from './free-after';
 import type { WritableLike, WriteTarget } from '../streams/targets';
+import { handOn } from './hand-on';
+import { isAdopted } from '../letters/adopted';
 import type { Ticket } from '../letters/ticket';
 import { native } from '../native/native';
 import { validateFunction } from '../options';
@@ -180,7 +182,7 @@ export class Arena extends WatchedArena implements Allocator, Custodian, Lender,
   // --- Lend -----------------------------------------------------------------------------------------
 
   share(view: View): Ticket {
-    return this.#front.lend(view);
+    return isAdopted(view) ? handOn(this.#front, view) : this.#front.lend(view);
   }
 
   recall(ticket: Ticket): ArenaBuffer | undefined {

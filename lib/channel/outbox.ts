@@ -66,8 +66,8 @@ export class Outbox {
         return false;
       }
     }
-    // For what comes after the end of the view, which makes sure of its own.
-    if (isCopied || isAdopted(view)) sending.ensureStack(Room.Step);
+    // For what comes after the end of the view, which makes sure of its own. So does what hands over.
+    if (isCopied) sending.ensureStack(Room.Step);
     this.#put(view, bytes, isCopied, ringBytes, envelope);
     return true;
   }
@@ -78,20 +78,6 @@ export class Outbox {
     // An empty view has no memory.
     if (isWhole || this.#arena.usableSize(view) === 0) return;
     throw new HakmemError('ERR_HAKMEM_STALE_VIEW');
-  }
-
-  /** What was adopted cannot be handed on: a copy of it can. */
-  #hand(view: View): number {
-    if (!isAdopted(view)) return this.#arena.share(view);
-    const copy = this.#arena.from(bytesOf(view));
-    try {
-      const ticket = this.#arena.share(copy);
-      release(view);
-      return ticket;
-    } catch (error) {
-      if (this.#arena.owns(copy)) this.#arena.free(copy);
-      throw error;
-    }
   }
 
   /** The record first, then the end of the view, then the message: what throws before has sent nothing. */
@@ -108,7 +94,7 @@ export class Outbox {
       if (isAdopted(view)) release(view);
       else this.#arena.free(view);
     } else {
-      ticket = this.#hand(view);
+      ticket = this.#arena.share(view);
     }
     const slot = this.#head & mask;
     const word = slot * SLOT_WORDS;

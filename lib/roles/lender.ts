@@ -20,9 +20,10 @@ export interface Lender {
    *
    * A ticket that nobody adopts keeps its memory: {@link Arena.recall} it. A reset, and the end of the arena, revoke it.
    *
-   * @param view - a live view of this arena, and not retained; with an offset of its own, it begins at 0 there.
+   * @param view - a live view of this arena, and not retained; with an offset of its own, it begins at 0 there. Or a Buffer
+   *   that this thread has adopted: a copy in this arena's memory is handed over, and the Buffer is released.
    * @throws {ERR_INVALID_ARG_VALUE} it has length 0.
-   * @throws {ERR_INVALID_STATE} somebody retains it.
+   * @throws {ERR_INVALID_STATE} somebody retains it, and it is of this arena.
    * @throws {ERR_HAKMEM_NATIVE_LOAD} without native code, on WebAssembly.
    * @throws {ERR_HAKMEM_OUT_OF_MEMORY} 2^20 blocks are away already, or the system has no memory for letters.
    * @throws as {@link Arena.free} otherwise.

@@ -34,7 +34,7 @@ export interface ActivityCounts {
   readonly frees: number;
   /** Frees by the arena's own thread. */
   readonly local: number;
-  /** Frees by other threads (C callers only). */
+  /** Frees by other threads: of Buffers that were handed over, and in C. */
   readonly remote: number;
 }
 

@@ -9,6 +9,8 @@ import { Worker, isMainThread, parentPort, workerData } from 'node:worker_thread
 import { Arena, adopt, heapStats, release } from 'hakmem-arena';
 
 const SIZES = [16, 100, 1000, 5000, 65_536, 200_000];
+/** In a message. */
+const TICKETS = 50;
 const CODES = ['ERR_HAKMEM_TICKET'];
 
 let state = isMainThread ? 1 : workerData.seed;
@@ -19,14 +21,25 @@ function random(below) {
 
 let spoiled = 0;
 
+/** Where a Buffer is filled and looked at: all over, or in four places. */
+function placesOf(length) {
+  if (length <= 5000) return [[0, length]];
+  return [0, length >> 2, length >> 1, length - 64].map((at) => [at, at + 64]);
+}
+
 /** A Buffer of one byte value, its first byte included. */
 function fill(view) {
-  return view.fill(1 + random(255));
+  const byte = 1 + random(255);
+  for (const [begin, end] of placesOf(view.length)) view.fill(byte, begin, end);
+  return view;
 }
 
 function check(view) {
-  const at = [0, 1, view.length >> 1, view.length - 1, random(view.length)];
-  if (view[0] === 0 || at.some((i) => view[i] !== view[0])) spoiled++;
+  const byte = view[0];
+  const isWhole = placesOf(view.length).every(([begin, end]) =>
+    [begin, end - 1, begin + random(end - begin)].every((i) => view[i] === byte),
+  );
+  if (byte === 0 || !isWhole) spoiled++;
 }
 
 function share(arena) {
@@ -80,14 +93,14 @@ if (!isMainThread) {
   const [workers, messages] = process.argv.slice(2).map(Number);
   const arena = new Arena({ name: 'main' });
   const borrower = new Borrower();
-  const counts = { offered: 0, recalled: 0, terminated: 0 };
+  const counts = { offered: 0, recalled: 0, terminated: 0, taken: 0 };
 
   /** Talks to one worker until it has had enough, and ends it in the middle of something. */
   const talk = async (i) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: { seed: 1000 + i } });
     const open = new Set();
     const send = () => {
-      const tickets = Array.from({ length: 20 }, () => share(arena));
+      const tickets = Array.from({ length: TICKETS }, () => share(arena));
       counts.offered += tickets.length;
       for (const ticket of tickets) open.add(ticket);
       worker.postMessage(tickets);
@@ -97,6 +110,7 @@ if (!isMainThread) {
       worker.on('message', (message) => {
         spoiled += message.spoiled;
         for (const ticket of message.tickets) borrower.take(ticket);
+        counts.taken += message.tickets.length;
         if (left-- > 0) send();
         else resolve();
       });
@@ -127,6 +141,12 @@ if (!isMainThread) {
   const { lending, bytes } = arena.stats();
   arena.trim();
   const { arenas, totals } = heapStats();
+  const lost = arena
+    .stats()
+    .classes.flatMap(({ bins }) => bins)
+    .filter(
+      (it) => it.live + it.frontBlocks + it.away + it.freeBlocks + it.remoteBlocks !== it.capacity,
+    );
   console.log(
     JSON.stringify({
       ...counts,
@@ -135,6 +155,8 @@ if (!isMainThread) {
       bytesAway: bytes.away,
       used: arena.stats().bytes.used,
       returned: lending.returned,
+      lost,
+      differences: arena.verify().differences,
       arenas: arenas.map(({ name }) => name),
       committed: totals.bytes.committed,
       external: process.memoryUsage().external,

@@ -7,6 +7,11 @@ import { resultOf, runFile, runScript } from '../unit/support/child';
 
 const test = onlyNative('Buffers go to other threads with the addon only');
 
+/** Both at full scale in tools/test/full.mjs. */
+const HAND_OVERS = process.env['LETTERS_HAND_OVERS'] ?? '8000';
+const WORKERS = process.env['LETTERS_WORKERS'] ?? '10';
+const SOAK_MS = 60_000 + Number(HAND_OVERS) / 5 + Number(WORKERS) * 1000;
+
 const HAS_TRANSFER = 'transfer' in ArrayBuffer.prototype;
 
 /** Ways in which a worker ends. */
@@ -94,16 +99,45 @@ describe.each(ENDS)('a worker that ends %s', (_name, end) => {
   });
 });
 
-test('threads that hand over to each other and are terminated at random lose and spoil nothing', async () => {
-  const { stdout, stderr, exitCode } = await runFile('test/process/letters-soak.mjs', ['10', '20']);
+test(
+  `${WORKERS} threads that hand over to each other and are terminated at random lose and spoil nothing`,
+  async () => {
+    // Fifty in a message, and as many in the answer.
+    const each = Math.ceil(Number(HAND_OVERS) / Number(WORKERS) / 100);
+    const args = [WORKERS, String(each)];
+    const { stdout, stderr, exitCode } = await runFile('test/process/letters-soak.mjs', args, {
+      timeoutMs: SOAK_MS,
+    });
+    expect(stderr).toBe('');
+    expect(exitCode).toBe(0);
+    const report = JSON.parse(stdout) as Record<string, unknown>;
+    expect(report).toMatchObject({
+      terminated: Number(WORKERS),
+      spoiled: 0,
+      away: 0,
+      bytesAway: 0,
+      used: 0,
+      lost: [],
+      differences: [],
+      arenas: ['main'],
+    });
+    const { offered, taken } = report as Record<'offered' | 'taken', number>;
+    expect(offered + taken).toBeGreaterThanOrEqual(Number(HAND_OVERS));
+  },
+  SOAK_MS,
+);
+
+test('a thread that hands on what it got, and is terminated at random, loses and spoils nothing', async () => {
+  const { stdout, stderr } = await runFile('test/process/relay-soak.mjs', ['10', '300']);
   expect(stderr).toBe('');
-  expect(exitCode).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({
-    terminated: 10,
+  const { received, lost, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
+  expect([received, lost]).toEqual([expect.any(Number), expect.any(Number)]);
+  expect(rest).toEqual({
     spoiled: 0,
+    disorder: 0,
     away: 0,
-    bytesAway: 0,
     used: 0,
+    differences: [],
     arenas: ['main'],
   });
 });

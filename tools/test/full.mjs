@@ -1,7 +1,9 @@
 // Plays at full scale what `npm test` plays for seconds: workers that are terminated, a torture of streams, a
-// state machine of lifetimes, channels between threads that end, the model of the whole API, a scribbler over all memory, real input and output under churn. One after the other, ten minutes.
+// state machine of lifetimes, Buffers and channels between threads that end, larson, the model of the whole API, a
+// scribbler over all memory, real input and output under churn. One after the other, ten minutes and what the ten million
+// hand-overs take.
 //
-//   npm run test:full -- [--minutes N] [--workers N] [--endings N] [--messages N]
+//   npm run test:full -- [--minutes N] [--workers N] [--endings N] [--messages N] [--handovers N]
 //
 // By the Node that runs this file: see tools/test/nodes-suite.mjs for the others. Ends with `N passed, N failed`.
 
@@ -18,11 +20,10 @@ const { values: options } = parseArgs({
     workers: { type: 'string', default: '1000' },
     endings: { type: 'string', default: '3000' },
     messages: { type: 'string', default: '200000' },
+    handovers: { type: 'string', default: '10000000' },
   },
 });
 
-const end = performance.now() + Number(options.minutes) * 60_000;
-const minutesLeft = () => Math.max(0, (end - performance.now()) / 60_000);
 const total = { passed: 0, failed: 0 };
 
 /** Runs a file with this Node; returns what it printed, or undefined and shows it all when it failed. */
@@ -57,6 +58,21 @@ console.log(`Node ${process.version}`);
 repeat(`${options.workers} workers terminated`, 0, () =>
   jest('test/process/workers-terminated.test.ts', { TERMINATED_WORKERS: options.workers }),
 );
+
+repeat(`${options.handovers} hand-overs, ${options.workers} threads that are terminated`, 0, () =>
+  jest('test/process/letters.test.ts', {
+    LETTERS_HAND_OVERS: options.handovers,
+    LETTERS_WORKERS: options.workers,
+  }),
+);
+
+repeat('larson, two chains of 100 threads', 0, () =>
+  jest('test/process/larson.test.ts', { LARSON_THREADS: '100', LARSON_STEPS: '100000' }),
+);
+
+// The minutes are those of what follows.
+const end = performance.now() + Number(options.minutes) * 60_000;
+const minutesLeft = () => Math.max(0, (end - performance.now()) / 60_000);
 
 repeat(`${options.messages} messages, ${options.workers} threads that end`, 0, (seed) =>
   jest('test/process/channel.test.ts', {

@@ -186,9 +186,9 @@ describe('what can be shared', () => {
     other.destroy();
   });
 
-  test('is no Buffer that was adopted: what is lent is not lent on', () => {
+  test('is no longer what free and realloc take', () => {
     const adopted = adopt(arena.share(arena.alloc(100)));
-    for (const call of ['share', 'free', 'realloc'] as const) {
+    for (const call of ['free', 'realloc'] as const) {
       expect(codeOf(() => arena[call](adopted, 200))).toBe('ERR_HAKMEM_NOT_OWNED');
     }
     release(adopted);
@@ -256,5 +256,54 @@ describe('what is released', () => {
     small.free(small.alloc(65_536));
     for (const view of away) release(view);
     small.destroy();
+  });
+});
+
+describe('what was adopted', () => {
+  test.each(SIZES)('is handed on as a copy, and goes back (%i bytes)', (size) => {
+    const other = new Arena();
+    const adopted = adopt(arena.share(arena.from(pattern(size))));
+    const ticket = other.share(adopted);
+    expect([adopted.length, arena.stats().lending.away]).toEqual([0, 0]);
+    expect(codeOf(() => other.share(adopted))).toBe('ERR_HAKMEM_NOT_OWNED');
+    expect(codeOf(() => release(adopted))).toBe('ERR_HAKMEM_DOUBLE_FREE');
+    arena.destroy();
+    const last = adopt(ticket);
+    expect(last.equals(pattern(size))).toBe(true);
+    release(last);
+    expect(other.stats().lending.away).toBe(0);
+    other.destroy();
+  });
+
+  test('stays its own when there is no room for the copy', () => {
+    const other = new Arena({ maxBytes: 1024 * 1024 });
+    const adopted = adopt(arena.share(arena.alloc(2_000_000, 5)));
+    expect(codeOf(() => other.share(adopted))).toBe('ERR_HAKMEM_OUT_OF_MEMORY');
+    expect([adopted.length, adopted[1_999_999]]).toEqual([2_000_000, 5]);
+    release(adopted);
+    other.destroy();
+    const again = adopt(arena.share(arena.alloc(100, 5)));
+    expect(codeOf(() => other.share(again))).toBe('ERR_HAKMEM_ARENA_DESTROYED');
+    expect(again[99]).toBe(5);
+    release(again);
+  });
+
+  test('cannot be handed on without its bytes', () => {
+    const adopted = adopt(arena.share(arena.alloc(100, 5)));
+    const { buffer } = adopted as { buffer: ArrayBuffer & { transfer?(): ArrayBuffer } };
+    if (buffer.transfer === undefined) return; // Node 20
+    buffer.transfer();
+    expect(codeOf(() => arena.share(adopted))).toBe('ERR_HAKMEM_STALE_VIEW');
+  });
+
+  test('stays where it is for who retains it', () => {
+    const adopted = adopt(arena.share(arena.alloc(20_000, 5)));
+    arena.retain(adopted);
+    const last = adopt(arena.share(adopted));
+    expect([adopted[19_999], last[19_999]]).toEqual([5, 5]);
+    arena.release(adopted);
+    expect([adopted.length, last[19_999]]).toEqual([0, 5]);
+    release(last);
+    expect(arena.stats().lending.away).toBe(0);
   });
 });
