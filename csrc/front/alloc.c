@@ -2,13 +2,14 @@
  *
  * Owns:      which block is handed out next.
  * Called by: C programs.
- * Calls:     refill (an empty or a full magazine), abandoned, large and run, remote, pagemap.
+ * Calls:     refill (an empty or a full magazine), shelf, abandoned, large and run, remote, pagemap.
  * Threads:   owner only; hk_free hands blocks of other arenas to remote.
  */
 #include "base/compiler.h"
 #include "front/abandoned.h"
 #include "front/magazine.h"
 #include "front/refill.h"
+#include "front/shelf.h"
 #include "heap/large.h"
 #include "heap/remote.h"
 #include "heap/run.h"
@@ -27,10 +28,19 @@ static hk_slab_t *take_large(hk_arena_t *arena, size_t size_bytes) {
   return again == HK_OK ? slab : NULL;
 }
 
-static HK_NOINLINE void *alloc_large(hk_arena_t *arena, size_t size_bytes) {
+static HK_NOINLINE hk_slab_t *take_large_slow(hk_arena_t *arena, size_t size_bytes) {
   if (arena->front == NULL && !hk_front_create(arena)) return NULL;
   hk_front_collect(arena);
-  const hk_slab_t *slab = take_large(arena, size_bytes);
+  hk_slab_t *slab = hk_shelf_take(arena, size_bytes);
+  if (slab != NULL) return slab;
+  hk_shelf_miss(arena, size_bytes);
+  return take_large(arena, size_bytes);
+}
+
+static HK_NOINLINE void *alloc_large(hk_arena_t *arena, size_t size_bytes) {
+  bool waits = atomic_load_explicit(&arena->remote_queue, memory_order_relaxed) != NULL;
+  hk_slab_t *slab = waits ? NULL : hk_shelf_take(arena, size_bytes);
+  if (HK_UNLIKELY(slab == NULL)) slab = take_large_slow(arena, size_bytes);
   if (slab == NULL) return NULL;
   hk_run_count_alloc(arena, slab);
   return hk_arena_slab_address(slab);
@@ -65,9 +75,10 @@ static hk_slab_t *slab_at(hk_superslab_t *superslab, const void *address) {
 static hk_status_t free_large(hk_arena_t *arena, hk_slab_t *slab) {
   uint32_t bin = slab->bin;
   size_t bytes = hk_run_block_bytes(slab);
-  hk_status_t status = hk_large_put(arena, slab);
-  if (status == HK_OK) hk_run_count_free(arena, bin, bytes);
-  return status;
+  if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
+  hk_shelf_put(arena, slab, bytes);
+  hk_run_count_free(arena, bin, bytes);
+  return HK_OK;
 }
 
 static hk_status_t free_remote_large(hk_arena_t *owner, hk_slab_t *slab) {
@@ -184,7 +195,8 @@ size_t hk_usable_size(const void *block) {
   const hk_slab_t *slab = slab_at(superslab, block);
   bool is_behind =
       hk_offset_in_span(slab, block) >= HK_SLAB_BYTES && !hk_superslab_is_huge(superslab);
-  if (slab->state == HK_SLAB_RUN) return is_behind ? 0 : hk_run_block_bytes(slab);
+  if (slab->state == HK_SLAB_RUN)
+    return is_behind || hk_run_is_claimed(slab) ? 0 : hk_run_block_bytes(slab);
   if (slab->state == HK_SLAB_CLASS) return owner->classes->bins[slab->bin].stride_bytes;
   return 0;
 }

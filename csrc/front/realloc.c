@@ -2,13 +2,14 @@
  *
  * Owns:      nothing.
  * Called by: C programs.
- * Calls:     alloc, through hk_alloc and hk_free; run (resize in place); superslabs (room); pagemap.
+ * Calls:     alloc, through hk_alloc and hk_free; shelf; run (resize in place); superslabs (room); pagemap.
  * Threads:   owner only.
  */
 #include <string.h>
 
 #include "base/options.h"
 #include "front/magazine.h"
+#include "front/shelf.h"
 #include "heap/run.h"
 #include "super/pagemap.h"
 #include "supply/superslabs.h"
@@ -52,6 +53,8 @@ static hk_slab_t *large_at(const hk_arena_t *arena, const void *block) {
 /* Resizes a large block without a copy. Returns where it is then; NULL: it must move. */
 static void *resize_large(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   size_t before_bytes = hk_run_block_bytes(slab);
+  /* What is kept may lie behind it, or be the longer mapping that it moves to. */
+  if (size_bytes > before_bytes) hk_shelf_clear(arena);
   if (!hk_run_resize(arena, slab, size_bytes)) return NULL;
   hk_run_count_resize(arena, slab, before_bytes);
   return hk_arena_slab_address(slab);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "front/magazine.h"
+#include "front/shelf.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "os/spare.h"
@@ -126,6 +127,7 @@ void hk_front_drop(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
   hk_counters_write_end(arena->counters);
   memset(arena->slab_bins, 0, sizeof arena->slab_bins);
+  hk_shelf_drop(arena);
   hk_spare_put(HK_SPARE_STACKS, arena->front, (size_t)hk_stat_get(&arena->front_bytes));
   arena->front = NULL;
   hk_stat_set(&arena->front_bytes, 0);
@@ -213,6 +215,7 @@ void hk_front_collect(hk_arena_t *arena) {
 }
 
 void hk_front_flush(hk_arena_t *arena) {
+  hk_shelf_clear(arena);
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     const hk_magazine_t *m = &arena->magazines[bin];
     if (hk_magazine_count(m) > 0) flush_oldest(arena, bin, hk_magazine_count(m));
@@ -230,6 +233,7 @@ static uint32_t surplus_of(const hk_arena_t *arena, uint32_t bin, uint32_t alloc
 }
 
 void hk_front_decay(hk_arena_t *arena) {
+  hk_shelf_age(arena);
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     uint32_t allocs = (uint32_t)hk_magazine_allocs(&arena->magazines[bin]);
     uint32_t surplus = surplus_of(arena, bin, allocs);
@@ -243,7 +247,7 @@ bool hk_front_is_empty(const hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     if (hk_magazine_count(&arena->magazines[bin]) > 0) return false;
   }
-  return true;
+  return hk_shelf_is_empty(arena);
 }
 
 /* --- From the core ---------------------------------------------------------------------------- */
@@ -336,6 +340,7 @@ static void top_up(hk_arena_t *arena) {
 bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
   hk_front_collect(arena);
+  if (!hk_shelf_is_empty(arena)) (void)hk_shelf_age_if_due(arena);
   grow(arena, bin);
   uint32_t goal = goal_of(m);
   batch_t batch;

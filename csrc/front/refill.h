@@ -3,7 +3,7 @@
  * Owns:      the memory of the stacks, and how many blocks a magazine may hold.
  * Called by: alloc (empty or full magazine), arena (creation, reset, end, trim,
  *            decay).
- * Calls:     heap slab by slab, remote (drain), pagemap, spare, failures.
+ * Calls:     shelf, heap slab by slab, remote (drain), pagemap, spare, failures.
  * Threads:   owner only.
  */
 #ifndef HK_FRONT_REFILL_H
@@ -38,15 +38,15 @@ bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin);
 /* Gives the older half of a full magazine back to the core. */
 void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin);
 
-/* Gives all blocks of all magazines back to the core, and the slabs that are empty then to the
+/* Gives all blocks of all magazines and large ones back to the core, and the slabs that are empty then to the
  * supply. */
 void hk_front_flush(hk_arena_t *arena);
 
 /* Gives back blocks of magazines that were not needed since the last call: all of one that nobody
- * allocated from, else half of them. */
+ * allocated from, else half of them. And the large blocks that nobody used since then. */
 void hk_front_decay(hk_arena_t *arena);
 
-/* true: every magazine is empty. */
+/* true: every magazine is empty, and no large block is kept. */
 bool hk_front_is_empty(const hk_arena_t *arena);
 
 #endif

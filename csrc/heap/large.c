@@ -12,7 +12,8 @@ hk_status_t hk_large_take(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **sl
   return hk_run_take(arena, (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1), slab);
 }
 
-hk_status_t hk_large_put(hk_arena_t *arena, hk_slab_t *slab) {
+/* HK_DOUBLE_FREE: another thread has freed it. */
+static hk_status_t put(hk_arena_t *arena, hk_slab_t *slab) {
   if (!hk_run_claim(slab)) return HK_DOUBLE_FREE;
   hk_run_put(arena, slab);
   return HK_OK;
@@ -21,7 +22,7 @@ hk_status_t hk_large_put(hk_arena_t *arena, hk_slab_t *slab) {
 static hk_status_t take_with_ref(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab) {
   hk_status_t status = hk_large_take(arena, size_bytes, slab);
   if (status != HK_OK || hk_arena_has_ref(*slab)) return status;
-  (void)hk_large_put(arena, *slab);
+  (void)put(arena, *slab);
   return HK_OUT_OF_MEMORY_TABLE;
 }
 
@@ -56,5 +57,5 @@ hk_status_t hk_large_free(hk_arena_t *arena, uint32_t ref) {
   if (slab->state == HK_SLAB_UNUSED) return HK_DOUBLE_FREE;
   if (slab->state != HK_SLAB_RUN) return HK_NOT_OWNED;
   if (slab->borrowers > 0 || slab->list != HK_SLAB_LIST_NONE) return HK_SLAB_BUSY;
-  return hk_large_put(arena, slab);
+  return put(arena, slab);
 }

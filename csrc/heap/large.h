@@ -15,7 +15,4 @@
  * at `*slab`, and counts it. HK_OUT_OF_MEMORY_*: a refusal is the caller's to count. */
 hk_status_t hk_large_take(hk_arena_t *arena, uint64_t size_bytes, hk_slab_t **slab);
 
-/* Puts it back. HK_DOUBLE_FREE: another thread has freed it. */
-hk_status_t hk_large_put(hk_arena_t *arena, hk_slab_t *slab);
-
 #endif

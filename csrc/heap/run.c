@@ -54,7 +54,7 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab) {
   hk_stat_sub(&kind->block_bytes, hk_run_block_bytes(slab));
   uint32_t span = slab->span_slabs;
   hk_slab_disband(slab);
-  atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
+  hk_run_unclaim(slab);
   if (slab->bin == HK_BIN_HUGE) {
     hk_supply_put_huge(arena, slab);
   } else {

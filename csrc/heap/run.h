@@ -27,6 +27,11 @@ static inline bool hk_run_claim(hk_slab_t *slab) {
   return atomic_exchange_explicit(&slab->remote_queued, 1, memory_order_acq_rel) == 0;
 }
 
+/* Makes a claimed block that has stayed out of the core live again. */
+static inline void hk_run_unclaim(hk_slab_t *slab) {
+  atomic_store_explicit(&slab->remote_queued, 0, memory_order_relaxed);
+}
+
 /* Any thread. */
 static inline bool hk_run_is_claimed(const hk_slab_t *slab) {
   return atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) != 0;

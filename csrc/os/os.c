@@ -129,6 +129,14 @@ void hk_os_advise_huge(void *address, size_t bytes, bool want) {
 
 uint64_t hk_os_now_ns(void) { return prims->now_ns(); }
 
+uint64_t hk_os_coarse_ns(void) {
+  return prims->coarse_ns != NULL ? prims->coarse_ns() : prims->now_ns();
+}
+
+uint64_t hk_os_refusals(void) {
+  return atomic_load_explicit(&counters.map_failed, memory_order_relaxed);
+}
+
 uintptr_t hk_os_thread_id(void) { return hk_os_prim_thread_id(); }
 
 void hk_os_yield(void) { hk_os_prim_yield(); }

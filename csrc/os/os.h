@@ -66,6 +66,12 @@ void hk_os_advise_huge(void *address, size_t bytes, bool want);
 /* The monotonic clock. */
 uint64_t hk_os_now_ns(void);
 
+/* The same clock where a few milliseconds do not matter: it may be so much behind, and costs a third. */
+uint64_t hk_os_coarse_ns(void);
+
+/* Mappings that the OS has refused so far. */
+uint64_t hk_os_refusals(void);
+
 /* The calling thread, as a number that no other running thread has; never 0. */
 uintptr_t hk_os_thread_id(void);
 

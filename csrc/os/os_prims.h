@@ -23,6 +23,7 @@ typedef struct hk_os_prims_t {
   hk_os_result_t (*purge)(void *address, size_t bytes); /* DONE: reads as zero afterwards */
   hk_os_result_t (*advise_huge)(void *address, size_t bytes, bool want);
   uint64_t (*now_ns)(void);
+  uint64_t (*coarse_ns)(void); /* behind now_ns by some milliseconds. NULL: nothing is cheaper */
   /* Resizes a mapping, pages and all: where it is when `to` is NULL, else onto the mapping of
    * `new_bytes` at `to`, which it replaces. NULL: this system cannot. */
   hk_os_result_t (*remap)(void *address, size_t bytes, void *to, size_t new_bytes);

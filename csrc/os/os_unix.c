@@ -101,11 +101,17 @@ static hk_os_result_t linux_remap(void *address, size_t bytes, void *to, size_t 
 }
 #endif
 
-static uint64_t unix_now_ns(void) {
+static uint64_t read_clock(clockid_t clock) {
   struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  (void)clock_gettime(clock, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+static uint64_t unix_now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
+
+#ifdef CLOCK_MONOTONIC_COARSE
+static uint64_t linux_coarse_ns(void) { return read_clock(CLOCK_MONOTONIC_COARSE); }
+#endif
 
 size_t hk_os_prim_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
@@ -124,6 +130,9 @@ const hk_os_prims_t hk_os_native = {.map = unix_map,
                                     .advise_huge = unix_advise_huge,
 #ifdef __linux__
                                     .remap = linux_remap,
+#endif
+#ifdef CLOCK_MONOTONIC_COARSE
+                                    .coarse_ns = linux_coarse_ns,
 #endif
                                     .now_ns = unix_now_ns};
 

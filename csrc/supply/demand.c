@@ -14,13 +14,15 @@ static uint64_t epoch_ns(void) {
   return ttl_ns < HK_DEMAND_EPOCH_NS ? ttl_ns : HK_DEMAND_EPOCH_NS;
 }
 
-static void roll(hk_demand_t *demand, uint64_t held_bytes) {
-  uint64_t now_ns = hk_os_now_ns(), epoch = epoch_ns();
+/* false: the epoch lasts. */
+static bool roll(hk_demand_t *demand, uint64_t held_bytes) {
+  uint64_t now_ns = hk_os_coarse_ns(), epoch = epoch_ns();
   uint64_t age_ns = now_ns - demand->since_ns;
-  if (age_ns < epoch) return;
+  if (age_ns < epoch) return false;
   demand->last_peak_bytes = age_ns >= 2 * epoch ? held_bytes : demand->peak_bytes;
   demand->peak_bytes = held_bytes;
   demand->since_ns = now_ns;
+  return true;
 }
 
 void hk_demand_rise(hk_arena_t *arena) {
@@ -29,9 +31,11 @@ void hk_demand_rise(hk_arena_t *arena) {
   if (held_bytes > demand->peak_bytes) demand->peak_bytes = held_bytes;
 }
 
-void hk_demand_fall(hk_arena_t *arena) {
-  roll(&arena->supply.demand, hk_stat_get(&arena->supply.committed_bytes));
+bool hk_demand_turns(hk_arena_t *arena) {
+  return roll(&arena->supply.demand, hk_stat_get(&arena->supply.committed_bytes));
 }
+
+void hk_demand_fall(hk_arena_t *arena) { (void)hk_demand_turns(arena); }
 
 bool hk_demand_keeps(const hk_arena_t *arena) {
   const hk_options_t *options = hk_options_get();

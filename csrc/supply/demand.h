@@ -2,7 +2,7 @@
  * how many of those that it gives to the cache stay warm there.
  *
  * Owns:      hk_demand_t.
- * Called by: superslabs.
+ * Called by: superslabs, shelf of the front in C.
  * Calls:     age (TTL), os (clock).
  * Threads:   owner only.
  */
@@ -20,6 +20,9 @@ void hk_demand_rise(hk_arena_t *arena);
 
 /* To be called before less is held. */
 void hk_demand_fall(hk_arena_t *arena);
+
+/* true: an epoch has ended since the last call of any of these, so that what was not used in it may go. */
+bool hk_demand_turns(hk_arena_t *arena);
 
 /* true: options want memory kept that may soon be needed again. */
 bool hk_demand_keeps(const hk_arena_t *arena);

@@ -87,6 +87,22 @@ static inline uint64_t hk_magazine_allocs(const hk_magazine_t *m) {
                          bottom);
 }
 
+/* front/shelf.c: large blocks that their owner freed and the front in C keeps, youngest first. They are out of the
+ * core, and claimed, so that a second free of them is seen. `young`: put since hk_shelf_age last looked. */
+#define HK_SHELF_BLOCKS 4
+typedef struct hk_shelf_t {
+  struct {
+    hk_slab_t *slab;
+    size_t bytes;
+    bool young;
+  } blocks[HK_SHELF_BLOCKS];
+  uint32_t count;
+  /* Sizes that were freed lately, with a bit for each that was wanted again since; the next one goes to `oldest`. */
+  uint32_t returned, oldest;
+  size_t sizes[HK_SHELF_BLOCKS];
+  uint64_t refusals; /* of the OS, when a block was put last */
+} hk_shelf_t;
+
 /* letters/: blocks in the hands of other threads. */
 typedef struct hk_letter_t hk_letter_t;
 typedef struct hk_mail_t {
@@ -167,6 +183,7 @@ struct hk_arena_t {
   alignas(64) hk_magazine_t magazines[HK_BIN_MAX];
   hk_bin_t bins[HK_BIN_MAX];
   hk_run_kind_t runs[HK_BIN_COUNT - HK_BIN_MAX]; /* runs, huge mappings */
+  hk_shelf_t shelves[HK_BIN_COUNT - HK_BIN_MAX]; /* as `runs` */
   hk_supply_t supply;
   hk_decay_t decay;
   hk_trace_t trace;

@@ -53,6 +53,14 @@ uint64_t hk_superslabs_limit(void) {
   return limit != NO_LIMIT ? limit : 0;
 }
 
+/* Whoever keeps so much less than what is left leaves enough to everybody else. */
+#define AMPLE_TIMES 4
+
+bool hk_superslabs_are_ample(uint64_t bytes) {
+  uint64_t limit = limit_bytes(), held = atomic_load_explicit(&held_bytes, memory_order_relaxed);
+  return held < limit && bytes <= (limit - held) / AMPLE_TIMES;
+}
+
 /* Charges `bytes` to the process. false: its limit would be exceeded, and nothing changed. */
 static bool charge(uint64_t bytes) {
   uint64_t before = atomic_fetch_add_explicit(&held_bytes, bytes, memory_order_relaxed);

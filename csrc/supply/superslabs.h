@@ -18,6 +18,9 @@ static inline uint64_t hk_superslabs_room(const hk_arena_t *arena) {
   return used < arena->max_bytes ? arena->max_bytes - used : 0;
 }
 
+/* true: the process may hold so many bytes several times over beyond what it holds. */
+bool hk_superslabs_are_ample(uint64_t bytes);
+
 /* The size that is mapped for a huge block of `bytes`: eight for each doubling, so that mappings
  * fit again; at most an eighth more. A SuperSlab is mapped as it is. */
 size_t hk_superslabs_round(size_t bytes);
