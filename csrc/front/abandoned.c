@@ -10,8 +10,7 @@ bool hk_abandoned_enter(hk_arena_t *arena) {
 }
 
 void hk_abandoned_collect(hk_arena_t *arena) {
-  hk_slab_t *slab;
-  while ((slab = hk_heap_next_retirable(arena, 0)) != NULL) hk_heap_retire(arena, slab);
+  hk_heap_retire_surplus(arena, 0);
   hk_superslabs_remove_empties(arena, 0);
 }
 
@@ -23,6 +22,7 @@ bool hk_abandoned_leave(hk_arena_t *arena) {
 void hk_abandoned_visit(hk_arena_t *arena) {
   if (!hk_abandoned_enter(arena)) return;
   do {
-    hk_abandoned_collect(arena);
+    hk_heap_retire_gained(arena);
+    hk_superslabs_remove_empties(arena, 0);
   } while (!hk_abandoned_leave(arena));
 }

@@ -122,7 +122,7 @@ static inline hk_status_t push(hk_magazine_t *m, void **top, void *block) {
 /* Flushes the older half of a full magazine, then pushes the block. It ends the free itself, so
  * that hk_free makes only tail calls and needs no stack frame. */
 static HK_NOINLINE hk_status_t free_to_full(hk_arena_t *arena, hk_magazine_t *m, void *block) {
-  hk_magazine_flush_half(arena, hk_magazine_bin(arena, m));
+  hk_magazine_make_room(arena, hk_magazine_bin(arena, m));
   return push(m, hk_magazine_top(m), block);
 }
 

@@ -95,24 +95,35 @@ HK_NOINLINE bool hk_front_create(hk_arena_t *arena) {
   bool fresh; /* not needed: nothing but a NULL is read before it is written */
   if (take_memory(arena, pointers * sizeof(void *), &fresh) == NULL) return false;
   arena->front_used = 0;
-  hk_counters_write_begin(arena->counters);
   for (uint32_t bin = 0; bin < classes->count; bin++) {
-    hk_magazine_t *m = &arena->magazines[bin];
-    set_class(m, &classes->bins[bin]);
-    set_stack(arena, m, MAGAZINE_START_BLOCKS);
+    set_class(&arena->magazines[bin], &classes->bins[bin]);
   }
-  hk_counters_write_end(arena->counters);
   return true;
 }
 
-/* Doubles the stack of an empty magazine, unless it was never filled. */
+static void replace_stack(hk_arena_t *arena, hk_magazine_t *m, uint32_t blocks) {
+  hk_counters_write_begin(arena->counters);
+  set_stack(arena, m, blocks);
+  hk_counters_write_end(arena->counters);
+}
+
+/* Gives a magazine that has no stack its first one. false: it had one. */
+static bool start(hk_arena_t *arena, hk_magazine_t *m) {
+  if (hk_magazine_capacity(m) != 0) return false;
+  replace_stack(arena, m, MAGAZINE_START_BLOCKS);
+  return true;
+}
+
+/* Doubles the stack of an empty magazine, unless it was never filled. What another front filled before is about to be
+ * used as much again. */
 static void grow(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
   uint32_t blocks = hk_magazine_capacity(m);
-  if (blocks == m->max_blocks || hk_stat_get(&arena->bins[bin].refills) == 0) return;
-  hk_counters_write_begin(arena->counters);
-  set_stack(arena, m, next_size(blocks, m->max_blocks));
-  hk_counters_write_end(arena->counters);
+  if (hk_stat_get(&arena->bins[bin].refills) == 0) {
+    (void)start(arena, m);
+  } else if (blocks != m->max_blocks) {
+    replace_stack(arena, m, next_size(blocks == 0 ? MAGAZINE_START_BLOCKS : blocks, m->max_blocks));
+  }
 }
 
 /* Its blocks are the core's again, and what was allocated stays counted. */
@@ -181,16 +192,11 @@ static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
   hk_counters_write_end(arena->counters);
 }
 
-/* Retires empty slabs until each bin has `keep`; UINT32_MAX: what the retire policy says. */
-static void retire_surplus(hk_arena_t *arena, uint32_t keep) {
-  hk_slab_t *slab;
-  while ((slab = hk_heap_next_retirable(arena, keep)) != NULL) hk_heap_retire(arena, slab);
-}
-
-void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin) {
+void hk_magazine_make_room(hk_arena_t *arena, uint32_t bin) {
+  if (start(arena, &arena->magazines[bin])) return;
   flush_oldest(arena, bin, (hk_magazine_count(&arena->magazines[bin]) + 1) / 2);
   bool gives = hk_tiers_giving(&arena->supply.tiers) != NULL;
-  if (arena->bins[bin].draining || gives) retire_surplus(arena, UINT32_MAX);
+  if (arena->bins[bin].draining || gives) hk_heap_retire_surplus(arena, UINT32_MAX);
 }
 
 /* The first bin from `bin` on that gained blocks; HK_BIN_MAX: none. */
@@ -206,10 +212,10 @@ static uint32_t next_gained(const hk_arena_t *arena, uint32_t bin) {
 /* Bins that gained blocks are the only ones that collecting can have made draining. */
 void hk_front_collect(hk_arena_t *arena) {
   hk_remote_drain(arena);
-  if (hk_tiers_giving(&arena->supply.tiers) != NULL) retire_surplus(arena, UINT32_MAX);
+  if (hk_tiers_giving(&arena->supply.tiers) != NULL) hk_heap_retire_surplus(arena, UINT32_MAX);
   for (uint32_t bin = next_gained(arena, 0); bin < HK_BIN_MAX; bin = next_gained(arena, bin + 1)) {
     if (!arena->bins[bin].draining) continue;
-    retire_surplus(arena, UINT32_MAX);
+    hk_heap_retire_surplus(arena, UINT32_MAX);
     return;
   }
 }
@@ -220,7 +226,7 @@ void hk_front_flush(hk_arena_t *arena) {
     const hk_magazine_t *m = &arena->magazines[bin];
     if (hk_magazine_count(m) > 0) flush_oldest(arena, bin, hk_magazine_count(m));
   }
-  retire_surplus(arena, 0);
+  hk_heap_retire_surplus(arena, 0);
 }
 
 /* Blocks that were not needed since the last look: what was allocated in between is the most that was
@@ -240,7 +246,7 @@ void hk_front_decay(hk_arena_t *arena) {
     if (surplus > 0) flush_oldest(arena, bin, surplus);
     arena->front_marks[bin] = allocs;
   }
-  if (hk_tiers_giving(&arena->supply.tiers) != NULL) retire_surplus(arena, UINT32_MAX);
+  if (hk_tiers_giving(&arena->supply.tiers) != NULL) hk_heap_retire_surplus(arena, UINT32_MAX);
 }
 
 bool hk_front_is_empty(const hk_arena_t *arena) {
@@ -324,7 +330,8 @@ static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
 static void top_up(hk_arena_t *arena) {
   uint32_t moved = 0;
   for (uint32_t bin = next_gained(arena, 0); bin < HK_BIN_MAX; bin = next_gained(arena, bin + 1)) {
-    const hk_magazine_t *m = &arena->magazines[bin];
+    hk_magazine_t *m = &arena->magazines[bin];
+    (void)start(arena, m);
     uint32_t goal = goal_of(m), count = hk_magazine_count(m);
     if (count > goal / 2) continue; /* not yet */
     if (moved > MAGAZINE_TOP_UP_BLOCKS) break;

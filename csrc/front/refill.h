@@ -35,8 +35,8 @@ void hk_front_collect(hk_arena_t *arena);
  * blocks. false: out of memory, even after all magazines were flushed. */
 bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin);
 
-/* Gives the older half of a full magazine back to the core. */
-void hk_magazine_flush_half(hk_arena_t *arena, uint32_t bin);
+/* Makes room in a full magazine: gives its older half back to the core, or its first stack to one without. */
+void hk_magazine_make_room(hk_arena_t *arena, uint32_t bin);
 
 /* Gives all blocks of all magazines and large ones back to the core, and the slabs that are empty then to the
  * supply. */

@@ -1,5 +1,7 @@
 #include "heap/heap.h"
 
+#include <string.h>
+
 #include "base/compiler.h"
 #include "heap/bin.h"
 #include "heap/remote.h"
@@ -212,6 +214,58 @@ hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep) {
   return NULL;
 }
 
+/* Remembers whether an empty slab had to stay, because another thread was about to leave it. */
+static void note_unretired(hk_arena_t *arena, uint32_t bin) {
+  const hk_bin_t *b = &arena->bins[bin];
+  bool stays =
+      b->empty != NULL || (b->current != NULL && b->current->free_count == b->current->capacity);
+  uint64_t bit = (uint64_t)1 << bin % 64, *word = &arena->unretired_bins[bin / 64];
+  *word = stays ? *word | bit : *word & ~bit;
+}
+
+static void retire_given_up(hk_arena_t *arena) {
+  for (hk_slab_t *slab; (slab = given_up(arena)) != NULL;) hk_heap_retire(arena, slab);
+}
+
+void hk_heap_retire_surplus(hk_arena_t *arena, uint32_t keep) {
+  bool by_policy = keep == UINT32_MAX;
+  if (by_policy) {
+    retire_given_up(arena);
+  } else {
+    hk_remote_drain(arena);
+  }
+  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+    const hk_bin_t *b = &arena->bins[bin];
+    if (by_policy && !b->draining) continue;
+    uint32_t left = by_policy ? (uint32_t)hk_bin_empty_low(arena, b) : keep;
+    for (hk_slab_t *slab; (slab = surplus_slab(b, left)) != NULL;) {
+      hk_heap_retire(arena, slab);
+      if (by_policy) retire_given_up(arena);
+    }
+    if (left == 0) note_unretired(arena, bin);
+  }
+}
+
+static void retire_all_of(hk_arena_t *arena, uint32_t bin) {
+  for (hk_slab_t *slab; (slab = surplus_slab(&arena->bins[bin], 0)) != NULL;) {
+    hk_heap_retire(arena, slab);
+  }
+  note_unretired(arena, bin);
+}
+
+void hk_heap_retire_gained(hk_arena_t *arena) {
+  uint64_t gained[HK_BIN_WORDS];
+  memcpy(gained, arena->gained_bins, sizeof gained);
+  memcpy(arena->gained_bins, arena->unretired_bins, sizeof gained);
+  hk_remote_drain(arena);
+  for (uint32_t w = 0; w < HK_BIN_WORDS; w++) {
+    for (uint64_t bits = arena->gained_bins[w]; bits != 0; bits &= bits - 1) {
+      retire_all_of(arena, w * 64 + hk_ctz64(bits));
+    }
+    arena->gained_bins[w] |= gained[w];
+  }
+}
+
 int32_t hk_next_retirable(hk_arena_t *arena, uint32_t keep) {
   const hk_slab_t *slab = hk_heap_next_retirable(arena, keep);
   return slab != NULL && hk_arena_has_ref(slab) ? (int32_t)hk_arena_slab_number(slab) : -1;
@@ -249,6 +303,6 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
 }
 
 void hk_heap_reset(hk_arena_t *arena) {
-  for (uint32_t w = 0; w < HK_BIN_WORDS; w++) arena->gained_bins[w] = 0;
+  for (uint32_t w = 0; w < HK_BIN_WORDS; w++) arena->gained_bins[w] = arena->unretired_bins[w] = 0;
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) hk_bin_reset(&arena->bins[bin]);
 }

@@ -36,6 +36,13 @@ hk_slab_t *hk_heap_next_retirable(hk_arena_t *arena, uint32_t keep);
 /* Gives such a slab back to the supply. */
 void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab);
 
+/* Retires all of them. */
+void hk_heap_retire_surplus(hk_arena_t *arena, uint32_t keep);
+
+/* Collects what other threads have freed, and retires the slabs that are empty by it: all that there are in an arena
+ * where hk_heap_retire_surplus has kept none before and nobody frees but other threads. */
+void hk_heap_retire_gained(hk_arena_t *arena);
+
 /* Forgets every slab, when all slots are taken away at once. Statistics settle at "none out". */
 void hk_heap_reset(hk_arena_t *arena);
 

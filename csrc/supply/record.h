@@ -213,6 +213,8 @@ struct hk_arena_t {
   _Atomic(uint32_t) keeper;
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
   uint64_t gained_bins[HK_BIN_WORDS];
+  uint64_t unretired_bins
+      [HK_BIN_WORDS]; /* heap/heap.c: a bit per bin with an empty slab that could not be retired */
 
   /* The owner holds it to write `superslabs`, other threads to read them. */
   hk_lock_t table_lock;
