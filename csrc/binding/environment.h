@@ -135,6 +135,9 @@ bool CreateEnvironment(Napi::Env env);
 
 inline Environment *EnvironmentOf(Napi::Env env) { return env.GetInstanceData<Environment>(); }
 
+// The memory of the exchange buffer; nullptr: somebody has detached it.
+uint32_t *Exchange(Napi::Env env);
+
 // The live arena that this handle names, or nullptr.
 ArenaHandle *FindArena(Environment *environment, double handle);
 
