@@ -228,6 +228,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   if (status == HK_OK) {
     arena->counters = hk_counters_create(options->counters);
     if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
+    arena->follows = arena->counters != NULL && arena->counters == options->counters;
   }
   if (status == HK_OK && !hk_trace_begin(arena, options->trace_events)) {
     hk_counters_drop(arena->counters);

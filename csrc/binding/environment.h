@@ -88,9 +88,9 @@ struct Sentinel : Allocated {
 // are not kept warm.
 constexpr int64_t kSpanBytesMax = HK_SPAN_SLABS_MAX * HK_SLAB_BYTES;
 
-// ArrayBuffers of slabs and spans that their arenas have left, by address; see warm.cc. Neighbouring slabs never share
-// a place.
-constexpr uint32_t kWarmPlaces = 512;
+// ArrayBuffers of slabs and spans that their arenas have left, by address, and of short slabs beside them; see warm.cc.
+// Neighbouring slabs never share a place.
+constexpr uint32_t kWarmPlaces = 1024;
 
 constexpr uint32_t kLeftMax = 16;
 

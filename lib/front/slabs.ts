@@ -80,7 +80,9 @@ export class SlabTable {
 
   /** Whether an ArrayBuffer is one of these, and has room for several blocks. */
   isShared(buffer: ArrayBuffer): boolean {
-    const mayShare = sizeOf(buffer) === SLAB_BYTES || this.#spans?.has(buffer) === true;
+    const bytes = sizeOf(buffer);
+    const isSlab = bytes <= SLAB_BYTES && bytes > 0;
+    const mayShare = isSlab || this.#spans?.has(buffer) === true;
     return mayShare && this.buffers.includes(buffer);
   }
 
