@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arena/policy.h"
+#include "arena/settle.h"
 #include "base/assert.h"
 #include "base/options.h"
 #include "front/abandoned.h"
@@ -83,46 +84,6 @@ static void put_record(hk_arena_t *arena) {
   hk_spare_put(HK_SPARE_RECORD, arena, hk_arena_record_bytes());
 }
 
-/* Most counters were never touched, and a write would make their pages take up memory. */
-static void set_counter(double *counter, double value) {
-  if (hk_counter_get(counter) != value) hk_counter_set(counter, value);
-}
-
-static void settle(hk_counters_t *c, uint32_t first, uint32_t last) {
-  for (uint32_t i = first; i <= last; i++) {
-    set_counter(&c->frees.by_length[i], hk_counter_get(&c->allocs.by_length[i]));
-  }
-}
-
-/* Lengths of bins without refills were never counted. */
-static void settle_lengths(hk_arena_t *arena) {
-  uint32_t first = 1;
-  for (uint32_t bin = 0; first <= HK_EXACT_LENGTH_MAX; bin++) {
-    uint32_t stride = arena->classes->bins[bin].stride_bytes;
-    uint32_t last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
-    if (hk_stat_get(&arena->bins[bin].refills) != 0) settle(arena->counters, first, last);
-    first = last + 1;
-  }
-}
-
-/* Counts everything that was live as freed, by the owner unless another thread has freed it. */
-static void settle_counters(hk_arena_t *arena) {
-  hk_counters_t *c = arena->counters;
-  hk_counters_write_begin(c);
-  settle_lengths(arena);
-  for (uint32_t i = 0; i < HK_COUNTER_SLOTS; i++) {
-    if (c->slot_lengths[i] == 0) continue; /* nobody's: it counts nothing */
-    hk_counter_set(&c->frees.by_slot[i], hk_counter_get(&c->allocs.by_slot[i]));
-  }
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
-    set_counter(&c->frees.by_bin[bin], hk_counter_get(&c->allocs.by_bin[bin]));
-    set_counter(&c->live_bytes[bin], 0);
-  }
-  hk_run_settle(arena);
-  hk_front_settle(arena);
-  hk_counters_write_end(c);
-}
-
 /* Every block becomes free. */
 static void free_all(hk_arena_t *arena) {
   hk_remote_finish(arena);
@@ -134,7 +95,7 @@ static void free_all(hk_arena_t *arena) {
 
 void hk_arena_reset(hk_arena_t *arena) {
   free_all(arena);
-  settle_counters(arena);
+  hk_settle_counters(arena);
   hk_run_reset(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
 }
@@ -267,6 +228,7 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
   if (status == HK_OK) {
     arena->counters = hk_counters_create(options->counters);
     if (arena->counters == NULL) status = HK_OUT_OF_MEMORY_OS;
+    arena->follows = arena->counters != NULL && arena->counters == options->counters;
   }
   if (status == HK_OK && !hk_trace_begin(arena, options->trace_events)) {
     hk_counters_drop(arena->counters);

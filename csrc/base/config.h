@@ -38,6 +38,10 @@
 /* Largest sizes that a class and a run serve. */
 #define HK_CLASS_SIZE_MAX HK_SLAB_BYTES
 #define HK_RUN_SIZE_MAX HK_SUPERSLAB_BYTES
+/* A short slab has its blocks in the first of its bytes, because all that JavaScript sees is wiped after it; and what
+ * strides it may have, so that some fit. */
+#define HK_SHORT_SLAB_BYTES (HK_SLAB_BYTES / 4)
+#define HK_SHORT_STRIDE_MAX (HK_SHORT_SLAB_BYTES / 4)
 /* Larger requests are refused without asking the OS: 2^47 bytes is a usual user address space. */
 #define HK_SIZE_MAX ((uint64_t)1 << 47)
 /* The same of what a `size_t` counts: where it has 32 bits, rounding up must not wrap. */

@@ -81,6 +81,20 @@ bool ReadClassSizes(Arguments *arguments, size_t i, uint32_t (&sizes)[HK_BIN_MAX
   return true;
 }
 
+// false: JavaScript may have given another name, of which UTF-8 has made this one. It has U+FFFD for whatever is half a
+// character.
+bool IsAsGiven(const char *name) { return std::strstr(name, "\xEF\xBF\xBD") == nullptr; }
+
+// An arena with the counters and the handle of an earlier one: JavaScript has all else. Empty: it has not.
+Napi::Value ArenaAgain(Napi::Env env, const ArenaHandle *arena) {
+  uint32_t *serial = IsAsGiven(hk_arena_name(arena->core)) ? Exchange(env) : nullptr;
+  if (serial == nullptr) return Napi::Value();
+  uint64_t id = hk_arena_id(arena->core);
+  serial[0] = static_cast<uint32_t>(id);
+  serial[1] = static_cast<uint32_t>(id >> 32);
+  return Napi::Number::New(env, HandleOf(arena));
+}
+
 // Enters a new arena and makes what JavaScript gets of it. Empty: out of memory.
 Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core, Napi::ArrayBuffer counters,
                       Napi::Value handle) {
@@ -91,9 +105,10 @@ Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core, Napi::ArrayBuffer counter
     return Napi::Value();
   }
   hk_arena_ask_before_purge(core, IsOurs, arena);
-  if (counters.IsEmpty() || counters.Data() != hk_arena_counters(core)) {
-    counters = CountersBuffer(env, core);
-  }
+  bool has_counters = !counters.IsEmpty() && counters.Data() == hk_arena_counters(core);
+  Napi::Value again = has_counters && arena == idle ? ArenaAgain(env, arena) : Napi::Value();
+  if (!again.IsEmpty()) return again;
+  if (!has_counters) counters = CountersBuffer(env, core);
   if (arena != idle) handle = counters.IsEmpty() ? Napi::Value() : GarbageHandle(env, arena);
   if (counters.IsEmpty() || handle.IsEmpty()) {
     OrphanArena(arena);
@@ -110,9 +125,9 @@ Napi::Value ArenaToJs(Napi::Env env, hk_arena_t *core, Napi::ArrayBuffer counter
   return result;
 }
 
-// createArena(name, settings?, classSizes?, counters?, handle?) -> { id, serial, name, counters, handle } | -status. A
-// name is at most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none. Counters and handle of an arena
-// that has ended are used again.
+// createArena(name, settings?, classSizes?, counters?, handle?) -> { id, serial, name, counters, handle } | id, serial in
+// exchange | -status. A name is at most HK_ARENA_NAME_MAX bytes of UTF-8 without a zero; an empty one is none. Counters
+// and handle of an arena that has ended are used again; then the result may be a number.
 Napi::Value CreateArena(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   Arguments arguments(info);

@@ -8,17 +8,6 @@ namespace {
 
 constexpr size_t kExchangeBytes = kExchangeLength * sizeof(uint32_t);
 
-// nullptr: somebody has detached it.
-uint32_t *Exchange(Napi::Env env) {
-  void *refs = nullptr;
-  size_t bytes = 0;
-  Napi::ArrayBuffer buffer = EnvironmentOf(env)->exchange.Value();
-  if (buffer.IsEmpty() || napi_get_arraybuffer_info(env, buffer, &refs, &bytes) != napi_ok) {
-    return nullptr;
-  }
-  return bytes == kExchangeBytes ? static_cast<uint32_t *>(refs) : nullptr;
-}
-
 void MakeExchange(Napi::Env env) {
   Environment *environment = EnvironmentOf(env);
   environment->exchange.Reset();
@@ -103,6 +92,16 @@ napi_value LargeFree(napi_env env, napi_callback_info info) {
 }
 
 } // namespace
+
+uint32_t *Exchange(Napi::Env env) {
+  void *refs = nullptr;
+  size_t bytes = 0;
+  Napi::ArrayBuffer buffer = EnvironmentOf(env)->exchange.Value();
+  if (buffer.IsEmpty() || napi_get_arraybuffer_info(env, buffer, &refs, &bytes) != napi_ok) {
+    return nullptr;
+  }
+  return bytes == kExchangeBytes ? static_cast<uint32_t *>(refs) : nullptr;
+}
 
 void DefineBlocks(Napi::Object exports) {
   DefineHot<Refill>(exports, "refill");

@@ -92,9 +92,9 @@ struct Sentinel : Allocated {
 // are not kept warm.
 constexpr int64_t kSpanBytesMax = HK_SPAN_SLABS_MAX * HK_SLAB_BYTES;
 
-// ArrayBuffers of slabs and spans that their arenas have left, by address; see warm.cc. Neighbouring slabs never share
-// a place.
-constexpr uint32_t kWarmPlaces = 512;
+// ArrayBuffers of slabs and spans that their arenas have left, by address, and of short slabs beside them; see warm.cc.
+// Neighbouring slabs never share a place.
+constexpr uint32_t kWarmPlaces = 1024;
 
 // Those of blocks that were adopted and have gone back, by address too: sets of places, any of which may have it.
 constexpr uint32_t kWarmSets = 256, kWarmWays = 4;
@@ -150,6 +150,9 @@ struct Environment : Allocated {
 bool CreateEnvironment(Napi::Env env);
 
 inline Environment *EnvironmentOf(Napi::Env env) { return env.GetInstanceData<Environment>(); }
+
+// The memory of the exchange buffer; nullptr: somebody has detached it.
+uint32_t *Exchange(Napi::Env env);
 
 // The live arena that this handle names, or nullptr.
 ArenaHandle *FindArena(Environment *environment, double handle);

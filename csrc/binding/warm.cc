@@ -22,13 +22,20 @@ namespace hakmem {
 
 namespace {
 
-Exposure **PlaceOf(Environment *environment, const void *address) {
-  return &environment->warm[(reinterpret_cast<uintptr_t>(address) / HK_SLAB_BYTES) % kWarmPlaces];
+// A slab is short in one arena and whole in the next: both stay.
+Exposure **PlaceOf(Environment *environment, const void *address, int64_t bytes) {
+  bool is_short = bytes < static_cast<int64_t>(HK_SLAB_BYTES);
+  uintptr_t slab = reinterpret_cast<uintptr_t>(address) / HK_SLAB_BYTES;
+  return &environment->warm[(slab * 2 + is_short) % kWarmPlaces];
+}
+
+Exposure **PlaceOf(const Exposure *exposure) {
+  return PlaceOf(exposure->environment, exposure->address, exposure->bytes);
 }
 
 // Leaves its ArrayBuffer to the garbage collector.
 void Cool(Napi::Env env, Exposure *exposure) {
-  *PlaceOf(exposure->environment, exposure->address) = nullptr;
+  *PlaceOf(exposure) = nullptr;
   Recount(env, exposure);
   exposure->buffer.Reset();
 }
@@ -154,7 +161,7 @@ bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
   Napi::ArrayBuffer moved = Move(env, exposure, buffer);
   if (moved.IsEmpty()) return false;
   ArenaHandle *arena = exposure->arena;
-  Exposure **place = PlaceOf(exposure->environment, exposure->address);
+  Exposure **place = PlaceOf(exposure);
   if (*place != nullptr) Cool(env, *place);
   *place = exposure;
   exposure->buffer.Reset(moved, 1);
@@ -167,12 +174,12 @@ bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
 }
 
 Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t &slab) {
-  Exposure **place = PlaceOf(environment, slab.address), *exposure = *place;
+  auto bytes = static_cast<int64_t>(slab.bytes);
+  Exposure **place = PlaceOf(environment, slab.address, bytes), *exposure = *place;
   if (exposure == nullptr || exposure->address != slab.address) return nullptr;
   Napi::ArrayBuffer buffer = exposure->buffer.Value();
   // A span or run of another length may begin here now.
-  if (static_cast<int64_t>(slab.bytes) != exposure->bytes || buffer.IsEmpty() ||
-      buffer.IsDetached()) {
+  if (bytes != exposure->bytes || buffer.IsEmpty() || buffer.IsDetached()) {
     Cool(env, exposure);
     return nullptr;
   }
@@ -181,7 +188,7 @@ Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t
 }
 
 void ForgetWarm(Exposure *exposure) {
-  Exposure **place = PlaceOf(exposure->environment, exposure->address);
+  Exposure **place = PlaceOf(exposure);
   if (*place == exposure) *place = nullptr;
 }
 

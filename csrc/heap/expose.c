@@ -26,11 +26,17 @@ static size_t span_bytes(const hk_slab_t *slab) {
   return huge ? slab->superslab->bytes : hk_slab_bytes(slab);
 }
 
+/* What a front sees of them. */
+static size_t shown_bytes(const hk_slab_t *slab) {
+  bool huge = hk_superslab_is_huge(slab->superslab);
+  return huge ? slab->superslab->bytes : hk_slab_shown_bytes(slab);
+}
+
 hk_status_t hk_slab_info(const hk_arena_t *arena, uint32_t slab_number, hk_slab_info_t *info) {
   const hk_slab_t *slab = front_slab(arena, slab_number);
   if (slab == NULL) return HK_NOT_OWNED;
   *info = (hk_slab_info_t){.address = hk_arena_slab_address(slab),
-                           .bytes = span_bytes(slab),
+                           .bytes = shown_bytes(slab),
                            .bin = slab->bin,
                            .exposed = slab->exposed,
                            .fresh = slab->state == HK_SLAB_RUN && slab->fresh};
@@ -61,7 +67,7 @@ static void scrub_around(const hk_arena_t *arena, const hk_slab_t *slab) {
 /* What is lost, or all of it away, is zeroed when it has come back. */
 static void scrub(const hk_arena_t *arena, const hk_slab_t *slab) {
   if (slab->borrowers == 0) {
-    (void)hk_superslab_zero(hk_arena_slab_address(slab), span_bytes(slab));
+    (void)hk_superslab_zero(hk_arena_slab_address(slab), shown_bytes(slab));
   } else if (slab->state == HK_SLAB_CLASS) {
     scrub_around(arena, slab);
   }

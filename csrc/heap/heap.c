@@ -10,12 +10,25 @@
 
 static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
 
+/* Slabs of an arena whose like come and go, for whose classes as little as possible is taken first: all that
+ * JavaScript sees is wiped after it, and most of them end before a class needs more. */
+#define BRIEF_SLABS 8
+
+static bool begins_short(const hk_arena_t *arena, uint32_t bin) {
+  return arena->follows && hk_stat_get(&arena->bins[bin].slabs) == 0 &&
+         arena->classes->bins[bin].stride_bytes <= HK_SHORT_STRIDE_MAX &&
+         hk_stat_get(&arena->supply.used_bytes) < BRIEF_SLABS * HK_SLAB_BYTES;
+}
+
 static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **slab) {
   const hk_class_t *c = &arena->classes->bins[bin];
+  bool is_short = begins_short(arena, bin);
   uint32_t span;
   hk_status_t status = hk_supply_take_span(arena, c->span_slabs, slab, &span);
   if (status != HK_OK) return status;
+  if (!is_short) hk_superslab_wipe_late((*slab)->superslab, (*slab)->slot, span);
   hk_slab_bind(*slab, bin, c, span, pool_of(*slab));
+  if (is_short) hk_slab_shorten(*slab, c);
   hk_stat_add(&arena->bins[bin].slabs, span);
   hk_stat_add(&arena->bins[bin].capacity, (*slab)->capacity);
   hk_trace_note(arena, HK_EVENT_BIND, bin, arena->supply.source, span);

@@ -17,6 +17,8 @@ size_t hk_run_block_bytes(const hk_slab_t *slab) {
 static void bind(hk_slab_t *first, uint32_t bin, uint32_t span) {
   HK_WRITE_ONCE(first->bin, bin);
   HK_WRITE_ONCE(first->state, HK_SLAB_RUN);
+  first->is_short = false;
+  hk_superslab_wipe_late(first->superslab, first->slot, span);
   hk_slab_lead(first, span);
 }
 

@@ -8,7 +8,7 @@
 
 /* Offset at which the first `blocks` blocks end; what lies behind the last block belongs to it. */
 static size_t end_of(const hk_slab_t *slab, uint32_t stride, uint32_t blocks) {
-  return blocks == slab->capacity ? hk_slab_bytes(slab) : (size_t)blocks * stride;
+  return blocks == slab->capacity ? hk_slab_shown_bytes(slab) : (size_t)blocks * stride;
 }
 
 /* Part of an offset that lies in [begin, begin + 64 KB), counted from there. */

@@ -14,6 +14,7 @@ void hk_slab_lead(hk_slab_t *first, uint32_t span_slabs) {
   first->span_slabs = span_slabs;
   for (uint32_t i = 1; i < span_slabs; i++) {
     first[i].span_slabs = i;
+    first[i].is_short = false;
     HK_WRITE_ONCE(first[i].bin, first->bin);
     HK_WRITE_ONCE(first[i].state, HK_SLAB_TAIL);
   }
@@ -28,22 +29,35 @@ static void forget_purged(hk_slab_t *slab) {
   for (uint32_t i = 0; i < slab->span_slabs; i++) slab[i].purged_pages = 0;
 }
 
+static void free_blocks(hk_slab_t *slab, size_t bytes, const hk_class_t *c) {
+  HK_WRITE_ONCE(slab->capacity, (uint16_t)(bytes / c->stride_bytes));
+  HK_WRITE_ONCE(slab->free_count, slab->capacity);
+  slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
+  for (uint32_t w = 0; w < hk_slab_words(slab); w++)
+    slab->free_bits[w] = word_mask(slab->capacity, w);
+}
+
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
                   uint64_t *pool) {
   HK_ASSERT(slab->state == HK_SLAB_UNUSED && !slab->exposed && slab->borrowers == 0);
-  HK_WRITE_ONCE(slab->capacity, (uint16_t)(span_slabs * HK_SLAB_BYTES / c->stride_bytes));
-  HK_WRITE_ONCE(slab->free_count, slab->capacity);
+  size_t bytes = span_slabs * HK_SLAB_BYTES;
   slab->low_word = 0;
-  slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
-  slab->trimmed = false;
+  slab->trimmed = slab->is_short = false;
   HK_WRITE_ONCE(slab->bin, bin);
   HK_WRITE_ONCE(slab->state, HK_SLAB_CLASS);
   slab->list = HK_SLAB_LIST_NONE;
   hk_slab_lead(slab, span_slabs);
   forget_purged(slab);
-  uint32_t words = hk_slab_words(slab);
-  slab->free_bits = words <= HK_SLAB_WORDS_INLINE ? slab->inline_bits : pool;
-  for (uint32_t w = 0; w < words; w++) slab->free_bits[w] = word_mask(slab->capacity, w);
+  bool is_inline = bytes / c->stride_bytes <= HK_SLAB_WORDS_INLINE * 64;
+  slab->free_bits = is_inline ? slab->inline_bits : pool;
+  free_blocks(slab, bytes, c);
+}
+
+void hk_slab_shorten(hk_slab_t *slab, const hk_class_t *c) {
+  HK_ASSERT(slab->state == HK_SLAB_CLASS && slab->free_count == slab->capacity);
+  HK_ASSERT(slab->span_slabs == 1 && c->stride_bytes <= HK_SHORT_STRIDE_MAX);
+  slab->is_short = true;
+  free_blocks(slab, HK_SHORT_SLAB_BYTES, c);
 }
 
 void hk_slab_unbind(hk_slab_t *slab) {

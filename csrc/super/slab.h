@@ -77,7 +77,8 @@ struct hk_slab_t {
   _Atomic(uint32_t) remote_writers;
   hk_slab_t *remote_next; /* shared: written by whoever queues the slab, before that */
 
-  bool given; /* exposed, and somebody else owns the ArrayBuffer: serves nobody here */
+  bool given;    /* exposed, and somebody else owns the ArrayBuffer: serves nobody here */
+  bool is_short; /* CLASS, LOST, and when they have just become UNUSED: see hk_slab_shorten */
   uint32_t
       borrowers; /* letters of its blocks that other threads have or may get; see letters/letters.h */
 };
@@ -93,6 +94,9 @@ void hk_slab_disband(hk_slab_t *first);
  * the free bits, and must outlive the binding. */
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
                   uint64_t *pool);
+
+/* Leaves a slab that has just been bound, alone, only the blocks in its first HK_SHORT_SLAB_BYTES. */
+void hk_slab_shorten(hk_slab_t *slab, const hk_class_t *c);
 
 /* Makes the span unused again. Every block must be free. */
 void hk_slab_unbind(hk_slab_t *slab);
@@ -140,6 +144,11 @@ static inline hk_slab_t *hk_slab_first(const hk_slab_t *slab) {
 /* Bytes of a slab that serves a class. */
 static inline size_t hk_slab_bytes(const hk_slab_t *slab) {
   return slab->span_slabs * HK_SLAB_BYTES;
+}
+
+/* The part of them that a front sees. */
+static inline size_t hk_slab_shown_bytes(const hk_slab_t *slab) {
+  return slab->is_short ? HK_SHORT_SLAB_BYTES : hk_slab_bytes(slab);
 }
 
 static inline bool hk_slab_has_block(const hk_slab_t *slab, uint32_t index) {

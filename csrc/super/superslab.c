@@ -162,6 +162,7 @@ void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count
   uint32_t mask = hk_superslab_slots(slot, count);
   HK_ASSERT((superslab->used_slots & mask) == mask);
   superslab->used_slots &= ~mask;
+  if (!superslab->slabs[slot].is_short) superslab->whole_slots |= mask;
 }
 
 void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
@@ -189,11 +190,14 @@ static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
 
 size_t hk_superslab_reset(hk_superslab_t *superslab) {
   uint32_t lost_slots = 0;
+  bool huge = hk_superslab_is_huge(superslab);
   for (uint32_t i = 0; i < superslab->slab_count;) {
     hk_slab_t *slab = &superslab->slabs[i];
     bool lost = slab->exposed || slab->borrowers > 0;
     uint32_t span = slab->state == HK_SLAB_UNUSED ? 1 : slab->span_slabs;
     if (lost) lost_slots |= hk_superslab_slots(i, span);
+    bool is_used = slab->state != HK_SLAB_UNUSED;
+    if (is_used && !slab->is_short && !huge) superslab->whole_slots |= hk_superslab_slots(i, span);
     reset_slab(slab, lost ? HK_SLAB_LOST : HK_SLAB_UNUSED);
     for (uint32_t tail = 1; tail < span && !lost; tail++) {
       reset_slab(slab + tail, HK_SLAB_UNUSED);
@@ -201,7 +205,7 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
     i += span;
   }
   superslab->used_slots = lost_slots;
-  if (hk_superslab_is_huge(superslab)) return lost_slots != 0 ? superslab->bytes : 0;
+  if (huge) return lost_slots != 0 ? superslab->bytes : 0;
   return hk_popcount32(lost_slots) * HK_SLAB_BYTES;
 }
 
@@ -285,19 +289,46 @@ void hk_superslab_note_exposed(hk_superslab_t *superslab, uint32_t slot, uint32_
   superslab->seen_slots |= hk_superslab_slots(slot, count);
 }
 
-static bool write_zeroes(void *address, size_t bytes) {
-  hk_os_zero(address, bytes);
-  return true;
+/* Slot by slot, because short slabs were written to at their beginning only. */
+static void write_zeroes(const hk_superslab_t *superslab, uint32_t slots) {
+  for (uint32_t todo = slots; todo != 0; todo &= todo - 1) {
+    uint32_t slot = hk_ctz32(todo);
+    bool is_whole = (superslab->whole_slots >> slot & 1) != 0;
+    hk_os_zero(hk_superslab_address(superslab, slot),
+               is_whole ? HK_SLAB_BYTES : HK_SHORT_SLAB_BYTES);
+  }
+}
+
+/* Purging leaves nothing out. */
+static void note_wiped(hk_superslab_t *superslab, bool wrote) {
+  uint32_t unused = ~superslab->used_slots, whole = superslab->whole_slots & unused;
+  superslab->wiped_slots = wrote ? whole : unused;
+  superslab->late_slots |= whole;
+  superslab->whole_slots &= ~unused;
 }
 
 void hk_superslab_wipe(hk_superslab_t *superslab) {
-  uint32_t dirty = superslab->dirty_slots;
+  uint32_t dirty = superslab->dirty_slots, unused_dirty = dirty & ~superslab->used_slots;
   bool writes = superslab->was_exposed && hk_superslab_is_small(superslab);
-  if (writes) (void)clean_dirty(superslab, write_zeroes);
+  if (writes) {
+    write_zeroes(superslab, unused_dirty);
+    HK_WRITE_ONCE(superslab->dirty_slots, dirty & ~unused_dirty);
+  }
   /* What was purged has hardly any pages. */
   HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | (superslab->seen_slots & ~dirty));
   (void)clean_dirty(superslab, hk_superslab_zero);
   if (writes) HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | dirty);
+  note_wiped(superslab, writes);
+}
+
+void hk_superslab_wipe_late(hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
+  uint32_t slots = superslab->late_slots & hk_superslab_slots(slot, count);
+  superslab->late_slots &= ~slots;
+  slots &= ~superslab->wiped_slots;
+  for (; slots != 0; slots &= slots - 1) {
+    hk_os_zero(hk_superslab_address(superslab, hk_ctz32(slots)) + HK_SHORT_SLAB_BYTES,
+               HK_SLAB_BYTES - HK_SHORT_SLAB_BYTES);
+  }
 }
 
 bool hk_superslab_is_valid(const hk_superslab_t *superslab) {

@@ -37,6 +37,9 @@ struct hk_superslab_t {
   uint8_t warmth;      /* hk_warmth_t */
   uint8_t policy;      /* in the cache: HK_FREE_POLICY_*, of the arena that put it there */
   uint32_t seen_slots; /* bit per slot that others saw since `was_exposed`: late writes */
+  /* Bit per slot that was used by another than a short slab since the last wipe; that was before, so that a late write
+   * may have come behind where a short slab ends; and that the last wipe did not leave out there. */
+  uint32_t whole_slots, late_slots, wiped_slots;
   uint32_t
       purged_slots;   /* bit per slot, unused since, whose pages went back to the OS; huge: bit 0 */
   size_t asked_bytes; /* huge, in use: what its user last asked for; less than `bytes` */
@@ -142,6 +145,10 @@ size_t hk_superslab_retake(hk_superslab_t *superslab, uint32_t slots);
  * their pages were purged. Bytes of one arena never reach another. A few slots are written, and stay
  * dirty, because their pages cost more to get back; others are purged, or written if the OS refuses. */
 void hk_superslab_wipe(hk_superslab_t *superslab);
+
+/* To be called before anybody has all of the slots [slot, slot + count), which are no short slab: wipes what the last
+ * wipe has left out. */
+void hk_superslab_wipe_late(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
 /* true: so little of it is dirty that hk_superslab_wipe writes it. */
 bool hk_superslab_is_small(const hk_superslab_t *superslab);

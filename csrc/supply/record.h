@@ -173,6 +173,7 @@ struct hk_arena_t {
   hk_empty_limit_t empty_high, empty_low;
   bool shares_bytes; /* its blocks may hold bytes of other arenas */
   bool scrubs;       /* it zeroes what a reset or its end leaves */
+  bool follows;      /* it has the counters of an arena that ended: its like come and go */
   bool settled;      /* see hk_arena_settle */
   bool inherited;    /* this process was forked after the arena was created */
   bool ended;        /* it only waits for exposed slabs; see hk_arena_end */

@@ -112,6 +112,7 @@ bool hk_supply_extend(hk_arena_t *arena, const hk_slab_t *slab, uint32_t count, 
   uint32_t next = slab->slot + count, more = wanted - count;
   if (more * HK_SLAB_BYTES > hk_superslabs_room(arena)) return false;
   if (!hk_superslab_is_unused(superslab, next, more)) return false;
+  hk_superslab_wipe_late(superslab, next, more);
   use_slots(arena, superslab, next, more);
   return true;
 }

@@ -6,7 +6,7 @@ import { noteSuperSlabs } from '../events/events';
 import type { Front } from '../front/front';
 import { type Kit, takeKit } from '../front/kit';
 import { makeFront } from '../modes/checked-front';
-import { type NativeArena, native, statusOf } from '../native/native';
+import { type NativeArena, exchangeOf, native, statusOf } from '../native/native';
 import { type ResolvedOptions, resolveOptions } from '../options';
 import type { ArenaOptions } from '../types';
 
@@ -16,6 +16,14 @@ interface Parts {
   readonly front: Front;
 }
 
+/** An arena that has counters and handle of an earlier one. Its serial is in the exchange, as 64 bits. */
+function coreAgain(id: number, name: string, kit: Kit): NativeArena {
+  const exchange = exchangeOf();
+  const serial = (exchange[0]! >>> 0) + (exchange[1]! >>> 0) * 2 ** 32;
+  const counters = kit.counters!.all.buffer;
+  return { id, serial, name: name || `arena-${serial}`, counters, handle: kit.handle! };
+}
+
 function createCore(options: ResolvedOptions, kit: Kit): NativeArena {
   const { name, maxBytes, strides, hasOwnClasses } = options;
   const classSizes = hasOwnClasses ? Uint32Array.from(strides) : undefined;
@@ -23,6 +31,7 @@ function createCore(options: ResolvedOptions, kit: Kit): NativeArena {
   const core = native.createArena(name, options.settings, classSizes, left, kit.handle);
   noteSuperSlabs();
   if (typeof core !== 'number') return core;
+  if (core >= 0) return coreAgain(core, name, kit);
   const numbers = { requestedBytes: options.prewarm, usedBytes: 0, maxBytes };
   const status = statusOf(core);
   throw new OutOfMemoryError(reasonOf(status.name), status.text, numbers);

@@ -19,7 +19,7 @@ import { Custody, type Held, type HoldKeeper, custodyOf, doubleFree } from '../v
 import { invalidState } from '../errors';
 import type { Front } from '../front/front';
 import { isAdopted, loanOf } from '../letters/adopted';
-import type { Remains } from '../front/slabs';
+import { NO_REMAINS, type Remains } from '../front/slabs';
 import type { Epoch } from '../front/view-table';
 import { type NativeArena, countersOf, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
@@ -215,7 +215,8 @@ export class Retentions implements HoldKeeper {
 
   /** What stays of the front when it is reset or destroyed: the slabs that retained views of it lie in. */
   remains(): Remains {
-    const { epoch } = this.#front;
+    const { epoch, retainsNothing } = this.#front;
+    if (retainsNothing && this.#held.size === 0) return NO_REMAINS;
     this.#makeRemnants(epoch);
     const pinned = new Map<number, number>();
     const kept = new Map<number, Place['range'][]>();

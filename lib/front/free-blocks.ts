@@ -15,7 +15,7 @@
 import type { Decay } from '../events/decay';
 import type { FrontCounters } from './counters';
 import { exchangeOf, native } from '../native/native';
-import { fillInts } from './records';
+import { fillInts, setInts } from './records';
 import type { PolicyState } from '../policy/state';
 import type { SlabTable } from './slabs';
 
@@ -59,6 +59,8 @@ export { LIMIT, NO_BLOCK, REFUSALS, STACK_BITS, STRIDE, TOP };
 export interface Stacks {
   readonly stacks: Int32Array;
   readonly refs: Int32Array;
+  /** `stacks` as it was when it was new. */
+  readonly unused: Int32Array;
 }
 
 export class FreeBlocks {
@@ -264,12 +266,12 @@ export function stacksFor(strides: readonly number[]): Stacks {
   const stacks = new Int32Array(strides.length << STACK_BITS);
   const refs = new Int32Array(layOut(stacks, strides));
   fillInts(refs, NO_BLOCK);
-  return { stacks, refs };
+  return { stacks, refs, unused: stacks.slice() };
 }
 
 /** Makes used stacks as they were when they were new, but for references that nobody looks at. */
-export function emptyStacks({ stacks }: Stacks, strides: readonly number[]): void {
-  layOut(stacks, strides);
+export function emptyStacks({ stacks, unused }: Stacks): void {
+  setInts(stacks, unused);
 }
 
 /** Fills the records of empty stacks; returns how many positions they take. */

@@ -65,7 +65,7 @@ export function newKit(strides: readonly number[]): Kit {
 export function leaveKit(kit: Kit, ints: Int32Array, handle: object): Int32Array {
   // A front with more views is not made for each request.
   if (keptCount === KEPT_MAX || ints !== kit.ints || kit.views.length > VIEWS_MAX) return NO_INTS;
-  emptyStacks(kit.stacks, kit.strides);
+  emptyStacks(kit.stacks);
   kit.handle = handle;
   kept[keptCount++] = kit;
   return NO_INTS;

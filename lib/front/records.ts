@@ -6,13 +6,19 @@
  * view, no room.
  */
 
-// The engine's own, whatever a program has put in its place: what is not zeroed would be live in the next front.
+// The engine's own, whatever a program has put in their place: what is not zeroed would be live in the next front.
 // eslint-disable-next-line @typescript-eslint/unbound-method
-const { fill } = Int32Array.prototype;
+const { fill, set } = Int32Array.prototype;
 export const fillInts = Function.prototype.call.bind(fill) as (
   ints: Int32Array,
   ...rest: number[]
 ) => Int32Array;
+
+/** Copies all of the second array into the first. */
+export const setInts = Function.prototype.call.bind(set) as (
+  ints: Int32Array,
+  from: Int32Array,
+) => void;
 
 export class Records {
   /** Replaced by a longer one when there is no room: see {@link Records.enlarged}. */
@@ -51,9 +57,8 @@ export class Records {
     fillInts(this.ints, 0, 0, this.end);
   }
 
-  /** Takes everything back and zeroes it. */
+  /** Takes everything back, after {@link Records.wipe}. */
   clear(): void {
-    this.wipe();
     this.end = this.first;
   }
 }

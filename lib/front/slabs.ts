@@ -48,8 +48,8 @@ export class SlabTable {
   readonly #counters: Float64Array;
   /** By slab number; undefined: not exposed. It may have been detached. */
   readonly buffers: (ArrayBuffer | undefined)[] = [];
-  /** Those of spans, to tell them from runs of the same size. */
-  readonly #spans = new WeakSet<ArrayBuffer>();
+  /** Those of spans, to tell them from runs of the same size; undefined: there was none yet. */
+  #spans: WeakSet<ArrayBuffer> | undefined;
 
   constructor(arena: number, name: string, counters: Float64Array) {
     this.#arena = arena;
@@ -73,13 +73,16 @@ export class SlabTable {
     const known = this.buffers[slab];
     const buffer = this.#show(slab);
     if (typeof buffer === 'number') return buffer === SLAB_BUSY;
-    if (buffer !== known && sizeOf(buffer) > SLAB_BYTES) this.#spans.add(buffer);
+    if (buffer !== known && sizeOf(buffer) > SLAB_BYTES)
+      (this.#spans ??= new WeakSet()).add(buffer);
     return false;
   }
 
   /** Whether an ArrayBuffer is one of these, and has room for several blocks. */
   isShared(buffer: ArrayBuffer): boolean {
-    const mayShare = sizeOf(buffer) === SLAB_BYTES || this.#spans.has(buffer);
+    const bytes = sizeOf(buffer);
+    const isSlab = bytes <= SLAB_BYTES && bytes > 0;
+    const mayShare = isSlab || this.#spans?.has(buffer) === true;
     return mayShare && this.buffers.includes(buffer);
   }
 

@@ -124,7 +124,8 @@ export interface Native {
   readonly exchangeAt?: number;
   /**
    * `settings`: see {@link settingsOf}; without them each is 0, which is its default. `counters` and
-   * `handle`: those of an arena that has ended; they are used again, or the new arena has others.
+   * `handle`: those of an arena that has ended; they are used again, or the new arena has others. Where both are, the
+   * result may be its `id` alone, and the first two integers of `exchange` its `serial`.
    */
   createArena(
     name: string,

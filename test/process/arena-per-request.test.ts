@@ -5,10 +5,12 @@ import { describe, expect, test } from '@jest/globals';
 import { Arena, heapStats } from '../../lib/index';
 import { IS_WASM } from '../unit/support/backend';
 import { resultOf } from '../unit/support/child';
+import { Random } from '../unit/support/random';
 import { totalsOf } from '../unit/support/sums';
 
 const MIB = 1024 * 1024;
 const SIZES = [64, 200, 512, 1500, 4096];
+const MIXED = [24, 100, 500, 1000, 4000, 5000, 16_401, 40_000, 70_000];
 
 interface Growth {
   readonly rss: number;
@@ -16,6 +18,7 @@ interface Growth {
   readonly mapped: number;
 }
 
+const native = IS_WASM ? test.skip : test;
 const linux = process.platform === 'linux' ? test : test.skip;
 
 describe('a loop that never lets the event loop turn', () => {
@@ -59,6 +62,39 @@ describe('an arena after others', () => {
       }
       arena.destroy();
     }
+  });
+
+  test('shows nothing of them, whatever classes they had and however many blocks', () => {
+    const random = new Random(7);
+    for (let i = 0; i < 500; i++) {
+      const arena = new Arena();
+      const own = 1 + (i % 250);
+      for (let n = 1 + random.below(12); n > 0; n--) {
+        const size = MIXED[random.below(MIXED.length)]!;
+        const views = Array.from({ length: 1 + random.below(40) }, () => arena.allocUnsafe(size));
+        for (const { buffer } of views) {
+          const slab = Buffer.from(buffer);
+          if (slab[0] === own) continue;
+          expect(slab.equals(Buffer.alloc(slab.length))).toBe(true);
+          slab.fill(own);
+        }
+      }
+      arena.destroy();
+    }
+  });
+
+  native('begins with a short slab, of which it shows no more', () => {
+    new Arena().destroy();
+    const arena = new Arena();
+    const views = Array.from({ length: 17 }, () => arena.alloc(1024));
+    const bytes = [...new Set(views.map(({ buffer }) => buffer.byteLength))];
+    expect(bytes).toEqual([16 * 1024, 64 * 1024]);
+    expect(arena.verify()).toEqual({ ok: true, differences: [] });
+    for (const view of views) arena.free(view);
+    arena.trim();
+    expect(arena.stats().bytes).toMatchObject({ used: 0, live: 0 });
+    expect(arena.verify()).toEqual({ ok: true, differences: [] });
+    arena.destroy();
   });
 
   test('leaves their Buffers at length 0', () => {

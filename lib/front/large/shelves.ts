@@ -89,7 +89,8 @@ export class Shelves {
 
   constructor() {
     this.bySize = new Map();
-    this.bySlot = new Array<Shelf>(1 << SLOT_BITS).fill(NO_SHELF);
+    this.bySlot = new Array<Shelf>(1 << SLOT_BITS);
+    this.#forgetSlots();
   }
 
   /** The shelf for blocks of so many bytes, for one more of them. */
@@ -179,7 +180,11 @@ export class Shelves {
 
   clear(): void {
     this.bySize.clear();
-    this.bySlot.fill(NO_SHELF);
+    this.#forgetSlots();
+  }
+
+  #forgetSlots(): void {
+    for (let i = 0; i < 1 << SLOT_BITS; i++) this.bySlot[i] = NO_SHELF;
   }
 }
 

@@ -24,7 +24,9 @@ describe('formatHeapStats', () => {
   });
 
   test('classes C0..C7 are numbered as they always were', () => {
+    const follower = new Arena(); // what another test has left is its own, and it would begin with a short slab
     const arena = new Arena();
+    follower.destroy();
     randomMixed(arena, { iterations: 20_000, slots: 64, seed: 1, min: 1024, max: 1024 });
     const text = formatHeapStats(arena.stats());
     const [, fast, slow] = /^HEAP_STATS\[7\] fast=(\d+) slow=(\d+) /m.exec(text) ?? [];
@@ -39,11 +41,11 @@ describe('formatHeapStats', () => {
 
   test('numbers are those of the structure', () => {
     const arena = new Arena();
-    for (let i = 0; i < 10; i++) arena.allocUnsafe(3000);
+    for (let i = 0; i < 5; i++) arena.allocUnsafe(3000);
     const stats = arena.stats();
     const text = formatHeapStats(stats);
-    expect(text).toContain('HEAP_STATS[M1] fast=9 slow=1 ');
-    expect(text).toContain(`live_bytes=30000`);
+    expect(text).toContain('HEAP_STATS[M1] fast=4 slow=1 ');
+    expect(text).toContain(`live_bytes=15000`);
     expect(text).toContain(`[SS_STATS] live=${stats.superslabs.live} `);
     expect(text).toContain(`[SS_OS_STATS] alloc=${stats.os.map} free=${stats.os.unmap} `);
     arena.destroy();

@@ -352,7 +352,8 @@ export class Model {
     for (const { arena, isStale, view } of this.held) {
       if (isStale && arena === this.arena && view.byteLength > 0) buffers.add(view.buffer);
     }
-    return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    // Of a short slab all is lost, too.
+    return [...buffers].reduce((sum, { byteLength }) => sum + Math.max(byteLength, 65_536), 0);
   }
 
   #orOutOfMemory<T>(make: () => T): T | undefined {
