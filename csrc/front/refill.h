@@ -45,6 +45,13 @@ void hk_front_flush(hk_arena_t *arena);
 /* Gives back the blocks of magazines that nobody used since the last call. */
 void hk_front_decay(hk_arena_t *arena);
 
+/* Makes the magazine of a bin, which is empty, that of the bin's new class. */
+void hk_front_add_class(hk_arena_t *arena, uint32_t bin);
+
+/* Gives the blocks of a bin's magazine back to the core. Those that are freed later stay there until the next decay or
+ * flush. */
+void hk_front_retire_class(hk_arena_t *arena, uint32_t bin);
+
 /* true: every magazine is empty. */
 bool hk_front_is_empty(const hk_arena_t *arena);
 
