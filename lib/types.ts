@@ -169,6 +169,11 @@ export interface PolicySettings extends ClassSettings {
    * same block. 1: to slabs of 64 KB.
    */
   readonly largeRounding?: number;
+  /**
+   * Size classes beside those of the arena, in bytes, ascending: what another one has learned. {@link ArenaOptions.policy}
+   * takes them; a living arena gets them from `learn: 'learn'` only.
+   */
+  readonly sizeClasses?: readonly number[];
   /** By the size of the class, in bytes: one of those that the arena has. */
   readonly classes?: Readonly<Record<number, ClassSettings>>;
 }
