@@ -8,6 +8,7 @@ import { Learning } from '../../../lib/arena/learning';
 import { Arena, type PolicyEvent, adopt, heapStats, release } from '../../../lib/index';
 import { bestStrides } from '../../../lib/learn/optimum';
 import { blockCost, costOf, wasteShare } from '../../../lib/learn/waste';
+import { onlyNative } from '../support/backend';
 import { expectCode } from '../support/codes';
 import { learningArena } from '../support/learning-arena';
 import { Random } from '../support/random';
@@ -188,18 +189,11 @@ describe('a class that is learned', () => {
       const typed = arena.allocTyped(Float64Array, 180);
       const scope = arena.openScope();
       const scoped = scope.allocUnsafe(1450).fill(8);
-      const ticket = arena.share(views[0]!);
-      const taken = arena.share(views[1]!);
       arena.retain(views[2]!);
       arena.retain(views[3]!);
       arena.free(views[3]!);
       if (adds) learnable.addClass(1456, 0);
       else learnable.retireClass(1456);
-      const adopted = adopt(ticket);
-      expect(adopted.every((byte) => byte === 7)).toBe(true);
-      release(adopted);
-      const back = arena.recall(taken)!;
-      expect(back.every((byte) => byte === 7)).toBe(true);
       expect(arena.release(views[2]!)).toBe(false);
       expect(arena.release(views[3]!)).toBe(true);
       const longer = arena.realloc(views[4]!, 1452) as Buffer;
@@ -210,9 +204,8 @@ describe('a class that is learned', () => {
       scope.end();
       expectCode(() => arena.free(scoped), 'ERR_HAKMEM_DOUBLE_FREE');
       arena.free(typed);
-      arena.free(back);
       arena.free(longer);
-      for (const view of [views[2]!, ...views.slice(5)]) arena.free(view);
+      for (const view of [...views.slice(0, 3), ...views.slice(5)]) arena.free(view);
       arena.trim();
       expect(arena.verify().differences).toEqual([]);
     }
@@ -223,6 +216,25 @@ describe('a class that is learned', () => {
     arena.reset();
     expect(arena.owns(after)).toBe(false);
     expect(arena.usableSize(arena.allocUnsafe(1450))).toBe(1456);
+    expect(arena.verify().differences).toEqual([]);
+    arena.destroy();
+  });
+
+  onlyNative('tickets')('comes and goes while blocks of its lengths are with others', () => {
+    const { arena, learnable } = learningArena();
+    for (const adds of [true, false]) {
+      const tickets = [1, 2, 3].map((byte) => arena.share(arena.allocUnsafe(1450).fill(byte)));
+      if (adds) learnable.addClass(1456, 0);
+      else learnable.retireClass(1456);
+      const adopted = adopt(tickets[0]!);
+      expect(adopted.every((byte) => byte === 1)).toBe(true);
+      release(adopted);
+      const back = arena.recall(tickets[1]!)!;
+      expect(back.every((byte) => byte === 2)).toBe(true);
+      expect(arena.verify().differences).toEqual([]);
+      arena.free(back);
+    }
+    arena.reset();
     expect(arena.verify().differences).toEqual([]);
     arena.destroy();
   });
