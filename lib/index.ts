@@ -41,7 +41,7 @@ export type { StatsLine } from './stats/lines';
 export { formatTrace } from './stats/trace';
 export type { TraceEvent } from './stats/trace';
 export type { PolicyChange, PolicyEvent } from './events/policy';
-export type { ClassPolicy, Policy, PolicyValue } from './policy/report';
+export type { ClassPolicy, LearnedClass, Policy, PolicyValue } from './policy/report';
 export type { PolicySource } from './policy/sources';
 export { heapMap } from './stats/heap-map';
 export type { ArenaMap, HeapMap, SlabMap, SlabUse, SuperSlabMap } from './stats/heap-map';

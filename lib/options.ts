@@ -47,6 +47,8 @@ export interface ResolvedOptions {
   /** Block sizes, ascending, ending with 64 KB. */
   readonly strides: readonly number[];
   readonly hasOwnClasses: boolean;
+  /** Those of them that come from a policy. */
+  readonly learnedSizes: readonly number[];
   readonly policy: PolicyState;
   readonly views: 'recycle' | 'fresh';
   /** One allocation in so many is guarded; 0: none. */
@@ -138,7 +140,8 @@ function resolveCores(
 
 /** That of the process, but for `purgeDelayMs` and `front`, and for `policy`, which goes before. */
 function resolvePolicy(
-  { purgeDelayMs, front, policy }: ArenaOptions,
+  { purgeDelayMs, front }: ArenaOptions,
+  given: unknown,
   strides: readonly number[],
 ): PolicyState {
   let state = PROCESS_POLICY;
@@ -148,9 +151,7 @@ function resolvePolicy(
   if (front !== undefined) {
     state = state.after(frontChanges(resolveChoice(front, 'front', FRONT_KINDS), 'option'));
   }
-  if (policy === undefined) return state;
-  const isWhole = typeof policy === 'object' && (policy as unknown) !== null;
-  const given = isWhole ? policy : { freePolicy: resolveChoice(policy, 'policy', FREE_POLICIES) };
+  if (given === undefined) return state;
   return settled(state, given, { where: 'options.policy', strides, source: 'option' });
 }
 
@@ -177,6 +178,33 @@ function resolveStrides(sizes: unknown, name = 'options.sizeClasses'): readonly 
     );
   }
   return strides;
+}
+
+/** A policy as settings, and the size classes among them, which an arena can have from its beginning only. */
+function takePolicy(policy: unknown): readonly [settings: unknown, sizeClasses: readonly number[]] {
+  if (policy === undefined) return [undefined, []];
+  if (typeof policy !== 'object' || policy === null) {
+    return [{ freePolicy: resolveChoice(policy, 'policy', FREE_POLICIES) }, []];
+  }
+  if (Array.isArray(policy)) return [policy, []];
+  const { sizeClasses, ...settings } = ownOptions(policy as Record<string, unknown>);
+  if (sizeClasses === undefined) return [settings, []];
+  const all = resolveStrides(sizeClasses, 'options.policy.sizeClasses');
+  return [settings, all.filter((size) => size < CLASS_SIZE_MAX)];
+}
+
+/** The list of an arena that may learn is its own, because it gets more of them. */
+function mergedStrides(
+  own: readonly number[] | undefined,
+  learned: readonly number[],
+  learns: boolean,
+): readonly number[] {
+  const base = own ?? native.tables.defaultStrides;
+  if (learned.length === 0) return learns ? [...base] : base;
+  const all = [...new Set([...base, ...learned])].sort((a, b) => a - b);
+  if (all.length <= CLASS_COUNT_MAX) return all;
+  const room = CLASS_COUNT_MAX - base.length;
+  throw invalidArgValue('options.policy.sizeClasses', `must add at most ${room} sizes`, learned);
 }
 
 function resolveChoice<T extends string>(value: unknown, name: string, choices: readonly T[]): T {
@@ -272,9 +300,11 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
   const { name, sizeClasses } = options;
   const zero = resolveChoice(options.zero, 'zero', ['alloc', 'free'] as const);
   const leaks = resolveChoice(options.leaks, 'leaks', ['off', 'sampled', 'all'] as const);
-  const strides =
-    sizeClasses === undefined ? native.tables.defaultStrides : resolveStrides(sizeClasses);
-  const policy = resolvePolicy(options, strides);
+  const learn = resolveChoice(options.learn, 'learn', ['frozen', 'observe', 'learn'] as const);
+  const [settings, learnedSizes] = takePolicy(options.policy);
+  const own = sizeClasses === undefined ? undefined : resolveStrides(sizeClasses);
+  const strides = mergedStrides(own, learnedSizes, learn === 'learn');
+  const policy = resolvePolicy(options, settings, strides);
   const core = resolveCores(options as Record<string, unknown>, {
     scrubs: zero === 'free' ? 1 : 0,
     purgeDelay: policy.valueOf('purgeDelayMs') + PURGE_DELAY_OFFSET,
@@ -287,13 +317,14 @@ function resolveGiven(options: ArenaOptions): ResolvedOptions {
     trace: core.trace,
     settings: settingsOf(core),
     strides,
-    hasOwnClasses: sizeClasses !== undefined,
+    hasOwnClasses: strides !== native.tables.defaultStrides,
+    learnedSizes,
     policy,
     views: resolveChoice(options.views, 'views', ['recycle', 'fresh'] as const),
     guardRate: resolveGuard(options.guard),
     leaks,
     reclaim: resolveReclaim(options.reclaim, leaks),
     zero,
-    learn: resolveChoice(options.learn, 'learn', ['frozen', 'observe', 'learn'] as const),
+    learn,
   };
 }

@@ -65,7 +65,8 @@ export interface ArenaOptions {
    * 'observe': {@link Arena.learned} says what the size classes waste on the lengths that are allocated, and which would
    * waste least. It costs nothing, because lengths are counted in any case. 'frozen': it is not asked. 'learn': the same,
    * and once a second what the arena did is looked at, and its {@link Arena.policy} changed: budgets of the front by hit rate, what is kept by
-   * trial, the rounding of large blocks by a bandit. What somebody has set stays.
+   * trial, the rounding of large blocks by a bandit. What somebody has set stays. Lengths that it holds much of get size classes of
+   * their own.
    * @default 'frozen'
    */
   readonly learn?: 'frozen' | 'observe' | 'learn';
@@ -169,6 +170,11 @@ export interface PolicySettings extends ClassSettings {
    * same block. 1: to slabs of 64 KB.
    */
   readonly largeRounding?: number;
+  /**
+   * Size classes beside those of the arena, in bytes, ascending: what another one has learned. {@link ArenaOptions.policy}
+   * takes them; a living arena gets them from `learn: 'learn'` only.
+   */
+  readonly sizeClasses?: readonly number[];
   /** By the size of the class, in bytes: one of those that the arena has. */
   readonly classes?: Readonly<Record<number, ClassSettings>>;
 }

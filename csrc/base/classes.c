@@ -42,11 +42,14 @@ const char *hk_classes_row_name(uint32_t row) {
   return row < HK_ROW_COUNT ? row_names[row] : "none";
 }
 
+static bool is_stride(uint32_t stride) {
+  return stride != 0 && stride <= HK_CLASS_SIZE_MAX && (stride % 16 == 0 || stride == 8);
+}
+
 static bool strides_are_valid(const uint32_t *strides, size_t count) {
   if (strides == NULL || count == 0 || count > HK_BIN_MAX) return false;
   for (size_t i = 0; i < count; i++) {
-    if (strides[i] == 0 || strides[i] > HK_CLASS_SIZE_MAX) return false;
-    if (strides[i] % 16 != 0 && strides[i] != 8) return false;
+    if (!is_stride(strides[i])) return false;
     if (i > 0 && strides[i] <= strides[i - 1]) return false;
   }
   return strides[count - 1] == HK_CLASS_SIZE_MAX || count < HK_BIN_MAX;
@@ -102,10 +105,44 @@ static hk_class_t class_of_stride(uint32_t stride) {
 
 static void index_by_size(hk_classes_t *table) {
   uint32_t bin = 0;
+  table->bins[0].first_bytes = 1;
   for (uint32_t i = 0; i <= HK_CLASS_SIZE_MAX / 8; i++) {
-    if (i * 8 > table->bins[bin].stride_bytes) bin++;
+    if (i * 8 > table->bins[bin].stride_bytes) {
+      bin++;
+      table->bins[bin].first_bytes = table->bins[bin - 1].stride_bytes + 1;
+    }
     table->by_size_x64[i] = (uint16_t)(bin * 64);
   }
+}
+
+/* Gives the sizes up to a stride that `from` serves to `to`. Returns the smallest of them. */
+static uint32_t move_sizes(hk_classes_t *table, uint32_t stride, uint32_t from, uint32_t to) {
+  uint32_t i = stride / 8;
+  for (; i > 0 && table->by_size_x64[i] == from * 64; i--) {
+    table->by_size_x64[i] = (uint16_t)(to * 64);
+  }
+  /* Nobody asks for 0 bytes but as for one. */
+  if (i == 0) table->by_size_x64[0] = table->by_size_x64[1];
+  return i * 8 + 1;
+}
+
+hk_status_t hk_classes_add(hk_classes_t *table, uint32_t bin, uint32_t stride) {
+  if (bin >= HK_BIN_MAX || bin > table->count || !is_stride(stride)) return HK_INVALID_ARGUMENT;
+  uint32_t next = hk_classes_bin(table, stride);
+  if (table->bins[next].stride_bytes == stride || hk_classes_serves(table, bin))
+    return HK_INVALID_ARGUMENT;
+  /* A class that comes again may have slabs, and so readers; there is nothing to be written then. */
+  bool is_new = bin == table->count || table->bins[bin].stride_bytes != stride;
+  if (is_new) table->bins[bin] = class_of_stride(stride);
+  table->bins[bin].first_bytes = move_sizes(table, stride, next, bin);
+  if (bin == table->count) table->count++;
+  return HK_OK;
+}
+
+void hk_classes_retire(hk_classes_t *table, uint32_t bin) {
+  uint32_t stride = table->bins[bin].stride_bytes;
+  HK_ASSERT(bin >= table->built && hk_classes_serves(table, bin));
+  (void)move_sizes(table, stride, bin, hk_classes_bin(table, stride + 1));
 }
 
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count) {
@@ -115,6 +152,7 @@ hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_
   if (strides[count - 1] < HK_CLASS_SIZE_MAX) {
     table->bins[table->count++] = class_of_stride((uint32_t)HK_CLASS_SIZE_MAX);
   }
+  table->built = table->count;
   index_by_size(table);
   return HK_OK;
 }
@@ -131,7 +169,8 @@ const hk_classes_t *hk_classes_default(void) {
 
 uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment) {
   uint32_t bin = hk_classes_bin(table, size_bytes);
-  while (table->bins[bin].stride_bytes % alignment != 0) bin++;
-  HK_ASSERT(bin < table->count);
+  while (table->bins[bin].stride_bytes % alignment != 0) {
+    bin = hk_classes_bin(table, table->bins[bin].stride_bytes + 1);
+  }
   return bin;
 }

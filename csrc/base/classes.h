@@ -2,9 +2,12 @@
  *
  * Owns:      the default table. An arena may have a table of its own.
  * Called by: everybody.
- * Threads:   any; a table never changes once it is built.
+ * Threads:   any; the default table never changes once it is built. To one of its own an arena adds classes and retires
+ *            them (arena/strides.c).
  *
- * A size class is a stride; its slabs and counts in an arena are the bin of the same number.
+ * A size class is a stride; its slabs and counts in an arena are the bin of the same number. Classes that a table was
+ * built with ascend. One that is added later takes whatever number is unused, so the order of strides is that of sizes:
+ * the class after a stride is the one that serves the next size.
  * Statistics report neighbouring bins together as a row (C0..C7, M0..M5, run, huge).
  */
 #ifndef HK_BASE_CLASSES_H
@@ -41,10 +44,11 @@ typedef struct hk_class_t {
   uint32_t reciprocal;         /* ceil(2^32 / stride): offset -> index without a division */
   uint32_t check, block_limit; /* see hk_classes_is_block */
   uint32_t row;
+  uint32_t first_bytes; /* the smallest size that it served when it was made */
 } hk_class_t;
 
 typedef struct hk_classes_t {
-  uint32_t count;
+  uint32_t count, built; /* classes made so far, and those that the table was built with */
   hk_class_t bins[HK_BIN_MAX];
   /* 64 x bin, by (size + 7) / 8. One table serves all sizes, because sizes are hard to predict and
    * a mispredicted branch costs more than a cache line of this table. */
@@ -59,6 +63,15 @@ const hk_classes_t *hk_classes_default(void);
  * HK_INVALID_ARGUMENT: the strides are not such, and `table` is unusable. */
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count);
 
+/* Makes the class of a stride in the record of a `bin` that is retired, or behind the last. It has no slabs, unless the
+ * stride is the one that it had: sizes up to the
+ * stride that the next longer one served are its own from now on. HK_INVALID_ARGUMENT: it is no such stride, or serves
+ * already, and nothing has changed. */
+hk_status_t hk_classes_add(hk_classes_t *table, uint32_t bin, uint32_t stride);
+
+/* The next longer class serves the sizes of this one, which was added, from now on; its record stays as it is. */
+void hk_classes_retire(hk_classes_t *table, uint32_t bin);
+
 /* Row of a requested size; the same for every table. */
 uint32_t hk_classes_row_of_size(size_t size_bytes);
 const char *hk_classes_row_name(uint32_t row);
@@ -71,6 +84,11 @@ static inline size_t hk_classes_bin_x64(const hk_classes_t *table, size_t size_b
 
 static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_bytes) {
   return (uint32_t)hk_classes_bin_x64(table, size_bytes) / 64;
+}
+
+/* false: it is retired, or never was made. */
+static inline bool hk_classes_serves(const hk_classes_t *table, uint32_t bin) {
+  return bin < table->count && hk_classes_bin(table, table->bins[bin].stride_bytes) == bin;
 }
 
 /* Smallest bin that holds `size_bytes` at a multiple of `alignment` (a power of two up to 64 KB).

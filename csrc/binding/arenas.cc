@@ -245,6 +245,26 @@ Napi::Value SetPolicy(const Napi::CallbackInfo &info) {
   return Failure(info.Env(), hk_arena_set_policy(arena->core, &policy));
 }
 
+// addClass(arena, stride) -> index of the new class | -status
+Napi::Value AddClass(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t stride = arguments.Uint32(1), bin = 0;
+  if (!arguments.ok()) return arguments.Refuse();
+  hk_status_t status = hk_arena_add_class(arena->core, stride, &bin);
+  if (status != HK_OK) return Failure(info.Env(), status);
+  return Napi::Number::New(info.Env(), bin);
+}
+
+// retireClass(arena, index) -> 0 | -status
+Napi::Value RetireClass(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  ArenaHandle *arena = arguments.Arena();
+  uint32_t bin = arguments.Uint32(1);
+  if (!arguments.ok()) return arguments.Refuse();
+  return Failure(info.Env(), hk_arena_retire_class(arena->core, bin));
+}
+
 // decay() -> milliseconds until it wants to be called again, 0 or more; -1: nothing waits. Of all arenas of this
 // environment, and of the cache, what nobody needed for a while goes back, for a millisecond's work.
 Napi::Value Decay(const Napi::CallbackInfo &info) {
@@ -285,6 +305,8 @@ void DefineArenas(Napi::Object exports) {
   Define<ResetArena>(exports, "resetArena");
   Define<ReturnedBytes>(exports, "returnedBytes");
   Define<SetPolicy>(exports, "setPolicy");
+  Define<AddClass>(exports, "addClass");
+  Define<RetireClass>(exports, "retireClass");
   Define<TrimArena>(exports, "trimArena");
   Define<Decay>(exports, "decay");
   Define<PurgeLarge>(exports, "purgeLarge");

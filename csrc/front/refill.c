@@ -89,9 +89,12 @@ static size_t pointers_of(uint32_t max) {
 HK_NOINLINE bool hk_front_create(hk_arena_t *arena) {
   const hk_classes_t *classes = arena->classes;
   size_t pointers = 0;
-  for (uint32_t bin = 0; bin < classes->count; bin++) {
+  for (uint32_t bin = 0; bin < classes->built; bin++) {
     pointers += pointers_of(max_blocks_of(&classes->bins[bin]));
   }
+  /* Room for any class that is added later. */
+  if (classes == &arena->own_classes)
+    pointers += (HK_BIN_MAX - classes->built) * pointers_of(HK_BATCH_MAX);
   bool fresh; /* not needed: nothing but a NULL is read before it is written */
   if (take_memory(arena, pointers * sizeof(void *), &fresh) == NULL) return false;
   arena->front_used = 0;
@@ -112,6 +115,15 @@ static bool start(hk_arena_t *arena, hk_magazine_t *m) {
   if (hk_magazine_capacity(m) != 0) return false;
   replace_stack(arena, m, MAGAZINE_START_BLOCKS);
   return true;
+}
+
+void hk_front_add_class(hk_arena_t *arena, uint32_t bin) {
+  if (arena->front == NULL) return;
+  hk_magazine_t *m = &arena->magazines[bin];
+  uint32_t blocks = hk_magazine_capacity(m);
+  set_class(m, &arena->classes->bins[bin]);
+  /* There is room for one row of stacks, and an earlier class has used some of it. */
+  if (blocks > MAGAZINE_START_BLOCKS) m->max_blocks = (uint16_t)blocks;
 }
 
 /* Doubles the stack of an empty magazine, unless it was never filled. What another front filled before is about to be
@@ -190,6 +202,11 @@ static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
   hk_stat_sub(&m->moved_in, count);
   hk_magazine_set_top(m, top);
   hk_counters_write_end(arena->counters);
+}
+
+void hk_front_retire_class(hk_arena_t *arena, uint32_t bin) {
+  uint32_t count = hk_magazine_count(&arena->magazines[bin]);
+  if (count > 0) flush_oldest(arena, bin, count);
 }
 
 void hk_magazine_make_room(hk_arena_t *arena, uint32_t bin) {

@@ -46,6 +46,13 @@ void hk_front_flush(hk_arena_t *arena);
  * allocated from, else half of them. And the large blocks that nobody used since then. */
 void hk_front_decay(hk_arena_t *arena);
 
+/* Makes the magazine of a bin, which is empty, that of the bin's new class. */
+void hk_front_add_class(hk_arena_t *arena, uint32_t bin);
+
+/* Gives the blocks of a bin's magazine back to the core. Those that are freed later stay there until the next decay or
+ * flush. */
+void hk_front_retire_class(hk_arena_t *arena, uint32_t bin);
+
 /* true: every magazine is empty, and no large block is kept. */
 bool hk_front_is_empty(const hk_arena_t *arena);
 

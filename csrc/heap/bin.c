@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 static uint64_t limit_of(const hk_empty_limit_t *limit, const hk_bin_t *b) {
+  if (b->retiring) return 0;
   return limit->slabs + (hk_stat_get(&b->slabs) * limit->share) / HK_EMPTY_SHARE_ONE;
 }
 
@@ -70,6 +71,14 @@ void hk_bin_leave(hk_arena_t *arena, hk_slab_t *slab) {
   if (slab->free_count > 0) {
     hk_bin_put(arena, slab, is_empty ? HK_SLAB_LIST_EMPTY : HK_SLAB_LIST_LEAVING);
   }
+}
+
+void hk_bin_set_retiring(hk_arena_t *arena, uint32_t bin, bool retiring) {
+  hk_bin_t *b = &arena->bins[bin];
+  b->retiring = retiring;
+  if (!retiring) return;
+  if (b->current != NULL) hk_bin_leave(arena, b->current);
+  b->draining = b->empty_slabs > 0;
 }
 
 hk_slab_t *hk_bin_leaving(const hk_bin_t *b) {

@@ -35,6 +35,9 @@ hk_slab_t *hk_bin_leaving(const hk_bin_t *b);
 /* Puts a slab, which may be current, where no block is taken from before all others. */
 void hk_bin_leave(hk_arena_t *arena, hk_slab_t *slab);
 
+/* true: no class takes blocks of the bin any more, and it offers each slab that is empty. */
+void hk_bin_set_retiring(hk_arena_t *arena, uint32_t bin, bool retiring);
+
 /* Sets a slab aside that was given away: no block of it is handed out until it is relisted. */
 void hk_bin_put_aside(hk_arena_t *arena, hk_slab_t *slab);
 

@@ -145,6 +145,16 @@ void hk_arena_reset(hk_arena_t *arena);
 void hk_arena_policy(const hk_arena_t *arena, hk_arena_policy_t *policy);
 hk_status_t hk_arena_set_policy(hk_arena_t *arena, const hk_arena_policy_t *policy);
 
+/* Adds a class for lengths that the arena sees often, in a bin that no class has: from now on sizes up to `stride` are
+ * served by it that the next longer class served. Blocks that are out stay where they are. Only an arena that was created
+ * with class sizes of its own can have more; HK_BIN_MAX is the most. HK_INVALID_ARGUMENT: it shares its table, there is
+ * no unused bin, or `stride` is none or serves already. */
+hk_status_t hk_arena_add_class(hk_arena_t *arena, uint32_t stride, uint32_t *bin);
+
+/* Retires such a class: the next longer one serves its sizes, blocks that are out stay good, and no slab of it is kept
+ * once its blocks are free. HK_INVALID_ARGUMENT: `bin` is no class that was added, or is retired. */
+hk_status_t hk_arena_retire_class(hk_arena_t *arena, uint32_t bin);
+
 /* Gives back to the OS what is not in use: pages of free blocks, slabs and SuperSlabs, and the
  * process-wide cache. Of cached SuperSlabs that were exposed within the last 10 s the address space
  * stays. Blocks in the magazines of C callers count as free, blocks that another front keeps do
@@ -374,7 +384,8 @@ typedef enum hk_stage_t {
  * bytes_decayed: of pages that hk_decay gave back, in decay_turns calls and decay_ns nanoseconds.
  * bytes_returned: all pages that went back for it, by trims too; bytes_retaken: of purged pages, by
  * trims and by others too, that were needed again. bytes_dirty: part of bytes_free_slabs that may
- * have pages. decay_epochs: sixths of the purge delay that have gone by while it had one.
+ * have pages. decay_epochs: sixths of the purge delay that have gone by while it had one. class_changes: size
+ * classes added and retired, so that who knows the classes knows when to ask again.
  * superslabs_*: SuperSlabs and huge mappings; hot + draining + empties = live (see hk_tier_t; huge ones are hot),
  * adopted from the cache and released to it so far. failures_*: requests refused by the OS or by a
  * limit; failures_retried: those that a second try of the front cured. letters_offered = recalled + revoked + returned
@@ -383,7 +394,7 @@ typedef enum hk_stage_t {
   X(superslabs_live) X(superslabs_hot) X(superslabs_draining) X(superslabs_empties)      \
   X(superslabs_adopted) X(superslabs_released) X(bytes_live) X(bytes_front) \
   X(bytes_free_in_slab) X(bytes_free_slabs) X(bytes_slack) X(bytes_committed) X(bytes_used)  \
-  X(bytes_given_away) X(bytes_dirty) X(bytes_decayed) X(bytes_returned) X(decay_epochs) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
+  X(bytes_given_away) X(bytes_dirty) X(bytes_decayed) X(bytes_returned) X(decay_epochs) X(class_changes) X(bytes_retaken) X(decay_turns) X(decay_ns) X(bytes_metadata) X(bytes_max) X(failures_os) X(failures_limit)       \
   X(failures_retried) X(bytes_away) X(letters_offered) X(letters_adopted) X(letters_recalled) \
   X(letters_revoked) X(letters_returned) X(letters_away) HK_FRONT_STATS(X)
 
@@ -447,7 +458,9 @@ void hk_arena_lengths(const hk_arena_t *arena,
   X(ADOPT, "adopt", "bytes of a SuperSlab from the cache")                                  \
   X(MAP, "map", "bytes of a SuperSlab from the OS")                                         \
   X(GIVE, "give", "bytes of a SuperSlab that went to the cache")                            \
-  X(REFUSE, "refuse", "the status of a request that was refused")
+  X(REFUSE, "refuse", "the status of a request that was refused")                           \
+  X(LEARN, "learn", "bytes of a block of a class that was added")                           \
+  X(UNLEARN, "unlearn", "the same of one that was retired")
 
 typedef enum hk_event_kind_t {
 #define HK_EVENT_ENUM(name, word, amount) HK_EVENT_##name,

@@ -54,13 +54,12 @@ static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, uint32_t fi
 
 /* Skips bins without refills: they were never used, so no length of theirs was counted. */
 static void add_exact_lengths(const hk_arena_t *arena, hk_bin_stats_t *bins) {
-  uint32_t first = 1;
-  for (uint32_t bin = 0; first <= HK_EXACT_LENGTH_MAX; bin++) {
+  for (uint32_t first = 1, last; first <= HK_EXACT_LENGTH_MAX; first = last + 1) {
+    uint32_t bin = hk_classes_bin(arena->classes, first);
     uint32_t stride = arena->classes->bins[bin].stride_bytes;
-    uint32_t last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
+    last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
     if (hk_stat_get(&arena->bins[bin].refills) != 0)
       add_lengths(arena->counters, &bins[bin], first, last);
-    first = last + 1;
   }
 }
 

@@ -40,7 +40,7 @@ static void tell_lengths(const hk_counters_t *c, const visitor_t *visitor) {
   }
 }
 
-/* Lengths whose smallest class is `bin`. */
+/* Lengths that came to `bin` when it was made. */
 static void set_bounds(const hk_arena_t *arena, uint32_t bin, hk_length_stats_t *stats) {
   const hk_classes_t *classes = arena->classes;
   if (bin >= HK_BIN_MAX) {
@@ -49,7 +49,7 @@ static void set_bounds(const hk_arena_t *arena, uint32_t bin, hk_length_stats_t 
     stats->last = huge ? HK_SIZE_MAX : HK_RUN_SIZE_MAX;
     return;
   }
-  stats->first = bin == 0 ? 1 : classes->bins[bin - 1].stride_bytes + 1;
+  stats->first = classes->bins[bin].first_bytes;
   stats->last = classes->bins[bin].stride_bytes;
 }
 

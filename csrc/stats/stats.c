@@ -183,6 +183,7 @@ void hk_arena_stats(hk_arena_t *arena, hk_arena_stats_t *stats) {
   stats->bytes_decayed = hk_stat_get(&arena->decay.bytes);
   stats->bytes_dirty = hk_stat_get(&arena->supply.dirty_bytes);
   stats->bytes_returned = hk_stat_get(&arena->returned_bytes);
+  stats->class_changes = hk_stat_get(&arena->class_changes);
   stats->decay_epochs = hk_stat_get(&arena->decay.epochs);
   stats->bytes_retaken = hk_stat_get(&arena->decay.retaken_bytes);
   stats->decay_turns = hk_stat_get(&arena->decay.turns);

@@ -24,6 +24,7 @@ typedef struct hk_bin_t {
   hk_slab_t *aside;   /* list: given away, so no block of them is handed out; and leaving ones */
   uint32_t empty_slabs;
   bool draining;    /* too many empty slabs: the bin offers them until few are left */
+  bool retiring;    /* its class is retired: every empty slab is one too many */
   hk_peaks_t peaks; /* of `out` */
   /* Blocks of slabs that became current again lately. As many may be needed soon, whatever is out:
    * blocks come back elsewhere than where they are taken. `regret`: those that had been purged. Both
@@ -193,6 +194,7 @@ struct hk_arena_t {
   bool (*keeps_slab)(void *context, uint32_t slab);
   void *front_context;
   hk_stat_t exposed_slabs, given_bytes;                    /* heap/expose.c */
+  hk_stat_t class_changes;                                 /* arena/strides.c */
   hk_stat_t double_frees;                                  /* whoever finds one */
   hk_stat_t returned_bytes;                                /* pages given back to the OS for it */
   hk_stat_t failures_os, failures_limit, failures_retried; /* supply/failures.c */

@@ -78,6 +78,14 @@ int32_t export_set_policy(hk_arena_t *arena, double delay_ms, uint32_t free_poli
                               .empty_low = {low_slabs, low_share}};
   return -(int32_t)hk_arena_set_policy(arena, &policy);
 }
+HK_EXPORT("addClass") int32_t export_add_class(hk_arena_t *arena, uint32_t stride) {
+  uint32_t bin;
+  hk_status_t status = hk_arena_add_class(arena, stride, &bin);
+  return status == HK_OK ? (int32_t)bin : -(int32_t)status;
+}
+HK_EXPORT("retireClass") int32_t export_retire_class(hk_arena_t *arena, uint32_t bin) {
+  return -(int32_t)hk_arena_retire_class(arena, bin);
+}
 HK_EXPORT("serial") double export_serial(hk_arena_t *arena) { return (double)hk_arena_id(arena); }
 HK_EXPORT("nameOf") const char *export_name_of(hk_arena_t *arena) { return hk_arena_name(arena); }
 HK_EXPORT("returned") double export_returned(hk_arena_t *arena) {

@@ -40,7 +40,7 @@ function createCore(options: ResolvedOptions, kit: Kit): NativeArena {
 /** Makes a new arena of the core, and its front. Throws as the constructor of `Arena`. */
 export function makeParts(options?: ArenaOptions): Parts {
   const resolved = resolveOptions(options);
-  const kit = takeKit(resolved.strides);
+  const kit = takeKit(resolved.strides, resolved.learn === 'learn');
   const core = createCore(resolved, kit);
   return { options: resolved, core, front: makeFront(core, resolved, kit) };
 }

@@ -7,13 +7,15 @@
  */
 import { nowMs, startTimer } from '../base/clock';
 import { nextRandom } from '../base/random';
-import { type Learned, Learner, type Observation } from '../learn/learner';
+import { ALLOCS_MIN, type Learned, Learner, type Observation } from '../learn/learner';
+import { type Strides, StrideLearner } from '../learn/strides';
+import type { LengthStats } from '../stats/flow-types';
 import { arenaStats, heapStats } from '../stats/stats';
 
 const PERIOD_MS = 1000;
 
 /** Whose policy is learned. */
-export interface Learnable {
+export interface Learnable extends Strides {
   /** Names the arena in native calls. */
   readonly id: number;
   /** Number of the arena in the process. */
@@ -29,17 +31,21 @@ interface Counts {
   /** Allocations and slow ones, by block size; 0: of large blocks. */
   readonly bySize: ReadonlyMap<number, readonly [allocs: number, slow: number]>;
   readonly heldBytes: number;
+  /** What was requested and is live, read when somebody looks. */
+  readonly lengths: () => readonly LengthStats[];
 }
 
 function countsOf(id: number, atMs: number): Counts {
-  const { classes, bytes } = arenaStats(id);
+  const stats = arenaStats(id);
+  const { classes, bytes } = stats;
   const { map, unmap, purge } = heapStats().totals.os;
   const bySize = new Map<number, readonly [number, number]>();
   for (const { blockSize, allocs, slow } of classes.flatMap(({ bins }) => bins)) {
     const before = bySize.get(blockSize) ?? [0, 0];
     bySize.set(blockSize, [before[0] + allocs, before[1] + slow]);
   }
-  return { atMs, systemCalls: map + unmap + purge, bySize, heldBytes: bytes.committed };
+  const systemCalls = map + unmap + purge;
+  return { atMs, systemCalls, bySize, heldBytes: bytes.committed, lengths: () => stats.lengths };
 }
 
 function between(before: Counts, now: Counts): Observation {
@@ -71,6 +77,7 @@ function randomFrom(seed: number): () => number {
 
 export class Learning {
   readonly #learner: Learner;
+  readonly #strides: StrideLearner;
   readonly #target: WeakRef<Learnable>;
   readonly #id: number;
   #last: Counts;
@@ -83,6 +90,7 @@ export class Learning {
       random: randomFrom(target.serial),
       valueOf: (name) => ref.deref()?.valueOf(name) ?? 0,
     });
+    this.#strides = new StrideLearner(() => ref.deref());
     this.#last = countsOf(target.id, atMs);
   }
 
@@ -91,9 +99,11 @@ export class Learning {
     const target = this.#target.deref();
     if (target === undefined || target.hasEnded()) return false;
     const now = countsOf(this.#id, atMs);
-    const learned = this.#learner.step(between(this.#last, now));
+    const seen = between(this.#last, now);
+    const learned = this.#learner.step(seen);
     this.#last = now;
     if (learned.length > 0) target.learn(learned);
+    if (seen.allocs >= ALLOCS_MIN) this.#strides.step(now.lengths(), atMs);
     return true;
   }
 }

@@ -8,7 +8,7 @@ import { ownOptions } from '../base/own-options';
 import { type Learnable, startLearning } from './learning';
 import type { Learned } from '../learn/learner';
 import type { ValueName } from '../policy/values';
-import { publishPolicy, warnOfProfile } from '../events/policy';
+import { publishClass, publishPolicy, warnOfProfile } from '../events/policy';
 import { tell } from '../events/reports';
 import { type Policy, policyOf } from '../policy/report';
 import { settled } from '../policy/settings';
@@ -32,10 +32,13 @@ export function assertAlive(front: Front): void {
 export class WatchedArena extends ArenaBase {
   readonly #core = parts.core;
   readonly #front = parts.front;
-  readonly #strides = parts.options.strides;
   readonly #traced = parts.options.trace;
   readonly #isObserving = parts.options.learn !== 'frozen';
   #policy = parts.options.policy;
+  /** Size classes beside its own, and when each was added; undefined: it was there from the beginning. */
+  readonly #learned = new Map(
+    parts.options.learnedSizes.map((size) => [size, undefined as number | undefined]),
+  );
   /** What the learner sees of this arena, which keeps it; undefined: there is no learner. */
   readonly #learnable = parts.options.learn === 'learn' ? this.#makeLearnable() : undefined;
 
@@ -57,7 +60,16 @@ export class WatchedArena extends ArenaBase {
    */
   policy(): Policy {
     assertAlive(this.#front);
-    return policyOf(this.#policy, this.#strides);
+    const learned = [...this.#learned].sort(([a], [b]) => a - b);
+    return policyOf(
+      this.#policy,
+      this.#front.sizeClasses,
+      learned.map(([size, atMs]) => ({
+        size,
+        source: atMs === undefined ? 'option' : 'learned',
+        atMs,
+      })),
+    );
   }
 
   /**
@@ -76,7 +88,8 @@ export class WatchedArena extends ArenaBase {
    */
   setPolicy(settings: PolicySettings): void {
     assertAlive(this.#front);
-    const how = { where: 'settings', strides: this.#strides, source: 'set' } as const;
+    const strides = this.#front.sizeClasses;
+    const how = { where: 'settings', strides, source: 'set' } as const;
     const next = settled(this.#policy, settings, how);
     warnOfProfile(ownOptions(settings).profile);
     this.#adoptPolicy(next);
@@ -84,7 +97,14 @@ export class WatchedArena extends ArenaBase {
   }
 
   #makeLearnable(): Learnable {
+    const front = this.#front;
     return {
+      get sizeClasses() {
+        return front.sizeClasses;
+      },
+      addClass: (stride, atMs) => this.#addClass(stride, atMs),
+      settleClasses: () => front.settleClasses(),
+      retireClass: (stride) => this.#retireClass(stride),
       id: this.#core.id,
       serial: this.#core.serial,
       hasEnded: () => this.#front.hasEnded,
@@ -103,6 +123,19 @@ export class WatchedArena extends ArenaBase {
       .filter(isFree)
       .map((one) => ({ ...one, name: one.name as ValueName, source: 'learned' as const }));
     this.#adoptPolicy(this.#policy.after(changes));
+  }
+
+  #addClass(stride: number, atMs: number): boolean {
+    if (!this.#front.addClass(stride)) return false;
+    this.#learned.set(stride, atMs);
+    publishClass({ id: this.#core.serial, name: this.#core.name }, stride, true);
+    return true;
+  }
+
+  #retireClass(stride: number): void {
+    this.#front.retireClass(stride);
+    this.#learned.delete(stride);
+    publishClass({ id: this.#core.serial, name: this.#core.name }, stride, false);
   }
 
   #adoptPolicy(next: PolicyState): void {
@@ -172,7 +205,7 @@ export class WatchedArena extends ArenaBase {
    */
   trace(): TraceEvent[] {
     assertAlive(this.#front);
-    return readTrace(this.#core.id, this.#traced, this.#strides);
+    return readTrace(this.#core.id, this.#traced, this.#front.strides);
   }
 
   /**
@@ -200,7 +233,7 @@ export class WatchedArena extends ArenaBase {
     assertAlive(this.#front);
     if (!this.#isObserving) throw invalidState("the arena was made without learn: 'observe'");
     const { lengths } = arenaStats(this.#core.id);
-    return learnFrom(lengths, this.#strides, resolveLearn(options));
+    return learnFrom(lengths, this.#front.sizeClasses, resolveLearn(options));
   }
 
   /**
@@ -215,6 +248,6 @@ export class WatchedArena extends ArenaBase {
    */
   verify(): VerifyReport {
     assertAlive(this.#front);
-    return verifyBooks(this.#core.id, this.#front, this.#strides);
+    return verifyBooks(this.#core.id, this.#front, this.#front.strides);
   }
 }

@@ -18,13 +18,13 @@ export const POLICY_CHANNEL = 'hakmem-arena:policy';
  * const text = ({ name, size, from, to }: PolicyChange) => `${name} ${size ?? ''}: ${from} -> ${to}`;
  */
 export interface PolicyChange {
-  /** As in {@link PolicySettings}. */
+  /** As in {@link PolicySettings}; 'sizeClasses': a size class was learned, or given up. */
   readonly name: string;
   /** The size class whose value it is; undefined: that of the arena. */
   readonly size: number | undefined;
-  /** What it was. */
+  /** What it was; of a size class 'none' or 'added'. */
   readonly from: number | string;
-  /** What it is now. */
+  /** What it is now; of a size class 'added' or 'retired'. */
   readonly to: number | string;
   /** Who changed it. */
   readonly source: PolicySource;
@@ -56,6 +56,14 @@ const policy = channel(POLICY_CHANNEL);
 
 function shown(name: ValueName, { value }: Entry): number | string {
   return VALUES[name].choices?.[value] ?? value;
+}
+
+/** Tells that a size class was added, or retired, when no operation is under way. */
+export function publishClass(arena: PolicyEvent['arena'], size: number, isAdded: boolean): void {
+  if (!policy.hasSubscribers) return;
+  const [from, to] = isAdded ? (['none', 'added'] as const) : (['added', 'retired'] as const);
+  const changes = [{ name: 'sizeClasses', size, from, to, source: 'learned' as const }];
+  later(() => policy.publish({ arena, changes } satisfies PolicyEvent));
 }
 
 /** Tells what has changed, when no operation is under way. */

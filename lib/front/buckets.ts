@@ -132,6 +132,26 @@ export class BucketTable {
     this.#counters.takeBackSlot(bucket, classIndex);
   }
 
+  /** Bytes of the views that a bucket serves; 0: it serves none. */
+  lengthOf(bucket: number): number {
+    return bucket <= EXACT ? bucket : Math.max(this.#get(bucket, KEY), 0) >> KIND_BITS;
+  }
+
+  /** Takes from some lengths the buckets that they own, which have no cap; from now on they are counted by class. */
+  disownAll(isOne: (bytes: number) => boolean, classIndex: number): void {
+    for (let bucket = 1; bucket < BUCKET_COUNT; bucket++) {
+      const bytes = this.lengthOf(bucket);
+      if (bytes === 0 || !isOne(bytes)) continue;
+      this.#set(bucket, FULL_AT, 0);
+      if (bucket <= EXACT) {
+        this.#counters.carryOver(bucket, bytes, classIndex);
+      } else {
+        this.#set(bucket, KEY, 0);
+        this.#counters.takeBackSlot(bucket, classIndex);
+      }
+    }
+  }
+
   /** Counts a new view of a bucket's length. */
   countFresh(bucket: number): void {
     this.#counts[bucket]!++;

@@ -119,18 +119,24 @@ export class FrontCounters {
 
   /** Takes the slot of a bucket back and carries its counts over to the class. */
   takeBackSlot(bucket: number, classIndex: number): void {
-    const at = BY_CLASS + classIndex;
     const slot = bucket - layout.cellBase;
+    this.carryOver(bucket, this.#slotLengths[slot]!, classIndex);
+    this.#slotLengths[slot] = 0;
+    this.#lentCount--;
+  }
+
+  /** Carries the counts of a bucket, whose views have so many bytes, over to the class. */
+  carryOver(bucket: number, bytes: number, classIndex: number): void {
+    const at = BY_CLASS + classIndex;
     const allocs = this.counts[bucket]!;
     const frees = this.counts[bucket + FREES]!;
+    if (allocs === 0) return;
     // It is odd already if the last move was interrupted.
     Atomics.or(this.#moves, 0, 1);
     this.counts[bucket] = this.counts[bucket + FREES] = 0;
     this.counts[at]! += allocs;
     this.counts[at + FREES]! += frees;
-    this.liveBytes[classIndex]! += (allocs - frees) * this.#slotLengths[slot]!;
-    this.#slotLengths[slot] = 0;
-    this.#lentCount--;
+    this.liveBytes[classIndex]! += (allocs - frees) * bytes;
     Atomics.add(this.#moves, 0, 1);
   }
 

@@ -40,7 +40,7 @@ const FEW = 8;
 const TOP = 0;
 const BASE = 1;
 const LIMIT = 2;
-/** Bytes of a block. */
+/** Bytes of a block, or {@link SPARE}. */
 const STRIDE = 3;
 /** Blocks out of the core: live, in buckets, or here. */
 const OWNED = 4;
@@ -51,6 +51,9 @@ const LARGEST_BATCH = 6;
 const REFUSALS = 7;
 const STACK_BITS = 3;
 const NO_BLOCK = -1;
+const REFUSES_ALL = 0x3fffffff;
+/** The stride of a stack whose class is retired, or will be learned. */
+export const SPARE = 0;
 
 // Exported by name: see "What V8 asks of hot code" in docs/ARCHITECTURE.md.
 export { LIMIT, NO_BLOCK, REFUSALS, STACK_BITS, STRIDE, TOP };
@@ -72,6 +75,8 @@ export class FreeBlocks {
   readonly #counters: FrontCounters;
   /** What limits stacks and batches beside the room for them; undefined: nothing. */
   #policy: PolicyState | undefined;
+  /** Classes that keep nothing for now. */
+  readonly #closed = new Set<number>();
   /** `refs` when decay last looked at each stack; empty before. */
   #seen = new Int32Array();
 
@@ -95,16 +100,47 @@ export class FreeBlocks {
     const { stacks } = this;
     this.#policy = policy;
     for (let at = 0; at < stacks.length; at += 1 << STACK_BITS) {
-      const index = at >> STACK_BITS;
+      this.#limitBatch(at);
       const room = this.#fullOf(at) - stacks[at + BASE]!;
-      const most = policy.valueOf('batchBlocks', stacks[at + STRIDE]);
-      // One for who asks, and the stack holds the others.
-      stacks[at + LARGEST_BATCH] = Math.min(largestBatch(stacks[at + STRIDE]!), most, room + 1);
-      stacks[at + BATCH] = Math.min(stacks[at + BATCH]!, stacks[at + LARGEST_BATCH]!);
       const count = stacks[at + TOP]! - stacks[at + BASE]!;
-      if (count > room) this.#flush(index, count - room);
+      if (count > room) this.#flush(at >> STACK_BITS, count - room);
       if (stacks[at + LIMIT] !== stacks[at + BASE]) stacks[at + LIMIT] = this.#fullOf(at);
     }
+  }
+
+  /** Sets the largest batch as the policy has it. */
+  #limitBatch(at: number): void {
+    const { stacks } = this;
+    const stride = stacks[at + STRIDE]!;
+    const room = this.#fullOf(at) - stacks[at + BASE]!;
+    const most = this.#policy?.valueOf('batchBlocks', stride) ?? BATCH_MAX;
+    // One for who asks, and the stack holds the others.
+    stacks[at + LARGEST_BATCH] = Math.min(largestBatch(stride), most, room + 1);
+    stacks[at + BATCH] = Math.min(stacks[at + BATCH]!, stacks[at + LARGEST_BATCH]!);
+  }
+
+  /** Stacks that there are, those of spare classes included. */
+  get count(): number {
+    return this.stacks.length >> STACK_BITS;
+  }
+
+  /** A spare stack is that of a class from now on. */
+  begin(index: number, stride: number): void {
+    const at = index << STACK_BITS;
+    this.#closed.delete(index);
+    this.stacks[at + REFUSALS] = 0;
+    this.stacks[at + STRIDE] = stride;
+    this.stacks[at + BATCH] = BATCH_START;
+    this.#limitBatch(at);
+  }
+
+  /** Gives the blocks of a class that is retired to the core, and from now on each one that comes back. */
+  end(index: number): void {
+    const { stacks } = this;
+    const at = index << STACK_BITS;
+    stacks[at + STRIDE] = 0;
+    this.flush(index);
+    stacks[at + LIMIT] = stacks[at + BASE]!;
   }
 
   /** Blocks of a class that are out of the core. */
@@ -161,6 +197,21 @@ export class FreeBlocks {
     return top > base;
   }
 
+  /** Nothing of a class is kept, and no view: each block comes from the core and goes back there. */
+  close(index: number): void {
+    this.#closed.add(index);
+    this.flush(index);
+    const at = index << STACK_BITS;
+    this.stacks[at + LIMIT] = this.stacks[at + BASE]!;
+    this.#limitBatch(at);
+    this.refuse(index, REFUSES_ALL);
+  }
+
+  /** As usual again. */
+  open(index: number): void {
+    this.begin(index, this.stacks[(index << STACK_BITS) + STRIDE]!);
+  }
+
   /** Counts blocks of a class that leave for another thread, or come back from there. */
   countLent(index: number, blocks: number): void {
     this.stacks[(index << STACK_BITS) + OWNED]! -= blocks;
@@ -198,10 +249,13 @@ export class FreeBlocks {
 
   /** Gives all blocks to the core. */
   flushAll(): void {
-    const { stacks } = this;
-    for (let at = 0; at < stacks.length; at += 1 << STACK_BITS) {
-      this.#flush(at >> STACK_BITS, stacks[at + TOP]! - stacks[at + BASE]!);
-    }
+    for (let index = 0; index < this.count; index++) this.flush(index);
+  }
+
+  /** Gives all blocks of a class to the core. */
+  flush(index: number): void {
+    const at = index << STACK_BITS;
+    this.#flush(index, this.stacks[at + TOP]! - this.stacks[at + BASE]!);
   }
 
   /** Forgets all blocks; the core takes them back. */
@@ -215,10 +269,10 @@ export class FreeBlocks {
 
   /** The last position of a stack, closed or not. */
   #fullOf(at: number): number {
-    const end = (this.stacks[at + (1 << STACK_BITS) + BASE] ?? this.refs.length) - 1;
-    if (this.#policy === undefined) return end;
-    const most = this.#policy.valueOf('freeBlocks', this.stacks[at + STRIDE]);
-    return Math.min(end, this.stacks[at + BASE]! + most);
+    if (this.#closed.has(at >> STACK_BITS)) return this.stacks[at + BASE]!;
+    const stride = this.stacks[at + STRIDE]!;
+    const most = this.#policy?.valueOf('freeBlocks', stride) ?? KEPT_MAX;
+    return this.stacks[at + BASE]! + Math.min(roomFor(stride), most);
   }
 
   #push(at: number, ref: number): void {
@@ -281,7 +335,8 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
     const at = index << STACK_BITS;
     const batch = largestBatch(stride);
     stacks[at + TOP] = stacks[at + BASE] = end;
-    stacks[at + LIMIT] = end + blocksIn(KEPT_BYTES, stride, KEPT_MIN, KEPT_MAX);
+    // A spare one has room for whatever class.
+    stacks[at + LIMIT] = end + (stride === SPARE ? KEPT_MAX : roomFor(stride));
     stacks[at + STRIDE] = stride;
     stacks[at + OWNED] = stacks[at + REFUSALS] = 0;
     stacks[at + BATCH] = Math.min(batch, BATCH_START);
@@ -289,6 +344,11 @@ function layOut(stacks: Int32Array, strides: readonly number[]): number {
     end = stacks[at + LIMIT]! + 1;
   });
   return end;
+}
+
+/** Blocks that the stack of a class keeps. */
+function roomFor(stride: number): number {
+  return stride === SPARE ? 0 : blocksIn(KEPT_BYTES, stride, KEPT_MIN, KEPT_MAX);
 }
 
 function largestBatch(stride: number): number {

@@ -255,7 +255,7 @@ export class Front extends FreshPath {
     const { strides } = this;
     const natural = this.classFor(size);
     let index = natural;
-    while (strides[index]! % alignment !== 0) index++;
+    while (strides[index]! % alignment !== 0) index = this.classFor(strides[index]! + 1);
     if (index === natural) return this.alloc(size, owner);
     return this.allocInClass(bufferMaker, size, index, owner);
   }

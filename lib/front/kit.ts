@@ -10,8 +10,9 @@
  */
 import { TABLE_INTEGERS } from './buckets';
 import { FrontCounters } from './counters';
-import { type Stacks, emptyStacks, stacksFor } from './free-blocks';
-import { type NativeArena, countersOf } from '../native/native';
+import { SPARE, type Stacks, emptyStacks, stacksFor } from './free-blocks';
+import { CLASS_COUNT_MAX } from '../native/geometry';
+import { type NativeArena, countersOf, native } from '../native/native';
 import { type View } from '../view/view';
 
 export interface Kit {
@@ -39,8 +40,8 @@ let keptCount = 0;
 /** What stands for the integers of a front that has ended: nothing exists there. */
 const NO_INTS = new Int32Array(TABLE_INTEGERS);
 
-/** Arrays for a front of these size classes. */
-export function takeKit(strides: readonly number[]): Kit {
+/** Arrays for a front of these size classes. `learns`: it may get more of them. */
+export function takeKit(strides: readonly number[], learns = false): Kit {
   for (let at = keptCount - 1; at >= 0; at--) {
     const kit = kept[at]!;
     if (kit.strides !== strides) continue;
@@ -48,12 +49,13 @@ export function takeKit(strides: readonly number[]): Kit {
     kept[keptCount] = undefined;
     return kit;
   }
-  return newKit(strides);
+  return newKit(strides, learns ? CLASS_COUNT_MAX : strides.length);
 }
 
-/** The same, which nobody has had before. */
-export function newKit(strides: readonly number[]): Kit {
-  const stacks = stacksFor(strides);
+/** The same, which nobody has had before, with room for so many classes. */
+export function newKit(strides: readonly number[], count = strides.length): Kit {
+  const spare = new Array<number>(count - strides.length).fill(SPARE);
+  const stacks = stacksFor([...strides, ...spare]);
   const ints = new Int32Array(2 * TABLE_INTEGERS);
   return { strides, stacks, ints, views: [], counters: undefined, handle: undefined };
 }
@@ -64,6 +66,8 @@ export function newKit(strides: readonly number[]): Kit {
  */
 export function leaveKit(kit: Kit, ints: Int32Array, handle: object): Int32Array {
   // A front with more views is not made for each request.
+  // Nor is another one made with its list of classes, unless that is the built-in one.
+  if (kit.strides !== native.tables.defaultStrides) return NO_INTS;
   if (keptCount === KEPT_MAX || ints !== kit.ints || kit.views.length > VIEWS_MAX) return NO_INTS;
   emptyStacks(kit.stacks);
   kit.handle = handle;

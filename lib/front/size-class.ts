@@ -117,6 +117,15 @@ export class SizeClass {
     return this.#loans.length > 0;
   }
 
+  /** Drops the views of some lengths, whose buckets have no cap then. */
+  drop(isOne: (bytes: number) => boolean): void {
+    const { buckets } = this.#tables;
+    for (const loan of this.#loans) {
+      if (isOne(buckets.lengthOf(loan.bucket))) this.#shrink(loan, 0);
+    }
+    this.#dropLoans(0);
+  }
+
   /** Drops all views; their blocks are free. */
   dropAll(): void {
     for (const loan of this.#loans) {
@@ -200,6 +209,11 @@ export function classStepOf(bytes: number): number {
 }
 
 const lookups = new WeakMap<readonly number[], Uint8Array>();
+
+/** Gives the requests of up to `stride` bytes that class `from` serves to class `to`. */
+export function moveSizes(bySize: Uint8Array, stride: number, from: number, to: number): void {
+  for (let i = classStepOf(stride); i >= 0 && bySize[i] === from; i--) bySize[i] = to;
+}
 
 /** The smallest class that holds a request, by {@link classStepOf}; made once for each list of strides. */
 export function classesBySize(strides: readonly number[]): Uint8Array {

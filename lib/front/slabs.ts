@@ -27,6 +27,8 @@ export const NO_REMAINS: Remains = { slabs: undefined, kept: new Map() };
 
 /** UINT32_MAX: see hk_next_retirable. */
 const KEEP_BY_POLICY = 0xffffffff;
+/** As many as a class keeps in any case: see csrc/arena/policy.c. */
+const KEEP_FEW = 4;
 
 const DETACHED_SLABS = frontStat('detached_slabs');
 
@@ -111,6 +113,11 @@ export class SlabTable {
   /** Takes surplus empty slabs out of their classes, as the core's retire policy says. */
   retireSurplus(): void {
     this.#retire(KEEP_BY_POLICY);
+  }
+
+  /** Takes most empty slabs out of their classes: what other classes serve now will not come back. */
+  retireMost(): void {
+    this.#retire(KEEP_FEW);
   }
 
   /** Takes all empty slabs out of their classes. */

@@ -11,7 +11,7 @@ import { BucketTable, TABLE_INTEGERS } from './buckets';
 import { Decay } from '../events/decay';
 import { FreeBlocks } from './free-blocks';
 import { REF_INDEX_BITS } from '../native/geometry';
-import { SizeClass, classStepOf, classesBySize } from './size-class';
+import { SizeClass, classStepOf, classesBySize, moveSizes } from './size-class';
 import { LargeBlocks } from './large/large-blocks';
 import { Records } from './records';
 import { outOfMemory, relieve } from './refusals';
@@ -26,6 +26,9 @@ import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import type { ViewMaker } from '../view/kinds';
+
+/** So often a class that serves fewer lengths than before is settled. */
+const TIMES_TO_SETTLE = 5;
 
 export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'policy'>;
 
@@ -43,7 +46,8 @@ export class FrontTables implements FrontIdentity {
   declare protected readonly buckets: BucketTable;
   declare protected readonly blocks: FreeBlocks;
   declare protected readonly large: LargeBlocks;
-  declare readonly strides: readonly number[];
+  /** By class. Those that are added behind the first ones are in no order. */
+  declare readonly strides: number[];
   declare protected readonly classes: (SizeClass | undefined)[];
   declare private readonly classBySize: Uint8Array;
   declare readonly maxBytes: number;
@@ -55,12 +59,14 @@ export class FrontTables implements FrontIdentity {
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
   private remains = NO_REMAINS;
+  /** Classes that lost lengths to others, and how often each is still to be settled. */
+  private readonly shrunk = new Map<number, number>();
 
   constructor(core: NativeArena, { maxBytes, strides, policy }: FrontOptions, kit: Kit) {
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
-    this.strides = strides;
+    this.strides = strides as number[];
     this.kit = kit;
     this.counters = countersFor(kit, core);
     this.slabs = new SlabTable(core.id, core.name, this.counters.all);
@@ -72,7 +78,7 @@ export class FrontTables implements FrontIdentity {
     this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     const { slabs, counters, records, table, timer } = this;
     this.large = new LargeBlocks(core.id, { slabs, counters, records, table, timer });
-    this.classes = new Array<SizeClass | undefined>(strides.length);
+    this.classes = new Array<SizeClass | undefined>(this.blocks.count);
     this.clearClasses();
     this.classBySize = classesBySize(strides);
     this.surplus = new Surplus(core.id, this.classes, this.blocks, this.large, policy);
@@ -103,6 +109,75 @@ export class FrontTables implements FrontIdentity {
     native.noteRetry(this.arena, refusal, ref);
     if (ref < 0) throw this.outOfMemory(ref, bytes);
     return ref;
+  }
+
+  // --- Size classes ---------------------------------------------------------------------------------
+
+  /** Bytes of the blocks of all classes that serve lengths, ascending. */
+  get sizeClasses(): number[] {
+    return [...new Set(this.classBySize)].map((index) => this.strides[index]!);
+  }
+
+  /** Adds a class to a front that learns. false: the core has no number for one, or it is there already. */
+  addClass(stride: number): boolean {
+    ensureWholeStack();
+    this.assertOpen();
+    const from = this.classFor(stride);
+    if (this.strides[from] === stride) return false;
+    this.leaveClass(from, stride);
+    const index = native.addClass(this.arena, stride);
+    if (index < 0) return false;
+    this.strides[index] = stride;
+    this.classes[index] = undefined;
+    this.blocks.begin(index, stride);
+    moveSizes(this.classBySize, stride, from, index);
+    return true;
+  }
+
+  /** Retires a class that was added. Its blocks go back to the core as they are freed. */
+  retireClass(stride: number): void {
+    ensureWholeStack();
+    this.assertOpen();
+    const index = this.classFor(stride);
+    this.leaveClass(index, stride);
+    moveSizes(this.classBySize, stride, index, this.classFor(stride + 1));
+    native.retireClass(this.arena, index);
+    this.shrunk.delete(index);
+    this.blocks.end(index);
+    this.slabs.retireSurplus();
+  }
+
+  /**
+   * Classes that serve fewer lengths than before keep nothing for a while: blocks that they recycle would hold all their
+   * slabs for ever, while the core takes blocks from full ones, and the others empty. Each call brings the end of that
+   * nearer, and gives up what is empty by now.
+   */
+  settleClasses(): void {
+    ensureWholeStack();
+    this.assertOpen();
+    if (this.shrunk.size === 0) return;
+    for (const [index, left] of this.shrunk) {
+      if (left > 1) {
+        this.shrunk.set(index, left - 1);
+      } else {
+        this.shrunk.delete(index);
+        this.blocks.open(index);
+      }
+    }
+    this.slabs.retireMost();
+  }
+
+  /**
+   * Lengths of up to `stride` bytes get another class than this one. No view of them is kept, and those that are live
+   * end like views on a block of another class: they count by it, and the block goes back to it.
+   */
+  private leaveClass(index: number, stride: number): void {
+    const isOne = (bytes: number): boolean => bytes <= stride && this.classFor(bytes) === index;
+    this.shrunk.set(index, TIMES_TO_SETTLE);
+    this.classes[index]?.dropAll();
+    this.blocks.close(index);
+    this.table.forgetBuckets(isOne);
+    this.buckets.disownAll(isOne, index);
   }
 
   // --- Enter ----------------------------------------------------------------------------------------
@@ -240,7 +315,7 @@ export class FrontTables implements FrontIdentity {
 
   /** Here and in other tables one by one, because `fill` of arrays is ten times as slow. */
   private clearClasses(): void {
-    for (let i = 0; i < this.strides.length; i++) this.classes[i] = undefined;
+    for (let i = 0; i < this.classes.length; i++) this.classes[i] = undefined;
   }
 
   protected assertOpen(): void {

@@ -148,6 +148,19 @@ export class ViewTable {
     return this.remove(id, this.views[id >> VIEW_SHIFT]!);
   }
 
+  /** Live views of some lengths are not kept when they are freed, and count by class. */
+  forgetBuckets(isOne: (bytes: number) => boolean): void {
+    const { ints, first, end } = this.records;
+    for (let id = first; id < end; id += RECORD) {
+      if (this.ownerOf(id) === NO_OWNER && !this.isHeld(id)) continue;
+      if (this.targetOf(id) === 0 || this.kindOf(id) !== Kind.Class) continue;
+      if (!isOne(this.bytesOf(id))) continue;
+      if (ints[id + BUCKET] !== 0) this.views[id >> VIEW_SHIFT] = NO_VIEW;
+      ints[id + BUCKET] = ints[id + TARGET_BUCKET] = 0;
+      ints[id + INFO]! &= ~COUNTED;
+    }
+  }
+
   /** From here on no view is live and none is free: every way leads to the slow path. One step. */
   invalidate(): void {
     this.unused = 0;

@@ -35,7 +35,8 @@ export interface LearnerOptions {
 
 const ROUNDINGS = [1, 1.0625, 1.125, 1.25];
 const ROUNDING_PERIODS = 48;
-const ALLOCS_MIN = 1000;
+/** With fewer allocations a period says nothing. */
+export const ALLOCS_MIN = 1000;
 const LARGE_ALLOCS_MIN = 64;
 const TOO_MANY_BYTES = 1.05;
 

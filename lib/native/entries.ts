@@ -147,6 +147,13 @@ export interface Native {
    */
   setPolicy(arena: number, values: Float64Array): number;
   /**
+   * Adds a size class to an arena that was created with classes of its own: its index, or a negative status. `stride`: bytes
+   * of its blocks, 8 or a multiple of 16.
+   */
+  addClass(arena: number, stride: number): number;
+  /** Retires such a class: the next longer one serves its lengths. */
+  retireClass(arena: number, index: number): number;
+  /**
    * All arenas of this environment, and the cache, give back what nobody needed for a while, for a millisecond's
    * work. Milliseconds until the next call; -1: nothing waits.
    */
@@ -225,6 +232,8 @@ export const ENTRIES: Readonly<
   returnedBytes: 'function',
   trimArena: 'function',
   setPolicy: 'function',
+  addClass: 'function',
+  retireClass: 'function',
   decay: 'function',
   purgeLarge: 'function',
   refill: 'function',

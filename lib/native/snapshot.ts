@@ -24,6 +24,7 @@ export const binOffset = (name: string): number => offsetIn(tables.binFields, na
 export const BIN_FIELDS = tables.binFields.length;
 const ARENA_FIELDS = tables.arenaFields.length;
 const PROCESS_FIELDS = tables.processFields.length;
+const CLASS_CHANGES = arenaOffset('class_changes');
 
 /** Offsets of a record. */
 const SERIAL = 0;
@@ -40,13 +41,17 @@ export interface BinTable {
   readonly blockSizes: readonly number[];
   /** Row in `tables.rowNames`. */
   readonly rows: readonly number[];
+  /** Each is longer than the one before it: no class was added. */
+  readonly isAscending: boolean;
 }
 
-/** What does not change in the life of an arena, worked out once. */
+/** What hardly ever changes in the life of an arena, worked out once for each change. */
 export interface ArenaIdentity {
   readonly serial: number;
   readonly name: string;
   readonly table: BinTable;
+  /** How often its size classes had changed. */
+  readonly changes: number;
 }
 
 /** Where in the buffer the numbers of an arena, or their sums, are. */
@@ -91,33 +96,48 @@ function tableOf(strides: readonly number[]): BinTable {
     blockSizes.push(0);
     rows.push(tables.rowNames.indexOf(row));
   }
-  return { blockSizes, rows };
+  const isAscending = strides.every((stride, i) => i === 0 || stride > strides[i - 1]!);
+  return { blockSizes, rows, isAscending };
 }
 
 export const DEFAULT_TABLE = tableOf(tables.defaultStrides);
 
-function identify(serial: number, { name, strides }: NativeArenaInfo): ArenaIdentity {
-  return { serial, name, table: strides === undefined ? DEFAULT_TABLE : tableOf(strides) };
+function identify({ serial, changes }: Unknown, { name, strides }: NativeArenaInfo): ArenaIdentity {
+  return { serial, name, table: strides === undefined ? DEFAULT_TABLE : tableOf(strides), changes };
+}
+
+/** An arena whose numbers were read. */
+type Unknown = Pick<ArenaIdentity, 'serial' | 'changes'>;
+
+/** What is known of the arena whose numbers begin there. */
+function knownAt(at: number): ArenaIdentity | undefined {
+  const known = identities.get(buffer[at + SERIAL]!);
+  return known?.changes === buffer[at + FIELDS + CLASS_CHANGES] ? known : undefined;
+}
+
+function unknownAt(at: number): Unknown {
+  return { serial: buffer[at + SERIAL]!, changes: buffer[at + FIELDS + CLASS_CHANGES]! };
 }
 
 /** All at once, because asking for one means walking over all arenas of the process. */
-function identifyAll(serials: readonly number[]): void {
-  if (serials.length === 0) return;
-  const infos = native.arenaInfos(Float64Array.from(serials));
-  serials.forEach((serial, i) => {
+function identifyAll(unknown: readonly Unknown[]): void {
+  if (unknown.length === 0) return;
+  const infos = native.arenaInfos(Float64Array.from(unknown, ({ serial }) => serial));
+  unknown.forEach((one, i) => {
     const info = infos[i];
-    if (info !== undefined) identities.set(serial, identify(serial, info));
+    if (info !== undefined) identities.set(one.serial, identify(one, info));
   });
 }
 
-/** undefined: the arena has ended since its numbers were read. */
-function identityOf(serial: number): ArenaIdentity | undefined {
-  const known = identities.get(serial);
+/** Of the arena whose numbers begin there. undefined: it has ended since they were read. */
+function identityAt(at: number): ArenaIdentity | undefined {
+  const known = knownAt(at);
   if (known !== undefined) return known;
-  const info = native.arenaInfo(serial);
+  const one = unknownAt(at);
+  const info = native.arenaInfo(one.serial);
   if (info === undefined) return undefined;
-  const identity = identify(serial, info);
-  identities.set(serial, identity);
+  const identity = identify(one, info);
+  identities.set(one.serial, identity);
   return identity;
 }
 
@@ -144,24 +164,23 @@ function fill(): number {
 }
 
 /** Numbers of the arenas in the buffer that nobody has asked about; they ascend. */
-function unknownSerials(end: number): number[] {
-  const serials: number[] = [];
+function unknownArenas(end: number): Unknown[] {
+  const unknown: Unknown[] = [];
   let record = recordAt(buffer, PROCESS_FIELDS);
   for (
     let at = PROCESS_FIELDS;
     record.end !== end;
     at = record.end, record = recordAt(buffer, at)
   ) {
-    const serial = buffer[at + SERIAL]!;
-    if (!identities.has(serial)) serials.push(serial);
+    if (knownAt(at) === undefined) unknown.push(unknownAt(at));
   }
-  return serials;
+  return unknown;
 }
 
 /** undefined: an arena has ended since its numbers were read, so the totals are not those of the rest. */
 function tryReadHeap(): HeapSnapshot | undefined {
   const end = fill();
-  identifyAll(unknownSerials(end));
+  identifyAll(unknownArenas(end));
   const arenas: ArenaRecord[] = [];
   for (let at = PROCESS_FIELDS; ;) {
     const record = recordAt(buffer, at);
@@ -192,6 +211,6 @@ export function readHeap(): HeapSnapshot {
 /** One arena of this environment. */
 export function readArena(id: number): Snapshot {
   native.arenaStats(id, buffer);
-  const identity = identityOf(buffer[PROCESS_FIELDS + SERIAL]!)!;
+  const identity = identityAt(PROCESS_FIELDS)!;
   return { values: buffer, arenas: [{ identity, ...recordAt(buffer, PROCESS_FIELDS) }] };
 }

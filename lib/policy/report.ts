@@ -43,6 +43,21 @@ export interface ClassPolicy {
 }
 
 /**
+ * A size class that an arena has beside its own.
+ *
+ * @example
+ * const added = ({ size, atMs }: LearnedClass) => `${size} B since ${Math.round(atMs ?? 0)} ms`;
+ */
+export interface LearnedClass {
+  /** Bytes of a block. */
+  readonly size: number;
+  /** 'learned': it was added while the arena lived; 'option': it was there from the beginning. */
+  readonly source: 'learned' | 'option';
+  /** When it was added, on the clock of {@link HeapStats.atMs}; undefined: with the arena. */
+  readonly atMs: number | undefined;
+}
+
+/**
  * What {@link Arena.policy} returns.
  *
  * @example
@@ -53,10 +68,12 @@ export interface ClassPolicy {
 export interface Policy {
   /** By their names in {@link PolicySettings}. */
   readonly values: Readonly<
-    Record<Exclude<keyof PolicySettings, 'profile' | 'classes'>, PolicyValue>
+    Record<Exclude<keyof PolicySettings, 'profile' | 'classes' | 'sizeClasses'>, PolicyValue>
   >;
   /** Of each size class, smallest first. */
   readonly classes: readonly ClassPolicy[];
+  /** Size classes beside those that the option `sizeClasses` or the built-in table has, smallest first. */
+  readonly learned: readonly LearnedClass[];
   /** All that is not the process's own: what to give to {@link ArenaOptions.policy} for the same policy. */
   readonly settings: PolicySettings;
 }
@@ -76,10 +93,18 @@ function valuesOf<N extends ValueName>(
   return Object.fromEntries(entries) as Record<N, PolicyValue>;
 }
 
-export function policyOf(state: PolicyState, strides: readonly number[]): Policy {
+/** `sizeClasses`: all that the arena has, ascending; `learned`: those of them beside its own. */
+export function policyOf(
+  state: PolicyState,
+  sizeClasses: readonly number[],
+  learned: readonly LearnedClass[],
+): Policy {
+  const settings = settingsOf(state, sizeClasses);
+  const sizes = learned.map(({ size }) => size);
   return {
     values: valuesOf(state, VALUE_NAMES),
-    classes: strides.map((size) => ({ size, values: valuesOf(state, CLASS_NAMES, size) })),
-    settings: settingsOf(state),
+    classes: sizeClasses.map((size) => ({ size, values: valuesOf(state, CLASS_NAMES, size) })),
+    learned,
+    settings: learned.length === 0 ? settings : { ...settings, sizeClasses: sizes },
   };
 }

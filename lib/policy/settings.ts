@@ -96,8 +96,6 @@ function classChanges(
   });
 }
 
-const KNOWN = [...VALUE_NAMES, 'profile', 'classes'];
-
 /**
  * What `given` makes of a state. All of it counts, or nothing.
  *
@@ -108,9 +106,11 @@ export function settled(
   given: unknown,
   { where, strides, source }: { where: string; strides: readonly number[]; source: PolicySource },
 ): PolicyState {
-  const settings = objectOf(given, where);
-  assertKnown(settings, KNOWN, where);
-  const { profile, classes, ...values } = settings;
+  const { profile, classes, sizeClasses, ...values } = objectOf(given, where);
+  if (sizeClasses !== undefined) {
+    throw invalidArgValue(`${where}.sizeClasses`, 'must be given to the constructor', sizeClasses);
+  }
+  assertKnown(values, VALUE_NAMES, where);
   const changes = [
     ...profileChanges(profile, `${where}.profile`, state),
     ...valueChanges(values, where, { size: undefined, source }),
@@ -119,8 +119,11 @@ export function settled(
   return state.after(changes);
 }
 
-/** What was set or learned, or given as an option: what makes the same policy of that of another process. */
-export function settingsOf(state: PolicyState): PolicySettings {
+/**
+ * What was set or learned, or given as an option: what makes the same policy of that of another process. Of classes, for
+ * those that the arena has.
+ */
+export function settingsOf(state: PolicyState, sizeClasses: readonly number[]): PolicySettings {
   const isOwn = (source: PolicySource): boolean => ['option', 'set', 'learned'].includes(source);
   const settings: Record<string, unknown> = {};
   for (const name of VALUE_NAMES) {
@@ -129,9 +132,10 @@ export function settingsOf(state: PolicyState): PolicySettings {
   }
   const classes: Record<string, Record<string, number>> = {};
   for (const [size, own] of state.classes) {
+    if (!sizeClasses.includes(size)) continue;
     const kept = Object.entries(own).filter(([name]) => isClassName(name));
     classes[size] = Object.fromEntries(kept.map(([name, { value }]) => [name as ClassName, value]));
   }
-  if (state.classes.size > 0) settings['classes'] = classes;
+  if (Object.keys(classes).length > 0) settings['classes'] = classes;
   return settings;
 }

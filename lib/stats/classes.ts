@@ -118,18 +118,29 @@ const unusedClasses = rowNames.map((_, row) =>
   Object.freeze(readClass(new Float64Array(BIN_FIELDS), 0, row, Object.freeze<BinStats[]>([]))),
 );
 
-/** The classes of a record; both its bins and its rows come in the order of their sizes. */
-export function readClasses(
+/** The bins of a row, of an arena that has added classes: those are in no order. */
+function binsOfRow(
   v: Float64Array,
-  record: StatsRecord,
+  { binsAt, rowsAt }: StatsRecord,
   { blockSizes, rows }: BinTable,
-): ClassStats[] {
+  row: number,
+): BinStats[] {
+  const bins: BinStats[] = [];
+  for (let at = binsAt; at < rowsAt; at += BIN_STEP) {
+    if (rows[v[at]!] === row) bins.push(readBin(v, at + 1, blockSizes[v[at]!]!));
+  }
+  return bins.sort((a, b) => a.blockSize - b.blockSize);
+}
+
+/** The classes of a record; its rows come in the order of their sizes, and so do most bins. */
+export function readClasses(v: Float64Array, record: StatsRecord, table: BinTable): ClassStats[] {
+  const { blockSizes, rows, isAscending } = table;
   const classes = unusedClasses.slice();
   let bin = record.binsAt;
   for (let at = record.rowsAt; at < record.end; at += BIN_STEP) {
     const row = v[at]!;
-    const bins: BinStats[] = [];
-    for (; bin < record.rowsAt && rows[v[bin]!] === row; bin += BIN_STEP) {
+    const bins = isAscending ? [] : binsOfRow(v, record, table, row);
+    for (; isAscending && bin < record.rowsAt && rows[v[bin]!] === row; bin += BIN_STEP) {
       bins.push(readBin(v, bin + 1, blockSizes[v[bin]!]!));
     }
     classes[row] = readClass(v, at + 1, row, bins);

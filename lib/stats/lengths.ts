@@ -63,7 +63,7 @@ export function readAllLengths(): ArenaLengths[] {
   return readHeap().arenas.map(({ identity: { serial, name, table } }) => ({
     id: serial,
     name,
-    sizeClasses: table.blockSizes.filter((size) => size > 0),
+    sizeClasses: table.blockSizes.filter((size) => size > 0).sort((a, b) => a - b),
     lengths: snapLengths(serial)(),
   }));
 }

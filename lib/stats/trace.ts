@@ -20,15 +20,26 @@ export interface TraceEvent {
   /**
    * 'refill': the front took blocks; 'flush': it gave some back; 'bind', 'retire': a class got or lost a slab; 'purge':
    * pages went back to the operating system; 'adopt', 'map', 'give': a SuperSlab, or a huge mapping, came from the
-   * cache, came from the operating system, or went to the cache; 'refuse': a request was refused.
+   * cache, came from the operating system, or went to the cache; 'refuse': a request was refused; 'learn', 'unlearn': a size
+   * class was added, or retired.
    */
   readonly kind:
-    'refill' | 'flush' | 'bind' | 'retire' | 'purge' | 'adopt' | 'map' | 'give' | 'refuse';
+    | 'refill'
+    | 'flush'
+    | 'bind'
+    | 'retire'
+    | 'purge'
+    | 'adopt'
+    | 'map'
+    | 'give'
+    | 'refuse'
+    | 'learn'
+    | 'unlearn';
   /** Block size of the class; 0 of runs, of huge mappings, and where there is no class. */
   readonly blockSize: number;
   /** Where the first block of a 'refill', or the slab of a 'bind', was found; '' of all others. */
   readonly stage: keyof StageStats | '';
-  /** Blocks of a 'refill' and 'flush', 1 of a 'bind' and 'retire', bytes of the others, 0 of a 'refuse'. */
+  /** Blocks of a 'refill' and 'flush', 1 of a 'bind' and 'retire', bytes of the others (of a block of a class that is learned), 0 of a 'refuse'. */
   readonly amount: number;
 }
 

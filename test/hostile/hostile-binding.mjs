@@ -38,6 +38,9 @@ function usedArena() {
   return arena;
 }
 
+/** An arena of the core that may get more size classes. */
+const learning = native.createArena('learning', settings(), Uint32Array.of(1024));
+
 /** A ticket that this world has adopted. */
 function adoptedTicket() {
   const ticket = native.offer(arena.id, native.largeAlloc(arena.id, 70_000), 8);
@@ -73,6 +76,8 @@ const RIGHT = {
   arenaTrace: ['arena', () => new Float64Array(100)],
   verifyArena: ['arena'],
   setPolicy: ['arena', () => Float64Array.of(2000, 1, 16, 32_768, 4, 16_384)],
+  addClass: [() => learning.id, () => 1456],
+  retireClass: [() => learning.id, () => native.addClass(learning.id, 1456)],
   noteRetry: ['arena', () => -2, () => 0],
   returnedBytes: ['arena'],
   heapMap: [],

@@ -169,6 +169,8 @@ export function createWasmBackend(): Native {
       if (others.some((value) => !(value >= 0 && value <= 65_536))) refuse();
       return call.setPolicy(coreOf(id), delayMs!, ...others);
     },
+    addClass: (id, stride) => call.addClass(coreOf(id), stride),
+    retireClass: (id, index) => call.retireClass(coreOf(id), index),
     decay(): number {
       let next = call.decay(0);
       for (const arena of arenas.all()) {

@@ -23,6 +23,8 @@ export interface CoreExports {
   readonly end: (arena: Pointer) => number;
   readonly reset: (arena: Pointer) => void;
   readonly trim: (arena: Pointer) => void;
+  readonly addClass: (arena: Pointer, stride: number) => number;
+  readonly retireClass: (arena: Pointer, index: number) => number;
   readonly setPolicy: (arena: Pointer, delayMs: number, ...values: readonly number[]) => number;
   readonly serial: (arena: Pointer) => number;
   readonly nameOf: (arena: Pointer) => Pointer;

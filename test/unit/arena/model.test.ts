@@ -184,6 +184,12 @@ const others = [
       (model) => model.freeAgain(),
     ),
   ),
+  fc.tuple(sizes, picks).map(([size, pick]) => {
+    const stride = Math.min(Math.ceil((size + 1) / 16) * 16, 65_536);
+    return new Step(`learn(${stride}) /* ${pick} */`, ({ learns }) => learns, (model) => {
+      model.learn(stride, pick);
+    }); // prettier-ignore
+  }),
   fc.nat(60).map((nth) => {
     const rare = ['reset', 'destroy', 'trim', 'trim'] as const;
     const name = rare[nth];
@@ -198,6 +204,8 @@ const ARENAS: readonly (readonly [name: string, options: ArenaOptions, share: nu
   ['the defaults', {}, 10],
   ['a few size classes', { sizeClasses: [16, 96, 1024, 4096] }, 5],
   ['a limit that is often reached', { maxBytes: 1024 * 1024 }, 5],
+  ['size classes that come and go', { learn: 'learn' }, 5],
+  ['the same, few of them', { learn: 'learn', sizeClasses: [64, 512], maxBytes: 2 ** 22 }, 2],
   ['fresh views', { views: 'fresh' }, 4],
   ['memory that is zeroed when it is freed', { zero: 'free' }, 4],
   ['a guard now and then', { guard: { sampleRate: 20 } }, 3],
@@ -205,6 +213,11 @@ const ARENAS: readonly (readonly [name: string, options: ArenaOptions, share: nu
   [
     'all modes',
     { views: 'fresh', guard: { sampleRate: 3 }, leaks: 'all', zero: 'free', maxBytes: 2 ** 22 },
+    1,
+  ],
+  [
+    'all modes, and size classes that come and go',
+    { views: 'fresh', guard: { sampleRate: 3 }, leaks: 'all', zero: 'free', learn: 'learn' },
     1,
   ],
 ];

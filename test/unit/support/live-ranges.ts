@@ -7,6 +7,7 @@ const GRANULE_SHIFT = 3;
 
 export class LiveRanges {
   readonly #taken = new WeakMap<ArrayBufferLike, Uint8Array>();
+  readonly #ofViews = new WeakMap<ArrayBufferView, Uint8Array>();
 
   /** Claims the whole block of a view: `bytes` from its start. Throws when a part of it is taken. */
   claim(view: ArrayBufferView, bytes: number): void {
@@ -15,11 +16,12 @@ export class LiveRanges {
       throw new Error(`${bytes} bytes at offset ${view.byteOffset} are live already`);
     }
     granules.fill(1);
+    this.#ofViews.set(view, granules);
   }
 
-  /** Gives them up. */
+  /** Gives them up; the slab of the view may be gone by now. */
   release(view: ArrayBufferView, bytes: number): void {
-    this.#granulesOf(view, bytes).fill(0);
+    (this.#ofViews.get(view) ?? this.#granulesOf(view, bytes)).fill(0);
   }
 
   #granulesOf(view: ArrayBufferView, bytes: number): Uint8Array {

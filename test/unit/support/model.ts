@@ -5,7 +5,9 @@
  * freed by its owner and still retained; or retained beyond a reset or the end of its arena.
  */
 import { Arena, type ArenaOptions, type Scope, type View, heapStats } from '../../../lib/index';
+import type { Learnable } from '../../../lib/arena/learning';
 import { codeOf } from './codes';
+import { learningArena } from './learning-arena';
 import { LiveRanges } from './live-ranges';
 import { rowOf, totalsOf } from './sums';
 import { bytesOf } from './views';
@@ -67,11 +69,19 @@ export class Model {
   #pinned = 0;
   #nextByte = 0;
   #ghost: View | undefined;
+  #learnable: Learnable | undefined;
   #ranges = new LiveRanges();
 
   constructor(options: ArenaOptions) {
     this.options = options;
-    this.arena = new Arena(options);
+    this.arena = this.#makeArena();
+  }
+
+  #makeArena(): Arena {
+    if (this.options.learn !== 'learn') return new Arena(this.options);
+    const { arena, learnable } = learningArena(this.options);
+    this.#learnable = learnable;
+    return arena;
   }
 
   get isFull(): boolean {
@@ -250,7 +260,7 @@ export class Model {
     for (const scope of this.scopes) scope.end();
     this.scopes = [];
     if (codeOf(() => old.alloc(1)) !== 'ERR_HAKMEM_ARENA_DESTROYED') fail('alive after its end');
-    this.arena = new Arena(this.options);
+    this.arena = this.#makeArena();
     this.#allocs = this.#frees = this.#texts = this.#pinned = 0;
     this.#ghost = undefined;
   }
@@ -260,6 +270,22 @@ export class Model {
     if (!(Number.isSafeInteger(bytes) && bytes >= 0)) fail(`trim returned ${bytes}`);
     const { live, slabs } = this.#totals();
     if (live === 0 && slabs !== 0) fail('an empty arena uses slabs after a trim');
+  }
+
+  // --- Learn --------------------------------------------------------------------------------------
+
+  get learns(): boolean {
+    return this.#learnable !== undefined;
+  }
+
+  /** Adds a size class in the middle of everything, or retires one that was added. */
+  learn(stride: number, at: number): void {
+    const learnable = this.#learnable!;
+    const { learned } = this.arena.policy();
+    if (at % 2 === 0 || learned.length === 0) learnable.addClass(stride, 0);
+    else learnable.retireClass(learned[at % learned.length]!.size);
+    const { differences } = this.arena.verify();
+    if (differences.length > 0) fail(`the books differ: ${JSON.stringify(differences)}`);
   }
 
   // --- Ask ----------------------------------------------------------------------------------------
