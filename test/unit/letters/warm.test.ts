@@ -79,6 +79,22 @@ test('one that must stay attached, or was taken away, is not used again', () => 
   release(last);
 });
 
+test('one that is listed in a transfer is its receiver`s, unless it is copied or refused', () => {
+  release(give(20_000, 1));
+  const buffer = give(20_000, 2);
+  let got: Uint8Array | undefined;
+  try {
+    got = structuredClone(buffer, { transfer: [buffer.buffer as ArrayBuffer] });
+  } catch {
+    expect(buffer[19_999]).toBe(2);
+  }
+  const isTaken = buffer.length === 0;
+  release(buffer);
+  for (let i = 0; i < 20; i++) release(give(20_000, 3));
+  expect(got?.every((byte) => byte === 2)).not.toBe(false);
+  expect(arena.stats().lending.away).toBe(isTaken ? 1 : 0);
+});
+
 test('what others mark or add to an ArrayBuffer is not there the next time', () => {
   const first = give(20_000, 1);
   Object.assign(first.buffer, { mark: 'mine' });
