@@ -99,8 +99,9 @@ constexpr uint32_t kWarmPlaces = 512;
 // Those of blocks that were adopted and have gone back, by address too: sets of places, any of which may have it.
 constexpr uint32_t kWarmSets = 256, kWarmWays = 4;
 
-// Node counts these bytes in process.memoryUsage().external, whoever has the memory meanwhile.
-constexpr int64_t kWarmLoanBytesMax = 64 * 1024 * 1024;
+// Node counts these bytes in process.memoryUsage().external, whoever has the memory meanwhile. 256 messages of 1 MB, a
+// channel's default capacity, fit.
+constexpr int64_t kWarmLoanBytesMax = 256 * 1024 * 1024;
 
 constexpr uint32_t kLeftMax = 16;
 
