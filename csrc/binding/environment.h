@@ -99,8 +99,9 @@ constexpr uint32_t kWarmPlaces = 1024;
 // Those of blocks that were adopted and have gone back, by address too: sets of places, any of which may have it.
 constexpr uint32_t kWarmSets = 256, kWarmWays = 4;
 
-// Node counts these bytes in process.memoryUsage().external, whoever has the memory meanwhile.
-constexpr int64_t kWarmLoanBytesMax = 64 * 1024 * 1024;
+// Node counts these bytes in process.memoryUsage().external, whoever has the memory meanwhile. 256 messages of 1 MB, a
+// channel's default capacity, fit.
+constexpr int64_t kWarmLoanBytesMax = 256 * 1024 * 1024;
 
 constexpr uint32_t kLeftMax = 16;
 
@@ -132,6 +133,9 @@ struct Environment : Allocated {
   Napi::FunctionReference move; // gives the memory of an ArrayBuffer to a new one; empty: not known
   bool detaching;               // JavaScript is running in the middle of a call: no other now
   bool interrupted; // it was, in this call: Node would end the process if anything were detached
+  bool
+      stopped; // and that because this world is to end. What is attached then stays strong until it does: what was
+  // collected before could be somebody else's
   Exposure *warm[kWarmPlaces];
   Loan **warm_loans; // kWarmSets x kWarmWays; nullptr: there was none yet
   int64_t warm_loan_bytes;
@@ -210,6 +214,13 @@ bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab);
 
 // Detaches an ArrayBuffer. false: it must stay attached, or this environment is being terminated.
 bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer);
+
+// A call of JavaScript has failed: takes its exception, or notes that this world was told to stop.
+void TakeFailure(napi_env env);
+
+inline bool IsAttached(Napi::ArrayBuffer buffer) {
+  return !buffer.IsEmpty() && !buffer.IsDetached();
+}
 
 // To be called when an external ArrayBuffer has been made. false: out of memory, or a worker that is being
 // terminated; the old sentinel stays, and that ArrayBuffer must be shown to nobody.

@@ -126,13 +126,11 @@ Adopted WrapLoan(napi_env env, Environment *environment, void *address, uint64_t
   if (loan == nullptr) return adopted;
   loan->address = address;
   loan->bytes = static_cast<int64_t>(bytes);
-  loan->environment = environment;
   napi_status status =
       napi_create_external_arraybuffer(env, address, bytes, LoanFreed, loan, &adopted.buffer);
-  if (status == napi_ok)
-    adopted.loan = loan;
-  else
-    delete loan;
+  if (status != napi_ok) return adopted; // its finalizer may come all the same, and deletes it
+  loan->environment = environment;
+  adopted.loan = loan;
   return adopted;
 }
 
@@ -221,8 +219,6 @@ Napi::Value AdoptAll(const Napi::CallbackInfo &info) {
   return Napi::Number::New(env, 0);
 }
 
-bool IsAttached(Napi::ArrayBuffer buffer) { return !buffer.IsEmpty() && !buffer.IsDetached(); }
-
 // release(ticket) -> 0 | -status. Detaches the ArrayBuffer of what this world has adopted by the ticket, and returns the
 // letter, at once or when V8 has freed the bytes.
 napi_value Release(napi_env env, napi_callback_info info) {
@@ -234,6 +230,7 @@ napi_value Release(napi_env env, napi_callback_info info) {
   Loan *loan = ReadTicket(number, &ticket) ? FindLoan(environment, ticket) : nullptr;
   if (loan == nullptr) return HotFailure(env, HK_BAD_TICKET);
   Napi::ArrayBuffer buffer = loan->buffer.Value();
+  environment->stopped = false;
   if (IsAttached(buffer) && KeepLoanWarm(env, loan, buffer)) {
     EndLoan(loan);
     return HotInt32(env, 0);
@@ -242,7 +239,7 @@ napi_value Release(napi_env env, napi_callback_info info) {
   if (IsAttached(buffer) && DetachBuffer(env, buffer)) {
     loan->buffer.Reset();
     EndLoan(loan);
-  } else if (!loan->released) {
+  } else if (!loan->released && !environment->stopped) {
     loan->buffer.Unref();
   }
   environment->interrupted = false;

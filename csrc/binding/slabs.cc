@@ -133,10 +133,7 @@ Exposure *NewExposure(napi_env env, Environment *environment, const hk_slab_info
   exposure->address = slab.address;
   exposure->bytes = static_cast<int64_t>(slab.bytes);
   napi_value buffer = WrapSlab(env, slab, exposure);
-  if (buffer == nullptr) {
-    delete exposure;
-    return nullptr;
-  }
+  if (buffer == nullptr) return nullptr; // its finalizer may come all the same, and deletes it
   EnterExposure(environment, exposure);
   if (!RenewSentinel(env, environment)) { // JavaScript has not seen it
     napi_detach_arraybuffer(env, buffer);
@@ -235,10 +232,7 @@ bool RenewSentinel(Napi::Env env, Environment *environment) {
   if (sentinel == nullptr) return false;
   napi_status status = napi_create_external_arraybuffer(env, &nothing, sizeof nothing,
                                                         SentinelFreed, sentinel, &buffer);
-  if (status != napi_ok) {
-    delete sentinel;
-    return false;
-  }
+  if (status != napi_ok) return false; // its finalizer may come all the same, and deletes it
   sentinel->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
   DropSentinel(environment);
   sentinel->environment = environment;
@@ -255,13 +249,13 @@ bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
   Environment *environment = EnvironmentOf(env);
   if (environment->interrupted) return false;
   if (environment->transfer.IsEmpty()) return napi_detach_arraybuffer(env, buffer) == napi_ok;
-  napi_value length = Napi::Number::New(env, 0), error = nullptr;
+  napi_value length = Napi::Number::New(env, 0);
   // A program may have put a function of its own in its place: that finds nothing half done.
   environment->detaching = true;
   napi_status status =
       napi_call_function(env, buffer, environment->transfer.Value(), 1, &length, nullptr);
   environment->detaching = false;
-  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
+  if (status != napi_ok) TakeFailure(env);
   return buffer.IsDetached();
 }
 
@@ -269,12 +263,15 @@ static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, bool stays
   SlabEntry *entry = &arena->slabs[slab];
   Napi::ArrayBuffer buffer = AttachedBuffer(entry);
   Exposure *exposure = entry->current;
+  Environment *environment = EnvironmentOf(env);
+  environment->stopped = false;
   if (stays_warm && !buffer.IsEmpty() && KeepWarm(env, exposure, buffer)) return entry->holds == 0;
   ForgetCurrent(env, entry);
   if (!buffer.IsEmpty() && DetachBuffer(env, buffer)) {
     ReleaseHold(env, exposure);
   } else if (exposure != nullptr) {
     GiveAway(exposure);
+    if (environment->stopped && IsAttached(buffer)) exposure->buffer.Reset(buffer, 1);
   }
   return entry->holds == 0;
 }

@@ -59,13 +59,13 @@ bool IsSame(napi_env env, napi_value moved, const Shown *shown) {
 // terminated, or the function is not what it was.
 Napi::ArrayBuffer Move(Napi::Env env, const Shown *shown, Napi::ArrayBuffer buffer) {
   Environment *environment = EnvironmentOf(env);
-  napi_value argument = buffer, moved = nullptr, error = nullptr;
+  napi_value argument = buffer, moved = nullptr;
   environment->detaching = true;
   napi_status status =
       napi_call_function(env, buffer, environment->move.Value(), 1, &argument, &moved);
   environment->detaching = false;
   environment->interrupted |= status != napi_ok;
-  if (status != napi_ok) napi_get_and_clear_last_exception(env, &error);
+  if (status != napi_ok) TakeFailure(env);
   bool is_moved = status == napi_ok && buffer.IsDetached() && IsSame(env, moved, shown);
   return is_moved ? Napi::ArrayBuffer(env, moved) : Napi::ArrayBuffer();
 }
@@ -111,6 +111,15 @@ Loan **MakeWarmPlace(Napi::Env env, Environment *environment, const Loan *loan) 
 }
 
 } // namespace
+
+void TakeFailure(napi_env env) {
+  napi_value error = nullptr;
+  napi_valuetype type = napi_undefined;
+  napi_get_and_clear_last_exception(env, &error);
+  // What the engine throws is an object. Who is told to stop throws nothing that can be caught.
+  bool is_error = error != nullptr && napi_typeof(env, error, &type) == napi_ok;
+  if (!is_error || type != napi_object) EnvironmentOf(env)->stopped = true;
+}
 
 bool KeepLoanWarm(Napi::Env env, Loan *loan, Napi::ArrayBuffer buffer) {
   Environment *environment = loan->environment;

@@ -2,7 +2,7 @@
 //
 //   npm run test:nodes -- [--only 22,24] [--backend wasm] [--full [--minutes N]]
 //
-// --full: tools/test/full.mjs instead, ten minutes on each. Nodes are programs of the npm registry. Ends with
+// --full: tools/test/full.mjs instead, a quarter of an hour on each. Nodes are programs of the npm registry. Ends with
 // a line for each Node.
 
 import { spawnSync } from 'node:child_process';
