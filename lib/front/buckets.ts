@@ -56,6 +56,8 @@ const KIND_BITS = 4;
  * length would look at their views. With 24 lengths to a bucket, as in 8 to 32 KB, four times happen by chance.
  */
 const TIMES_TO_OWN = 6;
+/** The same where a learner looks on, which sees only lengths that own one. */
+const TIMES_IF_LEARNED = 4;
 const TIMES_SHIFT = 22;
 const KEY_MASK = (1 << TIMES_SHIFT) - 1;
 
@@ -80,22 +82,25 @@ function keyOf(kind: number, bytes: number): number {
   return (bytes << KIND_BITS) | kind;
 }
 
-/** Notes a claim to a long bucket. true: `key`, which does not own it yet, may do so now. */
-export function noteClaim(ints: Int32Array, bucket: number, key: number): boolean {
+/** Notes a claim to a long bucket. true: `key`, which does not own it yet, may do so now, after `enough` of them. */
+export function noteClaim(ints: Int32Array, bucket: number, key: number, enough: number): boolean {
   const at = (bucket << RECORD_BITS) + KEY;
   const known = ints[at]!;
   if (known > 0) return false;
   const times = (-known & KEY_MASK) === key ? (-known >> TIMES_SHIFT) + 1 : 1;
   ints[at] = -((times << TIMES_SHIFT) | key);
-  return times >= TIMES_TO_OWN;
+  return times >= enough;
 }
 
 export class BucketTable {
   readonly #records: Records;
   readonly #counters: FrontCounters;
   readonly #counts: Float64Array;
+  /** See {@link noteClaim}. */
+  readonly enough: number;
 
-  constructor(records: Records, counters: FrontCounters) {
+  constructor(records: Records, counters: FrontCounters, learns: boolean) {
+    this.enough = learns ? TIMES_IF_LEARNED : TIMES_TO_OWN;
     this.#records = records;
     this.#counters = counters;
     this.#counts = counters.counts;
@@ -112,7 +117,8 @@ export class BucketTable {
    */
   claim(bucket: number, kind: number, bytes: number): boolean {
     if (this.isOwnedBy(bucket, kind, bytes)) return true;
-    if (bucket <= EXACT || !noteClaim(this.#records.ints, bucket, keyOf(kind, bytes))) return false;
+    if (bucket <= EXACT) return false;
+    if (!noteClaim(this.#records.ints, bucket, keyOf(kind, bytes), this.enough)) return false;
     this.#set(bucket, KEY, keyOf(kind, bytes));
     this.#counters.lendSlot(bucket, bytes);
     return true;

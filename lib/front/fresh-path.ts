@@ -104,7 +104,7 @@ export class FreshPath extends Lending {
       if (
         top > stacks[stack + LIMIT]! ||
         ints[at + KEY] === key ||
-        buckets.noteClaim(ints, bucket, key)
+        buckets.noteClaim(ints, bucket, key, this.buckets.enough)
       ) {
         this.freeSlow(id, view);
         return;

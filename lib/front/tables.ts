@@ -30,7 +30,7 @@ import type { ViewMaker } from '../view/kinds';
 /** So often a class that serves fewer lengths than before is settled. */
 const TIMES_TO_SETTLE = 5;
 
-export type FrontOptions = Pick<ResolvedOptions, 'maxBytes' | 'strides' | 'policy'>;
+export type FrontOptions = Pick<ResolvedOptions, 'learn' | 'maxBytes' | 'strides' | 'policy'>;
 
 /** Fields are declared and written once: see "What V8 asks of hot code" in docs/ARCHITECTURE.md. */
 export class FrontTables implements FrontIdentity {
@@ -62,7 +62,8 @@ export class FrontTables implements FrontIdentity {
   /** Classes that lost lengths to others, and how often each is still to be settled. */
   private readonly shrunk = new Map<number, number>();
 
-  constructor(core: NativeArena, { maxBytes, strides, policy }: FrontOptions, kit: Kit) {
+  constructor(core: NativeArena, options: FrontOptions, kit: Kit) {
+    const { learn, maxBytes, strides, policy } = options;
     this.core = core;
     this.arena = core.id;
     this.maxBytes = maxBytes;
@@ -73,7 +74,7 @@ export class FrontTables implements FrontIdentity {
     this.records = new Records(TABLE_INTEGERS, kit.ints);
     this.ints = this.records.ints;
     this.table = new ViewTable(this.records, core, kit.views);
-    this.buckets = new BucketTable(this.records, this.counters);
+    this.buckets = new BucketTable(this.records, this.counters, learn !== 'frozen');
     this.timer = new Decay(this, policy.valueOf('purgeDelayMs'));
     this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     const { slabs, counters, records, table, timer } = this;

@@ -63,7 +63,8 @@ describe('arena.verify()', () => {
     >;
     const change = { name: 'purgeDelayMs', size: undefined, value: -1, source: 'option' } as const;
     const policy = PROCESS_POLICY.after([change]);
-    const front = new Front(core, { maxBytes: 0, strides, policy }, newKit(strides));
+    const options = { learn: 'frozen', maxBytes: 0, strides, policy } as const;
+    const front = new Front(core, options, newKit(strides));
     front.alloc(1000, 1);
     expect(verifyBooks(core.id, front, strides)).toEqual({ ok: true, differences: [] });
     const counts = countersOf(core);
