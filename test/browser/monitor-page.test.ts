@@ -138,7 +138,7 @@ describeInBrowser('the page', () => {
   (heapStats().backend.name === 'wasm' ? test.skip : test)(
     'marks a slab with blocks in another thread, and says so',
     async () => {
-      const views = Array.from({ length: 64 }, () => arena.allocUnsafe(1024));
+      const views = Array.from({ length: 8 }, () => arena.allocUnsafe(8192));
       const big = arena.allocUnsafe(400_000);
       const { page, complaints } = await visit();
       const before = await drawn(page, arena.id);
@@ -148,7 +148,7 @@ describeInBrowser('the page', () => {
       await page.getByRole('img', { name: /Map of shown/ }).focus();
       await page.keyboard.press('Home');
       const words = async (): Promise<string | null> => page.locator('#readout').textContent();
-      expect(await words()).toMatch(/blocks of 1024 B taken, 3 of them away$/);
+      expect(await words()).toMatch(/blocks of 8192 B taken, 3 of them away$/);
       await page.keyboard.press('ArrowRight');
       expect(await words()).toMatch(/slab 1: run, away$/);
       await page.locator('#legend').getByText('in another thread').waitFor();
