@@ -5,7 +5,7 @@ import { invalidArgType, invalidArgValue } from '../errors';
 import { ownOptions } from '../base/own-options';
 import { printable } from '../base/printable';
 import { ALL_LINES, type StatsLine, USUAL_LINES, linesOf } from './lines';
-import type { ArenaStats, ClassStats, HeapStats, HeapTotals } from './types';
+import type { ArenaStats, HeapStats, HeapTotals } from './types';
 
 /**
  * What {@link formatHeapStats} takes beside statistics.
@@ -38,16 +38,11 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-function isC7(row: unknown): boolean {
-  return isObject(row) && (row as Partial<ClassStats>).name === 'C7';
-}
-
 function isStats(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { arenas, classes, totals } = ownOptions(value) as Partial<HeapStats & ArenaStats>;
   if (Array.isArray(arenas)) return arenas.every(isStats) && isStats(totals);
-  const rows = Array.isArray(classes) ? (classes as unknown[]) : [];
-  return rows.some(isC7) && PARTS.every((part) => isObject((value as HeapTotals)[part]));
+  return Array.isArray(classes) && PARTS.every((part) => isObject((value as HeapTotals)[part]));
 }
 
 function isHeapStats(stats: ArenaStats | HeapStats): stats is HeapStats {

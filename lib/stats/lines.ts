@@ -72,7 +72,9 @@ function heapLines({ classes }: HeapTotals): string[] {
 }
 
 function pageLine({ classes }: HeapTotals): string[] {
-  const { pages } = classes.find(({ name }) => name === 'C7')!;
+  const row = classes.find(({ name }) => name === 'C7');
+  if (row === undefined) return [];
+  const { pages } = row;
   const { bound, prepareFromPartial, prepareFromEmpty } = pages;
   return [
     `[C7_PAGE_STATS] ${fields({

@@ -87,7 +87,7 @@ describe('names of arenas', () => {
     const [arena] = hostileArenas();
     const stats = arena!.stats();
     const classes = stats.classes.map((row) => ({ ...row, name: `${row.name}\n\u001b[2J` }));
-    expectPlain(formatHeapStats({ ...stats, classes }));
+    expectPlain(formatHeapStats({ ...stats, classes }, { lines: 'all' }));
     expect(formatHeapStats({ ...stats, classes }).split('\n').length).toBe(20);
   });
 
