@@ -22,7 +22,6 @@ interface Books {
   readonly records: { readonly ints: Int32Array };
   readonly table: { readonly unused: number };
   readonly blocks: { readonly stacks: Int32Array; readonly refs: Int32Array };
-  readonly large: { readonly isZero: boolean };
 }
 
 class CountingFront extends Front {
@@ -123,7 +122,7 @@ class Side {
   }
 
   books(): Record<string, string> {
-    const { ints, records, table, blocks, large } = this.front as unknown as Books;
+    const { ints, records, table, blocks } = this.front as unknown as Books;
     expect(records.ints).toBe(ints);
     const { classes, bytes } = arenaStats(this.front.arena);
     const { live, front, freeInSlab, freeSlabs, slack } = bytes;
@@ -135,7 +134,6 @@ class Side {
       counters: this.#counters.join(),
       owners: this.#live.map((view) => this.front.ownerOf(view)).join(),
       'blocks of views that are held': JSON.stringify(this.front.heldBlocks()),
-      'zero of the last large block': String(large.isZero),
       'statistics by class': JSON.stringify(classes),
       bytes: JSON.stringify({ live, front, freeInSlab, freeSlabs, slack }),
     };
