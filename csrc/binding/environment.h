@@ -132,6 +132,8 @@ struct Environment : Allocated {
   Napi::FunctionReference transfer; // ArrayBuffer.prototype.transfer where slabs.cc needs it
   Napi::FunctionReference move; // gives the memory of an ArrayBuffer to a new one; empty: not known
   bool detaching;               // JavaScript is running in the middle of a call: no other now
+  const Shown *
+      leaving; // whose ArrayBuffer is being detached; nullptr: nobody's, or it has been freed at once
   bool interrupted; // it was, in this call: Node would end the process if anything were detached
   bool
       stopped; // and that because this world is to end. What is attached then stays strong until it does: what was
@@ -211,6 +213,24 @@ void DefineTables(Napi::Object exports);
 // Detaches the current ArrayBuffer of a slab, if there is one. false: its bytes were given away and
 // are still held.
 bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab);
+
+// While the ArrayBuffer of `shown` is moved or detached. Bun calls its finalizer in the middle of that, which then
+// does what is left to do, and deletes it: nobody may look at it any more.
+class Leaving {
+public:
+  Leaving(Environment *environment, const Shown *shown) : environment_(environment), shown_(shown) {
+    environment->leaving = shown;
+  }
+  ~Leaving() { environment_->leaving = nullptr; }
+  bool IsFreed() const { return environment_->leaving != shown_; }
+
+private:
+  Environment *environment_;
+  const Shown *shown_;
+};
+
+// For a finalizer. true: what it is about is leaving, and is not from now on.
+bool HasLeft(Environment *environment, const Shown *shown);
 
 // Detaches an ArrayBuffer. false: it must stay attached, or this environment is being terminated.
 bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer);

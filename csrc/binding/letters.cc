@@ -88,12 +88,12 @@ void EndLoan(Loan *loan) {
 
 void LoanFreed(napi_env env, void *, void *hint) {
   auto *loan = static_cast<Loan *>(hint);
-  const Environment *environment = loan->environment;
+  Environment *environment = loan->environment;
   if (loan->warm && environment != nullptr) {
     ForgetWarmLoan(loan);
     Recount(env, loan);
   } else if (loan->holding && environment != nullptr) {
-    if (IsNobodys(environment, loan->ending)) {
+    if (HasLeft(environment, loan) || IsNobodys(environment, loan->ending)) {
       EndLoan(loan);
     } else {
       // Somebody has them for ever, and the letter stays adopted.
@@ -231,18 +231,21 @@ napi_value Release(napi_env env, napi_callback_info info) {
   if (loan == nullptr) return HotFailure(env, HK_BAD_TICKET);
   Napi::ArrayBuffer buffer = loan->buffer.Value();
   environment->stopped = false;
+  Leaving leaving(environment, loan);
   if (IsAttached(buffer) && KeepLoanWarm(env, loan, buffer)) {
     EndLoan(loan);
     return HotInt32(env, 0);
   }
   // Moving it may have failed halfway.
-  if (IsAttached(buffer) && DetachBuffer(env, buffer)) {
+  bool is_detached = !leaving.IsFreed() && IsAttached(buffer) && DetachBuffer(env, buffer);
+  environment->interrupted = false;
+  if (leaving.IsFreed()) return HotInt32(env, 0);
+  if (is_detached) {
     loan->buffer.Reset();
     EndLoan(loan);
   } else if (!loan->released && !environment->stopped) {
     loan->buffer.Unref();
   }
-  environment->interrupted = false;
   loan->released = true;
   return HotInt32(env, 0);
 }

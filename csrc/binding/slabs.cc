@@ -15,7 +15,7 @@ namespace {
 void BackingStoreFreed(napi_env env, void *, void *hint) {
   auto *exposure = static_cast<Exposure *>(hint);
   ArenaHandle *arena = exposure->arena;
-  const Environment *environment = exposure->environment;
+  Environment *environment = exposure->environment;
   if (environment == nullptr) { // its world ended before
     delete exposure;
     return;
@@ -27,13 +27,14 @@ void BackingStoreFreed(napi_env env, void *, void *hint) {
     delete exposure;
     return;
   }
-  bool is_free = IsNobodys(environment, exposure->ending);
+  bool is_leaving = HasLeft(environment, exposure);
+  bool is_free = is_leaving || IsNobodys(environment, exposure->ending);
   LeaveExposure(exposure);
   if (arena->slabs[exposure->slab].current == exposure) {
     arena->slabs[exposure->slab].current = nullptr;
   }
   // What the front has not detached was somebody else's until now, or still is, noticed or not.
-  GiveAway(exposure);
+  if (!is_leaving) GiveAway(exposure);
   if (is_free) {
     ReleaseHold(env, exposure);
   } else {
@@ -136,8 +137,8 @@ Exposure *NewExposure(napi_env env, Environment *environment, const hk_slab_info
   if (buffer == nullptr) return nullptr; // its finalizer may come all the same, and deletes it
   EnterExposure(environment, exposure);
   if (!RenewSentinel(env, environment)) { // JavaScript has not seen it
-    napi_detach_arraybuffer(env, buffer);
     Recount(env, exposure);
+    napi_detach_arraybuffer(env, buffer);
     return nullptr;
   }
   exposure->buffer = Napi::Persistent(Napi::ArrayBuffer(env, buffer));
@@ -259,15 +260,25 @@ bool DetachBuffer(Napi::Env env, Napi::ArrayBuffer buffer) {
   return buffer.IsDetached();
 }
 
+bool HasLeft(Environment *environment, const Shown *shown) {
+  if (environment->leaving != shown) return false;
+  environment->leaving = nullptr;
+  return true;
+}
+
 static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, bool stays_warm) {
   SlabEntry *entry = &arena->slabs[slab];
   Napi::ArrayBuffer buffer = AttachedBuffer(entry);
   Exposure *exposure = entry->current;
   Environment *environment = EnvironmentOf(env);
   environment->stopped = false;
-  if (stays_warm && !buffer.IsEmpty() && KeepWarm(env, exposure, buffer)) return entry->holds == 0;
+  Leaving leaving(environment, exposure);
+  bool is_warm = stays_warm && !buffer.IsEmpty() && KeepWarm(env, exposure, buffer);
+  if (is_warm || leaving.IsFreed()) return entry->holds == 0;
   ForgetCurrent(env, entry);
-  if (!buffer.IsEmpty() && DetachBuffer(env, buffer)) {
+  bool is_detached = !buffer.IsEmpty() && DetachBuffer(env, buffer);
+  if (leaving.IsFreed()) return entry->holds == 0;
+  if (is_detached) {
     ReleaseHold(env, exposure);
   } else if (exposure != nullptr) {
     GiveAway(exposure);

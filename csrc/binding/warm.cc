@@ -66,7 +66,8 @@ Napi::ArrayBuffer Move(Napi::Env env, const Shown *shown, Napi::ArrayBuffer buff
   environment->detaching = false;
   environment->interrupted |= status != napi_ok;
   if (status != napi_ok) TakeFailure(env);
-  bool is_moved = status == napi_ok && buffer.IsDetached() && IsSame(env, moved, shown);
+  bool is_there = status == napi_ok && environment->leaving == shown; // else it was freed at once
+  bool is_moved = is_there && buffer.IsDetached() && IsSame(env, moved, shown);
   return is_moved ? Napi::ArrayBuffer(env, moved) : Napi::ArrayBuffer();
 }
 
