@@ -138,7 +138,7 @@ export class FreeBlocks {
   end(index: number): void {
     const { stacks } = this;
     const at = index << STACK_BITS;
-    stacks[at + STRIDE] = 0;
+    stacks[at + STRIDE] = SPARE;
     this.flush(index);
     stacks[at + LIMIT] = stacks[at + BASE]!;
   }

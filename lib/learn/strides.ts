@@ -48,10 +48,10 @@ interface Candidate {
 }
 
 /** Of lengths that are counted one by one. Of others nobody knows which stride would hold them. */
-function demandOf(lengths: readonly Length[]): Demand {
+function exactDemandOf(lengths: readonly Length[]): Demand {
   const demand = new Map<number, number>();
   for (const { from, to, live } of lengths) {
-    if (from !== to || to > CLASS_SIZE_MAX || live === 0) continue;
+    if (from !== to || live === 0) continue;
     const stride = strideFor(to);
     demand.set(stride, (demand.get(stride) ?? 0) + live);
   }
@@ -152,7 +152,7 @@ export class StrideLearner {
     const savings = this.#savings(served, target.sizeClasses);
     for (const [stride, saving] of savings) this.#judge(target, stride, saving, liveBytes);
     target.settleClasses();
-    this.#demands = [demandOf(served), ...this.#demands].slice(0, PERIODS_TO_ADD);
+    this.#demands = [exactDemandOf(served), ...this.#demands].slice(0, PERIODS_TO_ADD);
     if (this.#restLeft > 0) this.#restLeft--;
     else if (this.#demands.length === PERIODS_TO_ADD) this.#add(target, savings, liveBytes, atMs);
   }
