@@ -147,8 +147,9 @@ hk_status_t hk_arena_set_policy(hk_arena_t *arena, const hk_arena_policy_t *poli
 
 /* Adds a class for lengths that the arena sees often, in a bin that no class has: from now on sizes up to `stride` are
  * served by it that the next longer class served. Blocks that are out stay where they are. Only an arena that was created
- * with class sizes of its own can have more; HK_BIN_MAX is the most. HK_INVALID_ARGUMENT: it shares its table, there is
- * no unused bin, or `stride` is none or serves already. */
+ * with class sizes of its own can have more; HK_BIN_MAX is the most. Other threads read the statistics of such an arena
+ * within hk_arena_each only. HK_INVALID_ARGUMENT: it shares its table, there is no unused bin, or `stride` is none or
+ * serves already. */
 hk_status_t hk_arena_add_class(hk_arena_t *arena, uint32_t stride, uint32_t *bin);
 
 /* Retires such a class: the next longer one serves its sizes, blocks that are out stay good, and no slab of it is kept
@@ -347,7 +348,8 @@ typedef enum hk_stage_t {
   X(front_cap)     /* blocks that it may keep of the class now */                           \
   X(front_batch)   /* blocks that it asks for next */                                       \
   X(front_dropped) /* views that it gave up, because less of them was in demand */          \
-  X(front_refused) /* times that no length of the class got more room */
+  X(front_refused) /* times that no length of the class got more room */                    \
+  X(front_to_stack) /* frees that ended their view: no bucket kept it */
 
 /* X(field) of one bin. capacity = live + front_blocks + away + free_blocks + remote_blocks, and
  * blocks_out - blocks_in is that without free_blocks. `away`: in the hands of other threads, or come
@@ -358,7 +360,7 @@ typedef enum hk_stage_t {
  * stopped being current although some of their blocks were free. warm_hits and warm_misses: those
  * of the slabs that became current whose pages were all there, and all others. prefilled: batches
  * for a magazine that had not missed yet. drains: slabs whose remotely freed blocks were collected,
- * drained_blocks: these. */
+ * drained_blocks: these. front_to_bucket: of local frees those without front_to_stack, by a front in JavaScript. */
 #define HK_BIN_STATS(X)                                                                     \
   X(allocs) X(slow) X(refills) X(flushes) X(frees_local) X(frees_remote) X(live) X(live_bytes) \
   X(block_bytes) X(front_blocks) X(away) X(free_blocks) X(remote_blocks) X(capacity) X(slabs)       \
@@ -366,7 +368,7 @@ typedef enum hk_stage_t {
   X(stage_cached) X(stage_os) X(blocks_out) X(blocks_in) X(slabs_bound) X(slabs_retired)    \
   X(slabs_emptied) X(prepared_without_current) X(prepared_from_partial) X(prepared_from_empty) \
   X(current_dropped) X(warm_hits) X(warm_misses) X(prefilled) X(drains) X(drained_blocks)   \
-  HK_FRONT_BIN_STATS(X)
+  X(front_to_bucket) HK_FRONT_BIN_STATS(X)
 
 /* Counted by the front, one number for the whole arena: a member of hk_counters_t, and a field of the arena's
  * statistics. X(field). */

@@ -85,7 +85,10 @@ static void read_class(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s)
   s->block_bytes = s->live * c->stride_bytes;
   /* The front in C does not know a block's length when it frees it: block sizes stand for
    * lengths. */
-  if (hk_stat_get(&arena->front_bytes) != 0) s->live_bytes = s->block_bytes;
+  if (hk_stat_get(&arena->front_bytes) != 0)
+    s->live_bytes = s->block_bytes;
+  else
+    s->front_to_bucket = minus(s->frees_local, s->front_to_stack);
 }
 
 static void read_large(const hk_arena_t *arena, uint32_t bin, hk_bin_stats_t *s) {

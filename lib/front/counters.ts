@@ -21,6 +21,7 @@ const CAP = frontBinStat('front_cap');
 const BATCH = frontBinStat('front_batch');
 const DROPPED = frontBinStat('front_dropped');
 const REFUSED_ROOM = frontBinStat('front_refused');
+const TO_STACK = frontBinStat('front_to_stack');
 
 /** Lengths up to this one have a counter for ever. */
 export const EXACT_LENGTH_MAX = layout.cellBase - 1;
@@ -43,6 +44,8 @@ export class FrontCounters {
   readonly liveBytes: Float64Array;
   /** Bytes of live blocks beyond 64 KB, whose size is not that of a class. Hot as well. */
   readonly liveBlockBytes: Float64Array;
+  /** Frees by class that ended their view. Not on the hot path, but on that of lengths that do not repeat. */
+  readonly toStack: Float64Array;
   /** All of them, in the layout of hk_counters_t. */
   readonly all: Float64Array;
   /** A seqlock: odd while counts move from one place to another; see hk_counters_t. */
@@ -62,6 +65,7 @@ export class FrontCounters {
     this.#slotLengths = integers(layout.cellLengths, layout.cellCount);
     this.liveBytes = part(layout.liveBytes, layout.liveBlockBytes);
     this.liveBlockBytes = part(layout.liveBlockBytes, layout.liveBlockBytes + layout.binCount);
+    this.toStack = part(TO_STACK, TO_STACK + native.tables.runBin);
     this.#moves = integers(layout.moves, 1);
   }
 

@@ -35,6 +35,7 @@ const NewBuffer = FastBuffer;
 export class FreshPath extends Lending {
   declare protected readonly counts: Float64Array;
   declare private readonly liveBytes: Float64Array;
+  declare private readonly toStack: Float64Array;
   declare private readonly stacks: Int32Array;
   declare private readonly refs: Int32Array;
   declare private readonly buffers: readonly (ArrayBuffer | undefined)[];
@@ -43,6 +44,7 @@ export class FreshPath extends Lending {
     super(core, options, kit);
     this.counts = this.counters.counts;
     this.liveBytes = this.counters.liveBytes;
+    this.toStack = this.counters.toStack;
     this.stacks = this.blocks.stacks;
     this.refs = this.blocks.refs;
     this.buffers = this.slabs.buffers;
@@ -134,5 +136,6 @@ export class FreshPath extends Lending {
       counts[bucket + FREES] = frees + 1;
     }
     stacks[stack + TOP] = top;
+    this.toStack[index]!++;
   }
 }

@@ -330,6 +330,7 @@ export class Front extends FreshPath {
     }
     const classIndex = table.classOf(old);
     this.countEnd(old);
+    this.counters.toStack[classIndex]!++;
     table.remove(old, view);
     return this.viewOn(bufferMaker, ref, size, classIndex, owner);
   }

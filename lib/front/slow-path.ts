@@ -124,6 +124,7 @@ export class SlowPath extends LargePath {
       this.keep(id, view);
     } else {
       this.countEnd(id);
+      this.counters.toStack[index]!++;
       this.blocks.put(index, table.remove(id, view));
     }
   }

@@ -74,6 +74,10 @@ export interface FrontStats {
   readonly cap: number;
   /** Blocks that it asks the core for next. */
   readonly batch: number;
+  /** Frees whose view stays for the next allocation of its length; those of a reset count here, too. */
+  readonly toBucket: number;
+  /** Frees that ended their view, because none more of its length is kept; the block waits for another view. */
+  readonly toStack: number;
   /** Views that it gave up because less of them was in demand. */
   readonly dropped: number;
   /** How often the budget was used up when a length wanted room. */

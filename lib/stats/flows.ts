@@ -29,6 +29,8 @@ const WARM_MISSES = binOffset('warm_misses');
 const PREFILLED = binOffset('prefilled');
 const FRONT_CAP = binOffset('front_cap');
 const FRONT_BATCH = binOffset('front_batch');
+const FRONT_TO_BUCKET = binOffset('front_to_bucket');
+const FRONT_TO_STACK = binOffset('front_to_stack');
 const FRONT_DROPPED = binOffset('front_dropped');
 const FRONT_REFUSED = binOffset('front_refused');
 
@@ -67,6 +69,8 @@ export function readFront(v: Float64Array, at: number): FrontStats {
   return {
     cap: v[at + FRONT_CAP]!,
     batch: v[at + FRONT_BATCH]!,
+    toBucket: v[at + FRONT_TO_BUCKET]!,
+    toStack: v[at + FRONT_TO_STACK]!,
     dropped: v[at + FRONT_DROPPED]!,
     refused: v[at + FRONT_REFUSED]!,
   };

@@ -214,7 +214,12 @@ const LINES: Readonly<Record<StatsLine, (stats: HeapTotals) => string[]>> = {
   C7_PAGE_STATS: pageLine,
   WARM: byClass('WARM', ({ warm }) => ({ ...warm })),
   FRONT: byClass('FRONT', ({ front, drains, drainedBlocks }) => ({
-    ...front,
+    cap: front.cap,
+    batch: front.batch,
+    to_bucket: front.toBucket,
+    to_stack: front.toStack,
+    dropped: front.dropped,
+    refused: front.refused,
     drains,
     drained_blocks: drainedBlocks,
   })),

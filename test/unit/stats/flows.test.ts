@@ -76,6 +76,24 @@ describe('front', () => {
     arena.destroy();
   });
 
+  test('counts where each view went that was freed: into its bucket, or to its end', () => {
+    const arena = new Arena();
+    const flowOf = (name: string): number[] => {
+      const { front, local } = rowOf(checkSums(arena.stats()), name);
+      return [front.toBucket, front.toStack, local];
+    };
+    for (let round = 0; round < 50; round++) arena.free(arena.allocUnsafe(500));
+    expect(flowOf('C6')).toEqual([50, 0, 50]);
+    for (let size = 5121; size <= 6144; size++) arena.free(arena.allocUnsafe(size));
+    expect(flowOf('M2')).toEqual([0, 1024, 1024]);
+    const odd = arena.allocUnsafe(100, 64);
+    arena.free(odd);
+    arena.free(arena.realloc(arena.allocUnsafe(1000), 900));
+    expect(flowOf('C7')[0]! + flowOf('C7')[1]!).toBe(flowOf('C7')[2]!);
+    arena.free(arena.allocUnsafe(100_000));
+    arena.destroy();
+  });
+
   test('that has lent its budget does not take back and lend the same with every other free', () => {
     const arena = new Arena();
     const random = new Random(1);

@@ -100,7 +100,7 @@ describe('formatHeapStats', () => {
     }
     const { cap, batch } = stats.classes[7]!.front;
     expect(all).toContain(
-      `[FRONT] class=7 cap=${cap} batch=${batch} dropped=0 refused=0 drains=0 `,
+      `[FRONT] class=7 cap=${cap} batch=${batch} to_bucket=0 to_stack=0 dropped=0 refused=0 drains=0 `,
     );
     const { values } = arena.policy();
     expect(all).toContain(

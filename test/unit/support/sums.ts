@@ -57,6 +57,9 @@ function checkRow(row: Row, name: string): void {
     row.capacity,
     `${name}: live + frontBlocks + away + freeBlocks + remoteBlocks = capacity`,
   );
+  if (row.front.batch > 0) {
+    equal(row.front.toBucket + row.front.toStack, row.local, `${name}: to bucket + stack = local`);
+  }
   if (row.liveBytes > row.blockBytes) {
     throw new Error(`${name}: ${row.liveBytes} bytes live in blocks of ${row.blockBytes} bytes`);
   }
