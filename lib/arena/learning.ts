@@ -77,7 +77,7 @@ function randomFrom(seed: number): () => number {
 
 export class Learning {
   readonly #learner: Learner;
-  readonly #strides: StrideLearner;
+  readonly #strides = new StrideLearner();
   readonly #target: WeakRef<Learnable>;
   readonly #id: number;
   #last: Counts;
@@ -90,7 +90,6 @@ export class Learning {
       random: randomFrom(target.serial),
       valueOf: (name) => ref.deref()?.valueOf(name) ?? 0,
     });
-    this.#strides = new StrideLearner(() => ref.deref());
     this.#last = countsOf(target.id, atMs);
   }
 
@@ -103,7 +102,7 @@ export class Learning {
     const learned = this.#learner.step(seen);
     this.#last = now;
     if (learned.length > 0) target.learn(learned);
-    if (seen.allocs >= ALLOCS_MIN) this.#strides.step(now.lengths(), atMs);
+    if (seen.allocs >= ALLOCS_MIN) this.#strides.step(target, now.lengths(), atMs);
     return true;
   }
 }

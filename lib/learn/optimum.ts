@@ -6,7 +6,7 @@
  * best ones into k - 1. Where its last stretch begins moves only forward with that point, because longer blocks
  * never cost less (the quadrangle inequality), so each row is found by halves: O(k n log n) for n lengths.
  */
-import { type Demand, blockCost, strideFor, widened } from './waste';
+import { type Demand, blockCost, blocksByStride, widened } from './waste';
 
 /** Lengths that need the same stride are one point. */
 interface Points {
@@ -19,10 +19,7 @@ interface Points {
 }
 
 function pointsOf(demand: readonly Demand[]): Points {
-  const counts = new Map<number, number>();
-  for (const { length, count } of demand) {
-    if (count > 0) counts.set(strideFor(length), (counts.get(strideFor(length)) ?? 0) + count);
-  }
+  const counts = blocksByStride(demand);
   const strides = Float64Array.from([...counts.keys()].sort((a, b) => a - b));
   const before = new Float64Array(strides.length + 1);
   strides.forEach((stride, i) => (before[i + 1] = before[i]! + counts.get(stride)!));

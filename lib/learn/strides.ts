@@ -9,7 +9,7 @@
  */
 import { CLASS_SIZE_MAX, spanBytesOf } from '../native/geometry';
 import type { Length } from './report';
-import { blockCost, strideFor, widened } from './waste';
+import { blockCost, blocksByStride, widened } from './waste';
 
 /** Most strides that are added and not retired. */
 export const STRIDES_MAX = 16;
@@ -47,15 +47,13 @@ interface Candidate {
   readonly saving: number;
 }
 
-/** Of lengths that are counted one by one. Of others nobody knows which stride would hold them. */
+/**
+ * Of lengths that are counted one by one. Of others nobody knows which stride would hold them, and a class for a part of
+ * lengths that are spread widely saves less than what lies free in its slabs.
+ */
 function exactDemandOf(lengths: readonly Length[]): Demand {
-  const demand = new Map<number, number>();
-  for (const { from, to, live } of lengths) {
-    if (from !== to || live === 0) continue;
-    const stride = strideFor(to);
-    demand.set(stride, (demand.get(stride) ?? 0) + live);
-  }
-  return demand;
+  const exact = lengths.filter(({ from, to }) => from === to);
+  return blocksByStride(exact.map(({ to, live }) => ({ length: to, count: live })));
 }
 
 /** What was live in each of some periods. */
@@ -129,7 +127,6 @@ interface Added {
 }
 
 export class StrideLearner {
-  readonly #target: () => Strides | undefined;
   /** Of the last periods. */
   #demands: Demand[] = [];
   readonly #added = new Map<number, Added>();
@@ -139,14 +136,8 @@ export class StrideLearner {
   #rest = 0;
   #restLeft = 0;
 
-  constructor(target: () => Strides | undefined) {
-    this.#target = target;
-  }
-
-  /** Adds and retires at the end of a period, when so much is live. */
-  step(lengths: readonly Length[], atMs: number): void {
-    const target = this.#target();
-    if (target === undefined) return;
+  /** Adds and retires at the end of a period, when so much is live. The target is always the same. */
+  step(target: Strides, lengths: readonly Length[], atMs: number): void {
     const served = lengths.filter(({ to }) => to <= CLASS_SIZE_MAX);
     const liveBytes = served.reduce((sum, { liveBytes = 0 }) => sum + liveBytes, 0);
     const savings = this.#savings(served, target.sizeClasses);

@@ -20,6 +20,16 @@ export function strideFor(length: number): number {
   return length <= 8 ? 8 : Math.ceil(length / 16) * 16;
 }
 
+/** Blocks by the shortest stride that holds them. */
+export function blocksByStride(demand: readonly Demand[]): Map<number, number> {
+  const blocks = new Map<number, number>();
+  for (const { length, count } of demand) {
+    const stride = strideFor(length);
+    if (count > 0) blocks.set(stride, (blocks.get(stride) ?? 0) + count);
+  }
+  return blocks;
+}
+
 /** The largest stride whose blocks cost no more: longer lengths are served for nothing. */
 export function widened(stride: number): number {
   if (stride <= 8) return 8;
