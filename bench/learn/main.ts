@@ -7,8 +7,12 @@
 // replaced at random. What it has learned is then played, beside the built-in classes, on a second day: the same mix with
 // other random numbers; of drifting traffic, whose lengths come round, too. Waste is what blocks and the ends of slabs
 // take beyond the bytes asked for; committed bytes are SuperSlabs held, with all that is free in them.
+//
+// An arena with `learn: 'learn'` then lives for some seconds, in turns with the event loop, and after it a frozen one: what
+// of their SuperSlabs may have pages, since those of slabs that died while classes came and went are given back.
 
 import { writeFileSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Arena, type ArenaStats } from 'hakmem-arena';
 import { nextRandom, SEED } from '../random';
@@ -25,6 +29,10 @@ const BLOCKS_MAX = 200_000;
 const REPLACEMENTS = 4;
 const QUICK = 0.02;
 
+/** Of a life: some periods of a learner, which are a second each. */
+const LIFE_MS = 16_000;
+const SLICE_STEPS = 2_000;
+
 const FIRST_DAY = SEED;
 const SECOND_DAY = 7654321;
 
@@ -35,6 +43,8 @@ interface Held {
   /** Waste over the bytes asked for: of live blocks with their shares of the ends of slabs. */
   readonly waste: number;
   readonly committed: number;
+  /** Of them: what may have pages. */
+  readonly dirty: number;
 }
 
 export interface LearnRecord {
@@ -44,6 +54,9 @@ export interface LearnRecord {
   readonly builtIn: Held;
   readonly learned16: Held;
   readonly learned: Held;
+  /** At the end of a life; of the second one, with classes learned in it. */
+  readonly frozen: Held;
+  readonly living: Held;
 }
 
 /** Blocks that are live at once. */
@@ -74,6 +87,27 @@ function liveThrough(arena: Arena, { lengths }: Mix, day: number, blocks: number
   }
 }
 
+/** Fills an arena, and replaces blocks until its time is over. What drifts goes round once. */
+async function liveFor(arena: Arena, { lengths }: Mix, blocks: number, ms: number): Promise<void> {
+  const live: Buffer[] = [];
+  let random = SECOND_DAY;
+  const begin = performance.now();
+  for (let step = 0, gone = 0; live.length < blocks || gone < 1; step++) {
+    random = nextRandom(random);
+    const view = arena.allocUnsafe(lengths(random, step, Math.min(gone, 0.999)));
+    if (live.length < blocks) {
+      live.push(view);
+    } else {
+      const at = (random = nextRandom(random)) % blocks;
+      arena.free(live[at]!);
+      live[at] = view;
+    }
+    if (step % SLICE_STEPS !== 0) continue;
+    gone = (performance.now() - begin) / ms;
+    await turn();
+  }
+}
+
 /** What live blocks take, with their shares of the ends of slabs, beyond the bytes asked for; over these. */
 function wasteOf({ classes, bytes }: ArenaStats): number {
   const used = classes.flatMap(({ bins }) => bins).filter(({ live }) => live > 0);
@@ -88,24 +122,36 @@ function wasteOf({ classes, bytes }: ArenaStats): number {
 function play(mix: Mix, sizeClasses: readonly number[] | undefined, blocks: number): Held {
   const arena = new Arena({ learn: 'observe', ...(sizeClasses && { sizeClasses }) });
   liveThrough(arena, mix, SECOND_DAY, blocks);
+  return heldBy(arena);
+}
+
+/** The same for some seconds of an arena that learns, or does not. */
+async function playLife(
+  mix: Mix,
+  learn: 'frozen' | 'learn',
+  blocks: number,
+  ms: number,
+): Promise<Held> {
+  const arena = new Arena({ learn });
+  await liveFor(arena, mix, blocks, ms);
+  return heldBy(arena);
+}
+
+/** What an arena holds, which is destroyed then. */
+function heldBy(arena: Arena): Held {
   const stats = arena.stats();
+  const { classes } = arena.policy();
   arena.destroy();
   return {
-    classes: sizeClasses?.length ?? arenaClasses(),
+    classes: classes.length,
     liveBytes: stats.bytes.live,
     waste: wasteOf(stats),
     committed: stats.bytes.committed,
+    dirty: stats.bytes.committed - stats.bytes.freeSlabs + stats.bytes.dirty,
   };
 }
 
-function arenaClasses(): number {
-  const arena = new Arena();
-  const { length } = arena.policy().classes;
-  arena.destroy();
-  return length;
-}
-
-function playMix(mix: Mix, pace: number): LearnRecord {
+async function playMix(mix: Mix, pace: number): Promise<LearnRecord> {
   const blocks = blocksOf(mix, pace);
   const teacher = new Arena({ learn: 'observe' });
   liveThrough(teacher, mix, FIRST_DAY, blocks);
@@ -120,6 +166,8 @@ function playMix(mix: Mix, pace: number): LearnRecord {
     builtIn: play(mix, undefined, blocks),
     learned16: play(mix, few, blocks),
     learned: play(mix, all, blocks),
+    frozen: await playLife(mix, 'frozen', blocks, pace * LIFE_MS),
+    living: await playLife(mix, 'learn', blocks, pace * LIFE_MS),
   };
 }
 
@@ -127,9 +175,9 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 function verdict(record: LearnRecord): string {
-  const { target, targetClasses, learned16, learned, builtIn } = record;
-  const judged = targetClasses === 16 ? learned16 : learned;
-  const saved = 1 - judged.committed / builtIn.committed;
+  const { target, targetClasses, learned, builtIn, frozen, living } = record;
+  const [judged, before] = targetClasses === 16 ? [living, frozen] : [learned, builtIn];
+  const saved = 1 - judged.dirty / before.dirty;
   const missed: string[] = [];
   if (judged.waste > target) {
     missed.push(
@@ -138,19 +186,23 @@ function verdict(record: LearnRecord): string {
         : `${learned.classes} classes would do`,
     );
   }
-  if (saved < 0.08) missed.push(`built-in ones leave ${percent(builtIn.waste)} to save`);
+  if (saved < 0.08) missed.push(`built-in ones leave ${percent(before.waste)} to save`);
   return missed.length === 0 ? 'met' : missed.join('; ');
 }
 
 function row(record: LearnRecord): string {
-  const { builtIn, learned16, learned, target, targetClasses } = record;
+  const { builtIn, learned16, learned, frozen, living, target, targetClasses } = record;
   const part = (held: Held): string =>
     `${percent(held.waste)}, ${megabytes(held.committed)} MB (${percent(held.committed / builtIn.committed - 1)})`;
+  const life = ({ waste, committed, dirty }: Held): string =>
+    `${percent(waste)}, ${megabytes(dirty)} of ${megabytes(committed)} MB`;
   const cells = [
     record.mix,
     `${percent(builtIn.waste)}, ${megabytes(builtIn.committed)} MB`,
     part(learned16),
     `${learned.classes}: ${part(learned)}`,
+    life(frozen),
+    `${living.classes}: ${life(living)} (${percent(living.dirty / frozen.dirty - 1)})`,
     `${percent(target)} with ${targetClasses}`,
     verdict(record),
   ];
@@ -158,9 +210,9 @@ function row(record: LearnRecord): string {
 }
 
 const HEAD =
-  '| lengths | built-in: waste, committed | 16 learned | all learned | target | |\n|---|---|---|---|---|---|\n';
+  '| lengths | built-in: waste, committed | 16 learned | all learned | after a life, frozen | the same, learning | target | |\n|---|---|---|---|---|---|---|---|\n';
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
   });
@@ -169,7 +221,7 @@ function main(): void {
   process.stdout.write(HEAD);
   const records: LearnRecord[] = [];
   for (const mix of MIXES) {
-    const record = playMix(mix, values.quick ? QUICK : 1);
+    const record = await playMix(mix, values.quick ? QUICK : 1);
     records.push(record);
     process.stdout.write(row(record));
   }
@@ -178,4 +230,4 @@ function main(): void {
   }
 }
 
-main();
+void main();
