@@ -20,8 +20,6 @@ static inline uint32_t hk_ctz64(uint64_t bits) { return (uint32_t)__builtin_ctzl
 static inline uint32_t hk_ctz32(uint32_t bits) { return (uint32_t)__builtin_ctz(bits); }
 /* Index of the highest set bit; `bits` must not be 0. */
 static inline uint32_t hk_log2(uint64_t bits) { return 63 - (uint32_t)__builtin_clzll(bits); }
-static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__builtin_popcountll(bits); }
-static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__builtin_popcount(bits); }
 #else
 #include <intrin.h>
 #define HK_LIKELY(x) (x)
@@ -41,9 +39,18 @@ static inline uint32_t hk_log2(uint64_t bits) {
   _BitScanReverse64(&index, bits);
   return (uint32_t)index;
 }
-static inline uint32_t hk_popcount64(uint64_t bits) { return (uint32_t)__popcnt64(bits); }
-static inline uint32_t hk_popcount32(uint32_t bits) { return (uint32_t)__popcnt(bits); }
 #endif
+
+/* Set bits, by adding up ever wider fields. Not every x86-64 has an instruction for it, and without one compilers call a
+ * function for theirs. */
+static inline uint32_t hk_popcount32(uint32_t bits) {
+  bits -= bits >> 1 & 0x55555555;
+  bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+  return ((bits + (bits >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24;
+}
+static inline uint32_t hk_popcount64(uint64_t bits) {
+  return hk_popcount32((uint32_t)bits) + hk_popcount32((uint32_t)(bits >> 32));
+}
 
 /* 1: built for the thread sanitizer, which accepts only atomic accesses. */
 #if defined(__SANITIZE_THREAD__)
