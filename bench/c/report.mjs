@@ -1,15 +1,15 @@
-// Tables: a row for each rival, for the terminal and for docs/BENCHMARKS.md.
+// Tables: a row for each rival, for the terminal.
 
 import { curveTableOf } from './curve.mjs';
 import { medianOf } from './median.mjs';
 
 const MIB = 2 ** 20;
 
-const isOurs = (name) => name.startsWith('hakmem');
+export const isOurs = (name) => name.startsWith('hakmem');
 const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MB`;
 
 /** Figures of a rival: medians over its runs. */
-function figuresOf({ runs, traced }) {
+export function figuresOf({ runs, traced }) {
   const median = (field) => medianOf(runs.map((run) => run[field]));
   const speeds = runs.map(({ operations, ns }) => (operations * 1e3) / ns);
   return {
@@ -70,13 +70,6 @@ export function printCase(one, results) {
     );
     console.log(`  ${cells.join('  ')}`);
   }
-}
-
-export function printCaseMarkdown(one, results) {
-  const [header, ...rows] = tableOf(one, results);
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  console.log(`\n**${one.name}**: ${one.about}\n`);
-  console.log([line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n'));
 }
 
 /**

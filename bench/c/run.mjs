@@ -2,11 +2,13 @@
 // turns, so that a machine that slows down slows all of them down.
 //
 //   npm run bench:c -- [--runs N] [--only CASE] [--rival NAME] [--rival-source DIR] [--quick] [--json]
-//                      [--markdown]
+//                      [--record FILE]
+//   npm run bench:c -- --render
 //
 // --only and --rival may be given more than once and match from the start of a name. --rival-source, more than
 // once too, names a folder with the sources of mimalloc, snmalloc or rpmalloc, which are built and play along.
-// --quick plays small inputs once, installs nothing, and says only whether every case ran.
+// --record keeps what render.mjs writes into docs/BENCHMARKS.md. --quick plays small inputs once, installs nothing, and
+// says only whether every case ran.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -16,7 +18,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildRivals, compilerVersion } from './build.mjs';
 import { CASES } from './cases.mjs';
-import { geometricMeanOf, printCase, printCaseMarkdown } from './report.mjs';
+import { writeRecord } from './record.mjs';
+import { render } from './render.mjs';
+import { geometricMeanOf, printCase } from './report.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -28,7 +32,8 @@ const { values: options } = parseArgs({
     'rival-source': { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    markdown: { type: 'boolean', default: false },
+    record: { type: 'string' },
+    render: { type: 'boolean', default: false },
   },
 });
 
@@ -112,6 +117,7 @@ function about(runs) {
     node: process.version,
     commit: commit(),
     runs,
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
   };
 }
 
@@ -131,6 +137,10 @@ function printMeans(cases, results, rivals) {
 }
 
 function main() {
+  if (options.render) {
+    render(ROOT);
+    return;
+  }
   if (process.platform !== 'linux') {
     console.log('bench:c: not run, it needs Linux');
     return;
@@ -155,15 +165,18 @@ function main() {
     return;
   }
 
-  if (!options.json) console.log(textOf(about(runs)));
-  const print = options.markdown ? printCaseMarkdown : printCase;
+  const facts = about(runs);
+  if (!options.json) console.log(textOf(facts));
   const results = {};
   for (const one of cases) {
     results[one.name] = measure(one, rivals, runs);
-    if (!options.json) print(one, results[one.name]);
+    if (!options.json) printCase(one, results[one.name]);
+  }
+  if (options.record !== undefined) {
+    writeRecord(resolve(startedIn, options.record), facts, results);
   }
   if (!options.json) printMeans(cases, results, Object.keys(rivals));
-  if (options.json) console.log(JSON.stringify({ about: about(runs), missing, results }, null, 2));
+  if (options.json) console.log(JSON.stringify({ about: facts, missing, results }, null, 2));
 }
 
 const startedIn = process.env.INIT_CWD ?? process.cwd();
