@@ -16,11 +16,8 @@ static void settle(hk_counters_t *c, uint32_t first, uint32_t last) {
 
 /* Lengths of bins without refills were never counted. */
 static void settle_lengths(hk_arena_t *arena) {
-  for (uint32_t first = 1, last; first <= HK_EXACT_LENGTH_MAX; first = last + 1) {
-    uint32_t bin = hk_classes_bin(arena->classes, first);
-    uint32_t stride = arena->classes->bins[bin].stride_bytes;
-    last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
-    if (hk_stat_get(&arena->bins[bin].refills) != 0) settle(arena->counters, first, last);
+  for (hk_lengths_t l = {0}; hk_classes_next_lengths(arena->classes, &l);) {
+    if (hk_stat_get(&arena->bins[l.bin].refills) != 0) settle(arena->counters, l.first, l.last);
   }
 }
 
