@@ -135,6 +135,10 @@ hk_status_t hk_arena_end(hk_arena_t *arena);
  * exposed needs no quarantine when the arena ends. */
 void hk_arena_settle(hk_arena_t *arena);
 
+/* Promises that nobody reads the arena's counters once it has ended. They are zero then, so that they can serve the
+ * next one for less (hk_arena_options_t). */
+void hk_arena_leave_counters(hk_arena_t *arena);
+
 /* Frees every block at once and keeps the SuperSlabs. A slab that is still exposed, or has a block that another
  * thread has adopted, is lost to the arena until it is concealed (hk_slab_set_exposed) and the block returned. What
  * was offered is taken back. */
