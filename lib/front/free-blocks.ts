@@ -296,7 +296,10 @@ export class FreeBlocks {
     stacks[at + BATCH] = next;
     this.#counters.sayBatch(index, next);
     // Lowest address last, so that it is handed out first and untouched pages stay untouched.
-    for (let i = got - 1; i > 0; i--) this.#push(at, exchange[i]!);
+    const { refs } = this;
+    let top = stacks[at + TOP]!;
+    for (let i = got - 1; i > 0; i--) refs[++top] = exchange[i]!;
+    stacks[at + TOP] = top;
     const ref = exchange[0]!;
     this.#decay.note();
     return ref;

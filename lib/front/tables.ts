@@ -59,6 +59,8 @@ export class FrontTables implements FrontIdentity {
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
   private remains = NO_REMAINS;
+  /** Whether `classes` has one. */
+  private hasClasses = false;
   /** Classes that lost lengths to others, and how often each is still to be settled; undefined: there was none. */
   private shrunk: Map<number, number> | undefined;
 
@@ -305,8 +307,11 @@ export class FrontTables implements FrontIdentity {
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */
   protected clear(_remains: Remains): void {
     this.clearClasses();
-    this.counters.clearCaps();
-    this.blocks.clear();
+    if (!this.hasEnded) {
+      // Else nobody asks again: the core has the counters, and the next front gets new stacks.
+      this.counters.clearCaps();
+      this.blocks.clear();
+    }
     this.large.clear();
     this.slabs.clear();
     this.counters.takeBackSlots((bytes) => this.classFor(bytes));
@@ -316,7 +321,9 @@ export class FrontTables implements FrontIdentity {
 
   /** Here and in other tables one by one, because `fill` of arrays is ten times as slow. */
   private clearClasses(): void {
+    if (!this.hasClasses) return;
     for (let i = 0; i < this.classes.length; i++) this.classes[i] = undefined;
+    this.hasClasses = false;
   }
 
   protected assertOpen(): void {
@@ -330,6 +337,7 @@ export class FrontTables implements FrontIdentity {
   }
 
   protected classAt(index: number): SizeClass {
+    this.hasClasses = true;
     const { buckets, blocks, counters, table: views, timer: decay, surplus } = this;
     const tables = { buckets, views, blocks, counters, decay, policy: surplus.policy };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));
