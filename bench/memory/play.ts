@@ -60,8 +60,11 @@ async function main(): Promise<void> {
   const [dayName, rivalName, pace] = process.argv.slice(2);
   const live = new Live(rivalNamed(rivalName));
   const start = performance.now();
-  const rssBytes = (): number => process.memoryUsage.rss();
-  print({ ms: 0, liveBytes: 0, rssBytes: rssBytes(), slowestNs: 0 });
+  const usage = (): Pick<Sample, 'rssBytes' | 'minorFaults'> => ({
+    rssBytes: process.memoryUsage.rss(),
+    minorFaults: process.resourceUsage().minorPageFault,
+  });
+  print({ ms: 0, liveBytes: 0, slowestNs: 0, ...usage() });
   let tick = 0;
   let slowestNs = 0;
   for (const steps of dayNamed(dayName).steps(Number(pace))) {
@@ -72,7 +75,7 @@ async function main(): Promise<void> {
     await sleep(Math.max(0, start + tick * TICK_MS - performance.now()));
     if (tick % SAMPLE_TICKS !== 0) continue;
     const ms = Math.round(performance.now() - start);
-    print({ ms, liveBytes: live.bytes, rssBytes: rssBytes(), slowestNs: Math.round(slowestNs) });
+    print({ ms, liveBytes: live.bytes, slowestNs: Math.round(slowestNs), ...usage() });
     slowestNs = 0;
   }
 }

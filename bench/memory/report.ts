@@ -11,16 +11,22 @@ export interface MemoryRecord {
 }
 
 const mb = (value: number): string => value.toFixed(0);
-const cell = ({ peak, end, idle }: Summary): string => `${mb(peak)} / ${mb(end)} / ${mb(idle)}`;
+const cell = ({ peak, end, idle }: Summary, faults?: number): string => {
+  const sizes = `${mb(peak)} / ${mb(end)} / ${mb(idle)}`;
+  return faults === undefined ? sizes : `${sizes}, ${(faults / 1000).toFixed(1)} k faults`;
+};
 
-/** A row for each rival: MB at the peak, at the end, and beyond what is live over the whole day. */
+/**
+ * A row for each rival: MB at the peak, at the end, and beyond what is live over the whole day; and minor page faults,
+ * where they were counted.
+ */
 export function memoryPage({ about, records }: MemoryRecord): string {
   const days = DAYS.filter(({ name }) => records.some(({ day }) => day === name));
   const rivals = [...new Set(records.map(({ rival }) => rival))];
   const rows = rivals.map((rival) => {
     const cells = days.map(({ name }) => {
       const found = records.find((one) => one.day === name && one.rival === rival);
-      return found === undefined ? '' : cell(summaryOf(found.points));
+      return found === undefined ? '' : cell(summaryOf(found.points), found.faults);
     });
     return `| ${[rival, ...cells].join(' | ')} |`;
   });

@@ -10,6 +10,8 @@ export interface Sample {
   readonly rssBytes: number;
   /** Nanoseconds of a step in the slowest tick since the last sample. */
   readonly slowestNs: number;
+  /** Of the process so far; those in C do not say. */
+  readonly minorFaults?: number;
 }
 
 /** A sample as a line of a file: milliseconds, MB live, MB resident beyond the start, nanoseconds. */
@@ -19,6 +21,8 @@ export interface DayRecord {
   readonly day: string;
   readonly rival: string;
   readonly points: readonly Point[];
+  /** Minor page faults over the day, where they were counted. */
+  readonly faults?: number;
 }
 
 const MIB = 2 ** 20;
@@ -33,6 +37,11 @@ export function pointsOf(samples: readonly Sample[]): Point[] {
     rounded((rssBytes - start) / MIB),
     slowestNs,
   ]);
+}
+
+export function faultsOf(samples: readonly Sample[]): Pick<DayRecord, 'faults'> {
+  const [first, last] = [samples[0]!.minorFaults, samples.at(-1)!.minorFaults];
+  return first === undefined || last === undefined ? {} : { faults: last - first };
 }
 
 export interface Summary {

@@ -29,22 +29,30 @@
 #include "supply/supply.h"
 #include "supply/trace.h"
 
-/* Every arena of the process, oldest first. All fields under the lock. */
+/* Every arena of the process, oldest first. All fields are written under the lock. */
 static struct {
   hk_lock_t lock;
   hk_arena_t *first, *last;
   uint64_t last_id;
-  uint64_t abandoned; /* of them */
+  _Atomic(uint64_t) abandoned; /* of them; any thread may read it */
 } registry = {.lock = HK_LOCK_INIT(HK_LOCK_RANK_REGISTRY)};
 
-static void register_arena(hk_arena_t *arena) {
+static void set_name(hk_arena_t *arena, const char *name) {
+  if (name != NULL) {
+    memcpy(arena->name, name, strlen(name));
+  } else {
+    (void)snprintf(arena->name, sizeof arena->name, "arena-%llu", (unsigned long long)arena->id);
+  }
+}
+
+/* Gives it a number, and a name if `name` is NULL. In one step, so that numbers ascend. */
+static void register_arena(hk_arena_t *arena, const char *name) {
   hk_lock_acquire(&registry.lock);
+  arena->id = ++registry.last_id;
+  set_name(arena, name);
   arena->prev = registry.last;
-  /* Another thread may have got its number later and be here first. */
-  while (arena->prev != NULL && arena->prev->id > arena->id) arena->prev = arena->prev->prev;
-  arena->next = arena->prev != NULL ? arena->prev->next : registry.first;
   *(arena->prev != NULL ? &arena->prev->next : &registry.first) = arena;
-  *(arena->next != NULL ? &arena->next->prev : &registry.last) = arena;
+  registry.last = arena;
   hk_lock_release(&registry.lock);
 }
 
@@ -60,13 +68,6 @@ static void unregister_arena(const hk_arena_t *arena) {
   hk_lock_release(&registry.lock);
 }
 
-static uint64_t next_id(void) {
-  hk_lock_acquire(&registry.lock);
-  uint64_t id = ++registry.last_id;
-  hk_lock_release(&registry.lock);
-  return id;
-}
-
 void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
   hk_lock_acquire_to_read(&registry.lock);
   hk_arena_t *arena = registry.first;
@@ -74,13 +75,28 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
   hk_lock_release(&registry.lock);
 }
 
+/* Zeroes an arena's own classes, and its bins. Without such classes only bins that had slabs were ever written. */
+static void zero_bins(hk_arena_t *arena) {
+  if (arena->classes == &arena->own_classes) {
+    memset(&arena->own_classes, 0, sizeof arena->own_classes);
+    memset(arena->bins, 0, sizeof arena->bins);
+  } else {
+    HK_EACH_USED_BIN(arena, bin) memset(&arena->bins[bin], 0, sizeof arena->bins[bin]);
+  }
+}
+
+static void zero(hk_arena_t *arena, size_t from, size_t to) {
+  memset((char *)arena + from, 0, to - from);
+}
+
 /* Zeroes the record for the next arena. The two tables are skipped: both are all zero once every
- * SuperSlab and the front are gone. Own classes and what was lent are skipped if there was none. */
+ * SuperSlab and the front are gone. So is what was lent if there was none. */
 static void put_record(hk_arena_t *arena) {
   hk_trace_end(arena);
   if (hk_stat_get(&arena->mail.offered) != 0) memset(arena->lent, 0, sizeof arena->lent);
-  if (arena->classes == &arena->own_classes) memset(&arena->own_classes, 0, sizeof(hk_classes_t));
-  memset(arena, 0, offsetof(hk_arena_t, superslabs));
+  zero_bins(arena);
+  zero(arena, 0, offsetof(hk_arena_t, bins));
+  zero(arena, offsetof(hk_arena_t, runs), offsetof(hk_arena_t, superslabs));
   hk_spare_put(HK_SPARE_RECORD, arena, hk_arena_record_bytes());
 }
 
@@ -106,25 +122,24 @@ static void drop_arena(hk_arena_t *arena) {
   put_record(arena);
 }
 
-/* Nobody finds the arena any more, and nobody else holds it. */
-static void end_arena(hk_arena_t *arena) {
+/* Whether somebody reads the counters of an arena that ends, and not as they are. */
+static bool are_counters_read(const hk_arena_t *arena) {
   bool is_settled = arena->ended && arena->keeper == HK_KEEPER_OWNER;
-  arena->ended = true;
-  if (!is_settled && hk_counters_are_shared(arena->counters)) {
-    hk_arena_reset(arena);
-  } else {
-    free_all(arena); /* nobody reads the counters any more */
-  }
-  hk_supply_leave(arena);
-  drop_arena(arena);
+  return !is_settled && !arena->leaves_counters && hk_counters_are_shared(arena->counters);
 }
 
-static void set_name(hk_arena_t *arena, const char *name) {
-  if (name != NULL) {
-    (void)snprintf(arena->name, sizeof arena->name, "%s", name);
+/* Nobody finds the arena any more, and nobody else holds it. */
+static void end_arena(hk_arena_t *arena) {
+  bool are_read = are_counters_read(arena);
+  arena->ended = true;
+  if (are_read) {
+    hk_arena_reset(arena);
   } else {
-    (void)snprintf(arena->name, sizeof arena->name, "arena-%llu", (unsigned long long)arena->id);
+    free_all(arena);
   }
+  if (arena->leaves_counters) hk_settle_for_next(arena);
+  hk_supply_leave(arena);
+  drop_arena(arena);
 }
 
 static bool are_valid(const hk_arena_options_t *options) {
@@ -161,10 +176,14 @@ static bool is_dead(const hk_arena_t *arena) {
   return hk_abandoned_is(arena) && hk_stat_get(&arena->supply.count) == 0;
 }
 
+static bool has_abandoned(void) {
+  return atomic_load_explicit(&registry.abandoned, memory_order_relaxed) > 0;
+}
+
 /* Under the lock: an abandoned arena, whose keeper the caller is now. NULL: there is none, or each
  * has a keeper. */
 static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
-  hk_arena_t *arena = registry.abandoned > 0 ? registry.first : NULL;
+  hk_arena_t *arena = has_abandoned() ? registry.first : NULL;
   while (arena != NULL && !(is_wanted(arena) && hk_abandoned_enter(arena))) arena = arena->next;
   if (arena != NULL) registry.abandoned--;
   return arena;
@@ -173,7 +192,7 @@ static hk_arena_t *take_abandoned(bool (*is_wanted)(const hk_arena_t *)) {
 /* Ends the abandoned arenas whose last block was freed. What they gave to the cache stays warm there
  * for the threads to come. */
 static void bury_dead(void) {
-  for (;;) {
+  while (has_abandoned()) {
     hk_lock_acquire(&registry.lock);
     hk_arena_t *arena = take_abandoned(is_dead);
     if (arena != NULL) unlink_arena(arena);
@@ -238,12 +257,10 @@ hk_status_t hk_arena_create(const hk_arena_options_t *options, hk_arena_t **resu
     put_record(arena);
     return status;
   }
-  arena->id = next_id();
   atomic_store(&arena->mail.holders, 1);
   hk_front_init(arena);
   arena->table_lock = (hk_lock_t)HK_LOCK_INIT(HK_LOCK_RANK_TABLE);
-  set_name(arena, options->name);
-  register_arena(arena);
+  register_arena(arena, options->name);
   status = hk_supply_prewarm(arena, options->prewarm_bytes);
   if (status != HK_OK) {
     (void)hk_arena_destroy(arena);
@@ -277,6 +294,7 @@ hk_status_t hk_letter_return(uint64_t ticket) {
 }
 
 void hk_arena_settle(hk_arena_t *arena) { arena->settled = true; }
+void hk_arena_leave_counters(hk_arena_t *arena) { arena->leaves_counters = true; }
 
 hk_status_t hk_arena_end(hk_arena_t *arena) {
   if (hk_stat_get(&arena->exposed_slabs) == 0) return hk_arena_destroy(arena);

@@ -10,6 +10,9 @@
 
 #include "supply/record.h"
 
+/* Makes the counters of an arena that has ended zero, which nobody reads any more. */
+void hk_settle_for_next(hk_arena_t *arena);
+
 /* Counts everything that was live as freed, by the owner unless another thread has freed it. */
 void hk_settle_counters(hk_arena_t *arena);
 

@@ -2,7 +2,7 @@
  *
  * Owns:      nothing.
  * Called by: binding, wasm.
- * Calls:     the API of statistics, hakmem.h.
+ * Calls:     the API of statistics, hakmem_stats.h.
  * Threads:   any.
  */
 #include "snapshot.h"

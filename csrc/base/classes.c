@@ -142,7 +142,7 @@ hk_status_t hk_classes_add(hk_classes_t *table, uint32_t bin, uint32_t stride) {
 void hk_classes_retire(hk_classes_t *table, uint32_t bin) {
   uint32_t stride = table->bins[bin].stride_bytes;
   HK_ASSERT(bin >= table->built && hk_classes_serves(table, bin));
-  (void)move_sizes(table, stride, bin, hk_classes_bin(table, stride + 1));
+  (void)move_sizes(table, stride, bin, hk_classes_next(table, bin));
 }
 
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count) {
@@ -169,8 +169,6 @@ const hk_classes_t *hk_classes_default(void) {
 
 uint32_t hk_classes_bin_aligned(const hk_classes_t *table, size_t size_bytes, size_t alignment) {
   uint32_t bin = hk_classes_bin(table, size_bytes);
-  while (table->bins[bin].stride_bytes % alignment != 0) {
-    bin = hk_classes_bin(table, table->bins[bin].stride_bytes + 1);
-  }
+  while (table->bins[bin].stride_bytes % alignment != 0) bin = hk_classes_next(table, bin);
   return bin;
 }

@@ -64,9 +64,8 @@ const hk_classes_t *hk_classes_default(void);
 hk_status_t hk_classes_build(hk_classes_t *table, const uint32_t *strides, size_t count);
 
 /* Makes the class of a stride in the record of a `bin` that is retired, or behind the last. It has no slabs, unless the
- * stride is the one that it had: sizes up to the
- * stride that the next longer one served are its own from now on. HK_INVALID_ARGUMENT: it is no such stride, or serves
- * already, and nothing has changed. */
+ * stride is the one that it had: sizes up to the stride that the next longer one served are its own from now on.
+ * HK_INVALID_ARGUMENT: it is no such stride, or serves already, and nothing has changed. */
 hk_status_t hk_classes_add(hk_classes_t *table, uint32_t bin, uint32_t stride);
 
 /* The next longer class serves the sizes of this one, which was added, from now on; its record stays as it is. */
@@ -84,6 +83,26 @@ static inline size_t hk_classes_bin_x64(const hk_classes_t *table, size_t size_b
 
 static inline uint32_t hk_classes_bin(const hk_classes_t *table, size_t size_bytes) {
   return (uint32_t)hk_classes_bin_x64(table, size_bytes) / 64;
+}
+
+/* The class of the sizes behind those of another one, which has not the longest stride. */
+static inline uint32_t hk_classes_next(const hk_classes_t *table, uint32_t bin) {
+  return hk_classes_bin(table, table->bins[bin].stride_bytes + 1);
+}
+
+/* Lengths that have counters of their own and one class. */
+typedef struct hk_lengths_t {
+  uint32_t bin, first, last;
+} hk_lengths_t;
+
+/* The lengths behind `lengths`, which begin as zeroes. false: those were the last. */
+static inline bool hk_classes_next_lengths(const hk_classes_t *table, hk_lengths_t *lengths) {
+  if (lengths->last == HK_EXACT_LENGTH_MAX) return false;
+  uint32_t first = lengths->last + 1, bin = hk_classes_bin(table, first);
+  uint32_t stride = table->bins[bin].stride_bytes;
+  uint32_t last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
+  *lengths = (hk_lengths_t){bin, first, last};
+  return true;
 }
 
 /* false: it is retired, or never was made. */

@@ -170,6 +170,7 @@ void EndArena(Napi::Env env, const Arguments &arguments, ArenaHandle *arena) {
   if (value.IsArrayBuffer()) counters = value.As<Napi::ArrayBuffer>();
   bool are_its = !counters.IsEmpty() && counters.Data() == hk_arena_counters(arena->core);
   HoldArena(arena);
+  if (are_its) hk_arena_leave_counters(arena->core);
   OrphanArena(arena);
   if (are_its && arena->core == nullptr) {
     LeaveCounters(EnvironmentOf(env), counters.Data());

@@ -212,10 +212,16 @@ void BeginEndingLoans(Environment *environment) {
 // ends, stay on the account.
 constexpr int64_t kAccountReserve = 512 * 1024;
 
-void Discount(Napi::Env env, Shown *shown) {
+// Whether so many bytes can go and what is left is more than the longest, by the reserve.
+static bool CanSpare(Napi::Env env, int64_t bytes) {
   int64_t total = Napi::MemoryManagement::AdjustExternalMemory(env, 0);
-  // So that what is left is more than the longest, by the reserve.
-  if (total < shown->bytes + kSpanBytesMax + kAccountReserve) return;
+  return total >= bytes + kSpanBytesMax + kAccountReserve;
+}
+
+bool HasReserve(Napi::Env env) { return CanSpare(env, 0); }
+
+void Discount(Napi::Env env, Shown *shown) {
+  if (shown->discounted || !CanSpare(env, shown->bytes)) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, -shown->bytes);
   shown->discounted = true;
 }
@@ -228,6 +234,10 @@ void Recount(Napi::Env env, Shown *shown) {
 
 void ReleaseHold(Napi::Env env, Exposure *exposure) {
   Recount(env, exposure);
+  EndHold(exposure);
+}
+
+void EndHold(Exposure *exposure) {
   if (!exposure->holding) return;
   exposure->holding = false;
   ArenaHandle *arena = exposure->arena;

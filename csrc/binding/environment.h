@@ -191,8 +191,15 @@ void Discount(Napi::Env env, Shown *shown);
 // Puts it back on V8's account.
 void Recount(Napi::Env env, Shown *shown);
 
+// Whether a slab or span that is not on the account may be moved as it is: V8 takes off the old ArrayBuffer before it
+// adds the new one.
+bool HasReserve(Napi::Env env);
+
 // Says that an exposure's bytes can no longer be reached from JavaScript.
 void ReleaseHold(Napi::Env env, Exposure *exposure);
+
+// The same of bytes that V8's account stays as it is for.
+void EndHold(Exposure *exposure);
 
 // Says that an exposure's bytes belong to somebody else, who has got them or may have.
 void GiveAway(Exposure *exposure);
@@ -262,9 +269,9 @@ bool IsOurs(void *context, uint32_t slab);
 // Detaches all of them but those that are pinned. Those of the first slabs stay warm.
 void ConcealAll(Napi::Env env, ArenaHandle *arena);
 
-// The arena leaves a slab whose attached ArrayBuffer this is, and all views of it have length 0. false: nothing
-// has changed but that `buffer` may be detached.
-bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer);
+// The arena leaves a slab whose attached ArrayBuffer this is, and all views of it have length 0. `has_reserve`: see
+// HasReserve. false: nothing has changed but that `buffer` may be detached.
+bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer, bool has_reserve);
 
 // The exposure of a slab whose ArrayBuffer is warm and attached, for a new arena; nullptr: there is none.
 Exposure *TakeWarm(Napi::Env env, Environment *environment, const hk_slab_info_t &slab);

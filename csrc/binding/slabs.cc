@@ -266,14 +266,18 @@ bool HasLeft(Environment *environment, const Shown *shown) {
   return true;
 }
 
-static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, bool stays_warm) {
+// What becomes of the slab's ArrayBuffer.
+enum class Leave { kDetached, kWarm, kWarmWithReserve };
+
+static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, Leave how) {
   SlabEntry *entry = &arena->slabs[slab];
   Napi::ArrayBuffer buffer = AttachedBuffer(entry);
   Exposure *exposure = entry->current;
   Environment *environment = EnvironmentOf(env);
   environment->stopped = false;
   Leaving leaving(environment, exposure);
-  bool is_warm = stays_warm && !buffer.IsEmpty() && KeepWarm(env, exposure, buffer);
+  bool is_warm = how != Leave::kDetached && !buffer.IsEmpty() &&
+                 KeepWarm(env, exposure, buffer, how == Leave::kWarmWithReserve);
   if (is_warm || leaving.IsFreed()) return entry->holds == 0;
   ForgetCurrent(env, entry);
   bool is_detached = !buffer.IsEmpty() && DetachBuffer(env, buffer);
@@ -288,7 +292,7 @@ static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, bool stays
 }
 
 bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
-  return slab >= arena->slab_count || Conceal(env, arena, slab, false);
+  return slab >= arena->slab_count || Conceal(env, arena, slab, Leave::kDetached);
 }
 
 bool IsOurs(void *context, uint32_t slab) {
@@ -304,10 +308,11 @@ bool IsOurs(void *context, uint32_t slab) {
 
 void ConcealAll(Napi::Env env, ArenaHandle *arena) {
   uint32_t concealed = 0;
+  Leave warm = HasReserve(env) ? Leave::kWarmWithReserve : Leave::kWarm;
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
     const SlabEntry *entry = &arena->slabs[slab];
     if (entry->current == nullptr || entry->current->pinned) continue;
-    Conceal(env, arena, slab, concealed++ < kWarmAtOnce);
+    Conceal(env, arena, slab, concealed++ < kWarmAtOnce ? warm : Leave::kDetached);
   }
   EnvironmentOf(env)->interrupted = false;
 }

@@ -165,9 +165,9 @@ void ForgetWarmLoan(Loan *loan) {
   loan->environment->warm_loan_bytes -= loan->bytes;
 }
 
-bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
+bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer, bool has_reserve) {
   if (exposure->bytes > kSpanBytesMax || exposure->environment->move.IsEmpty()) return false;
-  Recount(env, exposure);
+  if (!has_reserve) Recount(env, exposure);
   Napi::ArrayBuffer moved = Move(env, exposure, buffer);
   if (moved.IsEmpty()) return false;
   ArenaHandle *arena = exposure->arena;
@@ -176,7 +176,7 @@ bool KeepWarm(Napi::Env env, Exposure *exposure, Napi::ArrayBuffer buffer) {
   *place = exposure;
   exposure->buffer.Reset(moved, 1);
   arena->slabs[exposure->slab].current = nullptr;
-  ReleaseHold(env, exposure);
+  EndHold(exposure);
   exposure->arena = nullptr;
   Discount(env, exposure);
   DropArena(arena);

@@ -29,6 +29,7 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   if (!is_short) hk_superslab_wipe_late((*slab)->superslab, (*slab)->slot, span);
   hk_slab_bind(*slab, bin, c, span, pool_of(*slab));
   if (is_short) hk_slab_shorten(*slab, c);
+  arena->used_bins[bin / 64] |= (uint64_t)1 << bin % 64;
   hk_stat_add(&arena->bins[bin].slabs, span);
   hk_stat_add(&arena->bins[bin].capacity, (*slab)->capacity);
   hk_trace_note(arena, HK_EVENT_BIND, bin, arena->supply.source, span);
@@ -317,5 +318,5 @@ hk_status_t hk_retire(hk_arena_t *arena, uint32_t slab_number) {
 
 void hk_heap_reset(hk_arena_t *arena) {
   for (uint32_t w = 0; w < HK_BIN_WORDS; w++) arena->gained_bins[w] = arena->unretired_bins[w] = 0;
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) hk_bin_reset(&arena->bins[bin]);
+  HK_EACH_USED_BIN(arena, bin) hk_bin_reset(&arena->bins[bin]);
 }

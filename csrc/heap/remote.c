@@ -167,7 +167,7 @@ static void wait_until(const hk_arena_t *arena, const _Atomic(uint64_t) *frees,
 
 void hk_remote_finish(hk_arena_t *arena) {
   hk_remote_drain(arena);
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
+  HK_EACH_USED_BIN(arena, bin) {
     const hk_bin_t *b = &arena->bins[bin];
     wait_until(arena, &b->frees_remote, hk_stat_get(&b->remote_collected));
   }

@@ -5,7 +5,7 @@
  * many rows follow, its own fields, for each bin that was ever used its index and fields, and for each
  * row that has one its index and the sums of its bins. Behind those of the whole heap comes a record of
  * number 0, the sums of all; its bins are those of arenas with the default classes. Orders are those of
- * the lists in hakmem.h.
+ * the lists in hakmem_stats.h.
  */
 #ifndef HK_SNAPSHOT_H
 #define HK_SNAPSHOT_H

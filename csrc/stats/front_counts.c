@@ -36,12 +36,11 @@ static inline pair_t get_pair(const double *counters) {
 #endif
 }
 
-/* Adds lengths first..last, which `bin` serves. Their number is even, because strides are multiples
- * of 8. */
-static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, uint32_t first,
-                        uint32_t last) {
+/* Adds lengths that `bin` serves. Their number is even, because strides are multiples of 8. */
+static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, const hk_lengths_t *lengths) {
+  uint32_t first = lengths->first;
   pair_t allocs = {0}, live = {0}, live_bytes = {0}, length = {first, first + 1};
-  for (uint32_t at = first; at < last; at += 2, length += 2) {
+  for (uint32_t at = first; at < lengths->last; at += 2, length += 2) {
     pair_t allocs_here = get_pair(&c->allocs.by_length[at]);
     pair_t live_here = allocs_here - get_pair(&c->frees.by_length[at]);
     allocs += allocs_here;
@@ -54,12 +53,9 @@ static void add_lengths(const hk_counters_t *c, hk_bin_stats_t *bin, uint32_t fi
 
 /* Skips bins without refills: they were never used, so no length of theirs was counted. */
 static void add_exact_lengths(const hk_arena_t *arena, hk_bin_stats_t *bins) {
-  for (uint32_t first = 1, last; first <= HK_EXACT_LENGTH_MAX; first = last + 1) {
-    uint32_t bin = hk_classes_bin(arena->classes, first);
-    uint32_t stride = arena->classes->bins[bin].stride_bytes;
-    last = stride < HK_EXACT_LENGTH_MAX ? stride : HK_EXACT_LENGTH_MAX;
-    if (hk_stat_get(&arena->bins[bin].refills) != 0)
-      add_lengths(arena->counters, &bins[bin], first, last);
+  for (hk_lengths_t l = {0}; hk_classes_next_lengths(arena->classes, &l);) {
+    if (hk_stat_get(&arena->bins[l.bin].refills) != 0)
+      add_lengths(arena->counters, &bins[l.bin], &l);
   }
 }
 

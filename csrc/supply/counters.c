@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "os/os.h"
 #include "os/spare.h"
 #include "super/cache.h"
@@ -11,19 +12,24 @@
 typedef struct counters_page_t {
   hk_counters_t counters; /* first: what a front sees */
   _Atomic(uint32_t) holders;
+  bool are_zero; /* so that nothing is to be done before they are used again */
 } counters_page_t;
 
 size_t hk_counters_bytes(void) { return hk_os_round_to_pages(sizeof(counters_page_t)); }
 
-/* Writes only where something is not zero: most pages of counters were never touched, and a write
- * would make them take up memory. */
-static void zero_used(counters_page_t *page) {
+void hk_counters_zero(void *counters, size_t bytes) {
   static const char zeroes[512];
-  for (size_t at = 0; at < sizeof *page; at += sizeof zeroes) {
-    size_t rest = sizeof *page - at, bytes = rest < sizeof zeroes ? rest : sizeof zeroes;
-    char *part = (char *)page + at;
-    if (memcmp(part, zeroes, bytes) != 0) memset(part, 0, bytes);
+  for (size_t at = 0; at < bytes; at += sizeof zeroes) {
+    size_t rest = bytes - at, count = rest < sizeof zeroes ? rest : sizeof zeroes;
+    char *part = (char *)counters + at;
+    if (memcmp(part, zeroes, count) != 0) memset(part, 0, count);
   }
+}
+
+void hk_counters_note_zero(hk_counters_t *counters) {
+  const char *bytes = (const char *)counters;
+  HK_ASSERT_SLOW(bytes[0] == 0 && memcmp(bytes, bytes + 1, sizeof *counters - 1) == 0);
+  ((counters_page_t *)counters)->are_zero = true;
 }
 
 bool hk_counters_are_shared(const hk_counters_t *counters) {
@@ -31,20 +37,19 @@ bool hk_counters_are_shared(const hk_counters_t *counters) {
   return atomic_load_explicit((_Atomic(uint32_t) *)&page->holders, memory_order_acquire) > 1;
 }
 
-static hk_counters_t *use_again(hk_counters_t *counters) {
-  zero_used((counters_page_t *)counters);
-  atomic_store_explicit(&((counters_page_t *)counters)->holders, 2, memory_order_relaxed);
-  return counters;
+static hk_counters_t *begin(counters_page_t *page, bool are_zero, uint32_t holders) {
+  if (!are_zero) hk_counters_zero(page, sizeof *page);
+  page->are_zero = false;
+  atomic_store_explicit(&page->holders, holders, memory_order_relaxed);
+  return &page->counters;
 }
 
 hk_counters_t *hk_counters_create(hk_counters_t *left) {
-  if (left != NULL && !hk_counters_are_shared(left)) return use_again(left);
+  counters_page_t *page = (counters_page_t *)left;
+  if (left != NULL && !hk_counters_are_shared(left)) return begin(page, page->are_zero, 2);
   bool fresh;
-  counters_page_t *page = hk_cache_map_metadata(HK_SPARE_COUNTERS, hk_counters_bytes(), &fresh);
-  if (page == NULL) return NULL;
-  if (!fresh) zero_used(page);
-  atomic_store_explicit(&page->holders, 1, memory_order_relaxed);
-  return &page->counters;
+  page = hk_cache_map_metadata(HK_SPARE_COUNTERS, hk_counters_bytes(), &fresh);
+  return page != NULL ? begin(page, fresh, 1) : NULL;
 }
 
 void hk_counters_hold(hk_counters_t *counters) {

@@ -85,6 +85,13 @@ static inline void hk_counters_write_end(hk_counters_t *counters) {
 /* true: somebody beside the arena holds the counters. */
 bool hk_counters_are_shared(const hk_counters_t *counters);
 
+/* Zeroes a part of them, and writes only where something is not zero: most pages of counters were never touched, and a
+ * write would make them take up memory. */
+void hk_counters_zero(void *counters, size_t bytes);
+
+/* All of them are zero, and nobody writes to them until they are created again. */
+void hk_counters_note_zero(hk_counters_t *counters);
+
 /* Bytes of the mapping that holds one set of counters. */
 size_t hk_counters_bytes(void);
 

@@ -166,18 +166,19 @@ typedef struct hk_trace_t {
 } hk_trace_t;
 
 struct hk_arena_t {
-  /* arena/arena.c; constant but for the policies (arena/policy.c) and the last three flags. */
+  /* arena/arena.c; constant but for the policies (arena/policy.c) and the last four flags. */
   uint64_t id;
   uint64_t max_bytes; /* 0: no limit */
   int64_t thp;        /* HK_THP_* */
   int64_t policy;     /* HK_FREE_POLICY_* */
   hk_empty_limit_t empty_high, empty_low;
-  bool shares_bytes; /* its blocks may hold bytes of other arenas */
-  bool scrubs;       /* it zeroes what a reset or its end leaves */
-  bool follows;      /* it has the counters of an arena that ended: its like come and go */
-  bool settled;      /* see hk_arena_settle */
-  bool inherited;    /* this process was forked after the arena was created */
-  bool ended;        /* it only waits for exposed slabs; see hk_arena_end */
+  bool shares_bytes;    /* its blocks may hold bytes of other arenas */
+  bool scrubs;          /* it zeroes what a reset or its end leaves */
+  bool follows;         /* it has the counters of an arena that ended: its like come and go */
+  bool settled;         /* see hk_arena_settle */
+  bool leaves_counters; /* see hk_arena_leave_counters */
+  bool inherited;       /* this process was forked after the arena was created */
+  bool ended;           /* it only waits for exposed slabs; see hk_arena_end */
   char name[HK_ARENA_NAME_MAX + 1];
   const hk_classes_t *classes; /* the default table, or own_classes */
   hk_counters_t *counters;
@@ -214,6 +215,9 @@ struct hk_arena_t {
   _Atomic(hk_slab_t *) remote_queue;
   /* front/abandoned.c: hk_keeper_t. shared: whoever is the keeper acts as the owner. */
   _Atomic(uint32_t) keeper;
+  /* heap/heap.c: a bit per bin that ever had a slab. What an arena does for each bin it does for these: few, if it is made
+   * for one request. Nothing of the others is ever written. */
+  uint64_t used_bins[HK_BIN_WORDS];
   /* A bit per bin that gained remotely freed blocks; the front clears the bits it has used up. */
   uint64_t gained_bins[HK_BIN_WORDS];
   uint64_t unretired_bins
@@ -234,6 +238,20 @@ struct hk_arena_t {
 static inline size_t hk_arena_record_bytes(void) {
   return hk_os_round_to_pages(sizeof(hk_arena_t));
 }
+
+/* The first bin from `bin` on that ever had a slab; HK_BIN_MAX: there is none. */
+static inline uint32_t hk_arena_used_bin(const hk_arena_t *arena, uint32_t bin) {
+  for (; bin < HK_BIN_MAX; bin = (bin / 64 + 1) * 64) {
+    uint64_t bits = arena->used_bins[bin / 64] >> bin % 64;
+    if (bits != 0) return bin + hk_ctz64(bits);
+  }
+  return HK_BIN_MAX;
+}
+
+/* Goes over these. */
+#define HK_EACH_USED_BIN(arena, bin)                                            \
+  for (uint32_t bin = hk_arena_used_bin((arena), 0); bin < HK_BIN_MAX; \
+       bin = hk_arena_used_bin((arena), bin + 1))
 
 /* false: no reference leads to the slab, because the arena has too many. Only the front in C, which
  * knows blocks by their addresses, can use it. */

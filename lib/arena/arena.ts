@@ -53,7 +53,7 @@ export class Arena extends WatchedArena implements Allocator, Custodian, Lender,
   readonly #core = parts.core;
   readonly #front = parts.front;
   readonly #host = new ScopeHost(parts.front);
-  readonly #retentions = new Retentions(parts.core, parts.front, parts.options.zero === 'free');
+  readonly #retentions = new Retentions(parts, parts.options.zero === 'free');
 
   /**
    * Makes an arena for the current thread. It ends with {@link Arena.destroy}, or when it and all its

@@ -14,6 +14,7 @@ interface Parts {
   readonly options: ResolvedOptions;
   readonly core: NativeArena;
   readonly front: Front;
+  readonly counters: Float64Array;
 }
 
 /** An arena that has counters and handle of an earlier one. Its serial is in the exchange, as 64 bits. */
@@ -42,7 +43,8 @@ export function makeParts(options?: ArenaOptions): Parts {
   const resolved = resolveOptions(options);
   const kit = takeKit(resolved.strides, resolved.learn === 'learn');
   const core = createCore(resolved, kit);
-  return { options: resolved, core, front: makeFront(core, resolved, kit) };
+  const front = makeFront(core, resolved, kit);
+  return { options: resolved, core, front, counters: kit.counters!.all };
 }
 
 /** What {@link ArenaBase} has made for the arena that is being constructed. */

@@ -21,7 +21,7 @@ import type { Front } from '../front/front';
 import { isAdopted, loanOf } from '../letters/adopted';
 import { NO_REMAINS, type Remains } from '../front/slabs';
 import type { Epoch } from '../front/view-table';
-import { type NativeArena, countersOf, frontStat, native } from '../native/native';
+import { type NativeArena, frontStat, native } from '../native/native';
 import { tell } from '../events/reports';
 import { ensureWholeStack } from '../base/stack';
 import { ARENA, NO_OWNER, type View, homeOf, idOf } from '../view/view';
@@ -50,6 +50,17 @@ function refusalOf(front: Front, view: View): Error {
   return loan === undefined ? front.refusal(view) : doubleFree(loan.isHeld);
 }
 
+/** What holds are kept for. */
+interface HoldingParts {
+  readonly core: NativeArena;
+  readonly front: Front;
+  /** Those of the arena. */
+  readonly counters: Float64Array;
+}
+
+/** Nobody writes to it: most arenas never have anything else. */
+const NOTHING_HELD = new Map<Held, Place>();
+
 export class Retentions implements HoldKeeper {
   /** Whether bytes are zeroed before they serve somebody else. */
   readonly #scrubs: boolean;
@@ -57,16 +68,16 @@ export class Retentions implements HoldKeeper {
   readonly #front: Front;
   readonly #counters: Float64Array;
   /** Custodies that are retained, and remnants. */
-  readonly #held = new Map<Held, Place>();
+  #held = NOTHING_HELD;
   /** Of these, what was made for a reset. It counts when that reset has begun. */
   #remnants: readonly Remnant[] = [];
-  /** Views still retained on each pinned slab. */
-  #pinned = new Map<number, number>();
+  /** Views still retained on each pinned slab; undefined: no reset has pinned one. */
+  #pinned: Map<number, number> | undefined;
 
-  constructor(core: NativeArena, front: Front, scrubs: boolean) {
+  constructor({ core, front, counters }: HoldingParts, scrubs: boolean) {
     this.#core = core;
     this.#front = front;
-    this.#counters = countersOf(core);
+    this.#counters = counters;
     this.#scrubs = scrubs;
   }
 
@@ -138,8 +149,13 @@ export class Retentions implements HoldKeeper {
   #begin(custody: Custody, place: Place): void {
     custody.holders = 1;
     custody.keeper = this;
-    this.#held.set(custody, place);
+    this.#setHeld(custody, place);
     this.#counters[PINNED_BYTES]! += custody.bytes;
+  }
+
+  #setHeld(held: Held, place: Place): void {
+    if (this.#held === NOTHING_HELD) this.#held = new Map();
+    this.#held.set(held, place);
   }
 
   /** What is retained of a view that is not at home in the front, if it is of this arena. */
@@ -204,10 +220,12 @@ export class Retentions implements HoldKeeper {
     this.#counters[PINNED_BYTES]! -= held.bytes;
     const { slab } = place;
     if (slab < 0 || held.epoch === this.#front.epoch) return;
-    const left = (this.#pinned.get(slab) ?? 1) - 1;
-    this.#pinned.set(slab, left);
-    if (left > 0) return;
-    this.#pinned.delete(slab);
+    const left = (this.#pinned?.get(slab) ?? 1) - 1;
+    if (left > 0) {
+      this.#pinned!.set(slab, left);
+      return;
+    }
+    this.#pinned?.delete(slab);
     native.unpin(this.#core.id, slab);
   }
 
@@ -239,7 +257,7 @@ export class Retentions implements HoldKeeper {
     const blocks = this.#front.heldBlocks();
     const remnants = blocks.map(({ id, holders, bytes }) => ({ id, holders, bytes, epoch }));
     epoch.remnants = new Map(remnants.map((remnant) => [remnant.id, remnant]));
-    remnants.forEach((remnant, at) => this.#held.set(remnant, blocks[at]!));
+    remnants.forEach((remnant, at) => this.#setHeld(remnant, blocks[at]!));
     this.#remnants = remnants;
   }
 }

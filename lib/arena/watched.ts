@@ -28,6 +28,14 @@ export function assertAlive(front: Front): void {
   if (front.hasEnded) throw new HakmemError('ERR_HAKMEM_ARENA_DESTROYED');
 }
 
+type LearnedSizes = ReadonlyMap<number, number | undefined>;
+
+const NOTHING_LEARNED: LearnedSizes = new Map();
+
+function learnedOf(sizes: readonly number[]): LearnedSizes {
+  return sizes.length === 0 ? NOTHING_LEARNED : new Map(sizes.map((size) => [size, undefined]));
+}
+
 /** The part of an arena that is asked, not allocated from. */
 export class WatchedArena extends ArenaBase {
   readonly #core = parts.core;
@@ -36,9 +44,7 @@ export class WatchedArena extends ArenaBase {
   readonly #isObserving = parts.options.learn !== 'frozen';
   #policy = parts.options.policy;
   /** Size classes beside its own, and when each was added; undefined: it was there from the beginning. */
-  readonly #learned = new Map(
-    parts.options.learnedSizes.map((size) => [size, undefined as number | undefined]),
-  );
+  #learned = learnedOf(parts.options.learnedSizes);
   /** What the learner sees of this arena, which keeps it; undefined: there is no learner. */
   readonly #learnable = parts.options.learn === 'learn' ? this.#makeLearnable() : undefined;
 
@@ -127,14 +133,14 @@ export class WatchedArena extends ArenaBase {
 
   #addClass(stride: number, atMs: number): boolean {
     if (!this.#front.addClass(stride)) return false;
-    this.#learned.set(stride, atMs);
+    this.#learned = new Map(this.#learned).set(stride, atMs);
     publishClass({ id: this.#core.serial, name: this.#core.name }, stride, true);
     return true;
   }
 
   #retireClass(stride: number): void {
     this.#front.retireClass(stride);
-    this.#learned.delete(stride);
+    this.#learned = new Map([...this.#learned].filter(([size]) => size !== stride));
     publishClass({ id: this.#core.serial, name: this.#core.name }, stride, false);
   }
 

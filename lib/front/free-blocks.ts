@@ -66,6 +66,8 @@ export interface Stacks {
   readonly unused: Int32Array;
 }
 
+const NOTHING_SEEN = new Int32Array();
+
 export class FreeBlocks {
   readonly stacks: Int32Array;
   readonly refs: Int32Array;
@@ -75,10 +77,10 @@ export class FreeBlocks {
   readonly #counters: FrontCounters;
   /** What limits stacks and batches beside the room for them; undefined: nothing. */
   #policy: PolicyState | undefined;
-  /** Classes that keep nothing for now. */
-  readonly #closed = new Set<number>();
-  /** `refs` when decay last looked at each stack; empty before. */
-  #seen = new Int32Array();
+  /** Classes that keep nothing for now; undefined: there was none. */
+  #closed: Set<number> | undefined;
+  /** `refs` when decay last looked at each stack. */
+  #seen = NOTHING_SEEN;
 
   constructor(
     arena: number,
@@ -127,7 +129,7 @@ export class FreeBlocks {
   /** A spare stack is that of a class from now on. */
   begin(index: number, stride: number): void {
     const at = index << STACK_BITS;
-    this.#closed.delete(index);
+    this.#closed?.delete(index);
     this.stacks[at + REFUSALS] = 0;
     this.stacks[at + STRIDE] = stride;
     this.stacks[at + BATCH] = BATCH_START;
@@ -186,7 +188,7 @@ export class FreeBlocks {
     const at = index << STACK_BITS;
     const base = stacks[at + BASE]!;
     if (stacks[at + LIMIT] === base) return false;
-    if (this.#seen.length === 0) this.#seen = new Int32Array(refs.length).fill(NO_BLOCK);
+    if (this.#seen === NOTHING_SEEN) this.#seen = new Int32Array(refs.length).fill(NO_BLOCK);
     let idle = 0;
     for (let i = base + 1; i <= stacks[at + TOP]! && refs[i] === this.#seen[i]; i++) idle++;
     this.#flush(index, idle > FEW ? idle >> 1 : idle);
@@ -199,7 +201,7 @@ export class FreeBlocks {
 
   /** Nothing of a class is kept, and no view: each block comes from the core and goes back there. */
   close(index: number): void {
-    this.#closed.add(index);
+    (this.#closed ??= new Set()).add(index);
     this.flush(index);
     const at = index << STACK_BITS;
     this.stacks[at + LIMIT] = this.stacks[at + BASE]!;
@@ -269,7 +271,7 @@ export class FreeBlocks {
 
   /** The last position of a stack, closed or not. */
   #fullOf(at: number): number {
-    if (this.#closed.has(at >> STACK_BITS)) return this.stacks[at + BASE]!;
+    if (this.#closed?.has(at >> STACK_BITS) === true) return this.stacks[at + BASE]!;
     const stride = this.stacks[at + STRIDE]!;
     const most = this.#policy?.valueOf('freeBlocks', stride) ?? KEPT_MAX;
     return this.stacks[at + BASE]! + Math.min(roomFor(stride), most);
@@ -294,7 +296,10 @@ export class FreeBlocks {
     stacks[at + BATCH] = next;
     this.#counters.sayBatch(index, next);
     // Lowest address last, so that it is handed out first and untouched pages stay untouched.
-    for (let i = got - 1; i > 0; i--) this.#push(at, exchange[i]!);
+    const { refs } = this;
+    let top = stacks[at + TOP]!;
+    for (let i = got - 1; i > 0; i--) refs[++top] = exchange[i]!;
+    stacks[at + TOP] = top;
     const ref = exchange[0]!;
     this.#decay.note();
     return ref;

@@ -12,6 +12,7 @@ import { TABLE_INTEGERS } from './buckets';
 import { FrontCounters } from './counters';
 import { SPARE, type Stacks, emptyStacks, stacksFor } from './free-blocks';
 import { CLASS_COUNT_MAX } from '../native/geometry';
+import type { SizeClass } from './size-class';
 import { type NativeArena, countersOf, native } from '../native/native';
 import { type View } from '../view/view';
 
@@ -22,6 +23,8 @@ export interface Kit {
   readonly ints: Int32Array;
   /** No view in it. */
   readonly views: View[];
+  /** One for each stack, all of them undefined. */
+  readonly classes: (SizeClass | undefined)[];
   /** Those of an arena that has ended, and its handle; undefined: none yet. */
   counters: FrontCounters | undefined;
   handle: object | undefined;
@@ -57,7 +60,8 @@ export function newKit(strides: readonly number[], count = strides.length): Kit 
   const spare = new Array<number>(count - strides.length).fill(SPARE);
   const stacks = stacksFor([...strides, ...spare]);
   const ints = new Int32Array(2 * TABLE_INTEGERS);
-  return { strides, stacks, ints, views: [], counters: undefined, handle: undefined };
+  const classes = Array.from<SizeClass | undefined>({ length: count });
+  return { strides, stacks, ints, views: [], classes, counters: undefined, handle: undefined };
 }
 
 /**

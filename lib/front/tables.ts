@@ -59,8 +59,10 @@ export class FrontTables implements FrontIdentity {
   /** A reset or destroy is under way, or was interrupted: nothing is handed out before it is done. */
   protected isEnding = false;
   private remains = NO_REMAINS;
-  /** Classes that lost lengths to others, and how often each is still to be settled. */
-  private readonly shrunk = new Map<number, number>();
+  /** Whether `classes` has one. */
+  private hasClasses = false;
+  /** Classes that lost lengths to others, and how often each is still to be settled; undefined: there was none. */
+  private shrunk: Map<number, number> | undefined;
 
   constructor(core: NativeArena, options: FrontOptions, kit: Kit) {
     const { learn, maxBytes, strides, policy } = options;
@@ -79,8 +81,7 @@ export class FrontTables implements FrontIdentity {
     this.blocks = new FreeBlocks(core.id, kit.stacks, this.slabs, this.timer, this.counters);
     const { slabs, counters, records, table, timer } = this;
     this.large = new LargeBlocks(core.id, { slabs, counters, records, table, timer });
-    this.classes = new Array<SizeClass | undefined>(this.blocks.count);
-    this.clearClasses();
+    this.classes = kit.classes;
     this.classBySize = classesBySize(strides);
     this.surplus = new Surplus(core.id, this.classes, this.blocks, this.large, policy);
   }
@@ -143,7 +144,7 @@ export class FrontTables implements FrontIdentity {
     this.leaveClass(index, stride);
     moveSizes(this.classBySize, stride, index, this.classFor(stride + 1));
     native.retireClass(this.arena, index);
-    this.shrunk.delete(index);
+    this.shrunk?.delete(index);
     this.blocks.end(index);
     this.slabs.retireSurplus();
   }
@@ -156,12 +157,13 @@ export class FrontTables implements FrontIdentity {
   settleClasses(): void {
     ensureWholeStack();
     this.assertOpen();
-    if (this.shrunk.size === 0) return;
-    for (const [index, left] of this.shrunk) {
+    const { shrunk } = this;
+    if (shrunk === undefined || shrunk.size === 0) return;
+    for (const [index, left] of shrunk) {
       if (left > 1) {
-        this.shrunk.set(index, left - 1);
+        shrunk.set(index, left - 1);
       } else {
-        this.shrunk.delete(index);
+        shrunk.delete(index);
         this.blocks.open(index);
       }
     }
@@ -174,7 +176,7 @@ export class FrontTables implements FrontIdentity {
    */
   private leaveClass(index: number, stride: number): void {
     const isOne = (bytes: number): boolean => bytes <= stride && this.classFor(bytes) === index;
-    this.shrunk.set(index, TIMES_TO_SETTLE);
+    (this.shrunk ??= new Map()).set(index, TIMES_TO_SETTLE);
     this.classes[index]?.dropAll();
     this.blocks.close(index);
     this.table.forgetBuckets(isOne);
@@ -305,8 +307,11 @@ export class FrontTables implements FrontIdentity {
   /** Forgets every view and block; the core takes the blocks back afterwards. May be repeated. */
   protected clear(_remains: Remains): void {
     this.clearClasses();
-    this.counters.clearCaps();
-    this.blocks.clear();
+    if (!this.hasEnded) {
+      // Else nobody asks again: the core has the counters, and the next front gets new stacks.
+      this.counters.clearCaps();
+      this.blocks.clear();
+    }
     this.large.clear();
     this.slabs.clear();
     this.counters.takeBackSlots((bytes) => this.classFor(bytes));
@@ -316,7 +321,9 @@ export class FrontTables implements FrontIdentity {
 
   /** Here and in other tables one by one, because `fill` of arrays is ten times as slow. */
   private clearClasses(): void {
+    if (!this.hasClasses) return;
     for (let i = 0; i < this.classes.length; i++) this.classes[i] = undefined;
+    this.hasClasses = false;
   }
 
   protected assertOpen(): void {
@@ -330,6 +337,7 @@ export class FrontTables implements FrontIdentity {
   }
 
   protected classAt(index: number): SizeClass {
+    this.hasClasses = true;
     const { buckets, blocks, counters, table: views, timer: decay, surplus } = this;
     const tables = { buckets, views, blocks, counters, decay, policy: surplus.policy };
     return (this.classes[index] ??= new SizeClass(index, this.strides[index]!, tables));

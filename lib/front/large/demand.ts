@@ -23,6 +23,13 @@ function optionValue(name: string): number {
   return native.tables.options.find((option) => option.name === name)!.value;
 }
 
+/** An epoch is no longer than the cache keeps what nobody needs. */
+const OWN_EPOCH_MS = Math.min(EPOCH_MS, optionValue('HAKMEM_SUPERSLAB_TTL_SEC') * 1000);
+const KEEPS_NOTHING =
+  OWN_EPOCH_MS === 0 ||
+  optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') === 0 ||
+  optionValue('HAKMEM_SUPERSLAB_MAX_CACHED') === 0;
+
 export class Demand {
   live = 0;
   /** Most that was live in this epoch, when something was freed. */
@@ -33,12 +40,7 @@ export class Demand {
   limit = -1;
   #lastPeak = 0;
   #since = 0;
-  readonly #epochMs = Math.min(EPOCH_MS, optionValue('HAKMEM_SUPERSLAB_TTL_SEC') * 1000);
   #limits = USUAL_LIMITS;
-  readonly #keepsNothing =
-    this.#epochMs === 0 ||
-    optionValue('HAKMEM_SUPERSLAB_MAX_MEMORY_MB') === 0 ||
-    optionValue('HAKMEM_SUPERSLAB_MAX_CACHED') === 0;
 
   /** Other limits from now on. */
   setLimits(limits: LargeLimits): void {
@@ -49,8 +51,8 @@ export class Demand {
   /** Counts the end of `bytes` that were live. */
   fall(bytes: number): void {
     const age = nowMs() - this.#since;
-    if (age >= this.#epochMs) {
-      this.#lastPeak = age < 2 * this.#epochMs ? this.peak : this.live;
+    if (age >= OWN_EPOCH_MS) {
+      this.#lastPeak = age < 2 * OWN_EPOCH_MS ? this.peak : this.live;
       this.peak = this.live;
       this.#since += age;
     }
@@ -71,7 +73,7 @@ export class Demand {
   }
 
   #limitNow(): number {
-    if (this.#keepsNothing) return -1;
+    if (KEEPS_NOTHING) return -1;
     const peak = Math.max(this.peak, this.#lastPeak);
     const { variety, varietyBytes } = this.#limits;
     return Math.floor(peak + Math.min(peak * variety, varietyBytes));

@@ -81,14 +81,17 @@ export function slotOf(length: number): number {
   return Math.imul(length, SPREAD) >>> (32 - SLOT_BITS);
 }
 
+/** Of shelves that nothing was put on. Nobody writes to it. */
+const NO_SIZES = new Map<number, Shelf>();
+
 export class Shelves {
-  declare private readonly bySize: Map<number, Shelf>;
+  declare private bySize: Map<number, Shelf>;
   /** By slot of a length: where a view of that length, or of another one of the slot, was put last. */
   declare private readonly bySlot: Shelf[];
   private frees = 0;
 
   constructor() {
-    this.bySize = new Map();
+    this.bySize = NO_SIZES;
     this.bySlot = new Array<Shelf>(1 << SLOT_BITS);
     this.#forgetSlots();
   }
@@ -98,6 +101,7 @@ export class Shelves {
     let shelf = this.bySize.get(bytes);
     if (shelf === undefined) {
       shelf = { bytes, bin, stack: [NO_BLOCK], kept: 0, blocks: 0 };
+      if (this.bySize === NO_SIZES) this.bySize = new Map();
       this.bySize.set(bytes, shelf);
     }
     shelf.blocks++;
@@ -179,7 +183,7 @@ export class Shelves {
   }
 
   clear(): void {
-    this.bySize.clear();
+    this.bySize = NO_SIZES;
     this.#forgetSlots();
   }
 
