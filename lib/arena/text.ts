@@ -1,16 +1,18 @@
 /**
  * Text: a string becomes bytes in a block, in as few steps as its encoding allows.
  *
- * A call of the engine's own encoders costs 50 to 80 ns, as much as twenty characters in JavaScript. So short strings
- * are written here, long ones there; where the length of the result follows from that of the string, nothing is
- * measured first. UTF-8 is taken for ASCII while the last long string was: then its length is that of the string,
- * and whether that was right the encoder tells.
+ * A call of the engine's own encoders costs 10 to 80 ns, as much as a few characters in JavaScript or twenty. So short
+ * strings are written here, long ones there; where the length of the result follows from that of the string, nothing is
+ * measured first. UTF-8 is taken for ASCII while the last string was: then its length is that of the string, and whether
+ * that was right the encoder tells. Else it is encoded into memory of this module, which has room for any result, and
+ * copied from there: to measure it first takes as long as to encode it.
  *
  * What the encoders do with characters that do not belong to an encoding, only they know: a result that is shorter
  * than expected is given up, and the caller asks Node.
  */
 import type { Front } from '../front/front';
 import { giveUp } from './give-up';
+import { setBytes } from '../view/kinds';
 
 /** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
 const SHORT_UTF8 = 24;
@@ -18,16 +20,39 @@ const SHORT_BYTES = 12;
 const SHORT_UTF16 = 16;
 const SHORT_HEX = 40;
 const SHORT_BASE64 = 24;
+/** The same of texts that are not ASCII, in UTF-8. */
+const SHORT_MIXED = 16;
 
-type Encode = (this: Buffer, text: string, offset: number, length: number) => number;
+/** Longest ASCII that is measured before it is written, where that is fast. */
+const MEASURED_ASCII = 64;
+/** Longest texts that are encoded into {@link scratch}, and the bytes that a character takes at most. */
+const SCRATCH_TEXT = 4096;
+const MOST_BYTES = 3;
+
+type Encode = (view: Buffer, text: string, offset: number, length: number) => number;
 type Encoder = `${'base64' | 'base64url' | 'hex' | 'latin1' | 'ucs2' | 'utf8'}Write`;
 
-// Node's own methods. A program may have put others on a Buffer that is recycled.
-const { base64Write, base64urlWrite, hexWrite, latin1Write, ucs2Write, utf8Write } =
-  Buffer.prototype as unknown as Readonly<Record<Encoder, Encode>>;
+/** One of Node's own methods. A program may have put others on a Buffer that is recycled. */
+function encoderOf(name: Encoder): Encode {
+  const methods = Buffer.prototype as unknown as Readonly<Record<Encoder, () => number>>;
+  return Function.prototype.call.bind(methods[name]) as Encode;
+}
+
+const writeBase64 = encoderOf('base64Write');
+const writeBase64url = encoderOf('base64urlWrite');
+const writeHex = encoderOf('hexWrite');
+const writeLatin1 = encoderOf('latin1Write');
+const writeUtf16 = encoderOf('ucs2Write');
+const writeUtf8 = encoderOf('utf8Write');
 const byteLength = Buffer.byteLength.bind(Buffer);
 const encoder = new TextEncoder();
 const encodeInto = encoder.encodeInto.bind(encoder);
+
+/** From Node 22 on Buffer's encoders are functions of JavaScript, and take 10 to 30 ns where they took 50. */
+const hasFastWrite = !String(Reflect.get(Buffer.prototype, 'utf8Write')).includes('[native code]');
+
+/** Made with the first text that needs it. */
+let scratch: Uint8Array | undefined;
 
 /** Values of digits by character below 128; NO_DIGIT of all others. */
 const NO_DIGIT = 255;
@@ -44,29 +69,56 @@ function digitsOf(alphabet: string): Uint8Array {
   return digits;
 }
 
-/** What Node's encoders are told by; a call of a method that is passed on would not be compiled into the caller. */
+/** Which encoder. ASCII: UTF-8, but 0 is returned if it is not ASCII. */
 const UTF8 = 0;
-const LATIN1 = 1;
-const UTF16 = 2;
-const HEX = 3;
-const BASE64 = 4;
-const BASE64URL = 5;
+const ASCII = 1;
+const LATIN1 = 2;
+const UTF16 = 3;
+const HEX = 4;
+const BASE64 = 5;
+const BASE64URL = 6;
 
+/**
+ * Writes a text and returns how many bytes of it there are. It stands in a `try`, and Node 22 calls its fast encoders in
+ * none: so it is longer than what the engine inlines, on purpose.
+ */
 function encode(view: Buffer, text: string, bytes: number, encoding: number): number {
-  switch (encoding) {
-    case UTF8:
-      return utf8Write.call(view, text, 0, bytes);
-    case LATIN1:
-      return latin1Write.call(view, text, 0, bytes);
-    case UTF16:
-      return ucs2Write.call(view, text, 0, bytes);
-    case HEX:
-      return hexWrite.call(view, text, 0, bytes);
-    case BASE64:
-      return base64Write.call(view, text, 0, bytes);
-    default:
-      return base64urlWrite.call(view, text, 0, bytes);
+  if (encoding === LATIN1) return writeLatin1(view, text, 0, bytes);
+  if (encoding === HEX) return writeHex(view, text, 0, bytes);
+  if (encoding === BASE64) return writeBase64(view, text, 0, bytes);
+  if (encoding === BASE64URL) return writeBase64url(view, text, 0, bytes);
+  const { length } = text;
+  if (encoding === ASCII) {
+    const { read, written } = encodeInto(text, view);
+    return read === length ? written : 0;
   }
+  if (encoding === UTF16) {
+    if (length > SHORT_UTF16) return writeUtf16(view, text, 0, bytes);
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at);
+      view[2 * at] = code;
+      view[2 * at + 1] = code >> 8;
+    }
+    return bytes;
+  }
+  if (length > SHORT_MIXED) return writeUtf8(view, text, 0, bytes);
+  let to = 0;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80) {
+      view[to++] = code;
+    } else if (code < 0x800) {
+      view[to++] = 0xc0 | (code >> 6);
+      view[to++] = 0x80 | (code & 0x3f);
+    } else if ((code & 0xf800) === 0xd800) {
+      return writeUtf8(view, text, 0, bytes);
+    } else {
+      view[to++] = 0xe0 | (code >> 12);
+      view[to++] = 0x80 | ((code >> 6) & 0x3f);
+      view[to++] = 0x80 | (code & 0x3f);
+    }
+  }
+  return to;
 }
 
 let isMostlyAscii = true;
@@ -90,7 +142,6 @@ export function takeText(
       return encoded(front, text, text.length, LATIN1, owner);
     case 'utf16le':
     case 'ucs2':
-      if (text.length <= SHORT_UTF16) return takeShortUtf16(front, text, owner);
       return encoded(front, text, 2 * text.length, UTF16, owner);
     case 'hex':
       if (text.length <= SHORT_HEX) return takeShortHex(front, text, owner);
@@ -141,14 +192,13 @@ function encoded(
 
 function takeUtf8(front: Front, text: string, owner: number): Buffer | undefined {
   const { length } = text;
-  if (length <= SHORT_UTF8) {
-    return takeShortAscii(front, text, owner) ?? takeShortUtf8(front, text, owner);
-  }
   if (isMostlyAscii) {
-    const view = takeAscii(front, text, owner);
+    const view =
+      length <= SHORT_UTF8 ? takeShortAscii(front, text, owner) : takeAscii(front, text, owner);
     if (view !== undefined) return view;
   }
-  const bytes = byteLength(text);
+  if (length > SHORT_MIXED && length <= SCRATCH_TEXT) return takeEncoded(front, text, owner);
+  const bytes = length <= SHORT_MIXED ? utf8LengthOf(text) : byteLength(text);
   isMostlyAscii = bytes === length;
   return encoded(front, text, bytes, UTF8, owner);
 }
@@ -168,52 +218,42 @@ function takeShortAscii(front: Front, text: string, owner: number): Buffer | und
   return undefined;
 }
 
-/** Bytes of UTF-8 of a short text; -1: it has surrogates. */
+/** Bytes of UTF-8 of a short text. */
 function utf8LengthOf(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code < 0x80) continue;
-    if ((code & 0xf800) === 0xd800) return -1;
+    if ((code & 0xf800) === 0xd800) return byteLength(text);
     bytes += code < 0x800 ? 1 : 2;
   }
   return bytes;
 }
 
-function takeShortUtf8(front: Front, text: string, owner: number): Buffer | undefined {
-  const bytes = utf8LengthOf(text);
-  if (bytes < 0) return encoded(front, text, byteLength(text), UTF8, owner);
-  const view = front.alloc(bytes, owner);
-  let to = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x80) {
-      view[to++] = code;
-    } else if (code < 0x800) {
-      view[to++] = 0xc0 | (code >> 6);
-      view[to++] = 0x80 | (code & 0x3f);
-    } else {
-      view[to++] = 0xe0 | (code >> 12);
-      view[to++] = 0x80 | ((code >> 6) & 0x3f);
-      view[to++] = 0x80 | (code & 0x3f);
-    }
-  }
-  return view;
-}
-
 /** Writes UTF-8 into as many bytes as there are characters. undefined: they are not all ASCII. */
 function takeAscii(front: Front, text: string, owner: number): Buffer | undefined {
   const { length } = text;
-  const view = front.alloc(length, owner);
+  if (!hasFastWrite || length > MEASURED_ASCII) return encoded(front, text, length, ASCII, owner);
+  return byteLength(text) === length ? encoded(front, text, length, UTF8, owner) : undefined;
+}
+
+/** Encodes into the scratch, and copies. */
+function takeEncoded(front: Front, text: string, owner: number): Buffer {
+  const most = MOST_BYTES * text.length;
+  scratch ??= Buffer.allocUnsafeSlow(MOST_BYTES * SCRATCH_TEXT);
+  const bytes = hasFastWrite
+    ? writeUtf8(scratch as Buffer, text, 0, most)
+    : encodeInto(text, scratch).written;
+  isMostlyAscii = bytes === text.length;
+  const source = new Uint8Array(scratch.buffer, 0, bytes);
+  const view = front.alloc(bytes, owner);
   try {
-    const { read, written } = encodeInto(text, view);
-    if (read === length && written === length) return view;
+    setBytes(view, source);
   } catch (error) {
     giveUp(front, view);
     throw error;
   }
-  giveUp(front, view);
-  return undefined;
+  return view;
 }
 
 /** The low byte of each character. */
@@ -221,17 +261,6 @@ function takeShortBytes(front: Front, text: string, owner: number): Buffer {
   const { length } = text;
   const view = front.alloc(length, owner);
   for (let at = 0; at < length; at++) view[at] = text.charCodeAt(at);
-  return view;
-}
-
-function takeShortUtf16(front: Front, text: string, owner: number): Buffer {
-  const { length } = text;
-  const view = front.alloc(2 * length, owner);
-  for (let at = 0; at < length; at++) {
-    const code = text.charCodeAt(at);
-    view[2 * at] = code;
-    view[2 * at + 1] = code >> 8;
-  }
   return view;
 }
 

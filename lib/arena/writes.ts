@@ -12,7 +12,7 @@ import { type Cancel, type Closable, isClosable, whenClosed } from '../streams/c
 import { Returner } from '../base/returner';
 import { invalidArgType } from '../errors';
 import type { Retentions } from './retentions';
-import { type Sink, anySink, sinkOf } from '../streams/sinks';
+import { type Row, type Sink, anySink, rowOf, sinkOf } from '../streams/sinks';
 import type { WritableLike } from '../streams/targets';
 import type { View } from '../view/view';
 import { pooledCopy } from '../view/kinds';
@@ -88,6 +88,8 @@ class Write {
 /** The writes under way on one stream. */
 class StreamWrites {
   readonly #stream: WritableLike;
+  /** Asked for once: a stream that has got another prototype is no longer in its row, or was in none. */
+  readonly #row: Row | null;
   #first: Write | undefined = undefined;
   /** Whose ends are listened to, and what takes the listeners back. */
   #closers: readonly Closable[] = [];
@@ -97,6 +99,12 @@ class StreamWrites {
 
   constructor(stream: WritableLike) {
     this.#stream = stream;
+    this.#row = rowOf(stream);
+  }
+
+  /** The sink that the stream is by now; undefined: it is none that is known. */
+  get sink(): Sink | undefined {
+    return sinkOf(this.#row, this.#stream);
   }
 
   add(write: Write, sink: Sink | undefined): void {
@@ -239,10 +247,11 @@ export function startWrite(
   let hasRoom: unknown;
   try {
     validateWritable(stream);
-    sink = sinkOf(stream);
+    const writes = writesOf(stream);
+    sink = writes.sink;
     const chunk = sink === undefined && !isVouched ? pooledCopy(view) : view;
     const isReading = sink === undefined ? never : sink.isReading;
-    write = new Write(writesOf(stream), retentions, chunk, isReading, resolve, reject);
+    write = new Write(writes, retentions, chunk, isReading, resolve, reject);
     hasRoom = stream.write(chunk as never, write.done);
   } catch (error) {
     retentions.release(view);

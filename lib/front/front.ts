@@ -39,9 +39,8 @@ const { lengthOf, setBytes } = kinds;
 const { ARENA, NO_OWNER } = owners;
 const PINNED_BYTES = frontStat('bytes_pinned');
 
-/** The block of a view that somebody retains. */
+/** The block of a view that somebody retains; `id` is the view's number. */
 export interface HeldBlock {
-  /** The view's number. */
   readonly id: number;
   readonly holders: number;
   readonly bytes: number;
@@ -219,15 +218,14 @@ export class Front extends FreshPath {
 
   /** The blocks of views that are held, and where in its slab each view is. */
   heldBlocks(): HeldBlock[] {
-    return [...this.table.held()].map((id) => {
-      const { table } = this;
+    const { table } = this;
+    return [...table.held()].map((id) => {
       const bytes = this.bytesBehind(id);
       const slab = this.slabBehind(id);
       const isLarge = table.kindOf(id) === Kind.Large;
       const begin = isLarge ? 0 : (table.refOf(id) & REF_INDEX_MASK) * bytes;
       const end = begin + (isLarge ? bytes : table.bytesOf(id));
-      const holders = this.ints[id + HOLDERS]!;
-      return { id, holders, bytes, slab, range: [begin, end] };
+      return { id, holders: this.ints[id + HOLDERS]!, bytes, slab, range: [begin, end] };
     });
   }
 
@@ -235,16 +233,21 @@ export class Front extends FreshPath {
 
   /** A Buffer of at least `size` bytes, as long as its block. Few lengths exist, so each of them repeats. */
   allocAtLeast(size: number, owner: number): Buffer {
-    if (typeof size === 'number' && (size | 0) === size && size > 0 && size <= CLASS_SIZE_MAX) {
-      return this.alloc(this.strides[this.classFor(size)]!, owner);
+    if (typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > CLASS_SIZE_MAX) {
+      return this.allocWhole(size, owner);
     }
+    return this.alloc(this.strides[this.classFor(size)]!, owner);
+  }
+
+  /** The same for large blocks: apart, because both would be too long to be inlined. */
+  private allocWhole(size: number, owner: number): Buffer {
     validateSize(size);
     const whole = this.large.bytesFor(Math.ceil(size / SLAB_BYTES) * SLAB_BYTES);
     const view = this.alloc(Math.min(whole, constants.MAX_LENGTH), owner);
     const bytes = this.blockBytes(view);
     // A mapping that is used again may be larger than asked for.
-    const isShort = bytes > lengthOf(view) && this.canResize(view, bytes);
-    return isShort ? this.resizeInPlace(view, bytes) : view;
+    const isWhole = bytes <= lengthOf(view) || !this.canResize(view, bytes);
+    return isWhole ? view : this.resizeInPlace(view, bytes);
   }
 
   /** A Buffer at a multiple of `alignment`, a power of two up to 4096. */
@@ -252,10 +255,9 @@ export class Front extends FreshPath {
     validateSize(size);
     if (this.isEnding || this.hasEnded) this.assertOpen();
     if (size === 0 || size > CLASS_SIZE_MAX) return this.allocSlow(size, owner);
-    const { strides } = this;
     const natural = this.classFor(size);
     let index = natural;
-    while (strides[index]! % alignment !== 0) index = this.classFor(strides[index]! + 1);
+    while (this.strides[index]! % alignment !== 0) index = this.classFor(this.strides[index]! + 1);
     if (index === natural) return this.alloc(size, owner);
     return this.allocInClass(bufferMaker, size, index, owner);
   }
@@ -286,11 +288,11 @@ export class Front extends FreshPath {
     const id = idOf(view, this.table.home);
     const { counts, ints } = this;
     if (id === 0 || ints[id] !== -ARENA || !this.isWholeBuffer(id, view)) return undefined;
-    if (typeof size !== 'number' || (size | 0) !== size) return undefined;
-    if (size > CLASS_SIZE_MAX || size <= this.bytesBehind(id)) return undefined;
+    if (typeof size !== 'number' || (size | 0) !== size || size > CLASS_SIZE_MAX) return undefined;
+    if (size <= this.bytesBehind(id)) return undefined;
     const from = ints[id + BUCKET]!;
-    const to = bucketOfBuffers(size);
     const fromAt = from << RECORD_BITS;
+    const to = bucketOfBuffers(size);
     const toAt = to << RECORD_BITS;
     const nextId = ints[toAt + HEAD]!;
     if (nextId === 0 || from === to) return undefined;
@@ -370,8 +372,7 @@ export class Front extends FreshPath {
 
   /** The same by number. */
   slabBehind(id: number): number {
-    const isEmpty = this.table.kindOf(id) === Kind.Empty;
-    return isEmpty ? -1 : this.table.refOf(id) >>> REF_INDEX_BITS;
+    return this.table.kindOf(id) === Kind.Empty ? -1 : this.table.refOf(id) >>> REF_INDEX_BITS;
   }
 
   /** true: a live view of this front whose memory is still there. */

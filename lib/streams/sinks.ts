@@ -29,7 +29,8 @@ export interface Sink {
 
 type Fields = Readonly<Record<PropertyKey, unknown>>;
 
-interface Row {
+/** A row of the table. */
+export interface Row {
   readonly prototype: object;
   /** The methods on the way of a chunk, as they were when the table was made. */
   readonly methods: readonly (readonly [name: string, method: unknown])[];
@@ -174,12 +175,16 @@ function rowFor(prototype: object): Row | null {
   return row;
 }
 
-/** The sink that a stream is, or undefined: nobody knows when it has let go of a chunk. */
-export function sinkOf(stream: object): Sink | undefined {
+/** The row that a stream may belong to, or null. To ask for a prototype is a call of the engine's runtime: ask once. */
+export function rowOf(stream: object): Row | null {
   const prototype = Object.getPrototypeOf(stream) as object | null;
-  if (prototype === null) return undefined;
+  if (prototype === null) return null;
   const known = rows.get(prototype);
-  const row = known === undefined ? rowFor(prototype) : known;
+  return known === undefined ? rowFor(prototype) : known;
+}
+
+/** The sink that a stream is by now, or undefined: nobody knows when it has let go of a chunk. */
+export function sinkOf(row: Row | null, stream: object): Sink | undefined {
   return row !== null && isIntact(row, stream) ? row.sinkOf(stream) : undefined;
 }
 

@@ -18,7 +18,7 @@ import compression from 'compression';
 import express from 'express';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Arena, type WriteTarget } from '../../lib/index';
-import { sinkOf } from '../../lib/streams/sinks';
+import { rowOf, sinkOf } from '../../lib/streams/sinks';
 import { totalsOf } from '../unit/support/sums';
 import { selfSigned } from '../unit/support/certificate.cjs';
 import { received } from './support/streams';
@@ -254,7 +254,7 @@ function brotli(): Duplex {
 describe('a known sink', () => {
   test.each(KNOWN)('%s: gets the view itself, and its bytes are right', async (_name, make) => {
     const { target, arrived } = await make();
-    expect(sinkOf(target)).toBeDefined();
+    expect(sinkOf(rowOf(target), target)).toBeDefined();
     await sendAll(target);
     target.end();
     expect((await arrived).equals(sent)).toBe(true);
@@ -430,7 +430,7 @@ const UNKNOWN: [string, () => Line | Promise<Line>][] = [
 describe('a stream that is not known to let go', () => {
   test.each(UNKNOWN)('%s: gets a copy, and the view is free at once', async (_name, make) => {
     const { target, arrived } = await make();
-    expect(sinkOf(target)).toBeUndefined();
+    expect(sinkOf(rowOf(target), target)).toBeUndefined();
     void arena.freeAfterWrite(target, arena.from(patterns[0]!));
     expect(totalsOf(arena.stats()).live).toBe(0);
     for (let i = 1; i < COUNT; i++) {

@@ -88,6 +88,16 @@ describe('from(string)', () => {
     }
   });
 
+  test('has the bytes of Buffer.from on both sides of the longest text that is encoded first', () => {
+    const odd = ['é', '€', '😀', '\ud800'];
+    for (const length of [15, 16, 17, 63, 64, 65, 4095, 4096, 4097, 20_000]) {
+      for (const one of ['e', ...odd]) {
+        expectSame('e'.repeat(length - one.length) + one, 'utf8');
+        expectSame(one.repeat(length / one.length), 'utf8');
+      }
+    }
+  });
+
   test('changes between ASCII and other text, and back', () => {
     for (let i = 0; i < 100; i++) {
       expectSame((i % 3 === 0 ? 'é' : 'e').repeat(100), 'utf8');
