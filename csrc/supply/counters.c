@@ -27,8 +27,8 @@ void hk_counters_zero(void *counters, size_t bytes) {
 }
 
 void hk_counters_note_zero(hk_counters_t *counters) {
-  const char *bytes = (const char *)counters;
-  HK_ASSERT_SLOW(bytes[0] == 0 && memcmp(bytes, bytes + 1, sizeof *counters - 1) == 0);
+  HK_ASSERT_SLOW(*(const char *)counters == 0 &&
+                 memcmp(counters, (const char *)counters + 1, sizeof *counters - 1) == 0);
   ((counters_page_t *)counters)->are_zero = true;
 }
 
