@@ -12,7 +12,7 @@
  */
 import type { Front } from '../front/front';
 import { giveUp } from './give-up';
-import { setBytes } from '../view/kinds';
+import { clearBuffer, setBytes } from '../view/kinds';
 
 /** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
 const SHORT_UTF8 = 24;
@@ -52,7 +52,9 @@ const encodeInto = encoder.encodeInto.bind(encoder);
 const hasFastWrite = !String(Reflect.get(Buffer.prototype, 'utf8Write')).includes('[native code]');
 
 /** Made with the first text that needs it. */
-let scratch: Uint8Array | undefined;
+let scratch: Buffer | undefined;
+/** How often a text was encoded into it. */
+let scratchUses = 0;
 
 /** Values of digits by character below 128; NO_DIGIT of all others. */
 const NO_DIGIT = 255;
@@ -237,23 +239,42 @@ function takeAscii(front: Front, text: string, owner: number): Buffer | undefine
   return byteLength(text) === length ? encoded(front, text, length, UTF8, owner) : undefined;
 }
 
-/** Encodes into the scratch, and copies. */
-function takeEncoded(front: Front, text: string, owner: number): Buffer {
-  const most = MOST_BYTES * text.length;
+/** Returns the bytes of UTF-8. */
+function encodeIntoScratch(text: string): number {
   scratch ??= Buffer.allocUnsafeSlow(MOST_BYTES * SCRATCH_TEXT);
-  const bytes = hasFastWrite
-    ? writeUtf8(scratch as Buffer, text, 0, most)
+  scratchUses++;
+  return hasFastWrite
+    ? writeUtf8(scratch, text, 0, MOST_BYTES * text.length)
     : encodeInto(text, scratch).written;
+}
+
+/** Encodes into the scratch, copies, and leaves nothing of the text behind. */
+function takeEncoded(front: Front, text: string, owner: number): Buffer {
+  const bytes = encodeIntoScratch(text);
+  const use = scratchUses;
   isMostlyAscii = bytes === text.length;
-  const source = new Uint8Array(scratch.buffer, 0, bytes);
-  const view = front.alloc(bytes, owner);
+  const source = new Uint8Array(scratch!.buffer, 0, bytes);
+  const view = allocOr(front, bytes, owner, source);
   try {
+    // A program may have put a getter on a view that is recycled, and that may have asked for a text of its own.
+    if (scratchUses !== use) encodeIntoScratch(text);
     setBytes(view, source);
+    clearBuffer(source);
   } catch (error) {
     giveUp(front, view);
     throw error;
   }
   return view;
+}
+
+/** A view, or an error and nothing in `source`. */
+function allocOr(front: Front, bytes: number, owner: number, source: Uint8Array): Buffer {
+  try {
+    return front.alloc(bytes, owner);
+  } catch (error) {
+    clearBuffer(source);
+    throw error;
+  }
 }
 
 /** The low byte of each character. */

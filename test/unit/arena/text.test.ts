@@ -106,6 +106,25 @@ describe('from(string)', () => {
     }
   });
 
+  test('has its own bytes although a getter on the view that it gets asks for another text', () => {
+    const texts = ['é'.repeat(100), 'ü'.repeat(90)] as const;
+    const view = arena.allocUnsafe(200);
+    const others: Buffer[] = [];
+    Object.defineProperty(view, 'length', {
+      configurable: true,
+      get: () => {
+        if (others.length === 0) others.push(arena.from(texts[1]));
+        return 200;
+      },
+    });
+    arena.free(view);
+    const own = arena.from(texts[0]);
+    expect(others.map(String)).toEqual([texts[1]]);
+    expect(own.toString()).toBe(texts[0]);
+    delete (view as { length?: number }).length;
+    for (const one of [own, ...others]) arena.free(one);
+  });
+
   test('takes texts that are parts and sums of others', () => {
     const whole = '0123456789'.repeat(100);
     for (const encoding of ENCODINGS) {
