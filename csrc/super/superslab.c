@@ -209,17 +209,19 @@ size_t hk_superslab_reset(hk_superslab_t *superslab) {
   return hk_popcount32(lost_slots) * HK_SLAB_BYTES;
 }
 
-/* Calls `apply` on each stretch of dirty unused slots; where it returns true they become clean.
- * Returns the bytes of those. */
-static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_t)) {
+static uint32_t unused_dirty_slots(const hk_superslab_t *superslab) {
+  return superslab->dirty_slots & ~superslab->used_slots;
+}
+
+/* Calls `apply` on each stretch of some unused slots; where it returns true they become clean. Returns
+ * the bytes of those. */
+static size_t clean_slots(hk_superslab_t *superslab, uint32_t todo, bool (*apply)(void *, size_t)) {
   if (hk_superslab_is_huge(superslab)) {
-    if (superslab->dirty_slots == 0 || superslab->used_slots != 0) return 0;
-    if (!apply(superslab->base, superslab->bytes)) return 0;
+    if (todo == 0 || !apply(superslab->base, superslab->bytes)) return 0;
     HK_WRITE_ONCE(superslab->dirty_slots, 0);
     return superslab->bytes;
   }
   size_t cleaned = 0;
-  uint32_t todo = superslab->dirty_slots & ~superslab->used_slots;
   while (todo != 0) {
     uint32_t slot = hk_ctz32(todo);
     uint32_t rest = ~(todo >> slot);
@@ -236,7 +238,7 @@ static size_t clean_dirty(hk_superslab_t *superslab, bool (*apply)(void *, size_
 
 size_t hk_superslab_purge(hk_superslab_t *superslab) {
   uint32_t before = superslab->dirty_slots;
-  size_t bytes = clean_dirty(superslab, hk_os_purge);
+  size_t bytes = clean_slots(superslab, unused_dirty_slots(superslab), hk_os_purge);
   superslab->purged_slots |= before & ~superslab->dirty_slots;
   return bytes;
 }
@@ -261,7 +263,7 @@ size_t hk_superslab_dirty_bytes(const hk_superslab_t *superslab) {
 
 size_t hk_superslab_unused_dirty_bytes(const hk_superslab_t *superslab) {
   if (hk_superslab_is_huge(superslab)) return 0;
-  return hk_popcount32(superslab->dirty_slots & ~superslab->used_slots) * HK_SLAB_BYTES;
+  return hk_popcount32(unused_dirty_slots(superslab)) * HK_SLAB_BYTES;
 }
 
 size_t hk_superslab_retake(hk_superslab_t *superslab, uint32_t slots) {
@@ -308,16 +310,12 @@ static void note_wiped(hk_superslab_t *superslab, bool wrote) {
 }
 
 void hk_superslab_wipe(hk_superslab_t *superslab) {
-  uint32_t dirty = superslab->dirty_slots, unused_dirty = dirty & ~superslab->used_slots;
+  uint32_t dirty = unused_dirty_slots(superslab);
+  uint32_t seen = superslab->seen_slots & ~superslab->used_slots;
   bool writes = superslab->was_exposed && hk_superslab_is_small(superslab);
-  if (writes) {
-    write_zeroes(superslab, unused_dirty);
-    HK_WRITE_ONCE(superslab->dirty_slots, dirty & ~unused_dirty);
-  }
+  if (writes) write_zeroes(superslab, dirty);
   /* What was purged has hardly any pages. */
-  HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | (superslab->seen_slots & ~dirty));
-  (void)clean_dirty(superslab, hk_superslab_zero);
-  if (writes) HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots | dirty);
+  (void)clean_slots(superslab, writes ? seen & ~dirty : seen | dirty, hk_superslab_zero);
   note_wiped(superslab, writes);
 }
 
