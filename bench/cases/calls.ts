@@ -117,6 +117,45 @@ const write = callCase(
   { 'write, with a promise': 1.25 },
 );
 
+/** Nobody waits for a single one of these: the last of 16 says that the stream has taken all. */
+const inGroups = async (steps: number, writeOne: (stream: Writable) => void): Promise<void> => {
+  const stream = trivial();
+  for (let i = 0; i < steps; i += 16) {
+    for (let k = 0; k < 16; k++) writeOne(stream);
+    await new Promise((resolve) => stream.write('the end', resolve));
+  }
+};
+
+const writeNow = callCase(
+  'write-and-free',
+  `the same, and nobody waits for the single one`,
+  {
+    'writeAndFree, zeroCopy': (arena, steps) =>
+      inGroups(steps, (stream) => {
+        arena.writeAndFree(stream, arena.allocUnsafe(BYTES), { zeroCopy: true });
+      }),
+    'write, with a callback': (arena, steps) =>
+      inGroups(steps, (stream) => {
+        const view = arena.allocUnsafe(BYTES);
+        stream.write(view, () => {
+          arena.free(view);
+        });
+      }),
+  },
+  { 'write, with a callback': 1.1 },
+);
+
+/** 32 Buffers freed one by one. */
+async function takeAndFree(arena: Arena): Promise<void> {
+  const views: Buffer[] = [];
+  try {
+    for (let k = 0; k < 32; k++) views.push(arena.allocUnsafe(BYTES));
+    await settled();
+  } finally {
+    for (const view of views) arena.free(view);
+  }
+}
+
 const asyncScope = callCase(
   'scope-async',
   'an async function with one await takes 32 Buffers, and all are freed',
@@ -128,6 +167,9 @@ const asyncScope = callCase(
           await settled();
         });
       }
+    },
+    'async fn with free()': async (arena, steps) => {
+      for (let i = 0; i < steps; i += 32) await takeAndFree(arena);
     },
     'free()': async (arena, steps) => {
       for (let i = 0; i < steps; i += 32) {
@@ -141,13 +183,15 @@ const asyncScope = callCase(
       }
     },
   },
-  { 'free()': 1.15 },
+  { 'async fn with free()': 1.15 },
 );
 
 const TEXTS: Readonly<Record<string, readonly [text: string, encoding: BufferEncoding]>> = {
   'utf8-16': ['GET /index.html ', 'utf8'],
   'utf8-64': ['x-request-id: 0123456789abcdef '.repeat(2).padEnd(64), 'utf8'],
   'utf8-200-mixed': ['zwölf Boxkämpfer '.repeat(12).slice(0, 200), 'utf8'],
+  'utf8-64-mixed': ['zwölf Boxkämpfer '.repeat(4).slice(0, 64), 'utf8'],
+  'utf8-1000-wide': ['3 € for 2 '.repeat(100), 'utf8'],
   'latin1-64': ['x-request-id: 0123456789abcdef '.repeat(2).padEnd(64), 'latin1'],
   'utf16-32': ['0123456789abcdef'.repeat(2), 'utf16le'],
   'hex-32': ['0123456789abcdef'.repeat(2), 'hex'],
@@ -199,6 +243,16 @@ function makeLengths(from: number, count: number): Int32Array {
   });
 }
 
+/** The length of the block behind each length below `end`. */
+function wholeLengths(arena: Arena, end: number): Int32Array {
+  const sizes = arena.policy().classes.map(({ size }) => size);
+  let index = 0;
+  return Int32Array.from({ length: end }, (_, length) => {
+    while (sizes[index]! < length) index++;
+    return sizes[index]!;
+  });
+}
+
 /** 400 live Buffers, each step replaces one. */
 function replace(alloc: (arena: Arena, length: number) => Buffer, lengths: Int32Array): Work {
   const live = new Array<Buffer | undefined>(400).fill(undefined);
@@ -218,15 +272,21 @@ const atLeast = (name: string, from: number, count: number): Case => {
   const lengths = makeLengths(from, count);
   const fixed = new Int32Array(LENGTHS).fill(from + count / 2);
   const unsafe = (arena: Arena, length: number): Buffer => arena.allocUnsafe(length);
+  let whole: Int32Array | undefined;
+  const byHand = (arena: Arena, length: number): Buffer => {
+    whole ??= wholeLengths(arena, from + count);
+    return arena.allocUnsafe(whole[length]!);
+  };
   return callCase(
     `at-least-${name}`,
     `lengths of ${from} to ${from + count - 1} B, asked for as whole blocks`,
     {
       allocAtLeast: replace((arena, length) => arena.allocAtLeast(length), lengths),
+      'allocUnsafe, rounded by hand': replace(byHand, lengths),
       'allocUnsafe, one length': replace(unsafe, fixed),
       allocUnsafe: replace(unsafe, lengths),
     },
-    { 'allocUnsafe, one length': 1.15 },
+    { 'allocUnsafe, one length': 1.15, 'allocUnsafe, rounded by hand': 1.1 },
   );
 };
 
@@ -234,6 +294,7 @@ export const calls: readonly Case[] = [
   retain,
   freeAfter,
   write,
+  writeNow,
   asyncScope,
   ...texts,
   grow,

@@ -13,6 +13,12 @@ import { copyLike } from '../view/kinds';
 import type { Retentions } from './retentions';
 import { isWritable, startWrite } from './writes';
 
+/** The engine knows the answer for a key of `for in`, as it does not of `Object.hasOwn`. */
+const hasOwn = Function.prototype.call.bind(
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- bound by `call`
+  Object.prototype.hasOwnProperty,
+) as (object: object, key: string) => boolean;
+
 /** Whether the caller vouches for the stream. */
 function isVouchedFor(options: unknown): boolean {
   if (options === undefined) return false;
@@ -22,7 +28,7 @@ function isVouchedFor(options: unknown): boolean {
   let isOwn = false;
   // It makes no list, as `Object.keys` does. What a prototype has is passed over.
   for (const key in options) {
-    if (!Object.hasOwn(options, key)) continue;
+    if (!hasOwn(options, key)) continue;
     if (key !== 'zeroCopy') throw invalidArgValue(`options.${key}`, 'is not a known option', key);
     isOwn = true;
   }
