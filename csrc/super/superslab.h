@@ -30,7 +30,7 @@ struct hk_superslab_t {
    * stands for all. Published: see slab.h. */
   uint32_t dirty_slots;
   uint8_t thp;         /* what was last advised: HK_THP_* */
-  bool was_exposed;    /* some slab was: quarantine, see cache.h */
+  bool was_exposed;    /* some slab was: quarantine, see cache/cache.h */
   bool settled;        /* who saw it has ended, so no write of theirs is under way */
   bool was_lent;       /* other threads than its arena's saw it since `was_exposed` */
   bool draining;       /* of an arena: its tier, see super/tiers.h. Published: see slab.h. */

@@ -3,9 +3,9 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/options.h"
+#include "cache/cache.h"
 #include "os/os.h"
 #include "os/ram.h"
-#include "super/cache.h"
 #include "supply/demand.h"
 #include "supply/trace.h"
 

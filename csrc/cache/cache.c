@@ -1,14 +1,14 @@
-#include "super/cache.h"
+#include "cache/cache.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/options.h"
+#include "cache/age.h"
+#include "cache/quarantine.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/spare.h"
-#include "super/age.h"
-#include "super/quarantine.h"
 
 /* 4 MB: even a small arena has a slab in most classes, which is more than one SuperSlab. */
 #define DEFERRED_MAX 2

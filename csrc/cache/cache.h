@@ -14,12 +14,12 @@
  *     HK_QUARANTINE_BYTES_MAX, and when the OS refuses to map, the oldest serves anybody.
  *   - There is no quarantine once those who saw it have ended: Node waits for their operations.
  */
-#ifndef HK_SUPER_CACHE_H
-#define HK_SUPER_CACHE_H
+#ifndef HK_CACHE_CACHE_H
+#define HK_CACHE_CACHE_H
 
+#include "cache/fit.h"
+#include "cache/quarantine.h"
 #include "os/spare.h"
-#include "super/fit.h"
-#include "super/quarantine.h"
 
 /* How long what an arena may soon need again keeps its pages, unless the TTL is shorter. */
 #define HK_WARM_NS ((uint64_t)10 * 1000000000)

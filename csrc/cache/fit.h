@@ -5,8 +5,8 @@
  * Calls:     os (threads by number).
  * Threads:   any.
  */
-#ifndef HK_SUPER_FIT_H
-#define HK_SUPER_FIT_H
+#ifndef HK_CACHE_FIT_H
+#define HK_CACHE_FIT_H
 
 #include "super/superslab.h"
 

@@ -1,4 +1,4 @@
-#include "super/fit.h"
+#include "cache/fit.h"
 
 #include "os/os.h"
 
