@@ -9,9 +9,9 @@
 
 #include "base/assert.h"
 #include "base/options.h"
+#include "cache/cache.h"
 #include "front/refill.h"
 #include "stats/valid.h"
-#include "super/cache.h"
 
 static uint64_t min_ns(uint64_t a, uint64_t b) { return a < b ? a : b; }
 

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
+#include "cache/cache.h"
 #include "front/magazine.h"
 #include "front/shelf.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
 #include "os/spare.h"
-#include "super/cache.h"
 #include "super/pagemap.h"
 #include "supply/failures.h"
 

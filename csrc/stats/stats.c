@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "cache/cache.h"
 #include "letters/letters.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "os/spare.h"
 #include "stats/front_counts.h"
-#include "super/cache.h"
 #include "supply/superslabs.h"
 #include "supply/trace.h"
 

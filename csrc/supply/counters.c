@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "cache/cache.h"
 #include "os/os.h"
 #include "os/spare.h"
-#include "super/cache.h"
 
 typedef struct counters_page_t {
   hk_counters_t counters; /* first: what a front sees */

@@ -1,7 +1,7 @@
 #include "supply/demand.h"
 
 #include "base/options.h"
-#include "super/age.h"
+#include "cache/age.h"
 
 /* Beyond what was used at once an arena keeps blocks of other sizes: there are 8 classes to a
  * doubling, and an eighth of what the whole cache may hold is what one arena may take of it. */

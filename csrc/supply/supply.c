@@ -2,9 +2,9 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "cache/cache.h"
 #include "os/os.h"
 #include "os/spare.h"
-#include "super/cache.h"
 #include "supply/superslabs.h"
 #include "supply/trace.h"
 

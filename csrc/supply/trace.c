@@ -1,8 +1,8 @@
 #include "supply/trace.h"
 
+#include "cache/cache.h"
 #include "os/os.h"
 #include "os/spare.h"
-#include "super/cache.h"
 
 bool hk_trace_begin(hk_arena_t *arena, uint64_t count) {
   if (count == 0) return true;

@@ -1,4 +1,4 @@
-#include "super/cache.h"
+#include "cache/cache.h"
 
 #include "cache_limits.h"
 

@@ -10,11 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache/cache.h"
 #include "harness.h"
 #include "os/os.h"
 #include "os/spare.h"
 #include "stats/valid.h"
-#include "super/cache.h"
 #include "super/pagemap.h"
 #include "supply/record.h"
 

@@ -8,7 +8,7 @@ import { checkLayers } from '../../tools/check/layers.mjs';
 const CLEAN = {
   'csrc/include/hakmem.h': '#include <stddef.h>\n',
   'csrc/front/refill.h': '',
-  'csrc/super/cache.h': '',
+  'csrc/super/tiers.h': '',
   'csrc/base/config.h': '',
   'csrc/super/slab.h': '#include "base/config.h"\n#include "os/os.h"\n',
   'csrc/os/os.h': '#include "base/config.h"\n#ifdef _WIN32\n#endif\n',
@@ -75,8 +75,8 @@ rejects('a file without a place in its room', 'csrc/heap/x.c', '', /heap\/x is n
 rejects(
   'an include that points up inside a room',
   'csrc/super/slab.c',
-  '#include "super/cache.h"\n',
-  /^csrc\/super\/slab\.c:1: super must not include super\/cache\.h/,
+  '#include "super/tiers.h"\n',
+  /^csrc\/super\/slab\.c:1: super must not include super\/tiers\.h/,
 );
 rejects(
   'an include of a room that stands beside',

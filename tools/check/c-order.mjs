@@ -9,6 +9,7 @@ export const C_ROOMS = [
   ['heap'],
   ['letters'],
   ['supply'],
+  ['cache'],
   ['super'],
   ['os'],
   ['base'],
@@ -27,7 +28,8 @@ export const C_BOXES = {
     ['record'],
     ['counters', 'peaks'],
   ],
-  super: [['cache'], ['age', 'fit', 'quarantine', 'tiers'], ['superslab'], ['slab', 'pagemap']],
+  cache: [['join'], ['cache'], ['find'], ['age', 'fit', 'quarantine']],
+  super: [['tiers', 'extent'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock', 'ram'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
 };
 

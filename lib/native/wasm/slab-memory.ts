@@ -9,7 +9,7 @@ import { nowMs, startTimer } from '../../base/clock';
 
 const SLAB_BYTES = 65_536;
 
-/** As long as the addresses of native SuperSlabs stay mapped; csrc/super/cache.h. */
+/** As long as the addresses of native SuperSlabs stay mapped; csrc/cache/cache.h. */
 const REST_MS = 10_000;
 
 interface Resting {

@@ -4,8 +4,8 @@
  * Called by: cache, under its lock.
  * Threads:   any.
  */
-#ifndef HK_SUPER_AGE_H
-#define HK_SUPER_AGE_H
+#ifndef HK_CACHE_AGE_H
+#define HK_CACHE_AGE_H
 
 #include "super/superslab.h"
 

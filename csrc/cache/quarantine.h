@@ -4,8 +4,8 @@
  * Called by: cache.
  * Threads:   under the lock of the cache.
  */
-#ifndef HK_SUPER_QUARANTINE_H
-#define HK_SUPER_QUARANTINE_H
+#ifndef HK_CACHE_QUARANTINE_H
+#define HK_CACHE_QUARANTINE_H
 
 #include "os/os.h"
 #include "super/superslab.h"

@@ -1,4 +1,4 @@
-#include "super/age.h"
+#include "cache/age.h"
 
 #include "base/options.h"
 
