@@ -331,8 +331,7 @@ export class Front extends FreshPath {
       return this.viewOnLarge(bufferMaker, ref, size, owner);
     }
     const classIndex = table.classOf(old);
-    this.countEnd(old);
-    this.counters.toStack[classIndex]!++;
+    this.countFreed(old);
     table.remove(old, view);
     return this.viewOn(bufferMaker, ref, size, classIndex, owner);
   }

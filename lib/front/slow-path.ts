@@ -123,8 +123,7 @@ export class SlowPath extends LargePath {
     if (this.mayKeep(id) && this.classAt(index).makeRoom(table.targetOf(id))) {
       this.keep(id, view);
     } else {
-      this.countEnd(id);
-      this.counters.toStack[index]!++;
+      this.countFreed(id);
       this.blocks.put(index, table.remove(id, view));
     }
   }
@@ -156,5 +155,11 @@ export class SlowPath extends LargePath {
     if (table.isCounted(id)) this.buckets.countDropped(bucket);
     else this.counters.countFree(table.classOf(id), table.bytesOf(id));
     this.buckets.disownIfUnused(bucket, table.classOf(id));
+  }
+
+  /** The same of one that was freed: its block waits for another view. */
+  protected countFreed(id: number): void {
+    this.countEnd(id);
+    this.counters.toStack[this.table.classOf(id)]!++;
   }
 }
