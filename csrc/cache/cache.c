@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/options.h"
 #include "cache/age.h"
+#include "cache/find.h"
 #include "cache/quarantine.h"
 #include "os/lock.h"
 #include "os/os.h"
@@ -80,42 +81,17 @@ static bool is_over_bytes(uint64_t coming) {
   return bytes > (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB;
 }
 
-/* The smallest that fits and may be used at once, and of those the youngest. NULL: none;
- * `*quarantine` is what waits then. */
-static hk_superslab_t *find_free(const hk_fit_request_t *request, hk_quarantine_t *quarantine) {
-  hk_superslab_t *best = NULL;
-  uint64_t now_ns = hk_os_now_ns();
-  for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
-    bool waits = hk_quarantine_holds(s, now_ns);
-    if (hk_fit_is_good(s, request) && (!waits || hk_fit_is_own(s, request))) {
-      if (best == NULL || s->bytes < best->bytes) best = s;
-      if (s->bytes == request->bytes) break;
-    }
-    quarantine->count += waits ? 1 : 0;
-    quarantine->bytes += waits ? s->bytes : 0;
-  }
-  return best;
-}
-
-static hk_superslab_t *find_oldest(const hk_fit_request_t *request,
-                                   bool (*accepts)(const hk_superslab_t *,
-                                                   const hk_fit_request_t *)) {
-  hk_superslab_t *oldest = cache.tail;
-  while (oldest != NULL && !accepts(oldest, request)) oldest = oldest->prev;
-  return oldest;
-}
-
 hk_superslab_t *hk_cache_take(const hk_fit_request_t *request) {
   hk_lock_acquire(&cache.lock);
   hk_quarantine_t quarantine = {0};
-  hk_superslab_t *found = find_free(request, &quarantine);
+  hk_superslab_t *found = hk_find_free(cache.head, request, &quarantine);
   if (found == NULL && (hk_quarantine_is_beyond(&quarantine, 1) || request->urgent)) {
-    found = find_oldest(request, hk_fit_is_good);
+    found = hk_find_oldest(cache.tail, request, hk_fit_is_good);
   }
   /* A much larger mapping is worth its waste only where address space would grow without end. */
   if (found == NULL &&
       (hk_quarantine_is_beyond(&quarantine, HK_QUARANTINE_CRAMMED) || request->urgent)) {
-    found = find_oldest(request, hk_fit_is_enough);
+    found = hk_find_oldest(cache.tail, request, hk_fit_is_enough);
   }
   if (found != NULL) {
     unlink_entry(found);
@@ -127,20 +103,30 @@ hk_superslab_t *hk_cache_take(const hk_fit_request_t *request) {
   return found;
 }
 
-hk_superslab_t *hk_cache_take_near(const hk_fit_request_t *request) {
-  hk_superslab_t *best = NULL;
+hk_superslab_t *hk_cache_take_warm(const hk_fit_request_t *request, hk_fit_order_t *is_better) {
   hk_lock_acquire(&cache.lock);
-  for (hk_superslab_t *s = cache.head; s != NULL; s = s->next) {
-    if (!hk_fit_is_movable(s, request) || hk_fit_distance(s, request) >= request->bytes) continue;
-    if (best == NULL || hk_fit_distance(s, request) < hk_fit_distance(best, request)) best = s;
-  }
+  hk_superslab_t *best = hk_find_warm(cache.head, request, is_better);
   if (best != NULL) {
     unlink_entry(best);
     cache.stats.adopted++;
-    cache.stats.misses--; /* hk_cache_take has counted one */
   }
   hk_lock_release(&cache.lock);
   return best;
+}
+
+void hk_cache_count_served(void) {
+  hk_lock_acquire(&cache.lock);
+  cache.stats.misses--;
+  hk_lock_release(&cache.lock);
+}
+
+void hk_cache_put_rest(hk_superslab_t *superslab) {
+  superslab->kept_bytes = 0;
+  hk_lock_acquire(&cache.lock);
+  insert_entry(superslab);
+  set_warmth(superslab, HK_WARM);
+  cache.stats.put++;
+  hk_lock_release(&cache.lock);
 }
 
 size_t hk_cache_largest_warm(const hk_fit_request_t *request) {

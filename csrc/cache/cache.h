@@ -1,8 +1,8 @@
 /* Cache: empty SuperSlabs of the whole process, between owners.
  *
  * Owns:      SuperSlabs that belong to no arena; limits by count, bytes and age.
- * Called by: supply, stats, arena (decay); arena, counters and refill when they need metadata.
- * Calls:     age, fit, superslab, os, spare, lock.
+ * Called by: join, supply, stats, arena (decay); arena, counters and refill when they need metadata.
+ * Calls:     age, find, fit, superslab, os, spare, lock.
  * Threads:   any; one lock, never held across a system call.
  *
  * Quarantine (I6): an operation of the system that is under way, such as a read or a
@@ -40,9 +40,15 @@ typedef struct hk_cache_stats_t {
  * anything. NULL: the cache has none that fits. */
 hk_superslab_t *hk_cache_take(const hk_fit_request_t *request);
 
-/* Takes a huge one with its pages that is not much longer or shorter, for the caller, who owns it,
- * to resize: that touches fewer new pages than a new mapping would. NULL: none. */
-hk_superslab_t *hk_cache_take_near(const hk_fit_request_t *request);
+/* Takes the best of the huge ones with their pages that nobody sees, for the caller, who owns it, to take pages from:
+ * that touches fewer new ones than a new mapping would. NULL: none. */
+hk_superslab_t *hk_cache_take_warm(const hk_fit_request_t *request, hk_fit_order_t *is_better);
+
+/* What was taken so serves a request that hk_cache_take has counted as a miss. */
+void hk_cache_count_served(void);
+
+/* Puts back what is left of a huge one that was taken so: it is as old and as warm as before. */
+void hk_cache_put_rest(hk_superslab_t *superslab);
 
 /* Bytes of the largest that hk_cache_take would find, with its pages, for a request of up to
  * `bytes_max`; 0: none. Others may take it first. */

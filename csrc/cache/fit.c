@@ -26,9 +26,22 @@ size_t hk_fit_resident_bytes(const hk_superslab_t *superslab) {
   return superslab->bytes - superslab->purged_bytes;
 }
 
-size_t hk_fit_distance(const hk_superslab_t *superslab, const hk_fit_request_t *request) {
+/* Bytes of pages to add or to cut until it is as long as the request. */
+static size_t distance(const hk_superslab_t *superslab, const hk_fit_request_t *request) {
   size_t there = hk_fit_resident_bytes(superslab), wanted = request->bytes;
   return there > wanted ? there - wanted : wanted - there;
+}
+
+bool hk_fit_is_nearer(const hk_superslab_t *superslab, const hk_superslab_t *best,
+                      const hk_fit_request_t *request) {
+  if (best == NULL) return distance(superslab, request) < request->bytes;
+  return distance(superslab, request) < distance(best, request);
+}
+
+bool hk_fit_is_longer(const hk_superslab_t *superslab, const hk_superslab_t *best,
+                      const hk_fit_request_t *request) {
+  (void)request;
+  return best == NULL || hk_fit_resident_bytes(superslab) > hk_fit_resident_bytes(best);
 }
 
 size_t hk_fit_warm_part(const hk_superslab_t *superslab, uint64_t room) {

@@ -1,7 +1,7 @@
 /* Fit: which SuperSlab of the cache serves a request, and what of it has pages.
  *
  * Owns:      nothing.
- * Called by: cache, under its lock.
+ * Called by: find and cache, under its lock; join.
  * Calls:     os (threads by number).
  * Threads:   any.
  */
@@ -30,8 +30,13 @@ bool hk_fit_is_own(const hk_superslab_t *superslab, const hk_fit_request_t *requ
 /* true: it is huge, its pages are there for the request, and nobody sees its addresses. */
 bool hk_fit_is_movable(const hk_superslab_t *superslab, const hk_fit_request_t *request);
 
-/* Bytes of pages to add or to cut until a huge one is as long as the request. */
-size_t hk_fit_distance(const hk_superslab_t *superslab, const hk_fit_request_t *request);
+/* true: it serves the request better than `best`, which may be NULL. */
+typedef bool hk_fit_order_t(const hk_superslab_t *superslab, const hk_superslab_t *best,
+                            const hk_fit_request_t *request);
+
+/* The one whose pages are nearest in number to the request, if it is not twice as many, comes first; or the one with
+ * the most. */
+hk_fit_order_t hk_fit_is_nearer, hk_fit_is_longer;
 
 /* Bytes of pages that a warm one has. */
 size_t hk_fit_resident_bytes(const hk_superslab_t *superslab);

@@ -47,7 +47,7 @@ void *hk_os_map(size_t bytes, size_t alignment) {
 }
 
 bool hk_os_unmap(void *address, size_t bytes) {
-  bool done = unmap(address, bytes);
+  bool done = bytes == 0 || unmap(address, bytes);
   if (done) {
     COUNT(unmap);
   } else {
@@ -82,6 +82,10 @@ bool hk_os_move(void *address, size_t bytes, void *to, size_t new_bytes) {
   if (!hk_os_can_move() || prims->remap(address, bytes, to, new_bytes) != HK_OS_DONE) return false;
   COUNT(unmap); /* the old addresses, as the map of the new ones was counted */
   return true;
+}
+
+bool hk_os_move_part(void *address, size_t bytes, void *to) {
+  return hk_os_can_move() && prims->remap(address, bytes, to, bytes) == HK_OS_DONE;
 }
 
 bool hk_os_purge(void *address, size_t bytes) {

@@ -30,20 +30,24 @@ typedef struct hk_os_stats_t {
  * it with hk_os_unmap. NULL: the OS refused. */
 void *hk_os_map(size_t bytes, size_t alignment);
 
-/* Unmaps a whole mapping. false: the OS refused, and it stays mapped for ever. */
+/* Unmaps a whole mapping; of 0 bytes: hk_os_move_part took it all. false: the OS refused, and it stays mapped for ever. */
 bool hk_os_unmap(void *address, size_t bytes);
 
 /* Map and unmap for metadata, which is counted apart. */
 void *hk_os_map_metadata(size_t bytes);
 bool hk_os_unmap_metadata(void *address, size_t bytes);
 
-/* Resizes a mapping where it is; its pages stay as they are, new ones read as zero. false: nothing
+/* Resizes a mapping, or its end, where it is; to 0 bytes: unmaps that. Its pages stay as they are, new ones read as zero. false: nothing
  * changed, because the system has no such call or somebody is behind the mapping. */
 bool hk_os_resize(void *address, size_t bytes, size_t new_bytes);
 
 /* Moves a mapping, pages and all, onto the larger one of `new_bytes` at `to`, which nobody has
  * touched. Nothing is left at `address`. false: nothing changed. */
 bool hk_os_move(void *address, size_t bytes, void *to, size_t new_bytes);
+
+/* The same of a part of a mapping, which must be one to the system, too, onto so many bytes of another
+ * that nobody has touched. Nothing of it is left at `address`. false: nothing changed. */
+bool hk_os_move_part(void *address, size_t bytes, void *to);
 
 /* true: the system has what hk_os_resize and hk_os_move need. */
 bool hk_os_can_move(void);

@@ -24,8 +24,8 @@ typedef struct hk_os_prims_t {
   hk_os_result_t (*advise_huge)(void *address, size_t bytes, bool want);
   uint64_t (*now_ns)(void);
   uint64_t (*coarse_ns)(void); /* behind now_ns by some milliseconds. NULL: nothing is cheaper */
-  /* Resizes a mapping, pages and all: where it is when `to` is NULL, else onto the mapping of
-   * `new_bytes` at `to`, which it replaces. NULL: this system cannot. */
+  /* Resizes a mapping, or its end, pages and all: where it is when `to` is NULL, else onto the
+   * mapping, or part of one, of `new_bytes` at `to`, which it replaces. NULL: this system cannot. */
   hk_os_result_t (*remap)(void *address, size_t bytes, void *to, size_t new_bytes);
   /* Zeroes a range whose bytes are not in the memory of the core. NULL: they are, and it writes to
    * them itself. */

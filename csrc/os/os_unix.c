@@ -93,10 +93,33 @@ static hk_os_result_t unix_advise_huge(void *address, size_t bytes, bool want) {
 }
 
 #ifdef __linux__
-static hk_os_result_t linux_remap(void *address, size_t bytes, void *to, size_t new_bytes) {
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* Several mappings of the kernel may lie in one of ours: only the last of them grows. */
+static hk_os_result_t resize(char *address, size_t bytes, size_t new_bytes) {
+  if (new_bytes <= bytes) return unix_unmap(address + new_bytes, bytes - new_bytes);
   int before = errno;
-  void *now = to == NULL ? mremap(address, bytes, new_bytes, 0)
-                         : mremap(address, bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  size_t page = hk_os_prim_page_bytes();
+  void *now = mremap(address + bytes - page, page, new_bytes - bytes + page, 0);
+  return result_of(now == MAP_FAILED ? -1 : 0, before);
+}
+
+/* Before some refusals the kernel has unmapped what is to be replaced. */
+static void map_again(void *address, size_t bytes) {
+  int before = errno;
+  void *now = mmap(address, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  if (now != MAP_FAILED && now != address) (void)munmap(now, bytes); /* before Linux 4.17 */
+  errno = before;
+}
+
+static hk_os_result_t linux_remap(void *address, size_t bytes, void *to, size_t new_bytes) {
+  if (to == NULL) return resize(address, bytes, new_bytes);
+  int before = errno;
+  void *now = mremap(address, bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  if (now == MAP_FAILED) map_again(to, new_bytes);
   return result_of(now == MAP_FAILED ? -1 : 0, before);
 }
 #endif

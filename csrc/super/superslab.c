@@ -6,15 +6,17 @@
 #include "os/os.h"
 #include "super/pagemap.h"
 
+#define SEAMS_BYTES (HK_SUPERSLAB_SEAMS_MAX * sizeof(uint32_t))
+
 static size_t metadata_bytes(size_t bytes) {
   bool huge = bytes > HK_SUPERSLAB_BYTES;
-  size_t needed =
-      huge ? offsetof(hk_superslab_t, slabs) + sizeof(hk_slab_t) : sizeof(hk_superslab_t);
+  size_t needed = huge ? offsetof(hk_superslab_t, slabs) + sizeof(hk_slab_t) + SEAMS_BYTES
+                       : sizeof(hk_superslab_t);
   return hk_os_round_to_pages(needed);
 }
 
 size_t hk_superslab_metadata_bytes(const hk_superslab_t *superslab) {
-  return metadata_bytes(superslab->bytes);
+  return metadata_bytes(superslab->slab_count == 1 ? HK_SUPERSLAB_BYTES + 1 : HK_SUPERSLAB_BYTES);
 }
 
 static void init_slabs(hk_superslab_t *superslab) {
@@ -27,7 +29,7 @@ static void init_slabs(hk_superslab_t *superslab) {
   }
 }
 
-static _Atomic uint64_t mapped_count, unmapped_count;
+static _Atomic uint64_t mapped_count, unmapped_count, seam_count;
 
 void hk_superslab_stats(hk_superslab_stats_t *stats) {
   stats->mapped = atomic_load_explicit(&mapped_count, memory_order_relaxed);
@@ -65,72 +67,31 @@ void hk_superslab_touch(hk_superslab_t *superslab) {
   HK_WRITE_ONCE(superslab->dirty_slots, hk_superslab_is_huge(superslab) ? 1 : ~(uint32_t)0);
 }
 
+void hk_superslab_set_seams(hk_superslab_t *superslab, uint32_t count) {
+  uint64_t more = (uint64_t)count - superslab->seam_count;
+  atomic_fetch_add_explicit(&seam_count, more, memory_order_relaxed);
+  superslab->seam_count = count;
+}
+
+uint64_t hk_superslab_all_seams(void) {
+  return atomic_load_explicit(&seam_count, memory_order_relaxed);
+}
+
 bool hk_superslab_unmap(hk_superslab_t *superslab) {
   HK_ASSERT(superslab->used_slots == 0);
-  size_t bytes = superslab->bytes;
+  size_t bytes = superslab->bytes, record_bytes = hk_superslab_metadata_bytes(superslab);
+  hk_superslab_set_seams(superslab, 0);
   hk_pagemap_remove(superslab->base, bytes);
   atomic_fetch_add_explicit(&unmapped_count, 1, memory_order_relaxed);
   bool done = hk_os_unmap(superslab->base, bytes);
   /* Refused where it would split a mapping and there are too many: the pages can go all the same. */
   if (!done && superslab->dirty_slots != 0) (void)hk_os_purge(superslab->base, bytes);
-  return hk_os_unmap_metadata(superslab, metadata_bytes(bytes)) && done;
+  return hk_os_unmap_metadata(superslab, record_bytes) && done;
 }
 
 size_t hk_superslab_drop(hk_superslab_t *superslab) {
   size_t bytes = hk_superslab_dirty_bytes(superslab);
   return hk_superslab_unmap(superslab) ? bytes : 0;
-}
-
-static size_t round_to_chunks(size_t bytes) {
-  return (bytes + HK_SUPERSLAB_BYTES - 1) & ~(HK_SUPERSLAB_BYTES - 1);
-}
-
-/* Clears the page map behind `bytes`, of what was a mapping of `before`. */
-static void forget_behind(char *base, size_t bytes, size_t before) {
-  size_t from = round_to_chunks(bytes), to = round_to_chunks(before);
-  if (from < to) hk_pagemap_remove(base + from, to - from);
-}
-
-static bool resize_in_place(hk_superslab_t *superslab, size_t bytes) {
-  size_t before = superslab->bytes;
-  /* Shrinking: nobody may find us behind our end once those addresses can be another's. */
-  if (bytes < before) forget_behind(superslab->base, bytes, before);
-  bool done = hk_os_resize(superslab->base, before, bytes);
-  if (done && bytes < before) return true;
-  /* Growth is entered; a shrinking that was refused is put back, for which it needs no leaf. */
-  if (!done && bytes > before) return false;
-  if (hk_pagemap_insert(superslab->base, done ? bytes : before, superslab)) return done;
-  (void)hk_os_resize(superslab->base, bytes, before);
-  return false;
-}
-
-static bool resize_elsewhere(hk_superslab_t *superslab, size_t bytes) {
-  char *from = superslab->base, *to = hk_os_map(bytes, HK_SUPERSLAB_BYTES);
-  if (to == NULL) return false;
-  if (hk_pagemap_insert(to, bytes, superslab)) {
-    /* Once the pages have moved, the addresses can be another's at any moment. */
-    hk_pagemap_remove(from, superslab->bytes);
-    if (hk_os_move(from, superslab->bytes, to, bytes)) {
-      HK_WRITE_ONCE(superslab->base, to);
-      return true;
-    }
-    (void)hk_pagemap_insert(from, superslab->bytes, superslab); /* its leaves are there */
-    hk_pagemap_remove(to, bytes);
-  }
-  (void)hk_os_unmap(to, bytes);
-  return false;
-}
-
-bool hk_superslab_resize(hk_superslab_t *superslab, size_t bytes) {
-  HK_ASSERT(hk_superslab_is_huge(superslab) && !superslab->was_exposed);
-  HK_ASSERT(bytes > HK_SUPERSLAB_BYTES && bytes % HK_SLAB_BYTES == 0);
-  if (!hk_os_can_move()) return false;
-  bool grows = bytes > superslab->bytes;
-  if (!resize_in_place(superslab, bytes) && !(grows && resize_elsewhere(superslab, bytes))) {
-    return false;
-  }
-  HK_WRITE_ONCE(superslab->bytes, bytes);
-  return true;
 }
 
 int hk_superslab_find_run(const hk_superslab_t *superslab, uint32_t slabs, uint32_t alignment) {

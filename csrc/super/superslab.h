@@ -1,7 +1,7 @@
 /* SuperSlab: 2 MB of address space with 32 slabs, each for any size class.
  *
  * Owns:      the mapping, its record (in a mapping of its own), which slots are used or dirty.
- * Called by: cache, supply.
+ * Called by: cache, supply, extent.
  * Calls:     os, pagemap, slab.
  * Threads:   a SuperSlab belongs to one arena (owner thread) or to the cache (its lock) at a time.
  * A huge mapping is a SuperSlab of its own size with a single slab record.
@@ -11,13 +11,16 @@
 
 #include "super/slab.h"
 
+/* So many fit into the record of a huge mapping, which takes a page at least. */
+#define HK_SUPERSLAB_SEAMS_MAX 63
+
 /* In the cache: WARM keeps its pages; COOLED did, and they are to go back,
  * but for what is kept. */
 typedef enum hk_warmth_t { HK_COLD, HK_WARM, HK_COOLED } hk_warmth_t;
 
 typedef struct hk_superslab_t hk_superslab_t;
 struct hk_superslab_t {
-  char *base; /* 2 MB aligned; constant, unless hk_superslab_resize moves a huge one */
+  char *base; /* 2 MB aligned; constant, unless hk_extent_resize moves a huge one */
   /* shared: the arena that owns it, NULL in the cache; written with release, read with acquire by
    * threads that free. */
   _Atomic(void *) owner;
@@ -45,6 +48,7 @@ struct hk_superslab_t {
   size_t asked_bytes; /* huge, in use: what its user last asked for; less than `bytes` */
   size_t purged_bytes;    /* in the cache: so much at the end of a huge mapping has no pages */
   size_t kept_bytes;      /* in the cache, COOLED: so much at its beginning keeps them */
+  uint32_t seam_count;    /* huge: see hk_superslab_seams */
   uint64_t last_arena_id; /* whose bytes dirty slots hold */
   uint64_t cached_at_ns;
   uint64_t quarantined_until_ns; /* in the cache; 0: not in quarantine */
@@ -67,16 +71,24 @@ void hk_superslab_advise(hk_superslab_t *superslab, int64_t thp);
 /* Touches every page, so that its first use causes no page fault. No slot may be used. */
 void hk_superslab_touch(hk_superslab_t *superslab);
 
-/* Unmaps it. No slot may be used. false: the OS refused; the address space is lost, but nothing
- * refers to it any more. */
+/* Unmaps it, or what is left of it. No slot may be used. false: the OS refused; the address space is lost,
+ * but nothing refers to it any more. */
 bool hk_superslab_unmap(hk_superslab_t *superslab);
 
 /* The same. Returns bytes of pages given back. */
 size_t hk_superslab_drop(hk_superslab_t *superslab);
 
-/* Resizes a huge mapping that JavaScript has never seen, where it is or by moving its pages to
- * another place, without a copy. false: nothing changed, the system refused or has no such call. */
-bool hk_superslab_resize(hk_superslab_t *superslab, size_t bytes);
+/* Places inside a huge mapping where pages from elsewhere begin, as slabs before them, ascending: to the system there
+ * are so many mappings more. They lie where others have the records of their slabs. */
+static inline uint32_t *hk_superslab_seams(const hk_superslab_t *superslab) {
+  return (uint32_t *)(void *)&superslab->slabs[1];
+}
+
+/* Sets how many seams it has, of which the caller has set the places. */
+void hk_superslab_set_seams(hk_superslab_t *superslab, uint32_t count);
+
+/* Seams of all huge mappings of the process. Any thread. */
+uint64_t hk_superslab_all_seams(void);
 
 /* Counts of the process so far; any thread. */
 typedef struct hk_superslab_stats_t {

@@ -4,8 +4,10 @@
 #include "base/compiler.h"
 #include "base/options.h"
 #include "cache/cache.h"
+#include "cache/join.h"
 #include "os/os.h"
 #include "os/ram.h"
+#include "super/extent.h"
 #include "supply/demand.h"
 #include "supply/trace.h"
 
@@ -96,17 +98,6 @@ static size_t put_cached(const hk_arena_t *arena, hk_superslab_t *superslab) {
                                                      .warm_bytes = warm_bytes(arena, superslab)});
 }
 
-/* Takes one whose length is near and gives it this length, without rounding: what is never touched
- * would count as kept. NULL: none, or it cannot be resized. */
-static hk_superslab_t *take_resized(const hk_arena_t *arena, const hk_fit_request_t *request) {
-  if (!hk_os_can_move() || request->bytes <= HK_SUPERSLAB_BYTES) return NULL;
-  hk_superslab_t *superslab = hk_cache_take_near(request);
-  if (superslab == NULL) return NULL;
-  if (hk_superslab_resize(superslab, request->bytes)) return superslab;
-  (void)put_cached(arena, superslab);
-  return NULL;
-}
-
 /* Takes one from the cache, clean of other arenas' bytes; `bytes` are charged already. NULL:
  * none. */
 static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent) {
@@ -118,7 +109,7 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent)
                               .shares_bytes = arena->shares_bytes,
                               .urgent = urgent};
   hk_superslab_t *superslab = hk_cache_take(&request);
-  if (superslab == NULL) superslab = take_resized(arena, &request);
+  if (superslab == NULL) superslab = hk_join_take(&request);
   if (superslab == NULL) return NULL;
   if (!charge(superslab->bytes - bytes)) {
     (void)put_cached(arena, superslab);
@@ -258,7 +249,7 @@ bool hk_superslabs_resize(hk_arena_t *arena, hk_superslab_t *superslab, size_t b
   size_t before = superslab->bytes, more = bytes > before ? bytes - before : 0;
   if (superslab->was_exposed || more > hk_superslabs_room(arena)) return false;
   if (!hk_os_can_move() || !charge_or_make_room(arena, more)) return false;
-  if (!hk_superslab_resize(superslab, bytes)) {
+  if (!hk_extent_resize(superslab, bytes)) {
     uncharge(more);
     return false;
   }

@@ -3,7 +3,7 @@
  * Owns:      the table and the indices of hk_supply_t; what all arenas of the process hold together,
  *            and the limit on it.
  * Called by: supply, arena (destroy).
- * Calls:     tiers, demand, superslab, cache, lock, ram.
+ * Calls:     tiers, demand, superslab, extent, cache, join, lock, ram.
  * Threads:   owner only; the sum over all arenas is shared (atomic, relaxed).
  */
 #ifndef HK_SUPPLY_SUPERSLABS_H

@@ -28,8 +28,8 @@ export const C_BOXES = {
     ['record'],
     ['counters', 'peaks'],
   ],
-  cache: [['cache'], ['age', 'fit', 'quarantine']],
-  super: [['tiers'], ['superslab'], ['slab', 'pagemap']],
+  cache: [['join'], ['cache'], ['find'], ['age', 'fit', 'quarantine']],
+  super: [['tiers', 'extent'], ['superslab'], ['slab', 'pagemap']],
   os: [['spare'], ['os', 'lock', 'ram'], ['os_unix', 'os_windows', 'os_wasm'], ['os_prims']],
 };
 
