@@ -13,7 +13,7 @@ static void expect_zeroed_record(void) {
 
 static void use(hk_arena_t *arena) {
   hk_random_t random = hk_random_begin(3);
-  for (int round = 0; round < 200; round++) {
+  for (uint32_t round = 0; round < 200; round++) {
     uint32_t bin = hk_random_below(&random, hk_arena_classes(arena)->count);
     uint32_t count = 1 + hk_random_below(&random, 20);
     take(arena, bin, refs, count);
