@@ -23,7 +23,7 @@ const SHORT_BASE64 = 24;
 /** The same of texts that are not ASCII, in UTF-8. */
 const SHORT_MIXED = 16;
 
-/** Longest ASCII that is measured before it is written, where that is fast. */
+/** Longest ASCII that is measured before it is written, on Node 22. */
 const MEASURED_ASCII = 64;
 /** Longest texts that are encoded into {@link scratch}, and the bytes that a character takes at most. */
 const SCRATCH_TEXT = 4096;
@@ -50,6 +50,9 @@ const encodeInto = encoder.encodeInto.bind(encoder);
 
 /** From Node 22 on Buffer's encoders are functions of JavaScript, and take 10 to 30 ns where they took 50. */
 const hasFastWrite = !String(Reflect.get(Buffer.prototype, 'utf8Write')).includes('[native code]');
+
+/** Node 22 calls fast functions of its own in no `try`. */
+const isSlowInTry = hasFastWrite && parseInt(process.versions.v8, 10) < 13;
 
 /** Made with the first text that needs it. */
 let scratch: Buffer | undefined;
@@ -228,8 +231,20 @@ function utf8LengthOf(text: string): number {
 /** Writes UTF-8 into as many bytes as there are characters. undefined: they are not all ASCII. */
 function takeAscii(front: Front, text: string, owner: number): Buffer | undefined {
   const { length } = text;
-  if (!hasFastWrite || length > MEASURED_ASCII) return encoded(front, text, length, ASCII, owner);
-  return byteLength(text) === length ? encoded(front, text, length, UTF8, owner) : undefined;
+  if (isSlowInTry) {
+    if (length > MEASURED_ASCII) return encoded(front, text, length, ASCII, owner);
+    return byteLength(text) === length ? encoded(front, text, length, UTF8, owner) : undefined;
+  }
+  const view = front.alloc(length, owner);
+  try {
+    const { read, written } = encodeInto(text, view);
+    if (read === length && written === length) return view;
+  } catch (error) {
+    giveUp(front, view);
+    throw error;
+  }
+  giveUp(front, view);
+  return undefined;
 }
 
 /** Returns the bytes of UTF-8. */
