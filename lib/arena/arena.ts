@@ -12,6 +12,7 @@ import { dispose } from '../base/dispose';
 import { noteSuperSlabs } from '../events/events';
 import { type ScopeTarget, validateTarget } from '../streams/endings';
 import { freeAfter, freeAfterWrite, writeAndFree } from './free-after';
+import type { Front } from '../front/front';
 import type { WritableLike, WriteTarget } from '../streams/targets';
 import { handOn } from './hand-on';
 import { isAdopted } from '../letters/adopted';
@@ -26,6 +27,9 @@ import { BoundScope, Scope, ScopeHost, runIn } from './scope';
 import type { ArenaBuffer, ArenaOptions, TypedView, ViewConstructor } from '../types';
 import * as views from '../view/view';
 import type { View } from '../view/view';
+
+/** The front of an arena: for the rest of the package only. */
+export let frontOf: (arena: Arena) => Front;
 
 /** Re-bound, so that the engine takes it for a constant (docs/ARCHITECTURE.md, "What V8 asks of hot code"). */
 const { ARENA } = views;
@@ -54,6 +58,10 @@ export class Arena extends WatchedArena implements Allocator, Custodian, Lender,
   readonly #front = parts.front;
   readonly #host = new ScopeHost(parts.front);
   readonly #retentions = new Retentions(parts, parts.options.zero === 'free');
+
+  static {
+    frontOf = (arena) => arena.#front;
+  }
 
   /**
    * Makes an arena for the current thread. It ends with {@link Arena.destroy}, or when it and all its

@@ -236,13 +236,7 @@ export class Scope implements Allocator, Disposable {
     if (this.#state === LENT) this.#releaseLoans();
     // What is interrupted goes on with the next call: views that are free are not freed again.
     this.#state = ENDING;
-    const { front } = this.#host;
-    const views = this.#views;
-    const owner = this.#owner;
-    for (let i = 0; i < this.#count; i++) {
-      front.freeOwned(views[i]!, owner);
-      views[i] = undefined;
-    }
+    this.#freeViews();
     this.#leave();
   }
 
@@ -255,6 +249,22 @@ export class Scope implements Allocator, Disposable {
    */
   [dispose](): void {
     this.end();
+  }
+
+  /** @internal Frees the views that were allocated here and are the scope's still; it stays open for others. */
+  clear(): void {
+    this.#freeViews();
+    this.#count = 0;
+  }
+
+  #freeViews(): void {
+    const { front } = this.#host;
+    const views = this.#views;
+    const owner = this.#owner;
+    for (let i = 0; i < this.#count; i++) {
+      front.freeOwned(views[i]!, owner);
+      views[i] = undefined;
+    }
   }
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */

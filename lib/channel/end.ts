@@ -106,7 +106,11 @@ export class ChannelEnd extends EventEmitter<ChannelEvents> implements Disposabl
     } catch (error) {
       throw this.#failed(error);
     }
-    if (this.#outbox.mustRing) this.#bell.ring();
+    try {
+      if (this.#outbox.mustRing) this.#outbox.ring(this.#bell);
+    } catch {
+      // It fell asleep just now, and this is the end of the stack: the next message wakes it.
+    }
     return true;
   }
 

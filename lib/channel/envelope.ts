@@ -18,7 +18,19 @@ export class Envelope {
   tagBytes = 0;
 
   /** Throws when it cannot go with a message. */
-  set(header: readonly number[] = NOTHING, tag = ''): void {
+  set(header?: readonly number[], tag?: string): void {
+    const count = header === undefined ? 0 : this.#take(header);
+    if (tag === undefined || tag === '') {
+      this.tagBytes = 0;
+    } else {
+      if (tag !== this.#tag) this.#encode(tag);
+      this.tagBytes = lengthOf(this.#tagBytes);
+    }
+    this.count = count;
+  }
+
+  /** How many numbers it has. */
+  #take(header: readonly number[]): number {
     if (!Array.isArray(header)) throw invalidArgType('header', 'an array of numbers', header);
     const count = header.length;
     if (count > NUMBERS_MAX) {
@@ -29,9 +41,7 @@ export class Envelope {
       if (typeof value !== 'number') throw invalidArgType(`header[${i}]`, 'of type number', value);
       this.#numbers[i] = value;
     }
-    if (tag !== this.#tag) this.#encode(tag);
-    this.count = count;
-    this.tagBytes = lengthOf(this.#tagBytes);
+    return count;
   }
 
   #encode(tag: unknown): void {
@@ -45,22 +55,38 @@ export class Envelope {
     this.#tagBytes = bytes;
   }
 
-  /** Writes it at a multiple of 8. */
-  write(numbers: Float64Array, ring: Uint8Array, at: number): void {
-    const first = at / 8;
+  /** Writes it at a multiple of 8, around so many bytes. */
+  write(numbers: Float64Array, ring: Uint8Array, at: number, bytes: number): void {
+    const first = at >> 3;
     for (let i = 0; i < this.count; i++) numbers[first + i] = this.#numbers[i]!;
-    if (this.tagBytes > 0) setBytes(ring, this.#tagBytes, at + this.count * 8);
+    if (this.tagBytes > 0) setBytes(ring, this.#tagBytes, at + this.count * 8 + bytes);
   }
 }
 
 export function readNumbers(numbers: Float64Array, at: number, count: number): readonly number[] {
   if (count === 0) return NOTHING;
-  const first = at / 8;
+  const first = at >> 3;
   return Array.from({ length: count }, (_, i) => numbers[first + i]!);
 }
 
-/** The bytes are copied before they are looked at: whoever shares the ring can change them. */
-export function readTag(ring: Uint8Array, at: number, bytes: number): string {
-  if (bytes === 0) return '';
-  return Buffer.from(ring.subarray(at, at + bytes)).toString();
+/** Reads tags. They repeat, and are decoded once. */
+export class TagReader {
+  #last = '';
+  #bytes: Buffer = NO_BYTES;
+
+  /** The bytes are copied before they are decoded, and each is looked at once: whoever shares the ring can change them. */
+  read(ring: Uint8Array, at: number, length: number): string {
+    if (!this.#isLast(ring, at, length)) {
+      this.#bytes = Buffer.from(ring.subarray(at, at + length));
+      this.#last = this.#bytes.toString();
+    }
+    return this.#last;
+  }
+
+  #isLast(ring: Uint8Array, at: number, length: number): boolean {
+    const bytes = this.#bytes;
+    if (bytes.length !== length) return false;
+    for (let i = 0; i < length; i++) if (bytes[i] !== ring[at + i]) return false;
+    return true;
+  }
 }

@@ -16,7 +16,7 @@ import type { Scope } from '../arena/scope';
 import type { ArenaBuffer } from '../types';
 import { lengthOf, setBytes } from '../view/kinds';
 import type { Doorbell } from './doorbell';
-import { readNumbers, readTag } from './envelope';
+import { TagReader, readNumbers } from './envelope';
 import { COPIED, HEAD, type Lane, NUMBERS_MAX, RECEIVER_SLEEPS, SENDER_SLEEPS } from './memory';
 import { SLOT_WORDS, type Side, Slot, TAG_BYTES_MAX, TAIL, damaged, recordBytes } from './memory';
 
@@ -25,7 +25,7 @@ export interface Message {
   readonly buffer: ArenaBuffer;
   readonly header: readonly number[];
   readonly tag: string;
-  /** Owns a Buffer that was copied; without one it was adopted. */
+  /** Has a Buffer that was copied, and nothing else; without one it was adopted. */
   readonly scope: Scope | undefined;
   isKept: boolean;
 }
@@ -41,7 +41,7 @@ export function keepMessage(message: Message): void {
 /** Ends a message that is read, unless its receiver did that. */
 export function endMessage({ buffer, scope, isKept }: Message): void {
   if (scope !== undefined) {
-    scope.end();
+    scope.clear();
   } else if (!isKept && isAdopted(buffer)) {
     releaseWithRoom(buffer);
   }
@@ -53,6 +53,9 @@ export class Inbox {
   readonly #lane: Lane;
   /** Of the messages that are read next. */
   readonly #ahead = new Ahead();
+  /** Has the copy that is in its reader's hands; there is one while there is a reader. */
+  #scope: Scope | undefined = undefined;
+  readonly #tags = new TagReader();
   /** Messages that were sent, as far as is known here, and of these, read. */
   #head = 0;
   #tail = 0;
@@ -131,12 +134,13 @@ export class Inbox {
     const count = slots[word + Slot.Numbers]!;
     const tagBytes = slots[word + Slot.TagBytes]!;
     this.#check(at, bytes, count, tagBytes);
+    const from = at + count * 8;
     const header = readNumbers(numbers, at, count);
-    const tag = readTag(ring, at + count * 8, tagBytes);
+    const tag = tagBytes === 0 ? '' : this.#tags.read(ring, from + bytes, tagBytes);
     if (this.#ahead.length > 0 || this.#adoptAhead()) return this.#adopt(header, tag);
-    const scope = this.#arena.openScope();
-    const from = at + count * 8 + tagBytes;
-    const buffer = copyInto(scope, ring, from, bytes);
+    const scope = (this.#scope ??= this.#arena.openScope());
+    const buffer = scope.allocUnsafe(bytes);
+    if (bytes > 0) setBytes(buffer, new Uint8Array(ring.buffer, ring.byteOffset + from, bytes));
     this.#advance();
     return { buffer, header, tag, scope, isKept: false };
   }
@@ -155,6 +159,12 @@ export class Inbox {
     if (count === 0) return false;
     this.#ahead.adopt(count);
     return true;
+  }
+
+  /** Its reader has ended, and with it the message that it had. */
+  leave(): void {
+    this.#scope?.end();
+    this.#scope = undefined;
   }
 
   /** Gives back what was adopted and is not going to be read. */
@@ -199,15 +209,4 @@ export class Inbox {
 
 function isWithin(value: number, max: number): boolean {
   return value >= 0 && value <= max;
-}
-
-function copyInto(scope: Scope, ring: Uint8Array, from: number, bytes: number): ArenaBuffer {
-  try {
-    const buffer = scope.allocUnsafe(bytes);
-    if (bytes > 0) setBytes(buffer, ring.subarray(from, from + bytes));
-    return buffer;
-  } catch (error) {
-    scope.end();
-    throw error;
-  }
 }

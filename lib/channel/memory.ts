@@ -5,7 +5,7 @@
  *   two lanes    one per direction, each with
  *     words      HEAD counts messages sent, TAIL messages read; RECEIVER and SENDER: that side sleeps
  *     slots      one per message: where its record begins, its parts' lengths, its ticket
- *     ring       records: the numbers of the header, the tag, and the bytes of a message that is copied
+ *     ring       records: the numbers of the header, the bytes of a message that is copied, and the tag
  *
  * A side writes HEAD, slots and ring, or TAIL, and never both. Neither believes the other: what is under way, and
  * what of it is to be taken back, each sender knows from memory of its own; a receiver checks every number that it

@@ -42,6 +42,7 @@ export class Reader {
 
   end(): void {
     this.drop();
+    this.#inbox.leave();
     this.#isReading = this.#hasRoom = false;
   }
 

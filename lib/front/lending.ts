@@ -10,10 +10,10 @@ import { type Ticket, badTicket, validateTicket } from '../letters/ticket';
 import { SLAB_BUSY, native } from '../native/native';
 import { Room, Way, ensureWholeStack } from '../base/stack';
 import { ARENA, NO_OWNER, type View, idOf } from '../view/view';
-import { bufferMaker, isGone, rangeOf } from '../view/kinds';
+import { bufferMaker, isGone, lengthOf, rangeOf } from '../view/kinds';
 import { REF_INDEX_BITS } from '../native/geometry';
 import { SlowPath } from './slow-path';
-import { Kind } from './view-table';
+import { BYTES, INFO, Kind, OTHER_THAN_BUFFER } from './view-table';
 
 const lending = new Way();
 
@@ -21,6 +21,18 @@ export class Lending extends SlowPath {
   /** Blocks of a class that the front has out of the core, by its own count. */
   ownedOf(classIndex: number): number {
     return this.blocks.ownedOf(classIndex);
+  }
+
+  /**
+   * Bytes of a live Buffer on a block of a class, whose memory is there and which nobody retains; -1: it is not, or not
+   * plainly, that.
+   */
+  plainBytes(view: View): number {
+    const { ints } = this;
+    const id = idOf(view, this.table.home);
+    if (ints[id]! >= 0 || (ints[id + INFO]! & OTHER_THAN_BUFFER) !== 0) return -1;
+    const bytes = ints[id + BYTES]!;
+    return lengthOf(view as Buffer) === bytes ? bytes : -1;
   }
 
   /** Ends a live view and hands its bytes over. Throws, and changes nothing, when that cannot be. */

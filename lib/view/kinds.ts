@@ -87,6 +87,11 @@ export function rangeOf(view: View): readonly [number, number] {
   return [begin, begin + bytes(view)];
 }
 
+/** Bytes of any view. Throws as {@link bytesOf}. */
+export function bytesIn(view: View): number {
+  return (tagOf(view) === undefined ? ofDataView : ofTypedArray).bytes(view);
+}
+
 /** A copy of a view, of the same kind, in memory of its own. Throws for a DataView whose bytes are gone. */
 export function copyLike(view: View): View {
   const bytes = bytesOf(view);

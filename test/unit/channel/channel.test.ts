@@ -18,6 +18,7 @@ import { sideOf } from '../../../lib/channel/memory';
 import { Outbox } from '../../../lib/channel/outbox';
 import { onlyNative } from '../support/backend';
 import { codeOf } from '../support/codes';
+import { atTheEndOfTheStack } from '../support/depths';
 
 const test = onlyNative('Buffers go to other threads with the addon only');
 
@@ -227,6 +228,25 @@ describe('what cannot be sent', () => {
   });
 });
 
+test.each([10, 5000])(
+  'where the stack ends, %i bytes are sent and arrive, or stay whose they are',
+  async (size) => {
+    const seen: number[] = [];
+    const reading = right.receive((buffer) => void seen.push(buffer[size - 1]!));
+    for (let i = 0; i < 20; i++) {
+      const view = arena.alloc(size, i);
+      expect(atTheEndOfTheStack(() => left.send(view, [i], 'tag'))).toBeGreaterThan(0);
+      expect(left.stats().sent).toBe(i + 1);
+      if (i % 2 === 0) await left.drained();
+    }
+    await left.drained();
+    left.close();
+    await reading;
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    expectNothingLeft();
+  },
+);
+
 describe('a full channel', () => {
   test.each([1, 2, 3, 64])('of %i messages refuses one more, which stays', async (capacity) => {
     connect({ capacity });
@@ -341,6 +361,27 @@ describe('a Buffer that is read', () => {
     for (const buffer of kept) right.release(buffer);
     expect(codeOf(() => right.release(kept[0]!))).toBeDefined();
     arena.reset();
+    expectNothingLeft();
+  });
+
+  test.each([10, 2000])('of %i bytes may be resized, which ends with the message', async (size) => {
+    for (let i = 0; i < 3; i++) left.send(arena.alloc(size, i));
+    let count = 0;
+    for await (const buffer of right) {
+      const resized = arena.realloc(buffer, size * 30);
+      expect(resized.subarray(0, size).every((byte) => byte === count)).toBe(true);
+      if (++count === 3) break;
+    }
+    expectNothingLeft();
+  });
+
+  test('may be retained: it stays until nobody holds it', async () => {
+    left.send(arena.alloc(10, 1));
+    left.send(arena.alloc(10, 2));
+    const held: Buffer[] = [];
+    for await (const buffer of right) if (held.push(arena.retain(buffer)) === 2) break;
+    expect(held.map((buffer) => buffer[9])).toEqual([1, 2]);
+    for (const buffer of held) expect(arena.release(buffer)).toBe(true);
     expectNothingLeft();
   });
 
