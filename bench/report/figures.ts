@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../in-c';
 import { channelPage } from '../channel/report';
+import { callsPage } from './calls';
 import { memoryPage, type MemoryRecord } from '../memory/report';
 import { abPage, benchmarksPage, isAb } from './markdown';
 import { readmeFigures } from './markdown-readme';
@@ -70,6 +71,11 @@ function channelFigures(): string {
   return `\n\n${channelPage(readAll(join(ROOT, 'bench', 'results', 'channel')))}`;
 }
 
+/** Recorded runs of what services call beside alloc and free. */
+function callsFigures(): string {
+  return `\n\n${callsPage(readAll(join(ROOT, 'bench', 'results', 'calls')))}`;
+}
+
 /** What each page says about the runs. */
 export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
   const usual = runs.filter(({ cases }) => !cases.every(isAb));
@@ -78,7 +84,10 @@ export function figuresOf(runs: readonly RunRecord[]): ReadonlyMap<string, strin
     ['README.md', (shown ? readmeFigures(shown) : NOTHING_RECORDED) + memoryShown()],
     [
       'docs/BENCHMARKS.md',
-      (shown ? benchmarksPage(usual) : NOTHING_RECORDED) + memoryFigures() + channelFigures(),
+      (shown ? benchmarksPage(usual) : NOTHING_RECORDED) +
+        memoryFigures() +
+        channelFigures() +
+        callsFigures(),
     ],
     ['docs/TINY_HEAP_V2_EVALUATION.md', abPage(runs) ?? NO_AB_RECORDED],
   ]);
