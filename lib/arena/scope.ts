@@ -60,6 +60,9 @@ const OPEN = 0;
 const ENDING = 1;
 const ENDED = 2;
 
+/** Frees the views that were allocated in a scope and are its still; it stays open. For the rest of the package only. */
+export let clearScope: (scope: Scope) => void;
+
 /**
  * Views allocated here are freed by {@link Scope.end}, except those passed to {@link Scope.keep}.
  * Made by `arena.openScope()` and `arena.scope(fn)`.
@@ -81,6 +84,13 @@ export class Scope implements Allocator, Disposable {
   /** Its index among the open scopes. */
   #at: number;
   #state = OPEN;
+
+  static {
+    clearScope = (scope) => {
+      scope.#freeViews();
+      scope.#count = 0;
+    };
+  }
 
   /** @internal */
   constructor(host: ScopeHost) {
@@ -249,12 +259,6 @@ export class Scope implements Allocator, Disposable {
    */
   [dispose](): void {
     this.end();
-  }
-
-  /** @internal Frees the views that were allocated here and are the scope's still; it stays open for others. */
-  clear(): void {
-    this.#freeViews();
-    this.#count = 0;
   }
 
   #freeViews(): void {

@@ -12,7 +12,7 @@ import { HakmemError } from '../errors';
 import { isAdopted, releaseWithRoom } from '../letters/adopted';
 import { AHEAD_MAX, Ahead } from '../letters/ahead';
 import { noneReceived } from '../letters/channel-stats';
-import type { Scope } from '../arena/scope';
+import { type Scope, clearScope } from '../arena/scope';
 import type { ArenaBuffer } from '../types';
 import { lengthOf, setBytes } from '../view/kinds';
 import type { Doorbell } from './doorbell';
@@ -41,7 +41,7 @@ export function keepMessage(message: Message): void {
 /** Ends a message that is read, unless its receiver did that. */
 export function endMessage({ buffer, scope, isKept }: Message): void {
   if (scope !== undefined) {
-    scope.clear();
+    clearScope(scope);
   } else if (!isKept && isAdopted(buffer)) {
     releaseWithRoom(buffer);
   }
