@@ -43,7 +43,7 @@ function git(...args: string[]): string {
 
 function commit(): string {
   try {
-    const measured = ['--', '.', ':!bench/results', ':!docs', ':!README.md'];
+    const measured = ['--', '.', ':!bench/results', ':!docs', ':!*.md'];
     const changed = git('status', '--porcelain', '--untracked-files=no', ...measured) !== '';
     return git('rev-parse', '--short', 'HEAD') + (changed ? ' with changes' : '');
   } catch {
