@@ -10,6 +10,7 @@
 #include "front/magazine.h"
 #include "front/refill.h"
 #include "front/shelf.h"
+#include "front/stacks.h"
 #include "heap/large.h"
 #include "heap/remote.h"
 #include "heap/run.h"

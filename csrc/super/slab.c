@@ -33,8 +33,9 @@ static void free_blocks(hk_slab_t *slab, size_t bytes, const hk_class_t *c) {
   HK_WRITE_ONCE(slab->capacity, (uint16_t)(bytes / c->stride_bytes));
   HK_WRITE_ONCE(slab->free_count, slab->capacity);
   slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
-  for (uint32_t w = 0; w < hk_slab_words(slab); w++)
-    slab->free_bits[w] = word_mask(slab->capacity, w);
+  uint32_t last = hk_slab_words(slab) - 1;
+  for (uint32_t w = 0; w < last; w++) slab->free_bits[w] = ~(uint64_t)0;
+  slab->free_bits[last] = word_mask(slab->capacity, last);
 }
 
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
@@ -91,6 +92,28 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
   slab->low_word = (uint16_t)w;
   HK_WRITE_ONCE(slab->free_count, slab->free_count - taken);
   if (taken > 0) note_taken(slab, refs[taken - 1] - base_ref);
+  return taken;
+}
+
+uint32_t hk_slab_take_blocks(hk_slab_t *slab, char *base, uint32_t stride_bytes, void **blocks,
+                             uint32_t want) {
+  HK_ASSERT_SLOW(hk_slab_is_valid(slab));
+  uint32_t taken = slab->free_count < want ? slab->free_count : want;
+  if (taken == 0) return 0;
+  uint32_t index = 0, w = slab->low_word;
+  for (void **next = blocks + taken; next > blocks; w++) {
+    uint64_t bits = slab->free_bits[w];
+    while (bits != 0 && next > blocks) {
+      index = w * 64 + hk_ctz64(bits);
+      *--next = base + (size_t)index * stride_bytes;
+      bits &= bits - 1;
+    }
+    slab->free_bits[w] = bits;
+    if (bits != 0) break;
+  }
+  slab->low_word = (uint16_t)w;
+  HK_WRITE_ONCE(slab->free_count, slab->free_count - taken);
+  note_taken(slab, index);
   return taken;
 }
 

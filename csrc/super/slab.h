@@ -109,6 +109,10 @@ bool hk_slab_next_free(const hk_slab_t *slab, uint32_t *from, uint32_t *to);
  * Returns how many; the caller owns them. */
 uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32_t want);
 
+/* The same as addresses in a slab that begins at `base`, the lowest last. */
+uint32_t hk_slab_take_blocks(hk_slab_t *slab, char *base, uint32_t stride_bytes, void **blocks,
+                             uint32_t want);
+
 /* Puts one block back. false: it was free already, and nothing changed. */
 bool hk_slab_put(hk_slab_t *slab, uint32_t index);
 

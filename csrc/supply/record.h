@@ -200,7 +200,7 @@ struct hk_arena_t {
   hk_stat_t returned_bytes;                                /* pages given back to the OS for it */
   hk_stat_t failures_os, failures_limit, failures_retried; /* supply/failures.c */
 
-  /* front/refill.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
+  /* front/stacks.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
    * it, 0 without a front in C. */
   void *front;
   size_t front_used; /* pointers of it that stacks were made of */
