@@ -24,36 +24,39 @@ void hk_front_settle(hk_arena_t *arena) {
 
 /* --- To the core ------------------------------------------------------------------------------ */
 
-/* Gives one block back to the core. false: it was freed before; its slab may serve another class by
- * now, or be gone. */
-static bool flush_one(hk_arena_t *arena, uint32_t bin, void *block) {
-  hk_superslab_t *superslab = hk_pagemap_find(block);
-  void *owner =
-      superslab == NULL ? NULL : atomic_load_explicit(&superslab->owner, memory_order_acquire);
-  if (owner == arena) {
-    hk_slab_t *slab = hk_slab_first(&superslab->slabs[hk_slot_of(block)]);
-    uint32_t offset = hk_offset_in_span(slab, block);
-    uint32_t index = hk_classes_index(&arena->classes->bins[bin], offset);
-    /* Of a span that begins elsewhere since, another block may lie there. */
-    bool is_block =
-        slab->span_slabs == 1 || index * arena->classes->bins[bin].stride_bytes == offset;
-    if (hk_slab_has_block(slab, index) && slab->bin == bin && is_block) {
-      return hk_heap_put(arena, slab, index) == HK_OK;
+/* The slab of the arena around an address; NULL: it has none there, because the block was freed before. */
+static hk_slab_t *slab_around(const hk_arena_t *arena, const void *address) {
+  hk_superslab_t *superslab = hk_pagemap_find(address);
+  if (superslab == NULL) return NULL;
+  if (atomic_load_explicit(&superslab->owner, memory_order_acquire) != arena) return NULL;
+  return hk_slab_first(&superslab->slabs[hk_slot_of(address)]);
+}
+
+static bool are_neighbours(const void *a, const void *b) {
+  return (uintptr_t)a >> HK_SLAB_SHIFT == (uintptr_t)b >> HK_SLAB_SHIFT;
+}
+
+/* Gives blocks back to the core, those in turn that lie in one slab: often many do. Returns how many were handed
+ * out; the others were freed before, and their slab may serve another class by now, or be gone. */
+static uint32_t flush_blocks(hk_arena_t *arena, uint32_t bin, void *const *blocks, uint32_t count) {
+  uint32_t flushed = 0;
+  for (uint32_t from = 0, to; from < count; from = to) {
+    for (to = from + 1; to < count && are_neighbours(blocks[from], blocks[to]);) to++;
+    hk_slab_t *slab = slab_around(arena, blocks[from]);
+    if (slab != NULL) {
+      flushed += hk_heap_put_blocks(arena, slab, bin, blocks + from, to - from);
+    } else {
+      hk_stat_add(&arena->double_frees, to - from);
     }
   }
-  hk_stat_add(&arena->double_frees, 1);
-  return false;
+  return flushed;
 }
 
 /* Gives the `count` oldest blocks of a magazine back to the core. */
 static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
   hk_magazine_t *m = &arena->magazines[bin];
   void **bottom = hk_magazine_bottom(m), **top = hk_magazine_top(m) - count;
-  uint32_t flushed = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    if (flush_one(arena, bin, bottom[i])) flushed++;
-  }
-  hk_heap_count_flush(arena, bin, flushed);
+  hk_heap_count_flush(arena, bin, flush_blocks(arena, bin, bottom, count));
   for (void **at = bottom; at < top; at++) *at = at[count];
   hk_counters_write_begin(arena->counters);
   hk_stat_sub(&m->moved_in, count);

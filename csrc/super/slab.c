@@ -132,6 +132,31 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
   return true;
 }
 
+/* false: none begins at `offset`, because the slab serves another class by now, or another span begins elsewhere. */
+static bool find_block(const hk_slab_t *slab, const hk_class_t *c, uint32_t offset,
+                       uint32_t *index) {
+  *index = hk_classes_index(c, offset);
+  return *index < slab->capacity && *index * c->stride_bytes == offset;
+}
+
+uint32_t hk_slab_put_blocks(hk_slab_t *slab, const hk_class_t *c, const char *base,
+                            void *const *blocks, uint32_t count) {
+  uint32_t put = 0, low = slab->low_word, index;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!find_block(slab, c, (uint32_t)((const char *)blocks[i] - base), &index)) continue;
+    uint64_t *word = &slab->free_bits[index >> 6], bit = (uint64_t)1 << (index & 63);
+    if (HK_UNLIKELY((*word & bit) != 0)) continue;
+    *word |= bit;
+    if (index >> 6 < low) low = index >> 6;
+    put++;
+  }
+  if (put == 0) return 0;
+  slab->low_word = (uint16_t)low;
+  slab->trimmed = false;
+  HK_WRITE_ONCE(slab->free_count, slab->free_count + put);
+  return put;
+}
+
 hk_remote_t hk_slab_join_remote(hk_slab_t *slab, uint32_t index) {
   _Atomic(uint64_t) *word = &slab->remote_bits[index >> 6];
   uint64_t bit = (uint64_t)1 << (index & 63);

@@ -129,6 +129,24 @@ HK_TEST(a_second_put_of_a_block_is_noticed_and_changes_nothing) {
   EXPECT(hk_slab_is_valid(slab));
 }
 
+HK_TEST(blocks_put_back_together_are_free_but_those_that_were_or_are_none) {
+  static uint32_t refs[8192];
+  uint32_t bin = bin_of(48);
+  const hk_class_t *c = &hk_classes_default()->bins[bin];
+  hk_slab_t *slab = bound_slab(bin);
+  char *base = (char *)0x10000;
+  uint32_t capacity = slab->capacity;
+  EXPECT_EQ(hk_slab_take(slab, 0, refs, capacity), capacity);
+  void *blocks[] = {base + 700 * 48,      base + 3 * 48, base + 3 * 48, base + 5 * 48 + 16,
+                    base + capacity * 48, base,          base + 64 * 48};
+  EXPECT_EQ(hk_slab_put_blocks(slab, c, base, blocks, 7), 4);
+  EXPECT_EQ(slab->free_count, 4);
+  static const uint32_t free[] = {0, 3, 64, 700};
+  for (int i = 0; i < 4; i++) EXPECT(hk_slab_is_free(slab, free[i]));
+  EXPECT(hk_slab_is_valid(slab));
+  EXPECT_EQ(hk_slab_put_blocks(slab, c, base, blocks, 7), 0);
+}
+
 HK_TEST(strides_from_256_bytes_up_touch_no_page_of_the_pool) {
   FOR_EACH_BIN(bin) {
     (void)bound_slab(bin);
@@ -291,6 +309,7 @@ HK_TEST_MAIN(a_bound_slab_has_every_block_of_its_class_free,
              the_lowest_free_block_is_the_next_one_wherever_it_was_freed,
              as_addresses_the_lowest_free_blocks_come_with_the_lowest_last,
              a_second_put_of_a_block_is_noticed_and_changes_nothing,
+             blocks_put_back_together_are_free_but_those_that_were_or_are_none,
              strides_from_256_bytes_up_touch_no_page_of_the_pool,
              remote_bits_become_free_bits_when_they_are_collected,
              a_second_remote_put_of_a_block_is_noticed, a_remote_put_joins_others_of_its_word_only,
