@@ -65,6 +65,7 @@ static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
 }
 
 void hk_front_retire_class(hk_arena_t *arena, uint32_t bin) {
+  if (!hk_arena_has_front(arena)) return;
   uint32_t count = hk_magazine_count(&arena->magazines[bin]);
   if (count > 0) flush_oldest(arena, bin, count);
 }
@@ -127,6 +128,7 @@ void hk_front_decay(hk_arena_t *arena) {
 }
 
 bool hk_front_is_empty(const hk_arena_t *arena) {
+  if (!hk_arena_has_front(arena)) return true;
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     if (hk_magazine_count(&arena->magazines[bin]) > 0) return false;
   }

@@ -123,7 +123,7 @@ bool hk_stack_begin(hk_arena_t *arena, hk_magazine_t *m) {
 }
 
 void hk_front_add_class(hk_arena_t *arena, uint32_t bin) {
-  if (arena->front == NULL) return;
+  if (!hk_arena_has_front(arena)) return;
   hk_magazine_t *m = &arena->magazines[bin];
   uint32_t blocks = hk_magazine_capacity(m);
   set_class(m, &arena->classes->bins[bin]);
@@ -149,9 +149,6 @@ static void drop_magazine(hk_magazine_t *m) {
   set_no_stack(m);
 }
 
-/* SuperSlabs whose entries are cleared one by one: those of all take as long as of so many. */
-#define FORGOTTEN_ONE_BY_ONE 16
-
 #if HK_DEBUG
 static bool are_forgotten(const hk_arena_t *arena) {
   const hk_slab_bin_t *bins = arena->slab_bins;
@@ -162,10 +159,6 @@ static bool are_forgotten(const hk_arena_t *arena) {
 /* Empties the slab-to-magazine cache. Slabs that left their class have no entry any more. */
 static void forget_slabs(hk_arena_t *arena) {
   const hk_tiers_t *tiers = &arena->supply.tiers;
-  if (hk_stat_get(&arena->supply.count) > FORGOTTEN_ONE_BY_ONE) {
-    memset(arena->slab_bins, 0, sizeof arena->slab_bins);
-    return;
-  }
   for (hk_superslab_t *s = hk_tiers_first(tiers); s != NULL; s = hk_tiers_next(tiers, s)) {
     memset(hk_arena_slab_bin(arena, s->base), 0, HK_SUPERSLAB_SLABS * sizeof(hk_slab_bin_t));
   }
@@ -173,7 +166,7 @@ static void forget_slabs(hk_arena_t *arena) {
 }
 
 void hk_front_end(hk_arena_t *arena) {
-  if (arena->front == NULL) return;
+  if (!hk_arena_has_front(arena)) return;
   forget_slabs(arena);
   hk_shelf_drop(arena);
   hk_spare_put(HK_SPARE_STACKS, arena->front, (size_t)hk_stat_get(&arena->front_bytes));
@@ -182,7 +175,7 @@ void hk_front_end(hk_arena_t *arena) {
 }
 
 void hk_front_drop(hk_arena_t *arena) {
-  if (arena->front == NULL) return;
+  if (!hk_arena_has_front(arena)) return;
   hk_counters_write_begin(arena->counters);
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
     hk_magazine_t *m = &arena->magazines[bin];

@@ -239,6 +239,11 @@ static inline size_t hk_arena_record_bytes(void) {
   return hk_os_round_to_pages(sizeof(hk_arena_t));
 }
 
+/* true: the front in C has memory for it. */
+static inline bool hk_arena_has_front(const hk_arena_t *arena) {
+  return HK_FRONT_IN_C && arena->front != NULL;
+}
+
 /* The first bin from `bin` on that ever had a slab; HK_BIN_MAX: there is none. */
 static inline uint32_t hk_arena_used_bin(const hk_arena_t *arena, uint32_t bin) {
   for (; bin < HK_BIN_MAX; bin = (bin / 64 + 1) * 64) {
