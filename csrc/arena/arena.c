@@ -12,10 +12,12 @@
 #include "arena/policy.h"
 #include "arena/settle.h"
 #include "base/assert.h"
+#include "base/compiler.h"
 #include "base/options.h"
 #include "cache/cache.h"
 #include "front/abandoned.h"
 #include "front/refill.h"
+#include "front/stacks.h"
 #include "heap/decay.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
@@ -75,18 +77,24 @@ void hk_arena_each(bool (*visit)(hk_arena_t *, void *), void *context) {
   hk_lock_release(&registry.lock);
 }
 
+/* A call: where compilers know the length they write a loop in place, which is slow for what is as short as a bin. */
+static HK_NOINLINE void zero(hk_arena_t *arena, size_t from, size_t to) {
+  memset((char *)arena + from, 0, to - from);
+}
+
+static void zero_bin(hk_arena_t *arena, uint32_t bin) {
+  size_t from = offsetof(hk_arena_t, bins) + bin * sizeof(hk_bin_t);
+  zero(arena, from, from + sizeof(hk_bin_t));
+}
+
 /* Zeroes an arena's own classes, and its bins. Without such classes only bins that had slabs were ever written. */
 static void zero_bins(hk_arena_t *arena) {
   if (arena->classes == &arena->own_classes) {
     memset(&arena->own_classes, 0, sizeof arena->own_classes);
     memset(arena->bins, 0, sizeof arena->bins);
   } else {
-    HK_EACH_USED_BIN(arena, bin) memset(&arena->bins[bin], 0, sizeof arena->bins[bin]);
+    HK_EACH_USED_BIN(arena, bin) zero_bin(arena, bin);
   }
-}
-
-static void zero(hk_arena_t *arena, size_t from, size_t to) {
-  memset((char *)arena + from, 0, to - from);
 }
 
 /* Zeroes the record for the next arena. The two tables are skipped: both are all zero once every
@@ -107,6 +115,14 @@ static void free_all(hk_arena_t *arena) {
   hk_supply_reset(arena);
   hk_heap_reset(arena);
   hk_front_drop(arena);
+}
+
+/* The same of an arena that nobody asks any more; its record is zeroed next. */
+static void free_for_good(hk_arena_t *arena) {
+  hk_remote_finish(arena);
+  hk_letters_revoke(arena);
+  hk_supply_reset(arena);
+  hk_front_end(arena);
 }
 
 void hk_arena_reset(hk_arena_t *arena) {
@@ -135,7 +151,7 @@ static void end_arena(hk_arena_t *arena) {
   if (are_read) {
     hk_arena_reset(arena);
   } else {
-    free_all(arena);
+    free_for_good(arena);
   }
   if (arena->leaves_counters) hk_settle_for_next(arena);
   hk_supply_leave(arena);
@@ -198,7 +214,7 @@ static void bury_dead(void) {
     if (arena != NULL) unlink_arena(arena);
     hk_lock_release(&registry.lock);
     if (arena == NULL) return;
-    free_all(arena);
+    free_for_good(arena);
     drop_arena(arena);
   }
 }
@@ -359,7 +375,7 @@ uint64_t hk_arena_id(const hk_arena_t *arena) { return arena->id; }
 const char *hk_arena_name(const hk_arena_t *arena) { return arena->name; }
 const hk_classes_t *hk_arena_classes(const hk_arena_t *arena) { return arena->classes; }
 uint64_t hk_arena_max_bytes(const hk_arena_t *arena) { return arena->max_bytes; }
-hk_counters_t *hk_arena_counters(hk_arena_t *arena) { return arena->counters; }
+hk_counters_t *hk_arena_counters(hk_arena_t *arena) { return hk_counters_see(arena->counters); }
 
 uint64_t hk_arena_returned_bytes(const hk_arena_t *arena) {
   return hk_stat_get(&arena->returned_bytes);

@@ -41,7 +41,7 @@ uint64_t hk_decay(hk_arena_t *arena, uint64_t now_ns) {
   if (decay->delay_ns == HK_DECAY_NEVER) return UINT64_MAX;
   if (now_ns < decay->due_ns) return decay->due_ns;
   uint64_t before = hk_stat_get(&decay->bytes), begin_ns = hk_os_now_ns();
-  if (!decay->under_way && arena->front != NULL) hk_front_decay(arena);
+  if (!decay->under_way && hk_arena_has_front(arena)) hk_front_decay(arena);
   uint64_t next_ns = decay_arena(arena, now_ns);
   next_ns = min_ns(next_ns, decay_cache(arena, now_ns, decay->delay_ns));
   uint64_t bytes = hk_stat_get(&decay->bytes) - before;

@@ -7,6 +7,7 @@
  *            written to; those that read statistics do so under the lock of the registry, and so does this.
  */
 #include "front/refill.h"
+#include "front/stacks.h"
 #include "heap/bin.h"
 #include "supply/trace.h"
 

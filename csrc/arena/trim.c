@@ -14,7 +14,7 @@
 size_t hk_arena_trim(hk_arena_t *arena) {
   uint64_t before = hk_arena_returned_bytes(arena);
   /* Slabs of a front in another language may be exposed, so that front retires them itself. */
-  if (arena->front != NULL) hk_front_flush(arena);
+  if (hk_arena_has_front(arena)) hk_front_flush(arena);
   hk_heap_trim(arena);
   HK_ASSERT_SLOW(hk_arena_is_valid(arena));
   return (size_t)(hk_arena_returned_bytes(arena) - before);

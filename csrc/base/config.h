@@ -35,6 +35,11 @@
 /* Most blocks in one batch between a front and the core. */
 #define HK_BATCH_MAX 2048
 
+/* 0: built for those who have no front in C, so that nothing of it is in the program. */
+#ifndef HK_FRONT_IN_C
+#define HK_FRONT_IN_C 1
+#endif
+
 /* Largest sizes that a class and a run serve. */
 #define HK_CLASS_SIZE_MAX HK_SLAB_BYTES
 #define HK_RUN_SIZE_MAX HK_SUPERSLAB_BYTES

@@ -10,7 +10,7 @@ bool hk_abandoned_enter(hk_arena_t *arena) {
 }
 
 void hk_abandoned_collect(hk_arena_t *arena) {
-  hk_heap_retire_surplus(arena, 0);
+  hk_heap_retire_gained(arena);
   hk_superslabs_remove_empties(arena, 0);
 }
 
@@ -22,7 +22,22 @@ bool hk_abandoned_leave(hk_arena_t *arena) {
 void hk_abandoned_visit(hk_arena_t *arena) {
   if (!hk_abandoned_enter(arena)) return;
   do {
-    hk_heap_retire_gained(arena);
-    hk_superslabs_remove_empties(arena, 0);
+    hk_abandoned_collect(arena);
   } while (!hk_abandoned_leave(arena));
+}
+
+/* The keeper leaves, and collects what was freed meanwhile. */
+static void leave(hk_arena_t *arena) {
+  while (!hk_abandoned_leave(arena)) hk_abandoned_collect(arena);
+}
+
+hk_status_t hk_abandoned_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  uint32_t bin = slab->bin;
+  hk_status_t status = hk_remote_put_kept(arena, slab, index);
+  if (status == HK_OK && slab->free_count == slab->capacity) {
+    hk_heap_retire_all_of(arena, bin);
+    hk_superslabs_remove_empties(arena, 0);
+  }
+  leave(arena);
+  return status;
 }

@@ -2,13 +2,12 @@
  *
  * Owns:      hk_arena_t.keeper.
  * Called by: alloc (a block comes back), arena (abandon, burial).
- * Calls:     heap (retire), remote (drain), superslabs.
+ * Calls:     heap (retire), remote (put, drain), superslabs.
  * Threads:   any; one at a time is the keeper of an arena and does what its owner would do.
  *
- * Whoever frees a block of an abandoned arena becomes its keeper for a moment, collects what has come
- * back, and gives empty SuperSlabs to the cache. Who finds another keeper at work leaves it to that
- * one: the block is queued before the keeper is asked for, and a keeper looks at the queue again after
- * it has left, so one of the two sees the block.
+ * Whoever frees a block of an abandoned arena becomes its keeper for a moment, puts the block back, and gives empty
+ * SuperSlabs to the cache. Who finds another keeper at work queues the block and asks again: a keeper looks at the
+ * queue once more after it has left, so one of the two collects it.
  */
 #ifndef HK_FRONT_ABANDONED_H
 #define HK_FRONT_ABANDONED_H
@@ -35,6 +34,9 @@ void hk_abandoned_collect(hk_arena_t *arena);
  * Somebody may bury the arena in between, unless the caller has freed a block and not counted that
  * (hk_remote_count), or holds the lock of the registry. */
 bool hk_abandoned_leave(hk_arena_t *arena);
+
+/* Puts a live block back, by its keeper, who leaves then; hk_remote_count follows. HK_DOUBLE_FREE: it was free. */
+hk_status_t hk_abandoned_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 
 /* Collects if nobody else is about to. To be called between hk_remote_put and hk_remote_count. */
 void hk_abandoned_visit(hk_arena_t *arena);

@@ -10,6 +10,7 @@
 #include "front/magazine.h"
 #include "front/refill.h"
 #include "front/shelf.h"
+#include "front/stacks.h"
 #include "heap/large.h"
 #include "heap/remote.h"
 #include "heap/run.h"
@@ -105,9 +106,11 @@ static hk_status_t free_remote(hk_arena_t *owner, hk_slab_t *slab, const void *b
   uint32_t bin = slab->bin;
   if (!begins_block(owner, slab, block)) return HK_NOT_OWNED;
   uint32_t index = hk_classes_index(&owner->classes->bins[bin], hk_offset_in_span(slab, block));
-  hk_status_t status = hk_remote_put(owner, slab, index);
+  bool is_kept = hk_abandoned_is(owner) && hk_abandoned_enter(owner);
+  hk_status_t status =
+      is_kept ? hk_abandoned_put(owner, slab, index) : hk_remote_put(owner, slab, index);
   if (status != HK_OK) return status;
-  if (hk_abandoned_is(owner)) hk_abandoned_visit(owner);
+  if (!is_kept && hk_abandoned_is(owner)) hk_abandoned_visit(owner);
   hk_remote_count(owner, bin);
   return HK_OK;
 }

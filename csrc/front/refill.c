@@ -1,160 +1,17 @@
 #include "front/refill.h"
 
-#include <string.h>
-
-#include "cache/cache.h"
 #include "front/magazine.h"
 #include "front/shelf.h"
+#include "front/stacks.h"
 #include "heap/heap.h"
 #include "heap/remote.h"
-#include "os/spare.h"
 #include "super/pagemap.h"
 #include "supply/failures.h"
-
-/* A magazine holds at most MAGAZINE_BUDGET_BYTES of blocks, about a share of the level-2 cache:
- * beyond it a recycled block is no warmer than a fresh one. But it may hold MAGAZINE_MIN_BLOCKS in
- * any case, because a random walk of allocations and frees leaves a short stack at every step, and
- * then the core is the cost: with 64 blocks of 8 to 34 KB a twentieth of all time, with 128 nothing
- * (benchmark mid-large-long). */
-#define MAGAZINE_BUDGET_BYTES (128 * HK_KIB)
-#define MAGAZINE_MIN_BLOCKS 128
-#define MAGAZINE_START_BLOCKS 16
 
 /* Blocks that one miss may move for bins that have not missed: some microseconds of work. */
 #define MAGAZINE_TOP_UP_BLOCKS 2048
 
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-
-static uint32_t max_blocks_of(const hk_class_t *c) {
-  uint32_t fit = (uint32_t)MAGAZINE_BUDGET_BYTES / c->stride_bytes;
-  return fit < MAGAZINE_MIN_BLOCKS ? MAGAZINE_MIN_BLOCKS : min_u32(fit, HK_BATCH_MAX);
-}
-
-/* --- Memory of the stacks --------------------------------------------------------------------- */
-
-/* The stack of a magazine that has no memory: empty and full at once. Never written. */
-static void *no_stack[1];
-
-static void set_no_stack(hk_magazine_t *m) {
-  void **end = no_stack + 1;
-  hk_magazine_set_top(m, end);
-  atomic_store_explicit(&m->bottom, end, memory_order_relaxed);
-  m->full = end;
-}
-
-void hk_front_init(hk_arena_t *arena) {
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) set_no_stack(&arena->magazines[bin]);
-}
-
-static void *take_memory(hk_arena_t *arena, size_t bytes, bool *fresh) {
-  size_t mapped = hk_os_round_to_pages(bytes);
-  arena->front = hk_cache_map_metadata(HK_SPARE_STACKS, mapped, fresh);
-  if (arena->front == NULL) {
-    hk_note_refusal(arena, HK_OUT_OF_MEMORY_OS);
-  } else {
-    hk_stat_set(&arena->front_bytes, mapped);
-  }
-  return arena->front;
-}
-
-static void set_class(hk_magazine_t *m, const hk_class_t *c) {
-  m->max_blocks = (uint16_t)max_blocks_of(c);
-  m->offset_mask = c->span_slabs * (uint32_t)HK_SLAB_BYTES - 1;
-  m->check = c->check;
-  m->block_limit = c->block_limit;
-}
-
-/* Gives an empty magazine a stack of `blocks`, which begins behind a NULL. Stacks are laid side by
- * side in the order in which they are needed, so that an arena pays for the pages of those alone;
- * the one before, half as long, is not used again. The caller holds the seqlock. */
-static void set_stack(hk_arena_t *arena, hk_magazine_t *m, uint32_t blocks) {
-  void **memory = (void **)arena->front + arena->front_used;
-  *memory = NULL;
-  arena->front_used += 1 + blocks;
-  atomic_store_explicit(&m->bottom, memory + 1, memory_order_relaxed);
-  hk_magazine_set_top(m, memory + 1);
-  m->full = memory + 1 + blocks;
-}
-
-static uint32_t next_size(uint32_t blocks, uint32_t max) { return min_u32(blocks * 2, max); }
-
-/* Pointers that all stacks of a magazine take, from the first to the longest. */
-static size_t pointers_of(uint32_t max) {
-  uint32_t blocks = MAGAZINE_START_BLOCKS;
-  size_t pointers = 1 + blocks;
-  for (; blocks < max; pointers += 1 + blocks) blocks = next_size(blocks, max);
-  return pointers;
-}
-
-HK_NOINLINE bool hk_front_create(hk_arena_t *arena) {
-  const hk_classes_t *classes = arena->classes;
-  size_t pointers = 0;
-  for (uint32_t bin = 0; bin < classes->built; bin++) {
-    pointers += pointers_of(max_blocks_of(&classes->bins[bin]));
-  }
-  /* Room for any class that is added later. */
-  if (classes == &arena->own_classes)
-    pointers += (HK_BIN_MAX - classes->built) * pointers_of(HK_BATCH_MAX);
-  bool fresh; /* not needed: nothing but a NULL is read before it is written */
-  if (take_memory(arena, pointers * sizeof(void *), &fresh) == NULL) return false;
-  arena->front_used = 0;
-  for (uint32_t bin = 0; bin < classes->count; bin++) {
-    set_class(&arena->magazines[bin], &classes->bins[bin]);
-  }
-  return true;
-}
-
-static void replace_stack(hk_arena_t *arena, hk_magazine_t *m, uint32_t blocks) {
-  hk_counters_write_begin(arena->counters);
-  set_stack(arena, m, blocks);
-  hk_counters_write_end(arena->counters);
-}
-
-/* Gives a magazine that has no stack its first one. false: it had one. */
-static bool start(hk_arena_t *arena, hk_magazine_t *m) {
-  if (hk_magazine_capacity(m) != 0) return false;
-  replace_stack(arena, m, MAGAZINE_START_BLOCKS);
-  return true;
-}
-
-void hk_front_add_class(hk_arena_t *arena, uint32_t bin) {
-  if (arena->front == NULL) return;
-  hk_magazine_t *m = &arena->magazines[bin];
-  uint32_t blocks = hk_magazine_capacity(m);
-  set_class(m, &arena->classes->bins[bin]);
-  /* There is room for one row of stacks, and an earlier class has used some of it. */
-  if (blocks > MAGAZINE_START_BLOCKS) m->max_blocks = (uint16_t)blocks;
-}
-
-/* Doubles the stack of an empty magazine, unless it was never filled. What another front filled before is about to be
- * used as much again. */
-static void grow(hk_arena_t *arena, uint32_t bin) {
-  hk_magazine_t *m = &arena->magazines[bin];
-  uint32_t blocks = hk_magazine_capacity(m);
-  if (hk_stat_get(&arena->bins[bin].refills) == 0) {
-    (void)start(arena, m);
-  } else if (blocks != m->max_blocks) {
-    replace_stack(arena, m, next_size(blocks == 0 ? MAGAZINE_START_BLOCKS : blocks, m->max_blocks));
-  }
-}
-
-/* Its blocks are the core's again, and what was allocated stays counted. */
-static void drop_magazine(hk_magazine_t *m) {
-  hk_stat_set(&m->moved_in, hk_magazine_allocs(m) - hk_stat_get(&m->frees));
-  set_no_stack(m);
-}
-
-void hk_front_drop(hk_arena_t *arena) {
-  if (arena->front == NULL) return;
-  hk_counters_write_begin(arena->counters);
-  for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) drop_magazine(&arena->magazines[bin]);
-  hk_counters_write_end(arena->counters);
-  memset(arena->slab_bins, 0, sizeof arena->slab_bins);
-  hk_shelf_drop(arena);
-  hk_spare_put(HK_SPARE_STACKS, arena->front, (size_t)hk_stat_get(&arena->front_bytes));
-  arena->front = NULL;
-  hk_stat_set(&arena->front_bytes, 0);
-}
 
 void hk_front_settle(hk_arena_t *arena) {
   for (uint32_t bin = 0; bin < HK_BIN_MAX; bin++) {
@@ -167,36 +24,39 @@ void hk_front_settle(hk_arena_t *arena) {
 
 /* --- To the core ------------------------------------------------------------------------------ */
 
-/* Gives one block back to the core. false: it was freed before; its slab may serve another class by
- * now, or be gone. */
-static bool flush_one(hk_arena_t *arena, uint32_t bin, void *block) {
-  hk_superslab_t *superslab = hk_pagemap_find(block);
-  void *owner =
-      superslab == NULL ? NULL : atomic_load_explicit(&superslab->owner, memory_order_acquire);
-  if (owner == arena) {
-    hk_slab_t *slab = hk_slab_first(&superslab->slabs[hk_slot_of(block)]);
-    uint32_t offset = hk_offset_in_span(slab, block);
-    uint32_t index = hk_classes_index(&arena->classes->bins[bin], offset);
-    /* Of a span that begins elsewhere since, another block may lie there. */
-    bool is_block =
-        slab->span_slabs == 1 || index * arena->classes->bins[bin].stride_bytes == offset;
-    if (hk_slab_has_block(slab, index) && slab->bin == bin && is_block) {
-      return hk_heap_put(arena, slab, index) == HK_OK;
+/* The slab of the arena around an address; NULL: it has none there, because the block was freed before. */
+static hk_slab_t *slab_around(const hk_arena_t *arena, const void *address) {
+  hk_superslab_t *superslab = hk_pagemap_find(address);
+  if (superslab == NULL) return NULL;
+  if (atomic_load_explicit(&superslab->owner, memory_order_acquire) != arena) return NULL;
+  return hk_slab_first(&superslab->slabs[hk_slot_of(address)]);
+}
+
+static bool are_neighbours(const void *a, const void *b) {
+  return (uintptr_t)a >> HK_SLAB_SHIFT == (uintptr_t)b >> HK_SLAB_SHIFT;
+}
+
+/* Gives blocks back to the core, those in turn that lie in one slab: often many do. Returns how many were handed
+ * out; the others were freed before, and their slab may serve another class by now, or be gone. */
+static uint32_t flush_blocks(hk_arena_t *arena, uint32_t bin, void *const *blocks, uint32_t count) {
+  uint32_t flushed = 0;
+  for (uint32_t from = 0, to; from < count; from = to) {
+    for (to = from + 1; to < count && are_neighbours(blocks[from], blocks[to]);) to++;
+    hk_slab_t *slab = slab_around(arena, blocks[from]);
+    if (slab != NULL) {
+      flushed += hk_heap_put_blocks(arena, slab, bin, blocks + from, to - from);
+    } else {
+      hk_stat_add(&arena->double_frees, to - from);
     }
   }
-  hk_stat_add(&arena->double_frees, 1);
-  return false;
+  return flushed;
 }
 
 /* Gives the `count` oldest blocks of a magazine back to the core. */
 static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
   hk_magazine_t *m = &arena->magazines[bin];
   void **bottom = hk_magazine_bottom(m), **top = hk_magazine_top(m) - count;
-  uint32_t flushed = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    if (flush_one(arena, bin, bottom[i])) flushed++;
-  }
-  hk_heap_count_flush(arena, bin, flushed);
+  hk_heap_count_flush(arena, bin, flush_blocks(arena, bin, bottom, count));
   for (void **at = bottom; at < top; at++) *at = at[count];
   hk_counters_write_begin(arena->counters);
   hk_stat_sub(&m->moved_in, count);
@@ -205,12 +65,13 @@ static void flush_oldest(hk_arena_t *arena, uint32_t bin, uint32_t count) {
 }
 
 void hk_front_retire_class(hk_arena_t *arena, uint32_t bin) {
+  if (!hk_arena_has_front(arena)) return;
   uint32_t count = hk_magazine_count(&arena->magazines[bin]);
   if (count > 0) flush_oldest(arena, bin, count);
 }
 
 void hk_magazine_make_room(hk_arena_t *arena, uint32_t bin) {
-  if (start(arena, &arena->magazines[bin])) return;
+  if (hk_stack_begin(arena, &arena->magazines[bin])) return;
   flush_oldest(arena, bin, (hk_magazine_count(&arena->magazines[bin]) + 1) / 2);
   bool gives = hk_tiers_giving(&arena->supply.tiers) != NULL;
   if (arena->bins[bin].draining || gives) hk_heap_retire_surplus(arena, UINT32_MAX);
@@ -267,6 +128,7 @@ void hk_front_decay(hk_arena_t *arena) {
 }
 
 bool hk_front_is_empty(const hk_arena_t *arena) {
+  if (!hk_arena_has_front(arena)) return true;
   for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
     if (hk_magazine_count(&arena->magazines[bin]) > 0) return false;
   }
@@ -274,23 +136,6 @@ bool hk_front_is_empty(const hk_arena_t *arena) {
 }
 
 /* --- From the core ---------------------------------------------------------------------------- */
-
-/* Writes addresses of up to `want` blocks of `slab` from `at` on, the lowest last. Their indices
- * come first into the same memory, so that a small stack of the thread is enough. Returns how
- * many. */
-static uint32_t take_addresses(hk_slab_t *slab, uint32_t stride_bytes, void **at, uint32_t want) {
-  uint32_t *indices = (uint32_t *)(void *)at;
-  uint32_t got = hk_slab_take(slab, 0, indices, want);
-  char *base = hk_arena_slab_address(slab);
-  /* From behind: address i lies where indices 2i and 2i + 1 were. */
-  for (uint32_t i = got; i-- > 0;) at[i] = base + (size_t)indices[i] * stride_bytes;
-  for (uint32_t low = 0, high = got; low + 1 < high; low++) {
-    void *address = at[--high];
-    at[high] = at[low];
-    at[low] = address;
-  }
-  return got;
-}
 
 /* How a batch ended, and where it began. */
 typedef struct batch_t {
@@ -312,7 +157,8 @@ static uint32_t take_blocks(hk_arena_t *arena, uint32_t bin, uint32_t want, uint
     batch->refusal = hk_heap_current(arena, bin, taken < need, &slab, &stage);
     if (batch->refusal != HK_OK) break;
     if (taken == 0) batch->stage = stage;
-    taken += take_addresses(slab, stride, top + taken, want - taken);
+    taken +=
+        hk_slab_take_blocks(slab, hk_arena_slab_address(slab), stride, top + taken, want - taken);
   }
   m->frees_at_refill = (uint16_t)hk_stat_get(&m->frees);
   if (taken == 0) return 0;
@@ -338,7 +184,7 @@ static uint32_t goal_of(const hk_magazine_t *m) {
 static uint32_t need_of(const hk_arena_t *arena, uint32_t bin, uint32_t goal) {
   bool gained = (arena->gained_bins[bin / 64] >> bin % 64 & 1) != 0;
   if (!gained || arena->max_bytes != 0) return 1;
-  uint32_t fit = (uint32_t)MAGAZINE_BUDGET_BYTES / arena->classes->bins[bin].stride_bytes;
+  uint32_t fit = (uint32_t)HK_MAGAZINE_BUDGET_BYTES / arena->classes->bins[bin].stride_bytes;
   return 1 + min_u32(goal, fit) / 2;
 }
 
@@ -348,7 +194,7 @@ static void top_up(hk_arena_t *arena) {
   uint32_t moved = 0;
   for (uint32_t bin = next_gained(arena, 0); bin < HK_BIN_MAX; bin = next_gained(arena, bin + 1)) {
     hk_magazine_t *m = &arena->magazines[bin];
-    (void)start(arena, m);
+    (void)hk_stack_begin(arena, m);
     uint32_t goal = goal_of(m), count = hk_magazine_count(m);
     if (count > goal / 2) continue; /* not yet */
     if (moved > MAGAZINE_TOP_UP_BLOCKS) break;
@@ -365,7 +211,7 @@ bool hk_magazine_refill(hk_arena_t *arena, uint32_t bin) {
   hk_magazine_t *m = &arena->magazines[bin];
   hk_front_collect(arena);
   if (!hk_shelf_is_empty(arena)) (void)hk_shelf_age_if_due(arena);
-  grow(arena, bin);
+  hk_stack_grow(arena, bin);
   uint32_t goal = goal_of(m);
   batch_t batch;
   if (take_blocks(arena, bin, goal, need_of(arena, bin, goal), &batch) == 0) {

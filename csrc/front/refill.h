@@ -1,27 +1,14 @@
 /* Refill: blocks on their way between the magazines of the front in C and the core.
  *
- * Owns:      the memory of the stacks, and how many blocks a magazine may hold.
- * Called by: alloc (empty or full magazine), arena (creation, reset, end, trim,
- *            decay).
- * Calls:     shelf, heap slab by slab, remote (drain), pagemap, spare, failures.
+ * Owns:      how many blocks move at once.
+ * Called by: alloc (empty or full magazine), arena (reset, trim, decay).
+ * Calls:     stacks, shelf, heap slab by slab, remote (drain), pagemap, failures.
  * Threads:   owner only.
  */
 #ifndef HK_FRONT_REFILL_H
 #define HK_FRONT_REFILL_H
 
 #include "supply/record.h"
-
-/* Makes every magazine empty and full at once, without memory: the first allocation or free of a
- * bin then takes the slow path. */
-void hk_front_init(hk_arena_t *arena);
-
-/* Takes memory for the stacks of an arena that has none. false: the OS refused, and the refusal was
- * counted. */
-bool hk_front_create(hk_arena_t *arena);
-
-/* Gives that memory back, blocks and all: to be called once all blocks are the core's again. What
- * was allocated stays counted. */
-void hk_front_drop(hk_arena_t *arena);
 
 /* Counts everything that was allocated as freed, after hk_front_drop. The caller holds the
  * seqlock. */
@@ -45,9 +32,6 @@ void hk_front_flush(hk_arena_t *arena);
 /* Gives back blocks of magazines that were not needed since the last call: all of one that nobody
  * allocated from, else half of them. And the large blocks that nobody used since then. */
 void hk_front_decay(hk_arena_t *arena);
-
-/* Makes the magazine of a bin, which is empty, that of the bin's new class. */
-void hk_front_add_class(hk_arena_t *arena, uint32_t bin);
 
 /* Gives the blocks of a bin's magazine back to the core. Those that are freed later stay there until the next decay or
  * flush. */

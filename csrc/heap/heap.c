@@ -149,6 +149,18 @@ hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   return HK_OK;
 }
 
+uint32_t hk_heap_put_blocks(hk_arena_t *arena, hk_slab_t *slab, uint32_t bin, void *const *blocks,
+                            uint32_t count) {
+  uint32_t put = 0;
+  if (slab->state == HK_SLAB_CLASS && slab->bin == bin) {
+    const hk_class_t *c = &arena->classes->bins[bin];
+    put = hk_slab_put_blocks(slab, c, hk_arena_slab_address(slab), blocks, count);
+    if (put > 0) hk_bin_relist(arena, slab);
+  }
+  if (HK_UNLIKELY(put < count)) hk_stat_add(&arena->double_frees, count - put);
+  return put;
+}
+
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed) {
   hk_stat_sub(&arena->bins[bin].out, flushed);
   hk_stat_add(&arena->bins[bin].flushes, 1);
@@ -248,7 +260,7 @@ void hk_heap_retire_surplus(hk_arena_t *arena, uint32_t keep) {
   } else {
     hk_remote_drain(arena);
   }
-  for (uint32_t bin = 0; bin < arena->classes->count; bin++) {
+  HK_EACH_USED_BIN(arena, bin) {
     const hk_bin_t *b = &arena->bins[bin];
     if (by_policy && !b->draining) continue;
     uint32_t left = by_policy ? (uint32_t)hk_bin_empty_low(arena, b) : keep;
@@ -260,7 +272,7 @@ void hk_heap_retire_surplus(hk_arena_t *arena, uint32_t keep) {
   }
 }
 
-static void retire_all_of(hk_arena_t *arena, uint32_t bin) {
+void hk_heap_retire_all_of(hk_arena_t *arena, uint32_t bin) {
   for (hk_slab_t *slab; (slab = surplus_slab(&arena->bins[bin], 0)) != NULL;) {
     hk_heap_retire(arena, slab);
   }
@@ -274,7 +286,7 @@ void hk_heap_retire_gained(hk_arena_t *arena) {
   hk_remote_drain(arena);
   for (uint32_t w = 0; w < HK_BIN_WORDS; w++) {
     for (uint64_t bits = arena->gained_bins[w]; bits != 0; bits &= bits - 1) {
-      retire_all_of(arena, w * 64 + hk_ctz64(bits));
+      hk_heap_retire_all_of(arena, w * 64 + hk_ctz64(bits));
     }
     arena->gained_bins[w] |= gained[w];
   }

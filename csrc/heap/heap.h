@@ -21,6 +21,10 @@ hk_status_t hk_heap_current(hk_arena_t *arena, uint32_t bin, bool grow, hk_slab_
 /* Puts a block back into its slab, which serves a class. HK_DOUBLE_FREE: it was free already. */
 hk_status_t hk_heap_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 
+/* Puts blocks of `bin` back that lie in one slab, if it serves that class still. Returns how many were handed out. */
+uint32_t hk_heap_put_blocks(hk_arena_t *arena, hk_slab_t *slab, uint32_t bin, void *const *blocks,
+                            uint32_t count);
+
 /* Count a batch of `taken` or `flushed` blocks; to be called once for each batch. */
 void hk_heap_count_refill(hk_arena_t *arena, uint32_t bin, hk_stage_t stage, uint32_t taken);
 void hk_heap_count_flush(hk_arena_t *arena, uint32_t bin, uint32_t flushed);
@@ -38,6 +42,9 @@ void hk_heap_retire(hk_arena_t *arena, hk_slab_t *slab);
 
 /* Retires all of them. */
 void hk_heap_retire_surplus(hk_arena_t *arena, uint32_t keep);
+
+/* Retires the empty ones of one bin. */
+void hk_heap_retire_all_of(hk_arena_t *arena, uint32_t bin);
 
 /* Collects what other threads have freed, and retires the slabs that are empty by it: all that there are in an arena
  * where hk_heap_retire_surplus has kept none before and nobody frees but other threads. */

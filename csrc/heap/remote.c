@@ -38,6 +38,23 @@ hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
   return result == HK_REMOTE_DOUBLE ? HK_DOUBLE_FREE : HK_OK;
 }
 
+static void note_gained(hk_arena_t *arena, uint32_t bin) {
+  arena->gained_bins[bin / 64] |= (uint64_t)1 << bin % 64;
+}
+
+hk_status_t hk_remote_put_kept(hk_arena_t *arena, hk_slab_t *slab, uint32_t index) {
+  hk_bin_t *b = &arena->bins[slab->bin];
+  if (hk_slab_is_queued(slab, index) || !hk_slab_put(slab, index)) {
+    hk_stat_add(&arena->double_frees, 1);
+    return HK_DOUBLE_FREE;
+  }
+  hk_stat_sub(&b->out, 1);
+  hk_stat_add(&b->remote_collected, 1);
+  note_gained(arena, slab->bin);
+  hk_bin_relist(arena, slab);
+  return HK_OK;
+}
+
 void hk_remote_count(hk_arena_t *arena, uint32_t bin) {
   atomic_fetch_add_explicit(&arena->bins[bin].frees_remote, 1, memory_order_release);
 }
@@ -74,7 +91,7 @@ static void collect(hk_arena_t *arena, hk_slab_t *slab) {
   hk_stat_add(&b->drains, 1);
   hk_stat_add(&arena->double_frees, duplicates);
   if (gained == 0) return;
-  arena->gained_bins[slab->bin / 64] |= (uint64_t)1 << slab->bin % 64;
+  note_gained(arena, slab->bin);
   hk_bin_relist(arena, slab);
 }
 

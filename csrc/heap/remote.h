@@ -19,6 +19,9 @@
  * already set, and nothing is to be counted. */
 hk_status_t hk_remote_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
 
+/* The same by a thread that acts as the owner: the block is collected at once. HK_DOUBLE_FREE: it was free. */
+hk_status_t hk_remote_put_kept(hk_arena_t *arena, hk_slab_t *slab, uint32_t index);
+
 /* The same for a run or huge mapping; hk_remote_count_large follows. */
 hk_status_t hk_remote_put_large(hk_arena_t *arena, hk_slab_t *slab);
 

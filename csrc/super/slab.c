@@ -33,8 +33,9 @@ static void free_blocks(hk_slab_t *slab, size_t bytes, const hk_class_t *c) {
   HK_WRITE_ONCE(slab->capacity, (uint16_t)(bytes / c->stride_bytes));
   HK_WRITE_ONCE(slab->free_count, slab->capacity);
   slab->touched_blocks = slab->fresh ? 0 : slab->capacity;
-  for (uint32_t w = 0; w < hk_slab_words(slab); w++)
-    slab->free_bits[w] = word_mask(slab->capacity, w);
+  uint32_t last = hk_slab_words(slab) - 1;
+  for (uint32_t w = 0; w < last; w++) slab->free_bits[w] = ~(uint64_t)0;
+  slab->free_bits[last] = word_mask(slab->capacity, last);
 }
 
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
@@ -94,6 +95,28 @@ uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32
   return taken;
 }
 
+uint32_t hk_slab_take_blocks(hk_slab_t *slab, char *base, uint32_t stride_bytes, void **blocks,
+                             uint32_t want) {
+  HK_ASSERT_SLOW(hk_slab_is_valid(slab));
+  uint32_t taken = slab->free_count < want ? slab->free_count : want;
+  if (taken == 0) return 0;
+  uint32_t index = 0, w = slab->low_word;
+  for (void **next = blocks + taken; next > blocks; w++) {
+    uint64_t bits = slab->free_bits[w];
+    while (bits != 0 && next > blocks) {
+      index = w * 64 + hk_ctz64(bits);
+      *--next = base + (size_t)index * stride_bytes;
+      bits &= bits - 1;
+    }
+    slab->free_bits[w] = bits;
+    if (bits != 0) break;
+  }
+  slab->low_word = (uint16_t)w;
+  HK_WRITE_ONCE(slab->free_count, slab->free_count - taken);
+  note_taken(slab, index);
+  return taken;
+}
+
 static void lower_hint(hk_slab_t *slab, uint32_t word) {
   if (word < slab->low_word) slab->low_word = (uint16_t)word;
 }
@@ -107,6 +130,31 @@ bool hk_slab_put(hk_slab_t *slab, uint32_t index) {
   slab->trimmed = false;
   lower_hint(slab, word);
   return true;
+}
+
+/* false: none begins at `offset`, because the slab serves another class by now, or another span begins elsewhere. */
+static bool find_block(const hk_slab_t *slab, const hk_class_t *c, uint32_t offset,
+                       uint32_t *index) {
+  *index = hk_classes_index(c, offset);
+  return *index < slab->capacity && *index * c->stride_bytes == offset;
+}
+
+uint32_t hk_slab_put_blocks(hk_slab_t *slab, const hk_class_t *c, const char *base,
+                            void *const *blocks, uint32_t count) {
+  uint32_t put = 0, low = slab->low_word, index;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!find_block(slab, c, (uint32_t)((const char *)blocks[i] - base), &index)) continue;
+    uint64_t *word = &slab->free_bits[index >> 6], bit = (uint64_t)1 << (index & 63);
+    if (HK_UNLIKELY((*word & bit) != 0)) continue;
+    *word |= bit;
+    if (index >> 6 < low) low = index >> 6;
+    put++;
+  }
+  if (put == 0) return 0;
+  slab->low_word = (uint16_t)low;
+  slab->trimmed = false;
+  HK_WRITE_ONCE(slab->free_count, slab->free_count + put);
+  return put;
 }
 
 hk_remote_t hk_slab_join_remote(hk_slab_t *slab, uint32_t index) {

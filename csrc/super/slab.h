@@ -109,8 +109,17 @@ bool hk_slab_next_free(const hk_slab_t *slab, uint32_t *from, uint32_t *to);
  * Returns how many; the caller owns them. */
 uint32_t hk_slab_take(hk_slab_t *slab, uint32_t base_ref, uint32_t *refs, uint32_t want);
 
+/* The same as addresses in a slab that begins at `base`, the lowest last. */
+uint32_t hk_slab_take_blocks(hk_slab_t *slab, char *base, uint32_t stride_bytes, void **blocks,
+                             uint32_t want);
+
 /* Puts one block back. false: it was free already, and nothing changed. */
 bool hk_slab_put(hk_slab_t *slab, uint32_t index);
+
+/* Puts back the blocks that begin at addresses in a slab of class `c`, which begins at `base`. Returns how many; the
+ * others are free already, or no blocks of it. */
+uint32_t hk_slab_put_blocks(hk_slab_t *slab, const hk_class_t *c, const char *base,
+                            void *const *blocks, uint32_t count);
 
 /* Put a block back from a thread that does not own the arena, in two steps.
  *
@@ -127,6 +136,12 @@ typedef enum hk_remote_t {
 
 hk_remote_t hk_slab_join_remote(hk_slab_t *slab, uint32_t index);
 hk_remote_t hk_slab_put_remote(hk_slab_t *slab, uint32_t index);
+
+/* true: its remote bit is set. */
+static inline bool hk_slab_is_queued(const hk_slab_t *slab, uint32_t index) {
+  uint64_t bits = atomic_load_explicit(&slab->remote_bits[index >> 6], memory_order_relaxed);
+  return (bits >> (index & 63) & 1) != 0;
+}
 
 /* Moves all remote bits to free bits. Returns how many blocks were gained; adds to `*duplicates`
  * those that were free already, because owner and another thread both freed them. */

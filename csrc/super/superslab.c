@@ -130,10 +130,6 @@ void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot, uint32_t c
   HK_WRITE_ONCE(superslab->dirty_slots, superslab->dirty_slots & ~hk_superslab_slots(slot, count));
 }
 
-bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
-  return (superslab->dirty_slots & hk_superslab_slots(slot, count)) == 0;
-}
-
 static void clear_remote(hk_slab_t *slab) {
   /* Only queued slabs have remote bits. */
   if (atomic_load_explicit(&slab->remote_queued, memory_order_relaxed) == 0) return;
@@ -152,18 +148,19 @@ static void reset_slab(hk_slab_t *slab, hk_slab_state_t state) {
 size_t hk_superslab_reset(hk_superslab_t *superslab) {
   uint32_t lost_slots = 0;
   bool huge = hk_superslab_is_huge(superslab);
-  for (uint32_t i = 0; i < superslab->slab_count;) {
-    hk_slab_t *slab = &superslab->slabs[i];
+  for (uint32_t slots, todo = superslab->used_slots; todo != 0; todo &= ~slots) {
+    uint32_t slot = hk_ctz32(todo);
+    hk_slab_t *slab = &superslab->slabs[slot];
     bool lost = slab->exposed || slab->borrowers > 0;
     uint32_t span = slab->state == HK_SLAB_UNUSED ? 1 : slab->span_slabs;
-    if (lost) lost_slots |= hk_superslab_slots(i, span);
+    slots = hk_superslab_slots(slot, span);
+    if (lost) lost_slots |= slots;
     bool is_used = slab->state != HK_SLAB_UNUSED;
-    if (is_used && !slab->is_short && !huge) superslab->whole_slots |= hk_superslab_slots(i, span);
+    if (is_used && !slab->is_short && !huge) superslab->whole_slots |= slots;
     reset_slab(slab, lost ? HK_SLAB_LOST : HK_SLAB_UNUSED);
     for (uint32_t tail = 1; tail < span && !lost; tail++) {
       reset_slab(slab + tail, HK_SLAB_UNUSED);
     }
-    i += span;
   }
   superslab->used_slots = lost_slots;
   if (huge) return lost_slots != 0 ? superslab->bytes : 0;

@@ -129,9 +129,6 @@ void hk_superslab_unuse(hk_superslab_t *superslab, uint32_t slot, uint32_t count
  * again. */
 void hk_superslab_set_clean(hk_superslab_t *superslab, uint32_t slot, uint32_t count);
 
-/* true: the slots [slot, slot + count) are known to read as zero. */
-bool hk_superslab_is_clean(const hk_superslab_t *superslab, uint32_t slot, uint32_t count);
-
 /* Makes every slot unused, whatever it held; nobody may hold a block of it. Slabs that are
  * exposed or have borrowers stay used and become LOST. Returns the bytes of lost slabs. */
 size_t hk_superslab_reset(hk_superslab_t *superslab);

@@ -9,11 +9,14 @@ static uint32_t used_of(const hk_superslab_t *superslab) {
   return hk_superslab_is_huge(superslab) ? FULL : hk_popcount32(superslab->used_slots);
 }
 
-/* What a SuperSlab has to spare, if it is hot. Free ones do not count, because one that drains would
- * only make them take its place. */
-static uint32_t room_of(const hk_superslab_t *superslab) {
-  uint32_t used = used_of(superslab);
+/* What a SuperSlab with so many slots in use has to spare, if it is hot. Free ones do not count, because one that
+ * drains would only make them take its place. */
+static uint32_t room_beside(const hk_superslab_t *superslab, uint32_t used) {
   return superslab->draining || used == 0 ? 0 : FULL - used;
+}
+
+static uint32_t room_of(const hk_superslab_t *superslab) {
+  return room_beside(superslab, used_of(superslab));
 }
 
 static uint32_t idle_of(const hk_superslab_t *superslab) {
@@ -26,37 +29,44 @@ static bool gives(const hk_superslab_t *superslab) {
 
 /* --- Lists ------------------------------------------------------------------------------------ */
 
-static hk_superslab_t **head_of(hk_tiers_t *tiers, const hk_superslab_t *superslab) {
+static hk_superslab_t **head_for(hk_tiers_t *tiers, const hk_superslab_t *superslab,
+                                 uint32_t used) {
   if (gives(superslab)) return &tiers->giving;
-  return &(superslab->draining ? tiers->draining : tiers->hot)[used_of(superslab)];
+  return &(superslab->draining ? tiers->draining : tiers->hot)[used];
+}
+
+static hk_superslab_t **head_of(hk_tiers_t *tiers, const hk_superslab_t *superslab) {
+  return head_for(tiers, superslab, used_of(superslab));
 }
 
 /* Its list may have become empty, or has an entry now. */
-static void mark(hk_tiers_t *tiers, const hk_superslab_t *superslab) {
+static void mark(hk_tiers_t *tiers, const hk_superslab_t *superslab, uint32_t used, bool filled) {
   if (gives(superslab)) return;
   uint64_t *lists = superslab->draining ? &tiers->draining_lists : &tiers->hot_lists;
-  uint64_t bit = (uint64_t)1 << used_of(superslab);
-  *lists = *head_of(tiers, superslab) != NULL ? *lists | bit : *lists & ~bit;
+  uint64_t bit = (uint64_t)1 << used;
+  *lists = filled ? *lists | bit : *lists & ~bit;
 }
 
 void hk_tiers_unlink(hk_tiers_t *tiers, const hk_superslab_t *superslab) {
-  hk_superslab_t **head = head_of(tiers, superslab);
+  uint32_t used = used_of(superslab);
+  hk_superslab_t **head = head_for(tiers, superslab, used);
   *(superslab->prev != NULL ? &superslab->prev->next : head) = superslab->next;
   if (superslab->next != NULL) superslab->next->prev = superslab->prev;
-  mark(tiers, superslab);
-  tiers->room -= room_of(superslab);
-  tiers->idle -= idle_of(superslab);
+  if (*head == NULL) mark(tiers, superslab, used, false);
+  tiers->room -= room_beside(superslab, used);
+  if (superslab->idle_slots != 0) tiers->idle -= idle_of(superslab);
 }
 
 void hk_tiers_link(hk_tiers_t *tiers, hk_superslab_t *superslab) {
-  hk_superslab_t **head = head_of(tiers, superslab);
+  uint32_t used = used_of(superslab);
+  hk_superslab_t **head = head_for(tiers, superslab, used);
   superslab->prev = NULL;
   superslab->next = *head;
   if (*head != NULL) (*head)->prev = superslab;
   *head = superslab;
-  mark(tiers, superslab);
-  tiers->room += room_of(superslab);
-  tiers->idle += idle_of(superslab);
+  mark(tiers, superslab, used, true);
+  tiers->room += room_beside(superslab, used);
+  if (superslab->idle_slots != 0) tiers->idle += idle_of(superslab);
 }
 
 /* To be called while it is on no list. */

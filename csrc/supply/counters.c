@@ -13,6 +13,7 @@ typedef struct counters_page_t {
   hk_counters_t counters; /* first: what a front sees */
   _Atomic(uint32_t) holders;
   bool are_zero; /* so that nothing is to be done before they are used again */
+  bool are_seen; /* somebody beside the core has them, and may have written to any */
 } counters_page_t;
 
 size_t hk_counters_bytes(void) { return hk_os_round_to_pages(sizeof(counters_page_t)); }
@@ -26,10 +27,20 @@ void hk_counters_zero(void *counters, size_t bytes) {
   }
 }
 
+#if HK_DEBUG
+static bool are_all_zero(const hk_counters_t *c) {
+  return *(const char *)c == 0 && memcmp(c, (const char *)c + 1, sizeof *c - 1) == 0;
+}
+#endif
+
 void hk_counters_note_zero(hk_counters_t *counters) {
-  HK_ASSERT_SLOW(*(const char *)counters == 0 &&
-                 memcmp(counters, (const char *)counters + 1, sizeof *counters - 1) == 0);
+  HK_ASSERT_SLOW(are_all_zero(counters));
   ((counters_page_t *)counters)->are_zero = true;
+}
+
+hk_counters_t *hk_counters_see(hk_counters_t *counters) {
+  HK_WRITE_ONCE(((counters_page_t *)counters)->are_seen, true);
+  return counters;
 }
 
 bool hk_counters_are_shared(const hk_counters_t *counters) {
@@ -37,9 +48,24 @@ bool hk_counters_are_shared(const hk_counters_t *counters) {
   return atomic_load_explicit((_Atomic(uint32_t) *)&page->holders, memory_order_acquire) > 1;
 }
 
+/* Zeroes what the core writes: sums of runs and huge mappings. */
+static void zero_own(hk_counters_t *c) {
+  double *const sums[] = {c->allocs.by_bin, c->frees.by_bin, c->live_bytes, c->live_block_bytes};
+  for (int i = 0; i < 4; i++) {
+    hk_counters_zero(&sums[i][HK_BIN_MAX], (HK_BIN_COUNT - HK_BIN_MAX) * sizeof(double));
+  }
+  c->seqlock = 0;
+  HK_ASSERT_SLOW(are_all_zero(c));
+}
+
 static hk_counters_t *begin(counters_page_t *page, bool are_zero, uint32_t holders) {
-  if (!are_zero) hk_counters_zero(page, sizeof *page);
+  if (!are_zero && HK_READ_ONCE(page->are_seen)) {
+    hk_counters_zero(page, sizeof *page);
+  } else if (!are_zero) {
+    zero_own(&page->counters);
+  }
   page->are_zero = false;
+  HK_WRITE_ONCE(page->are_seen, holders > 1);
   atomic_store_explicit(&page->holders, holders, memory_order_relaxed);
   return &page->counters;
 }

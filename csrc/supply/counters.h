@@ -72,14 +72,19 @@ static inline void hk_counter_add(double *counter, double amount) {
   hk_counter_set(counter, hk_counter_get(counter) + amount);
 }
 
-/* A seqlock: brackets writes that a reader must see all of or none of. Owner only. A reader that
- * meets an odd number, or another one than before, reads again. */
+/* A seqlock: brackets writes that a reader must see all of or none of. Owner only, so that it takes no locked
+ * instruction. A reader that meets an odd number, or another one than before, reads again. */
 static inline void hk_counters_write_begin(hk_counters_t *counters) {
+#if HK_THREAD_SANITIZER /* which knows no fences */
   __atomic_fetch_add(&counters->seqlock, 1, __ATOMIC_ACQ_REL);
+#else
+  HK_WRITE_ONCE(counters->seqlock, HK_READ_ONCE(counters->seqlock) + 1);
+  atomic_thread_fence(memory_order_release);
+#endif
 }
 
 static inline void hk_counters_write_end(hk_counters_t *counters) {
-  __atomic_fetch_add(&counters->seqlock, 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&counters->seqlock, HK_READ_ONCE(counters->seqlock) + 1, __ATOMIC_RELEASE);
 }
 
 /* true: somebody beside the arena holds the counters. */
@@ -88,6 +93,9 @@ bool hk_counters_are_shared(const hk_counters_t *counters);
 /* Zeroes a part of them, and writes only where something is not zero: most pages of counters were never touched, and a
  * write would make them take up memory. */
 void hk_counters_zero(void *counters, size_t bytes);
+
+/* To be called before anybody beside the core gets them: from then on any of them may be written. Returns them. */
+hk_counters_t *hk_counters_see(hk_counters_t *counters);
 
 /* All of them are zero, and nobody writes to them until they are created again. */
 void hk_counters_note_zero(hk_counters_t *counters);

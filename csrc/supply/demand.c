@@ -46,7 +46,7 @@ bool hk_demand_keeps(const hk_arena_t *arena) {
 /* Sizes that change find nothing that fits in what one of them left. A front of another language
  * keeps blocks of many sizes itself, and what it keeps is in use here. */
 static uint64_t variety_bytes(const hk_arena_t *arena, uint64_t peak) {
-  if (arena->front == NULL) return 0;
+  if (!hk_arena_has_front(arena)) return 0;
   uint64_t most = (uint64_t)hk_options_get()->superslab_max_memory_mb * HK_MIB / VARIETY_SHARE;
   uint64_t wanted = peak * VARIETY_SIZES;
   return wanted < most ? wanted : most;

@@ -200,7 +200,7 @@ struct hk_arena_t {
   hk_stat_t returned_bytes;                                /* pages given back to the OS for it */
   hk_stat_t failures_os, failures_limit, failures_retried; /* supply/failures.c */
 
-  /* front/refill.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
+  /* front/stacks.c: memory for the stacks, NULL until the first hk_alloc, and the bytes mapped for
    * it, 0 without a front in C. */
   void *front;
   size_t front_used; /* pointers of it that stacks were made of */
@@ -237,6 +237,11 @@ struct hk_arena_t {
 /* Bytes of the mapping that holds a record. */
 static inline size_t hk_arena_record_bytes(void) {
   return hk_os_round_to_pages(sizeof(hk_arena_t));
+}
+
+/* true: the front in C has memory for it. */
+static inline bool hk_arena_has_front(const hk_arena_t *arena) {
+  return HK_FRONT_IN_C && arena->front != NULL;
 }
 
 /* The first bin from `bin` on that ever had a slab; HK_BIN_MAX: there is none. */

@@ -206,7 +206,7 @@ hk_status_t hk_superslabs_add(hk_arena_t *arena, size_t bytes, hk_superslab_t **
   hk_supply_t *supply = &arena->supply;
   uint32_t index = take_index(supply);
   /* The front in C, which has memory then, needs no references. */
-  if (index == HK_ARENA_SUPERSLABS_MAX && arena->front == NULL) return HK_OUT_OF_MEMORY_TABLE;
+  if (index == HK_ARENA_SUPERSLABS_MAX && !hk_arena_has_front(arena)) return HK_OUT_OF_MEMORY_TABLE;
   hk_superslab_t *superslab;
   hk_status_t status = obtain(arena, bytes, &superslab);
   if (status != HK_OK) {

@@ -44,15 +44,13 @@ hk_status_t hk_supply_prewarm(hk_arena_t *arena, uint64_t bytes) {
 
 static void use_slots(hk_arena_t *arena, hk_superslab_t *superslab, uint32_t slot, uint32_t count) {
   hk_supply_t *supply = &arena->supply;
-  superslab->slabs[slot].fresh =
-      !superslab->was_exposed && hk_superslab_is_clean(superslab, slot, count);
-  size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
-  uint32_t used = superslab->used_slots;
-  if (used == 0) hk_stat_sub(&supply->empties, 1);
+  uint32_t slots = hk_superslab_slots(slot, count), dirty = superslab->dirty_slots & slots;
+  superslab->slabs[slot].fresh = !superslab->was_exposed && dirty == 0;
+  if (superslab->used_slots == 0) hk_stat_sub(&supply->empties, 1);
   hk_tiers_use(&supply->tiers, superslab, slot, count);
-  note_dirty(arena, superslab, dirty);
-  hk_stat_add(&arena->decay.retaken_bytes,
-              hk_superslab_retake(superslab, superslab->used_slots & ~used));
+  if (dirty != 0) hk_stat_sub(&supply->dirty_bytes, hk_popcount32(dirty) * HK_SLAB_BYTES);
+  if ((superslab->purged_slots & slots) != 0)
+    hk_stat_add(&arena->decay.retaken_bytes, hk_superslab_retake(superslab, slots));
   hk_stat_add(&supply->used_bytes, count * HK_SLAB_BYTES);
   hk_peaks_raise(&supply->peaks, hk_stat_get(&supply->used_bytes) / HK_SLAB_BYTES);
 }
@@ -161,9 +159,9 @@ void hk_supply_put(hk_arena_t *arena, hk_slab_t *slab, uint32_t count) {
   }
   hk_supply_t *supply = &arena->supply;
   hk_superslab_t *superslab = slab->superslab;
-  size_t dirty = hk_superslab_unused_dirty_bytes(superslab);
+  uint32_t dirty = superslab->dirty_slots & hk_superslab_slots(slab->slot, count);
   hk_tiers_unuse(&supply->tiers, superslab, slab->slot, count);
-  note_dirty(arena, superslab, dirty);
+  hk_stat_add(&supply->dirty_bytes, hk_popcount32(dirty) * HK_SLAB_BYTES);
   hk_stat_sub(&supply->used_bytes, count * HK_SLAB_BYTES);
   HK_ASSERT_SLOW(hk_superslab_is_valid(superslab));
   if (superslab->used_slots != 0) {

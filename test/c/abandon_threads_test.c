@@ -51,6 +51,26 @@ HK_TEST(blocks_of_an_abandoned_arena_hold_until_they_are_freed_and_the_arena_unt
   fake_os_end();
 }
 
+HK_TEST(a_second_free_of_a_block_of_an_abandoned_arena_is_refused) {
+  enum { BLOCKS = 20 };
+  void *blocks[BLOCKS];
+  hk_arena_t *arena = hk_test_arena(0);
+  for (int i = 0; i < BLOCKS; i++) blocks[i] = hk_alloc(arena, 40000);
+  EXPECT_EQ(hk_free(NULL, blocks[0]), HK_OK); /* before it is abandoned: collected then */
+  let_go(arena);
+  EXPECT_EQ(hk_free(NULL, blocks[0]), HK_DOUBLE_FREE);
+  for (int i = 1; i < BLOCKS - 1; i++) EXPECT_EQ(hk_free(NULL, blocks[i]), HK_OK);
+  EXPECT(hk_free(NULL, blocks[BLOCKS - 2]) != HK_OK);
+  EXPECT_EQ(hk_free(NULL, (char *)blocks[BLOCKS - 1] + 64), HK_NOT_OWNED);
+  hk_arena_stats_t stats = hk_test_stats(arena);
+  uint32_t bin = hk_test_bin(40000);
+  EXPECT_EQ(stats.bins[bin].live, 1);
+  EXPECT_EQ(stats.bins[bin].frees_remote, BLOCKS - 1);
+  EXPECT(stats.double_frees > 0 && hk_arena_is_valid(arena));
+  EXPECT_EQ(hk_free(NULL, blocks[BLOCKS - 1]), HK_OK);
+  bury();
+}
+
 HK_TEST(memory_of_abandoned_arenas_serves_others) {
   enum { ARENAS = 50, BLOCKS = 64 };
   static void *blocks[ARENAS][BLOCKS];
@@ -160,6 +180,7 @@ HK_TEST(heirs_free_blocks_while_their_arena_is_abandoned_and_none_is_lost) {
 
 HK_TEST_MAIN(an_arena_without_live_blocks_is_gone_at_once,
              blocks_of_an_abandoned_arena_hold_until_they_are_freed_and_the_arena_until_the_last,
+             a_second_free_of_a_block_of_an_abandoned_arena_is_refused,
              memory_of_abandoned_arenas_serves_others,
              an_abandoned_arena_goes_on_where_it_was_under_a_new_owner,
              an_arena_that_javascript_sees_is_not_abandoned,

@@ -99,6 +99,25 @@ HK_TEST(the_lowest_free_block_is_the_next_one_wherever_it_was_freed) {
   for (int i = 0; i < 6; i++) EXPECT_EQ(refs[i], sorted[i]);
 }
 
+HK_TEST(as_addresses_the_lowest_free_blocks_come_with_the_lowest_last) {
+  static uint32_t refs[8192];
+  void *blocks[5] = {NULL};
+  hk_slab_t *slab = bound_slab(bin_of(16));
+  char *base = (char *)0x10000; /* nobody looks there */
+  uint32_t capacity = slab->capacity;
+  EXPECT_EQ(hk_slab_take(slab, 0, refs, capacity), capacity);
+  EXPECT_EQ(hk_slab_take_blocks(slab, base, 16, blocks, 4), 0);
+  static const uint32_t freed[] = {4095, 63, 64, 700, 0};
+  for (int i = 0; i < 5; i++) EXPECT(hk_slab_put(slab, freed[i]));
+  EXPECT_EQ(hk_slab_take_blocks(slab, base, 16, blocks, 3), 3);
+  static const uint32_t lowest[] = {64, 63, 0};
+  for (int i = 0; i < 3; i++) EXPECT(blocks[i] == base + lowest[i] * 16);
+  EXPECT(blocks[3] == NULL && hk_slab_is_valid(slab));
+  EXPECT_EQ(hk_slab_take_blocks(slab, base, 16, blocks, 5), 2);
+  EXPECT(blocks[0] == base + 4095 * 16 && blocks[1] == base + 700 * 16);
+  EXPECT(slab->free_count == 0 && hk_slab_is_valid(slab));
+}
+
 HK_TEST(a_second_put_of_a_block_is_noticed_and_changes_nothing) {
   uint32_t refs[2];
   hk_slab_t *slab = bound_slab(bin_of(64));
@@ -108,6 +127,24 @@ HK_TEST(a_second_put_of_a_block_is_noticed_and_changes_nothing) {
   EXPECT(!hk_slab_put(slab, 1));
   EXPECT_EQ(slab->free_count, slab->capacity - 1);
   EXPECT(hk_slab_is_valid(slab));
+}
+
+HK_TEST(blocks_put_back_together_are_free_but_those_that_were_or_are_none) {
+  static uint32_t refs[8192];
+  uint32_t bin = bin_of(48);
+  const hk_class_t *c = &hk_classes_default()->bins[bin];
+  hk_slab_t *slab = bound_slab(bin);
+  char *base = (char *)0x10000;
+  uint32_t capacity = slab->capacity;
+  EXPECT_EQ(hk_slab_take(slab, 0, refs, capacity), capacity);
+  void *blocks[] = {base + 700 * 48,      base + 3 * 48, base + 3 * 48, base + 5 * 48 + 16,
+                    base + capacity * 48, base,          base + 64 * 48};
+  EXPECT_EQ(hk_slab_put_blocks(slab, c, base, blocks, 7), 4);
+  EXPECT_EQ(slab->free_count, 4);
+  static const uint32_t free[] = {0, 3, 64, 700};
+  for (int i = 0; i < 4; i++) EXPECT(hk_slab_is_free(slab, free[i]));
+  EXPECT(hk_slab_is_valid(slab));
+  EXPECT_EQ(hk_slab_put_blocks(slab, c, base, blocks, 7), 0);
 }
 
 HK_TEST(strides_from_256_bytes_up_touch_no_page_of_the_pool) {
@@ -270,7 +307,9 @@ HK_TEST_MAIN(a_bound_slab_has_every_block_of_its_class_free,
              every_stride_an_arena_may_bring_gives_a_valid_slab,
              blocks_come_once_each_and_in_address_order, a_batch_stops_at_what_was_asked_for,
              the_lowest_free_block_is_the_next_one_wherever_it_was_freed,
+             as_addresses_the_lowest_free_blocks_come_with_the_lowest_last,
              a_second_put_of_a_block_is_noticed_and_changes_nothing,
+             blocks_put_back_together_are_free_but_those_that_were_or_are_none,
              strides_from_256_bytes_up_touch_no_page_of_the_pool,
              remote_bits_become_free_bits_when_they_are_collected,
              a_second_remote_put_of_a_block_is_noticed, a_remote_put_joins_others_of_its_word_only,

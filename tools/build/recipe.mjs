@@ -81,6 +81,7 @@ export const WASM_COMPILE = [
   '-Oz',
   '-flto',
   '-DNDEBUG',
+  '-DHK_FRONT_IN_C=0',
 ];
 export const WASM_INCLUDE = 'csrc/wasm/include';
 /** Without -Wconversion, which is about what fits 64 bits; what does not fit 32 is told. */

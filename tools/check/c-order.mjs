@@ -17,7 +17,7 @@ export const C_ROOMS = [
 
 /** Boxes inside a room in the same way. In rooms without a row any order will do, but no circle. */
 export const C_BOXES = {
-  front: [['realloc'], ['alloc'], ['refill', 'abandoned'], ['shelf', 'magazine']],
+  front: [['realloc'], ['alloc'], ['refill', 'abandoned'], ['stacks'], ['shelf'], ['magazine']],
   stats: [['valid'], ['stats', 'heap_map', 'lengths'], ['front_counts']],
   heap: [['heap', 'large', 'decay'], ['trim'], ['remote', 'expose'], ['bin', 'run']],
   supply: [
