@@ -34,10 +34,10 @@ typedef struct hk_cache_stats_t {
   uint64_t quarantined; /* of those here now, as they are when the statistics are read */
 } hk_cache_stats_t;
 
-/* Takes a SuperSlab, the smallest that fits, and of those the most recently cached. A huge one is at most an eighth larger than
- * asked for, unless it comes out of an overfull quarantine. The caller owns it. Its slots are
- * unused; dirty ones hold bytes of arena `last_arena_id`, and if it was exposed any slot may hold
- * anything. NULL: the cache has none that fits. */
+/* Takes a SuperSlab, the smallest that fits, of those one that the arena had last, and the most recently
+ * cached. A huge one is at most an eighth larger than asked for, unless it comes out of an overfull
+ * quarantine. The caller owns it. Its slots are unused; dirty ones hold bytes of arena `last_arena_id`, and
+ * if it was exposed any slot may hold anything. NULL: the cache has none that fits. */
 hk_superslab_t *hk_cache_take(const hk_fit_request_t *request);
 
 /* Takes the best of the huge ones with their pages that nobody sees, for the caller, who owns it, to take pages from:

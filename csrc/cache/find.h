@@ -11,8 +11,8 @@
 #include "cache/fit.h"
 #include "cache/quarantine.h"
 
-/* The smallest that fits and may be used at once, and of those the youngest, from `head` on. NULL: none;
- * `*quarantine` is what waits then. */
+/* The smallest that fits and may be used at once, of those one that the arena had last, because it needs no zeroes, and
+ * is what the arena keeps warm; and the youngest, from `head` on. NULL: none; `*quarantine` is what waits then. */
 hk_superslab_t *hk_find_free(hk_superslab_t *head, const hk_fit_request_t *request,
                              hk_quarantine_t *quarantine);
 

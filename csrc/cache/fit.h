@@ -14,6 +14,7 @@ typedef struct hk_fit_request_t {
   size_t bytes;
   uint64_t bytes_max; /* a huge one may be larger than `bytes`, but not than this */
   uint64_t arena_id;
+  bool has_put;      /* the arena has put some into the cache */
   bool shares_bytes; /* what another arena left may stay there */
   bool urgent;       /* the OS refused to map one: even quarantine is no reason to refuse */
 } hk_fit_request_t;

@@ -159,11 +159,11 @@ static HK_NOINLINE hk_status_t free_slow(hk_arena_t *arena, void *block) {
   if (owner == NULL) return HK_NOT_OWNED;
   hk_slab_t *slab = slab_at(superslab, block);
   bool is_first = hk_arena_slab_address(slab) == block;
+  if (slab->state == HK_SLAB_RUN && is_first && owner == arena) return free_large(arena, slab);
   if (slab->state == HK_SLAB_UNUSED && slab->bin == HK_BIN_RUN && is_first) return HK_DOUBLE_FREE;
   if (slab->state != HK_SLAB_CLASS && !(slab->state == HK_SLAB_RUN && is_first))
     return HK_NOT_OWNED;
   if (owner != arena) return free_remote(owner, slab, block);
-  if (slab->state == HK_SLAB_RUN) return free_large(arena, slab);
   if (arena->front == NULL) return HK_NOT_OWNED; /* a block of another front */
   hk_magazine_t *m = &arena->magazines[slab->bin];
   if (!begins_block(arena, slab, block)) return HK_NOT_OWNED;

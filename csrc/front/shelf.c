@@ -11,16 +11,13 @@
  * supply/demand.c. The youngest one is as warm wherever it is. */
 #define SHELF_BYTES_MAX (64 * HK_MIB)
 
-static hk_shelf_t *shelf_of(hk_arena_t *arena, uint32_t bin) {
-  return &arena->shelves[bin - HK_BIN_MAX];
-}
+/* Puts between those at which the clock and the limits are asked: together they take longer than all else of a pair. */
+#define UNASKED_MAX 7
 
-/* Takes out the block at `at`; those behind it are older and move up. */
-static hk_slab_t *take_at(hk_shelf_t *shelf, uint32_t at) {
-  hk_slab_t *slab = shelf->blocks[at].slab;
-  shelf->count--;
-  for (; at < shelf->count; at++) shelf->blocks[at] = shelf->blocks[at + 1];
-  return slab;
+static hk_shelf_t *shelf_of(hk_arena_t *arena, uint32_t bin) {
+  hk_shelf_t *shelf = &arena->shelves[bin - HK_BIN_MAX];
+  HK_OPAQUE(shelf);
+  return shelf;
 }
 
 /* Block lengths that serve a size: from `least` on, and at most `more` longer. */
@@ -40,6 +37,14 @@ static bool serves(size_t block_bytes, wanted_t wanted) {
 
 static uint32_t bin_of(size_t size_bytes) {
   return size_bytes > HK_RUN_SIZE_MAX ? HK_BIN_HUGE : HK_BIN_RUN;
+}
+
+/* Takes out the block at `at`; those behind it are older and move up. */
+static inline hk_slab_t *take_at(hk_shelf_t *shelf, uint32_t at) {
+  hk_slab_t *slab = shelf->blocks[at].slab;
+  shelf->count--;
+  for (; at < shelf->count; at++) shelf->blocks[at] = shelf->blocks[at + 1];
+  return slab;
 }
 
 hk_slab_t *hk_shelf_take(hk_arena_t *arena, size_t size_bytes) {
@@ -62,6 +67,7 @@ static void put_oldest(hk_arena_t *arena, hk_shelf_t *shelf) {
 }
 
 static void clear(hk_arena_t *arena, hk_shelf_t *shelf) {
+  shelf->unasked = 0;
   while (shelf->count > 0) put_oldest(arena, shelf);
 }
 
@@ -82,7 +88,7 @@ void hk_shelf_miss(hk_arena_t *arena, size_t size_bytes) {
 }
 
 /* true: the size was freed before, and wanted again after that. */
-static bool returns(hk_shelf_t *shelf, size_t block_bytes) {
+static inline bool returns(hk_shelf_t *shelf, size_t block_bytes) {
   for (uint32_t i = 0; i < HK_SHELF_BLOCKS; i++) {
     if (shelf->sizes[i] == block_bytes) return (shelf->returned >> i & 1) != 0;
   }
@@ -92,13 +98,6 @@ static bool returns(hk_shelf_t *shelf, size_t block_bytes) {
   return false;
 }
 
-/* A limit counts what is kept, so an arena that has one keeps nothing, nor a process that comes near to its own. */
-static bool may_keep(const hk_arena_t *arena, const hk_slab_t *slab, size_t block_bytes) {
-  bool seen = slab->exposed || slab->borrowers > 0;
-  return arena->front != NULL && arena->max_bytes == 0 && !seen && hk_demand_keeps(arena) &&
-         hk_superslabs_are_ample(block_bytes);
-}
-
 /* true: the OS has refused somebody memory since the last call. */
 static bool is_refused(hk_shelf_t *shelf) {
   uint64_t before = shelf->refusals;
@@ -106,15 +105,34 @@ static bool is_refused(hk_shelf_t *shelf) {
   return shelf->refusals != before;
 }
 
-/* What others could use, or nobody used for long, goes. true: so should the block at hand, so that demand and the
- * cache learn what time it is. */
-static bool is_over(hk_arena_t *arena, hk_shelf_t *shelf) {
-  if (HK_UNLIKELY(is_refused(shelf))) {
+/* A limit counts what is kept, so an arena that has one keeps nothing, nor a process that comes near to its own. */
+static bool has_room(const hk_arena_t *arena, size_t block_bytes) {
+  return arena->front != NULL && arena->max_bytes == 0 && hk_demand_keeps(arena) &&
+         hk_superslabs_are_ample(block_bytes);
+}
+
+/* What others could use, or nobody used for long, goes: the block at hand too then, so that demand and the cache learn
+ * what time it is. */
+static HK_NOINLINE bool ask(hk_arena_t *arena, hk_shelf_t *shelf, size_t block_bytes) {
+  if (!has_room(arena, block_bytes)) return false;
+  if (is_refused(shelf)) {
     clear(arena, shelf);
     shelf->returned = 0;
-    return true;
+    return false;
   }
-  return HK_UNLIKELY(hk_shelf_age_if_due(arena));
+  if (hk_shelf_age_if_due(arena)) return false;
+  shelf->asked_bytes = block_bytes;
+  shelf->unasked = UNASKED_MAX;
+  return true;
+}
+
+static inline bool may_keep(hk_arena_t *arena, hk_shelf_t *shelf, const hk_slab_t *slab,
+                            size_t block_bytes) {
+  if (slab->exposed || slab->borrowers > 0) return false;
+  if (shelf->unasked == 0 || block_bytes > shelf->asked_bytes)
+    return ask(arena, shelf, block_bytes);
+  shelf->unasked--;
+  return true;
 }
 
 static uint64_t bytes_on(const hk_shelf_t *shelf) {
@@ -123,23 +141,22 @@ static uint64_t bytes_on(const hk_shelf_t *shelf) {
   return bytes;
 }
 
-/* Makes room for one more. */
-static void shrink(hk_arena_t *arena, hk_shelf_t *shelf, size_t block_bytes) {
+/* Makes room for one more in front of all others. */
+static HK_NOINLINE void make_room(hk_arena_t *arena, hk_shelf_t *shelf, size_t block_bytes) {
   while (shelf->count == HK_SHELF_BLOCKS ||
          (shelf->count > 0 && bytes_on(shelf) + block_bytes > SHELF_BYTES_MAX)) {
     put_oldest(arena, shelf);
   }
+  for (uint32_t i = shelf->count; i > 0; i--) shelf->blocks[i] = shelf->blocks[i - 1];
 }
 
 void hk_shelf_put(hk_arena_t *arena, hk_slab_t *slab, size_t block_bytes) {
   hk_shelf_t *shelf = shelf_of(arena, slab->bin);
-  bool keeps = returns(shelf, block_bytes) && may_keep(arena, slab, block_bytes);
-  if (!keeps || is_over(arena, shelf)) {
+  if (!returns(shelf, block_bytes) || !may_keep(arena, shelf, slab, block_bytes)) {
     hk_run_put(arena, slab);
     return;
   }
-  shrink(arena, shelf, block_bytes);
-  for (uint32_t i = shelf->count; i > 0; i--) shelf->blocks[i] = shelf->blocks[i - 1];
+  if (HK_UNLIKELY(shelf->count > 0)) make_room(arena, shelf, block_bytes);
   shelf->blocks[0].slab = slab;
   shelf->blocks[0].bytes = block_bytes;
   shelf->blocks[0].young = true;

@@ -8,8 +8,6 @@
 #include "supply/supply.h"
 #include "supply/trace.h"
 
-static uint64_t *pool_of(hk_slab_t *slab) { return slab->superslab->free_pool[slab->slot]; }
-
 /* Slabs of an arena whose like come and go, for whose classes as little as possible is taken first: all that
  * JavaScript sees is wiped after it, and most of them end before a class needs more. */
 #define BRIEF_SLABS 8
@@ -27,7 +25,8 @@ static hk_status_t bind_new_slab(hk_arena_t *arena, uint32_t bin, hk_slab_t **sl
   hk_status_t status = hk_supply_take_span(arena, c->span_slabs, slab, &span);
   if (status != HK_OK) return status;
   if (!is_short) hk_superslab_wipe_late((*slab)->superslab, (*slab)->slot, span);
-  hk_slab_bind(*slab, bin, c, span, pool_of(*slab));
+  uint64_t *pool = hk_superslab_pool((*slab)->superslab, (*slab)->slot, c->stride_bytes);
+  hk_slab_bind(*slab, bin, c, span, pool);
   if (is_short) hk_slab_shorten(*slab, c);
   arena->used_bins[bin / 64] |= (uint64_t)1 << bin % 64;
   hk_stat_add(&arena->bins[bin].slabs, span);

@@ -10,10 +10,6 @@ static size_t round_to_slabs(size_t bytes) {
   return (bytes + HK_SLAB_BYTES - 1) & ~(HK_SLAB_BYTES - 1);
 }
 
-size_t hk_run_block_bytes(const hk_slab_t *slab) {
-  return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : hk_slab_bytes(slab);
-}
-
 static void bind(hk_slab_t *first, uint32_t bin, uint32_t span) {
   HK_WRITE_ONCE(first->bin, bin);
   HK_WRITE_ONCE(first->state, HK_SLAB_RUN);
@@ -101,10 +97,6 @@ static bool resize_huge(hk_arena_t *arena, hk_superslab_t *superslab, size_t siz
   return done;
 }
 
-void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes) {
-  if (slab->bin == HK_BIN_HUGE) slab->superslab->asked_bytes = size_bytes;
-}
-
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes) {
   HK_ASSERT(slab->state == HK_SLAB_RUN && !hk_run_is_claimed(slab));
   if (slab->exposed || size_bytes <= HK_CLASS_SIZE_MAX || size_bytes > HK_MAPPING_MAX) return false;
@@ -129,28 +121,32 @@ void hk_run_reset(hk_arena_t *arena) {
   }
 }
 
-static void add_live_bytes(hk_arena_t *arena, uint32_t bin, double bytes) {
-  hk_counter_add(&arena->counters->live_bytes[bin], bytes);
-  hk_counter_add(&arena->counters->live_block_bytes[bin], bytes);
+/* Signed, because that is one instruction. */
+static inline void add_live_bytes(hk_counters_t *counters, uint32_t bin, int64_t bytes) {
+  double amount = (double)bytes;
+  hk_counter_add(&counters->live_bytes[bin], amount);
+  hk_counter_add(&counters->live_block_bytes[bin], amount);
 }
 
 void hk_run_count_alloc(hk_arena_t *arena, const hk_slab_t *slab) {
-  hk_counter_add(&arena->counters->allocs.by_bin[slab->bin], 1);
-  add_live_bytes(arena, slab->bin, (double)hk_run_block_bytes(slab));
+  hk_counters_t *counters = arena->counters;
+  hk_counter_add(&counters->allocs.by_bin[slab->bin], 1);
+  add_live_bytes(counters, slab->bin, (int64_t)hk_run_block_bytes(slab));
 }
 
 void hk_run_count_resize(hk_arena_t *arena, const hk_slab_t *slab, size_t before_bytes) {
-  double after_bytes = (double)hk_run_block_bytes(slab);
-  add_live_bytes(arena, slab->bin, after_bytes - (double)before_bytes);
+  int64_t more = (int64_t)hk_run_block_bytes(slab) - (int64_t)before_bytes;
+  add_live_bytes(arena->counters, slab->bin, more);
 }
 
 void hk_run_count_free(hk_arena_t *arena, uint32_t bin, size_t bytes) {
-  hk_counter_add(&arena->counters->frees.by_bin[bin], 1);
-  add_live_bytes(arena, bin, -(double)bytes);
+  hk_counters_t *counters = arena->counters;
+  hk_counter_add(&counters->frees.by_bin[bin], 1);
+  add_live_bytes(counters, bin, -(int64_t)bytes);
 }
 
 void hk_run_count_collected(hk_arena_t *arena, const hk_slab_t *slab) {
-  add_live_bytes(arena, slab->bin, -(double)hk_run_block_bytes(slab));
+  add_live_bytes(arena->counters, slab->bin, -(int64_t)hk_run_block_bytes(slab));
 }
 
 void hk_run_settle(hk_arena_t *arena) {

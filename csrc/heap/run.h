@@ -17,7 +17,9 @@ static inline hk_run_kind_t *hk_run_kind(hk_arena_t *arena, uint32_t bin) {
 }
 
 /* Size of the block that begins at this slab (state RUN). */
-size_t hk_run_block_bytes(const hk_slab_t *slab);
+static inline size_t hk_run_block_bytes(const hk_slab_t *slab) {
+  return slab->bin == HK_BIN_HUGE ? slab->superslab->bytes : hk_slab_bytes(slab);
+}
 
 /* Takes a block of at least `bytes`, a multiple of 64 KB. The caller owns it, live. HK_OUT_OF_MEMORY_*. */
 hk_status_t hk_run_take(hk_arena_t *arena, size_t bytes, hk_slab_t **slab);
@@ -46,7 +48,9 @@ void hk_run_put(hk_arena_t *arena, hk_slab_t *slab);
 bool hk_run_resize(hk_arena_t *arena, hk_slab_t *slab, size_t size_bytes);
 
 /* The block was taken for `size_bytes`, and what it has more is room to grow into. */
-void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes);
+static inline void hk_run_set_asked(hk_slab_t *slab, size_t size_bytes) {
+  if (slab->bin == HK_BIN_HUGE) slab->superslab->asked_bytes = size_bytes;
+}
 
 /* Forgets every block, when all slots are taken away at once. */
 void hk_run_reset(hk_arena_t *arena);

@@ -90,8 +90,8 @@ void hk_slab_lead(hk_slab_t *first, uint32_t span_slabs);
 /* Makes the slab and its tails unused. */
 void hk_slab_disband(hk_slab_t *first);
 
-/* Binds a span of unused slabs to class `c`, with every block free. `pool` has HK_SLAB_WORDS_MAX words for
- * the free bits, and must outlive the binding. */
+/* Binds a span of unused slabs to class `c`, with every block free. `pool` has words for the free bits of
+ * all blocks, if they do not fit into the record, and must outlive the binding. */
 void hk_slab_bind(hk_slab_t *slab, uint32_t bin, const hk_class_t *c, uint32_t span_slabs,
                   uint64_t *pool);
 

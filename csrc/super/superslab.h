@@ -14,6 +14,11 @@
 /* So many fit into the record of a huge mapping, which takes a page at least. */
 #define HK_SUPERSLAB_SEAMS_MAX 63
 
+/* Words that most strides need beside inline ones. For all slabs they lie in one page, where HK_SLAB_WORDS_MAX each would
+ * touch a page for every four slabs. */
+#define HK_POOL_WORDS_SMALL 15
+#define HK_POOL_STRIDE_SMALL (HK_SLAB_BYTES / (HK_POOL_WORDS_SMALL * 64) + 1)
+
 /* In the cache: WARM keeps its pages; COOLED did, and they are to go back,
  * but for what is kept. */
 typedef enum hk_warmth_t { HK_COLD, HK_WARM, HK_COOLED } hk_warmth_t;
@@ -55,7 +60,8 @@ struct hk_superslab_t {
   uintptr_t cached_by;           /* in the cache: the thread that put it there */
   hk_superslab_t *next, *prev;   /* in a list of the arena or of the cache */
   hk_slab_t slabs[HK_SUPERSLAB_SLABS];
-  /* Bitmaps for slabs that need more than inline words. Absent when huge. */
+  /* Bitmaps for slabs that need more than inline words: see hk_superslab_pool. Absent when huge. */
+  uint64_t small_pool[HK_SUPERSLAB_SLABS][HK_POOL_WORDS_SMALL];
   uint64_t free_pool[HK_SUPERSLAB_SLABS][HK_SLAB_WORDS_MAX];
   _Atomic(uint64_t) remote_pool[HK_SUPERSLAB_SLABS][HK_SLAB_WORDS_MAX];
 };
@@ -103,6 +109,13 @@ static inline bool hk_superslab_is_huge(const hk_superslab_t *superslab) {
 
 static inline char *hk_superslab_address(const hk_superslab_t *superslab, uint32_t slot) {
   return superslab->base + (size_t)slot * HK_SLAB_BYTES;
+}
+
+/* Words for the free bits of a slab of such a stride. */
+static inline uint64_t *hk_superslab_pool(hk_superslab_t *superslab, uint32_t slot,
+                                          uint32_t stride_bytes) {
+  bool is_small = stride_bytes >= HK_POOL_STRIDE_SMALL;
+  return is_small ? superslab->small_pool[slot] : superslab->free_pool[slot];
 }
 
 /* Bytes of the mapping that holds its record. */

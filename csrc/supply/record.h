@@ -102,6 +102,9 @@ typedef struct hk_shelf_t {
   uint32_t returned, oldest;
   size_t sizes[HK_SHELF_BLOCKS];
   uint64_t refusals; /* of the OS, when a block was put last */
+  /* So many puts of blocks no longer than this one need no question whether they may be kept. */
+  uint32_t unasked;
+  size_t asked_bytes;
 } hk_shelf_t;
 
 /* letters/: blocks in the hands of other threads. */

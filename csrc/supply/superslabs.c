@@ -106,6 +106,7 @@ static hk_superslab_t *take_cached(hk_arena_t *arena, size_t bytes, bool urgent)
   hk_fit_request_t request = {.bytes = bytes,
                               .bytes_max = bytes_max,
                               .arena_id = arena->id,
+                              .has_put = hk_stat_get(&arena->supply.released) > 0,
                               .shares_bytes = arena->shares_bytes,
                               .urgent = urgent};
   hk_superslab_t *superslab = hk_cache_take(&request);

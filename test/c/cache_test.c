@@ -53,6 +53,28 @@ HK_TEST(the_most_recently_cached_superslab_comes_back_first) {
   end();
 }
 
+/* Nothing of them has to be zeroed, and each arena keeps as much warm as it needs. */
+HK_TEST(of_those_that_fit_an_arena_gets_its_own_first) {
+  static const size_t sizes[] = {HK_SUPERSLAB_BYTES, 4 * HK_MIB};
+  for (int i = 0; i < 2; i++) {
+    begin(256, 60, HK_FREE_POLICY_KEEP);
+    hk_superslab_t *s[4];
+    for (uint64_t id = 0; id < 4; id++) {
+      s[id] = mapped(sizes[i]);
+      s[id]->last_arena_id = id % 2;
+      (void)hk_cache_put(s[id], &(hk_cache_terms_t){.policy = HK_FREE_POLICY_KEEP});
+    }
+    static const int order[] = {2, 0, 3, 1};
+    for (int n = 0; n < 4; n++) {
+      hk_fit_request_t of_arena_0 = {
+          .bytes = sizes[i] - (size_t)i * HK_SLAB_BYTES, .bytes_max = UINT64_MAX, .has_put = true};
+      EXPECT(hk_cache_take(&of_arena_0) == s[order[n]]);
+      EXPECT(hk_superslab_unmap(s[order[n]]));
+    }
+    end();
+  }
+}
+
 HK_TEST(beyond_the_limit_on_their_number_the_oldest_go) {
   begin(3, 60, HK_FREE_POLICY_KEEP);
   hk_superslab_t *s[5];
@@ -319,6 +341,7 @@ HK_TEST(an_os_that_refuses_to_unmap_does_not_stop_expiry) {
 
 HK_TEST_MAIN(an_empty_cache_has_nothing_to_give,
              the_most_recently_cached_superslab_comes_back_first,
+             of_those_that_fit_an_arena_gets_its_own_first,
              beyond_the_limit_on_their_number_the_oldest_go,
              beyond_the_limit_on_their_bytes_the_oldest_go, limits_of_zero_keep_nothing,
              a_superslab_is_unmapped_when_it_is_as_old_as_the_ttl,

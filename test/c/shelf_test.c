@@ -163,6 +163,37 @@ HK_TEST(what_is_kept_goes_back_when_nobody_wants_it_or_others_do) {
   }
 }
 
+HK_TEST(what_is_kept_goes_back_soon_after_somebody_else_was_refused) {
+  for (size_t i = 0; i < SIZES; i++) {
+    fake_os_begin();
+    hk_arena_t *arena = hk_test_arena(0), *other = hk_test_arena(0);
+    keep(arena, sizes[i]);
+    fake_os.bytes_allowed = fake_os.mapped_bytes;
+    EXPECT(hk_alloc(other, 500 * HK_MIB) == NULL);
+    fake_os.bytes_allowed = SIZE_MAX;
+    bool is_back = false;
+    for (int round = 0; round < 8; round++) {
+      pair(arena, sizes[i]);
+      is_back |= front_bytes(arena) < sizes[i];
+    }
+    EXPECT(is_back);
+    EXPECT_EQ(hk_arena_destroy(other), HK_OK);
+    EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+    fake_os_end();
+  }
+}
+
+HK_TEST(a_pair_seldom_reads_the_clock) {
+  fake_os_begin();
+  hk_arena_t *arena = hk_test_arena(0);
+  keep(arena, 300000);
+  uint64_t before = fake_os.clock_reads;
+  for (int round = 0; round < 800; round++) pair(arena, 300000);
+  EXPECT(fake_os.clock_reads - before <= 100);
+  EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
+  fake_os_end();
+}
+
 HK_TEST(a_reset_and_an_end_leave_nothing_claimed) {
   for (size_t i = 0; i < SIZES; i++) {
     hk_arena_t *arena = hk_test_arena(0);
@@ -255,8 +286,10 @@ HK_TEST_MAIN(a_pair_of_a_size_used_before_stays_in_the_front,
              what_is_kept_cannot_be_freed_again_by_anybody,
              remote_frees_are_collected_although_a_block_is_kept,
              what_is_kept_goes_back_when_nobody_wants_it_or_others_do,
-             a_reset_and_an_end_leave_nothing_claimed, an_abandoned_arena_keeps_nothing,
-             an_arena_with_a_limit_keeps_nothing, a_kept_block_is_zeroed_for_who_wants_zeros,
+             what_is_kept_goes_back_soon_after_somebody_else_was_refused,
+             a_pair_seldom_reads_the_clock, a_reset_and_an_end_leave_nothing_claimed,
+             an_abandoned_arena_keeps_nothing, an_arena_with_a_limit_keeps_nothing,
+             a_kept_block_is_zeroed_for_who_wants_zeros,
              a_kept_block_serves_only_sizes_that_a_new_one_would_be_as_long_for,
              a_block_grows_over_what_was_kept_behind_it,
              sizes_that_change_map_as_little_as_if_nothing_were_kept)

@@ -219,7 +219,8 @@ HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
   for (uint32_t slot = 0; slot < 30; slot++) {
     hk_slab_t *slab = &superslab->slabs[slot];
     hk_superslab_use(superslab, slot, 1);
-    hk_slab_bind(slab, slot, &classes->bins[slot], 1, superslab->free_pool[slot]);
+    hk_slab_bind(slab, slot, &classes->bins[slot], 1,
+                 hk_superslab_pool(superslab, slot, classes->bins[slot].stride_bytes));
     uint32_t got = hk_slab_take(slab, 0, refs, 32);
     for (uint32_t i = 0; i < got; i += 3)
       EXPECT_EQ(hk_slab_put_remote(slab, refs[i]) == HK_REMOTE_DOUBLE, false);
@@ -238,6 +239,28 @@ HK_TEST(a_reset_empties_every_slot_and_forgets_remote_frees) {
     const hk_slab_t *slab = &superslab->slabs[slot];
     EXPECT_EQ(slab->list, HK_SLAB_LIST_NONE);
     EXPECT_EQ(atomic_load(&slab->remote_queued), 0);
+  }
+  EXPECT(hk_is_zero(superslab->remote_pool, sizeof superslab->remote_pool));
+  EXPECT(hk_superslab_unmap(superslab));
+}
+
+/* Bits of neighbouring slabs do not overlap, whatever their strides. */
+HK_TEST(every_slab_has_words_of_its_own_for_its_free_bits) {
+  hk_superslab_t *superslab = hk_superslab_map(HK_SUPERSLAB_BYTES);
+  const hk_classes_t *classes = hk_classes_default();
+  for (uint32_t bin = 0; bin < classes->count; bin++) {
+    const hk_class_t *c = &classes->bins[bin];
+    if (c->span_slabs > 1) continue;
+    for (uint32_t slot = 0; slot < HK_SUPERSLAB_SLABS; slot++) {
+      /* In odd slots other strides than in even ones. */
+      const hk_class_t *its = slot % 2 == 0 ? c : &classes->bins[(bin * 7 + slot) % 16];
+      hk_slab_bind(&superslab->slabs[slot], bin, its, 1,
+                   hk_superslab_pool(superslab, slot, its->stride_bytes));
+    }
+    for (uint32_t slot = 0; slot < HK_SUPERSLAB_SLABS; slot++) {
+      EXPECT(hk_slab_is_valid(&superslab->slabs[slot]));
+      hk_slab_unbind(&superslab->slabs[slot]);
+    }
   }
   EXPECT(hk_is_zero(superslab->remote_pool, sizeof superslab->remote_pool));
   EXPECT(hk_superslab_unmap(superslab));
@@ -304,6 +327,7 @@ HK_TEST_MAIN(an_os_that_refuses_any_of_the_maps_leaves_nothing_behind,
              a_wipe_zeroes_by_hand_where_the_os_refuses_to_purge,
              a_wipe_writes_few_slots_that_were_exposed_and_leaves_them_their_pages,
              a_reset_empties_every_slot_and_forgets_remote_frees,
+             every_slab_has_words_of_its_own_for_its_free_bits,
              a_huge_mapping_has_one_record_and_little_metadata,
              a_huge_mapping_is_purged_and_wiped_as_a_whole,
              a_slot_marked_used_without_a_slab_is_invalid)

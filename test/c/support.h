@@ -93,8 +93,9 @@ static struct {
   hk_os_result_t advise_result;
   uint64_t nth_map, nth_unmap, nth_purge;
   hk_os_result_t nth_purge_result;
-  uint64_t now_ns;                        /* the time, which stands still */
-  uint64_t purge_ns;                      /* but for what a purge takes of it */
+  uint64_t now_ns;   /* the time, which stands still */
+  uint64_t purge_ns; /* but for what a purge takes of it */
+  uint64_t clock_reads;
   uint64_t maps, unmaps, purges, advices; /* calls that arrived */
   size_t mapped_bytes;                    /* mapped through here and not unmapped */
   size_t slab_bytes;                      /* of which SuperSlabs and huge mappings */
@@ -142,7 +143,10 @@ static inline hk_os_result_t fake_os_advise_huge(void *address, size_t bytes, bo
   return fake_os.advise_result;
 }
 
-static inline uint64_t fake_os_now_ns(void) { return fake_os.now_ns; }
+static inline uint64_t fake_os_now_ns(void) {
+  fake_os.clock_reads++;
+  return fake_os.now_ns;
+}
 
 /* Empties the process-wide cache, whatever its limits. */
 static inline void hk_test_empty_cache(void) {

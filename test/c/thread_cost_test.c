@@ -28,7 +28,7 @@ HK_TEST(a_thread_that_uses_fifty_sizes_pays_for_little_metadata) {
     bytes +=
         resident_bytes(arena->superslabs[i], hk_superslab_metadata_bytes(arena->superslabs[i]));
   }
-  if (hk_os_page_bytes() == 4096 && !EXPECT(bytes <= 64 * HK_KIB)) printf("    %zu\n", bytes);
+  if (hk_os_page_bytes() == 4096 && !EXPECT(bytes <= 60 * HK_KIB)) printf("    %zu\n", bytes);
   EXPECT_EQ(hk_arena_destroy(arena), HK_OK);
 }
 
