@@ -60,6 +60,8 @@ export class Lane<C extends object> {
   #beginning = 0;
   #calls = 0;
   #errors: Error[] | undefined = undefined;
+  /** The callback of all writes. Bound, because closures that are made now and then are compiled one by one. */
+  readonly #done: (error?: Error | null) => void = this.#called.bind(this);
 
   /** Whether it takes a write of a keeper: nothing has gone wrong yet, and Node itself is what writes. */
   takes(keeper: Keeper<C>, stream: NodeWritable): boolean {
@@ -132,8 +134,8 @@ export class Lane<C extends object> {
     this.#ring[at] = this.#ring[at + 1] = undefined;
   }
 
-  /** The callback of all writes. */
-  readonly #done = (error?: Error | null): void => {
+  /** What the stream has to say of one of the writes. */
+  #called(error?: Error | null): void {
     // What comes later than the end of its stream finds nothing.
     if (this.#first === this.#end) return;
     if (error !== undefined && error !== null) {
@@ -145,7 +147,7 @@ export class Lane<C extends object> {
       this.#calls++;
     }
     if (this.#isBehind) this.#catchUp();
-  };
+  }
 
   /** Whether there are calls that have ended nothing yet. */
   get #isBehind(): boolean {
