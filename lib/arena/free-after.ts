@@ -107,10 +107,10 @@ export function freeAfterWrite(
   view: View,
   options: FreeAfterWriteOptions | undefined,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const isVouched = isVouchedFor(options);
     if (isWritable(writable) || !isWeb(writable)) {
-      startWrite(retentions, writable, view, isVouched, resolve, reject);
+      startWrite(retentions, writable, view, isVouched, resolve);
     } else {
       resolve(freeAfterWebWrite(retentions, writable, view, isVouched));
     }
@@ -124,5 +124,5 @@ export function writeAndFree(
   view: View,
   options: FreeAfterWriteOptions | undefined,
 ): boolean {
-  return startWrite(retentions, writable, view, isVouchedFor(options), undefined, undefined);
+  return startWrite(retentions, writable, view, isVouchedFor(options), undefined);
 }

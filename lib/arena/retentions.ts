@@ -103,9 +103,12 @@ export class Retentions implements HoldKeeper {
 
   /** Frees a view that is held: its last release recycles it. Nothing happens if it was freed before. */
   giveUp(view: View): void {
+    if (this.#front.disown(view)) return;
     const loan = loanOf(view);
-    if (loan === undefined) this.#front.disown(view);
-    else if (loan.isLive) loan.giveUp();
+    if (loan?.isLive === true) loan.giveUp();
+    // After a reset it has no owner any more.
+    const custody = custodyOf(view);
+    if (custody !== undefined) custody.owner = NO_OWNER;
   }
 
   /** Takes a holder away. true: it was the last, and the owner had let go before: the block is free. */

@@ -76,6 +76,7 @@ export let clearScope: (scope: Scope) => void;
  */
 export class Scope implements Allocator, Disposable {
   readonly #host: ScopeHost;
+  readonly #front: Front;
   readonly #place: Place;
   readonly #owner: number;
   /** The first `#count` of these; what lies behind them is left over from other scopes. */
@@ -96,6 +97,7 @@ export class Scope implements Allocator, Disposable {
   constructor(host: ScopeHost) {
     if (!(host instanceof ScopeHost)) throw illegalConstructor();
     this.#host = host;
+    this.#front = host.front;
     const place = host.spareCount > 0 ? host.spares[--host.spareCount]! : host.makePlace();
     this.#place = place;
     this.#owner = place.owner;
@@ -112,7 +114,9 @@ export class Scope implements Allocator, Disposable {
    * const total = arena.scope((scope) => scope.alloc(64, 1).reduce((a, b) => a + b)); // 64
    */
   alloc(size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): ArenaBuffer {
-    return this.#own(takeFilled(this.#front(), size, fill, encoding, this.#owner)) as ArenaBuffer;
+    return this.#own(
+      takeFilled(this.#openFront(), size, fill, encoding, this.#owner),
+    ) as ArenaBuffer;
   }
 
   /**
@@ -127,9 +131,14 @@ export class Scope implements Allocator, Disposable {
    * });
    */
   allocUnsafe(size: number, alignment?: number): ArenaBuffer {
-    const front = this.#front();
-    if (alignment === undefined) return this.#own(front.alloc(size, this.#owner)) as ArenaBuffer;
-    return this.#own(takeUnsafe(front, size, alignment, this.#owner)) as ArenaBuffer;
+    if (alignment !== undefined) return this.#allocAligned(size, alignment);
+    // What `#openFront` and `#own` do, without their calls: the engine looks at the scope before each.
+    if (this.#state > OPEN) throw invalidState('The scope has ended');
+    const view = this.#front.alloc(size, this.#owner);
+    const count = this.#count;
+    this.#views[count] = view;
+    this.#count = count + 1;
+    return view as ArenaBuffer;
   }
 
   /**
@@ -144,7 +153,7 @@ export class Scope implements Allocator, Disposable {
    * });
    */
   allocAtLeast(size: number): ArenaBuffer {
-    return this.#own(this.#front().allocAtLeast(size, this.#owner)) as ArenaBuffer;
+    return this.#own(this.#openFront().allocAtLeast(size, this.#owner)) as ArenaBuffer;
   }
 
   /**
@@ -155,7 +164,7 @@ export class Scope implements Allocator, Disposable {
    * arena.scope((scope) => handle(scope.from('48656c6c6f', 'hex')));
    */
   from(value: FromValue, encodingOrOffset?: string | number, length?: number): ArenaBuffer {
-    const view = takeCopy(this.#front(), value, encodingOrOffset, length, this.#owner);
+    const view = takeCopy(this.#openFront(), value, encodingOrOffset, length, this.#owner);
     return this.#own(view) as ArenaBuffer;
   }
 
@@ -167,7 +176,7 @@ export class Scope implements Allocator, Disposable {
    * arena.scope((scope) => handle(scope.concat([scope.from('head'), scope.from('body')])));
    */
   concat(list: readonly Uint8Array[], totalLength?: number): ArenaBuffer {
-    return this.#own(takeConcat(this.#front(), list, totalLength, this.#owner)) as ArenaBuffer;
+    return this.#own(takeConcat(this.#openFront(), list, totalLength, this.#owner)) as ArenaBuffer;
   }
 
   /**
@@ -178,7 +187,7 @@ export class Scope implements Allocator, Disposable {
    * const largest = arena.scope((scope) => Math.max(...scope.allocTyped(Int16Array, 256)));
    */
   allocTyped<C extends ViewConstructor>(ctor: C, length: number): TypedView<C> {
-    return this.#own(takeTyped(this.#front(), ctor, length, this.#owner));
+    return this.#own(takeTyped(this.#openFront(), ctor, length, this.#owner));
   }
 
   /**
@@ -198,7 +207,7 @@ export class Scope implements Allocator, Disposable {
    * });
    */
   adopt(given: Ticket | ArenaBuffer): ArenaBuffer {
-    this.#front();
+    this.#openFront();
     const loans = loansOf.get(this) ?? new Set<View>();
     loansOf.set(this, loans);
     this.#state = LENT;
@@ -224,7 +233,7 @@ export class Scope implements Allocator, Disposable {
    */
   keep<V extends View>(view: V): V {
     if (!ArrayBuffer.isView(view)) throw invalidArgType('view', 'a view of this scope', view);
-    const front = this.#front();
+    const front = this.#openFront();
     if (isAdopted(view) && loansOf.get(this)?.delete(view) === true) return view;
     if (!front.owns(view) || front.ownerOf(view) !== this.#owner) {
       throw new HakmemError('ERR_HAKMEM_NOT_OWNED', 'it is not a live view of this scope');
@@ -261,11 +270,17 @@ export class Scope implements Allocator, Disposable {
     this.end();
   }
 
+  #allocAligned(size: number, alignment: number): ArenaBuffer {
+    const view = takeUnsafe(this.#openFront(), size, alignment, this.#owner);
+    return this.#own(view) as ArenaBuffer;
+  }
+
   #freeViews(): void {
-    const { front } = this.#host;
+    const front = this.#front;
     const views = this.#views;
     const owner = this.#owner;
-    for (let i = 0; i < this.#count; i++) {
+    const count = this.#count;
+    for (let i = 0; i < count; i++) {
       front.freeOwned(views[i]!, owner);
       views[i] = undefined;
     }
@@ -273,7 +288,7 @@ export class Scope implements Allocator, Disposable {
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */
   takeOver(view: View): boolean {
-    if (this.#host.front.ownerOf(view) !== this.#owner) return false;
+    if (this.#front.ownerOf(view) !== this.#owner) return false;
     this.#own(view);
     return true;
   }
@@ -307,9 +322,9 @@ export class Scope implements Allocator, Disposable {
     }
   }
 
-  #front(): Front {
+  #openFront(): Front {
     if (this.#state > OPEN) throw invalidState('The scope has ended');
-    return this.#host.front;
+    return this.#front;
   }
 
   #own<V extends View>(view: V): V {

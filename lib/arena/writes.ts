@@ -2,8 +2,8 @@
  * Writes: views on their way through a stream of Node.
  *
  * A write ends once: by its callback or, if that never comes, by the end of the stream. There is one record for each
- * stream, which listens to its end once and has the writes under way in a list, so that a write costs an object and
- * a callback.
+ * stream, which listens to its end once. The second write and those after it go into a lane, if the stream is one of
+ * Node's; all others stand in a list, and cost an object and a callback each.
  *
  * Owns:      the writes under way.
  * Called by: freeAfterWrite and writeAndFree.
@@ -11,15 +11,12 @@
 import { type Cancel, type Closable, isClosable, whenClosed } from '../streams/closings';
 import { Returner } from '../base/returner';
 import { invalidArgType } from '../errors';
+import { Lane, type Resolve } from '../streams/lane';
 import type { Retentions } from './retentions';
-import { type Row, type Sink, anySink, rowOf, sinkOf } from '../streams/sinks';
+import { type Row, type Sink, anySink, isDoneWhenClosed, rowOf, sinkOf } from '../streams/sinks';
 import type { WritableLike } from '../streams/targets';
 import type { View } from '../view/view';
 import { pooledCopy } from '../view/kinds';
-
-/** What settles a promise; undefined: nobody waits for it. */
-export type Resolve = (() => void) | undefined;
-export type Reject = ((error: Error) => void) | undefined;
 
 /** A write under way. Fields are declared and written once, because many are made. */
 class Write {
@@ -36,7 +33,6 @@ class Write {
   /** It is among the writes of its stream. */
   declare private isListed: boolean;
   declare private readonly resolve: Resolve;
-  declare private readonly reject: Reject;
   /** The callback of the write. */
   declare readonly done: (error?: Error | null) => void;
 
@@ -46,7 +42,6 @@ class Write {
     chunk: View,
     isReading: Sink['isReading'],
     resolve: Resolve,
-    reject: Reject,
   ) {
     this.chunk = chunk;
     this.isReading = isReading;
@@ -56,7 +51,6 @@ class Write {
     this.held = undefined;
     this.isDone = this.isListed = false;
     this.resolve = resolve;
-    this.reject = reject;
     this.done = (error) => {
       this.end(error);
     };
@@ -65,12 +59,12 @@ class Write {
   private end(error?: Error | null): void {
     if (this.isDone) return;
     this.isDone = true;
-    const { held, reject, resolve } = this;
+    const { held, resolve } = this;
     if (this.isListed) this.writes.remove(this);
     this.held = undefined;
     if (held !== undefined) this.retentions.release(held);
     if (error === undefined || error === null) resolve?.();
-    else reject?.(error);
+    else resolve?.(Promise.reject(error));
   }
 
   /** The stream has taken the chunk. It may have called back before it returned. */
@@ -96,6 +90,8 @@ class StreamWrites {
   readonly #cancels: Cancel[] = [];
   /** Its own end is the only one, and is listened to. */
   #isOwnCloser = false;
+  /** Made for the second write, because most messages have one. */
+  #lane: Lane<View> | undefined = undefined;
 
   constructor(stream: WritableLike) {
     this.#stream = stream;
@@ -105,6 +101,16 @@ class StreamWrites {
   /** The sink that the stream is by now; undefined: it is none that is known. */
   get sink(): Sink | undefined {
     return sinkOf(this.#row, this.#stream);
+  }
+
+  /** The lane for a chunk that the stream gets itself, if it can go there. */
+  laneFor(retentions: Retentions, isVouched: boolean): Lane<View> | undefined {
+    if (!this.#isOwnCloser || (!isVouched && this.#row === null)) return undefined;
+    const { sink } = this;
+    const suits = sink === undefined ? isVouched : isDoneWhenClosed(sink);
+    if (!suits) return undefined;
+    const lane = (this.#lane ??= new Lane());
+    return lane.takes(retentions, this.#stream) ? lane : undefined;
   }
 
   add(write: Write, sink: Sink | undefined): void {
@@ -151,6 +157,13 @@ class StreamWrites {
   }
 
   #closed(): void {
+    const lane = this.#lane;
+    if (lane !== undefined) {
+      lane.close();
+      afterClose(never, () => {
+        lane.endAll(errorOfClosed(this.#stream));
+      });
+    }
     for (let write = this.#first; write !== undefined; write = write.next) {
       const { chunk, done, isReading } = write;
       afterClose(
@@ -162,6 +175,8 @@ class StreamWrites {
     }
   }
 }
+
+const never = (): boolean => false;
 
 /** How often a sink that has closed is asked whether it still reads a chunk. */
 const READING_POLL_MS = 5;
@@ -224,7 +239,16 @@ function validateWritable(target: unknown): asserts target is WritableLike {
   throw invalidArgType('writable', 'an instance of stream.Writable or WritableStream', target);
 }
 
-const never = (): boolean => false;
+/** The lane of a stream that has been written to, if it has one for this write. */
+function laneOf(
+  retentions: Retentions,
+  stream: WritableLike,
+  isVouched: boolean,
+): Lane<View> | undefined {
+  // Whatever else it is, it has none.
+  if (typeof stream !== 'object' || (stream as object | null) === null) return undefined;
+  return Written.writesOf(stream)?.laneFor(retentions, isVouched);
+}
 
 /**
  * Writes a view, which counts as freed then. Throws what the stream throws: then it has not taken it.
@@ -239,8 +263,9 @@ export function startWrite(
   view: View,
   isVouched: boolean,
   resolve: Resolve,
-  reject: Reject,
 ): boolean {
+  const lane = laneOf(retentions, stream, isVouched);
+  if (lane !== undefined) return lane.write(retentions, stream, view, resolve) !== false;
   retentions.hold(view);
   let sink: Sink | undefined;
   let write: Write;
@@ -251,7 +276,7 @@ export function startWrite(
     sink = writes.sink;
     const chunk = sink === undefined && !isVouched ? pooledCopy(view) : view;
     const isReading = sink === undefined ? never : sink.isReading;
-    write = new Write(writes, retentions, chunk, isReading, resolve, reject);
+    write = new Write(writes, retentions, chunk, isReading, resolve);
     hasRoom = stream.write(chunk as never, write.done);
   } catch (error) {
     retentions.release(view);

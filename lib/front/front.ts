@@ -173,11 +173,11 @@ export class Front extends FreshPath {
     return true;
   }
 
-  /** Frees a view that is held, on behalf of its owner: the last release recycles it. */
-  disown(view: View): void {
+  /** Frees a view that is held, on behalf of its owner: its last release recycles it. false: it is not at home here. */
+  disown(view: View): boolean {
     const id = idOf(view, this.table.home);
-    if (id === 0) custodyOf(view)!.owner = NO_OWNER;
-    else this.ints[id] = NO_OWNER;
+    if (id !== 0) this.ints[id] = NO_OWNER;
+    return id !== 0;
   }
 
   /** Takes a holder away. true: the block is free now. undefined: nobody holds the view, or it is in custody. */

@@ -45,6 +45,11 @@ function letsGo(stream: object): Sink {
   return { closers: [stream as Closable], isReading: never };
 }
 
+/** Whether a sink has let go of every chunk when it closes. */
+export function isDoneWhenClosed({ isReading }: Sink): boolean {
+  return isReading === never;
+}
+
 function row(prototype: object, names: readonly string[], sinkOf: Row['sinkOf']): Row {
   const methods = names.map((name) => [name, (prototype as Fields)[name]] as const);
   return { prototype, methods, sinkOf };
