@@ -4,8 +4,8 @@
  * A call of the engine's own encoders costs 10 to 80 ns, as much as a few characters in JavaScript or twenty. So short
  * strings are written here, long ones there; where the length of the result follows from that of the string, nothing is
  * measured first. UTF-8 is taken for ASCII while the last string was: then its length is that of the string, and whether
- * that was right the encoder tells. Else it is encoded into memory of this module, which has room for any result, and
- * copied from there: to measure it first takes as long as to encode it.
+ * that was right `byteLength` tells, or where that is dearer, the encoder. Else it is encoded into memory of this module,
+ * which has room for any result, and copied from there: to measure what is not ASCII takes as long as to encode it.
  *
  * What the encoders do with characters that do not belong to an encoding, only they know: a result that is shorter
  * than expected is given up, and the caller asks Node.
@@ -15,16 +15,12 @@ import { giveUp } from './give-up';
 import { clearBuffer, setBytes } from '../view/kinds';
 
 /** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
-const SHORT_UTF8 = 24;
-const SHORT_BYTES = 12;
 const SHORT_UTF16 = 16;
 const SHORT_HEX = 40;
-const SHORT_BASE64 = 24;
+const SHORT_BASE64 = 36;
 /** The same of texts that are not ASCII, in UTF-8. */
 const SHORT_MIXED = 16;
 
-/** Longest ASCII that is measured before it is written, on Node 22. */
-const MEASURED_ASCII = 64;
 /** Longest texts that are encoded into {@link scratch}, and the bytes that a character takes at most. */
 const SCRATCH_TEXT = 4096;
 const MOST_BYTES = 3;
@@ -53,6 +49,12 @@ const hasFastWrite = !String(Reflect.get(Buffer.prototype, 'utf8Write')).include
 
 /** Node 22 calls fast functions of its own in no `try`. */
 const isSlowInTry = hasFastWrite && parseInt(process.versions.v8, 10) < 13;
+
+/** `byteLength` and `latin1Write` take less than `encodeInto`; from Node 24 on they take more. */
+const isMeasured = !hasFastWrite || isSlowInTry;
+
+/** Longest strings of which each character is a byte that are written in JavaScript: the dearer Node's call, the longer. */
+const [SHORT_ASCII, SHORT_BYTES] = !hasFastWrite ? [32, 32] : isSlowInTry ? [10, 8] : [24, 16];
 
 /** Made with the first text that needs it. */
 let scratch: Buffer | undefined;
@@ -192,7 +194,7 @@ function takeUtf8(front: Front, text: string, owner: number): Buffer | undefined
   const { length } = text;
   if (isMostlyAscii) {
     const view =
-      length <= SHORT_UTF8 ? takeShortAscii(front, text, owner) : takeAscii(front, text, owner);
+      length <= SHORT_ASCII ? takeShortAscii(front, text, owner) : takeAscii(front, text, owner);
     if (view !== undefined) return view;
   }
   if (length > SHORT_MIXED && length <= SCRATCH_TEXT) return takeEncoded(front, text, owner);
@@ -228,23 +230,11 @@ function utf8LengthOf(text: string): number {
   return bytes;
 }
 
-/** Writes UTF-8 into as many bytes as there are characters. undefined: they are not all ASCII. */
+/** Writes ASCII. undefined: it is not ASCII. */
 function takeAscii(front: Front, text: string, owner: number): Buffer | undefined {
   const { length } = text;
-  if (isSlowInTry) {
-    if (length > MEASURED_ASCII) return encoded(front, text, length, ASCII, owner);
-    return byteLength(text) === length ? encoded(front, text, length, UTF8, owner) : undefined;
-  }
-  const view = front.alloc(length, owner);
-  try {
-    const { read, written } = encodeInto(text, view);
-    if (read === length && written === length) return view;
-  } catch (error) {
-    giveUp(front, view);
-    throw error;
-  }
-  giveUp(front, view);
-  return undefined;
+  if (!isMeasured) return encoded(front, text, length, ASCII, owner);
+  return byteLength(text) === length ? encoded(front, text, length, LATIN1, owner) : undefined;
 }
 
 /** Returns the bytes of UTF-8. */
@@ -325,19 +315,51 @@ function takeShortHex(front: Front, text: string, owner: number): Buffer | undef
 function takeShortBase64(front: Front, text: string, owner: number): Buffer | undefined {
   const bytes = base64Length(text);
   const view = front.alloc(bytes, owner);
-  const digits = Math.ceil((bytes * 4) / 3);
-  let bits = 0;
-  let to = 0;
-  let at = 0;
-  for (; at < digits; at++) {
-    const code = text.charCodeAt(at);
-    const digit = code > 127 ? NO_DIGIT : BASE64_DIGITS[code]!;
-    if (digit === NO_DIGIT) break;
-    bits = (bits << 6) | digit;
-    // Every digit but the first of four completes a byte.
-    if ((at & 3) !== 0) view[to++] = bits >> (6 - 2 * (at & 3));
-  }
-  if (at === digits) return view;
+  if (writeShortBase64(view, text, bytes)) return view;
   front.takeBack(view);
   return undefined;
+}
+
+/** Four digits are three bytes. false: one of them is none. */
+function writeShortBase64(view: Buffer, text: string, bytes: number): boolean {
+  let at = 0;
+  let to = 0;
+  for (; to + 3 <= bytes; to += 3, at += 4) {
+    const a = text.charCodeAt(at);
+    const b = text.charCodeAt(at + 1);
+    const c = text.charCodeAt(at + 2);
+    const d = text.charCodeAt(at + 3);
+    if ((a | b | c | d) > 127) return false;
+    const first = BASE64_DIGITS[a]!;
+    const second = BASE64_DIGITS[b]!;
+    const third = BASE64_DIGITS[c]!;
+    const fourth = BASE64_DIGITS[d]!;
+    if ((first | second | third | fourth) > 63) return false;
+    view[to] = (first << 2) | (second >> 4);
+    view[to + 1] = (second << 4) | (third >> 2);
+    view[to + 2] = (third << 6) | fourth;
+  }
+  return to === bytes || writeLastBase64(view, text, at, to, bytes);
+}
+
+/** The last one or two bytes. */
+function writeLastBase64(
+  view: Buffer,
+  text: string,
+  at: number,
+  to: number,
+  bytes: number,
+): boolean {
+  const first = base64Digit(text, at);
+  const second = base64Digit(text, at + 1);
+  const third = bytes - to === 2 ? base64Digit(text, at + 2) : 0;
+  if ((first | second | third) > 63) return false;
+  view[to] = (first << 2) | (second >> 4);
+  if (bytes - to === 2) view[to + 1] = (second << 4) | (third >> 2);
+  return true;
+}
+
+function base64Digit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code > 127 ? NO_DIGIT : BASE64_DIGITS[code]!;
 }
