@@ -12,18 +12,23 @@
  */
 import type { Front } from '../front/front';
 import { giveUp } from './give-up';
-import { clearBuffer, setBytes } from '../view/kinds';
+import { setBytes } from '../view/kinds';
 
 /** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
 const SHORT_UTF16 = 16;
 const SHORT_HEX = 40;
 const SHORT_BASE64 = 36;
-/** The same of texts that are not ASCII, in UTF-8. */
-const SHORT_MIXED = 16;
 
 /** Longest texts that are encoded into {@link scratch}, and the bytes that a character takes at most. */
 const SCRATCH_TEXT = 4096;
 const MOST_BYTES = 3;
+/** Most bytes that are copied from there in JavaScript; of fewer than so many a view is kept. */
+const SHORT_COPY = 12;
+const KEPT_SOURCES = 512;
+/** One of so many texts is looked at, and so many characters of it. */
+const LOOK_EVERY = 16;
+const LOOKED_AT = 256;
+const COUNTED_USES = 0xffff;
 
 type Encode = (view: Buffer, text: string, offset: number, length: number) => number;
 type Encoder = `${'base64' | 'base64url' | 'hex' | 'latin1' | 'ucs2' | 'utf8'}Write`;
@@ -53,13 +58,24 @@ const isSlowInTry = hasFastWrite && parseInt(process.versions.v8, 10) < 13;
 /** `byteLength` and `latin1Write` take less than `encodeInto`; from Node 24 on they take more. */
 const isMeasured = !hasFastWrite || isSlowInTry;
 
-/** Longest strings of which each character is a byte that are written in JavaScript: the dearer Node's call, the longer. */
-const [SHORT_ASCII, SHORT_BYTES] = !hasFastWrite ? [32, 32] : isSlowInTry ? [10, 8] : [24, 16];
+/**
+ * Longest strings that are written in JavaScript, the longer, the dearer a call of Node's: ASCII, Latin-1, and UTF-8 that
+ * is not ASCII.
+ */
+const [SHORT_ASCII, SHORT_BYTES, SHORT_MIXED] = !hasFastWrite
+  ? [32, 32, 16]
+  : isSlowInTry
+    ? [10, 8, 4]
+    : [24, 16, 8];
 
-/** Made with the first text that needs it. */
+/** Room for any text of {@link SCRATCH_TEXT} characters; made with the first that needs it. */
 let scratch: Buffer | undefined;
-/** How often a text was encoded into it. */
-let scratchUses = 0;
+/** The same: to ask a view for its ArrayBuffer is a call of the runtime. */
+let memory: ArrayBuffer | undefined;
+/** How often a text was encoded into it, counted round and round; the first is looked at. */
+let scratchUses = -1;
+/** Its first bytes as views, by their number: made when they are needed. */
+const sources = new Array<Uint8Array | undefined>(KEPT_SOURCES).fill(undefined);
 
 /** Values of digits by character below 128; NO_DIGIT of all others. */
 const NO_DIGIT = 255;
@@ -197,8 +213,8 @@ function takeUtf8(front: Front, text: string, owner: number): Buffer | undefined
       length <= SHORT_ASCII ? takeShortAscii(front, text, owner) : takeAscii(front, text, owner);
     if (view !== undefined) return view;
   }
-  if (length > SHORT_MIXED && length <= SCRATCH_TEXT) return takeEncoded(front, text, owner);
-  const bytes = length <= SHORT_MIXED ? utf8LengthOf(text) : byteLength(text);
+  if (length <= SCRATCH_TEXT && !front.scrubs()) return takeEncoded(front, text, owner);
+  const bytes = byteLength(text);
   isMostlyAscii = bytes === length;
   return encoded(front, text, bytes, UTF8, owner);
 }
@@ -218,18 +234,6 @@ function takeShortAscii(front: Front, text: string, owner: number): Buffer | und
   return undefined;
 }
 
-/** Bytes of UTF-8 of a short text. */
-function utf8LengthOf(text: string): number {
-  let bytes = text.length;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x80) continue;
-    if ((code & 0xf800) === 0xd800) return byteLength(text);
-    bytes += code < 0x800 ? 1 : 2;
-  }
-  return bytes;
-}
-
 /** Writes ASCII. undefined: it is not ASCII. */
 function takeAscii(front: Front, text: string, owner: number): Buffer | undefined {
   const { length } = text;
@@ -237,27 +241,39 @@ function takeAscii(front: Front, text: string, owner: number): Buffer | undefine
   return byteLength(text) === length ? encoded(front, text, length, LATIN1, owner) : undefined;
 }
 
+/** Whether the last text that was looked at had characters that are not Latin-1: those `encodeInto` does faster. */
+let isMostlyWide = false;
+
+function isWide(text: string): boolean {
+  const length = Math.min(text.length, LOOKED_AT);
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0xff) return true;
+  return false;
+}
+
 /** Returns the bytes of UTF-8. */
 function encodeIntoScratch(text: string): number {
-  scratch ??= Buffer.allocUnsafeSlow(MOST_BYTES * SCRATCH_TEXT);
-  scratchUses++;
-  return hasFastWrite
-    ? writeUtf8(scratch, text, 0, MOST_BYTES * text.length)
+  const { length } = text;
+  scratch ??= Buffer.from((memory = new ArrayBuffer(MOST_BYTES * SCRATCH_TEXT)));
+  scratchUses = (scratchUses + 1) & COUNTED_USES;
+  if (scratchUses % LOOK_EVERY === 0) isMostlyWide = isWide(text);
+  if (length <= SHORT_MIXED) return encode(scratch, text, MOST_BYTES * length, UTF8);
+  return hasFastWrite && !isMostlyWide
+    ? writeUtf8(scratch, text, 0, MOST_BYTES * length)
     : encodeInto(text, scratch).written;
 }
 
-/** Encodes into the scratch, copies, and leaves nothing of the text behind. */
+/** Encodes into the scratch and copies. What is left there the next text overwrites; it is for arenas that do not mind. */
 function takeEncoded(front: Front, text: string, owner: number): Buffer {
   const bytes = encodeIntoScratch(text);
   const use = scratchUses;
   isMostlyAscii = bytes === text.length;
-  const source = new Uint8Array(scratch!.buffer, 0, bytes);
-  const view = allocOr(front, bytes, owner, source);
+  const source = bytes < KEPT_SOURCES ? (sources[bytes] ??= sourceOf(bytes)) : sourceOf(bytes);
+  const view = front.alloc(bytes, owner);
   try {
     // A program may have put a getter on a view that is recycled, and that may have asked for a text of its own.
     if (scratchUses !== use) encodeIntoScratch(text);
-    setBytes(view, source);
-    clearBuffer(source);
+    if (bytes > SHORT_COPY) setBytes(view, source);
+    else for (let at = 0; at < bytes; at++) view[at] = source[at]!;
   } catch (error) {
     giveUp(front, view);
     throw error;
@@ -265,14 +281,9 @@ function takeEncoded(front: Front, text: string, owner: number): Buffer {
   return view;
 }
 
-/** A view, or an error and nothing in `source`. */
-function allocOr(front: Front, bytes: number, owner: number, source: Uint8Array): Buffer {
-  try {
-    return front.alloc(bytes, owner);
-  } catch (error) {
-    clearBuffer(source);
-    throw error;
-  }
+/** The first bytes of the scratch. */
+function sourceOf(bytes: number): Uint8Array {
+  return new Uint8Array(memory!, 0, bytes);
 }
 
 /** The low byte of each character. */
