@@ -15,7 +15,6 @@ import { giveUp } from './give-up';
 import { setBytes } from '../view/kinds';
 
 /** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
-const SHORT_UTF16 = 16;
 const SHORT_HEX = 40;
 const SHORT_BASE64 = 36;
 
@@ -59,14 +58,14 @@ const isSlowInTry = hasFastWrite && parseInt(process.versions.v8, 10) < 13;
 const isMeasured = !hasFastWrite || isSlowInTry;
 
 /**
- * Longest strings that are written in JavaScript, the longer, the dearer a call of Node's: ASCII, Latin-1, and UTF-8 that
- * is not ASCII.
+ * The same where it depends on what a call of Node's costs: ASCII, Latin-1, UTF-8 that is not ASCII, and UTF-16, which has
+ * no fast encoder.
  */
-const [SHORT_ASCII, SHORT_BYTES, SHORT_MIXED] = !hasFastWrite
-  ? [32, 32, 16]
+const [SHORT_ASCII, SHORT_BYTES, SHORT_MIXED, SHORT_UTF16] = !hasFastWrite
+  ? [28, 24, 16, 24]
   : isSlowInTry
-    ? [10, 8, 4]
-    : [24, 16, 8];
+    ? [10, 8, 4, 28]
+    : [24, 16, 8, 36];
 
 /** Room for any text of {@link SCRATCH_TEXT} characters; made with the first that needs it. */
 let scratch: Buffer | undefined;
