@@ -322,16 +322,10 @@ function takeShortHex(front: Front, text: string, owner: number): Buffer | undef
   return undefined;
 }
 
+/** Four digits are three bytes. */
 function takeShortBase64(front: Front, text: string, owner: number): Buffer | undefined {
   const bytes = base64Length(text);
   const view = front.alloc(bytes, owner);
-  if (writeShortBase64(view, text, bytes)) return view;
-  front.takeBack(view);
-  return undefined;
-}
-
-/** Four digits are three bytes. false: one of them is none. */
-function writeShortBase64(view: Buffer, text: string, bytes: number): boolean {
   let at = 0;
   let to = 0;
   for (; to + 3 <= bytes; to += 3, at += 4) {
@@ -339,33 +333,30 @@ function writeShortBase64(view: Buffer, text: string, bytes: number): boolean {
     const b = text.charCodeAt(at + 1);
     const c = text.charCodeAt(at + 2);
     const d = text.charCodeAt(at + 3);
-    if ((a | b | c | d) > 127) return false;
+    if ((a | b | c | d) > 127) break;
     const first = BASE64_DIGITS[a]!;
     const second = BASE64_DIGITS[b]!;
     const third = BASE64_DIGITS[c]!;
     const fourth = BASE64_DIGITS[d]!;
-    if ((first | second | third | fourth) > 63) return false;
+    if ((first | second | third | fourth) > 63) break;
     view[to] = (first << 2) | (second >> 4);
     view[to + 1] = (second << 4) | (third >> 2);
     view[to + 2] = (third << 6) | fourth;
   }
-  return to === bytes || writeLastBase64(view, text, at, to, bytes);
+  if (to === bytes || (to + 3 > bytes && writeLastBase64(view, text, at, to))) return view;
+  front.takeBack(view);
+  return undefined;
 }
 
-/** The last one or two bytes. */
-function writeLastBase64(
-  view: Buffer,
-  text: string,
-  at: number,
-  to: number,
-  bytes: number,
-): boolean {
+/** The last one or two bytes. false: a digit of them is none. */
+function writeLastBase64(view: Buffer, text: string, at: number, to: number): boolean {
+  const hasTwo = base64Length(text) - to === 2;
   const first = base64Digit(text, at);
   const second = base64Digit(text, at + 1);
-  const third = bytes - to === 2 ? base64Digit(text, at + 2) : 0;
+  const third = hasTwo ? base64Digit(text, at + 2) : 0;
   if ((first | second | third) > 63) return false;
   view[to] = (first << 2) | (second >> 4);
-  if (bytes - to === 2) view[to + 1] = (second << 4) | (third >> 2);
+  if (hasTwo) view[to + 1] = (second << 4) | (third >> 2);
   return true;
 }
 
