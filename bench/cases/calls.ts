@@ -186,6 +186,8 @@ const asyncScope = callCase(
   { 'async fn with free()': 1.15 },
 );
 
+const SUMMANDS = ['content-length: 1024', 'content-type: x/html', 'x-request-id: 012345'] as const;
+
 const TEXTS: Readonly<Record<string, readonly [text: string, encoding: BufferEncoding]>> = {
   'utf8-16': ['GET /index.html ', 'utf8'],
   'utf8-64': ['x-request-id: 0123456789abcdef '.repeat(2).padEnd(64), 'utf8'],
@@ -198,7 +200,20 @@ const TEXTS: Readonly<Record<string, readonly [text: string, encoding: BufferEnc
   'base64-16': ['AAECAwQFBgcICQoL', 'base64'],
 };
 
-const texts = Object.entries(TEXTS).map(([name, [text, encoding]]) =>
+/**
+ * The same text in one piece. A sum or a part of others is dearer to encode, and a garbage collection makes one piece of
+ * a sum: which the rival causes, and an arena does not.
+ */
+function inOnePiece(text: string): string {
+  const encoding = Buffer.from(text, 'latin1').toString('latin1') === text ? 'latin1' : 'utf16le';
+  return Buffer.from(text, encoding).toString(encoding);
+}
+
+const pieces = Object.entries(TEXTS).map(
+  ([name, [text, encoding]]) => [name, inOnePiece(text), encoding] as const,
+);
+
+const texts = pieces.map(([name, text, encoding]) =>
   callCase(
     `from-${name}`,
     `a text of ${text.length} characters becomes a Buffer (${encoding})`,
@@ -212,6 +227,21 @@ const texts = Object.entries(TEXTS).map(([name, [text, encoding]]) =>
     },
     { 'Buffer.from': 1 },
   ),
+);
+
+/** As services make them: each text is new, and a sum of two. */
+const joined = callCase(
+  'from-joined',
+  'two texts of 20 characters are joined, and become a Buffer (utf8)',
+  {
+    'arena.from': (arena, steps) => {
+      for (let i = 0; i < steps; i++) arena.free(arena.from(SUMMANDS[i & 1]! + SUMMANDS[i & 2]!));
+    },
+    'Buffer.from': (_arena, steps) => {
+      for (let i = 0; i < steps; i++) Buffer.from(SUMMANDS[i & 1]! + SUMMANDS[i & 2]!);
+    },
+  },
+  { 'Buffer.from': 1 },
 );
 
 const grow = callCase(
@@ -297,6 +327,7 @@ export const calls: readonly Case[] = [
   writeNow,
   asyncScope,
   ...texts,
+  joined,
   grow,
   atLeast('1k', 16, 1008),
   atLeast('31k', 1024, 30 * 1024),

@@ -4,30 +4,30 @@
  * A call of the engine's own encoders costs 10 to 80 ns, as much as a few characters in JavaScript or twenty. So short
  * strings are written here, long ones there; where the length of the result follows from that of the string, nothing is
  * measured first. UTF-8 is taken for ASCII while the last string was: then its length is that of the string, and whether
- * that was right the encoder tells. Else it is encoded into memory of this module, which has room for any result, and
- * copied from there: to measure it first takes as long as to encode it.
+ * that was right `byteLength` tells, or where that is dearer, the encoder. Else it is encoded into memory of this module,
+ * which has room for any result, and copied from there: to measure what is not ASCII takes as long as to encode it.
  *
  * What the encoders do with characters that do not belong to an encoding, only they know: a result that is shorter
  * than expected is given up, and the caller asks Node.
  */
 import type { Front } from '../front/front';
 import { giveUp } from './give-up';
-import { clearBuffer, setBytes } from '../view/kinds';
+import { setBytes } from '../view/kinds';
 
 /** Longest strings that are written in JavaScript; measured on Node 20 to 26. */
-const SHORT_UTF8 = 24;
-const SHORT_BYTES = 12;
-const SHORT_UTF16 = 16;
 const SHORT_HEX = 40;
-const SHORT_BASE64 = 24;
-/** The same of texts that are not ASCII, in UTF-8. */
-const SHORT_MIXED = 16;
+const SHORT_BASE64 = 36;
 
-/** Longest ASCII that is measured before it is written, on Node 22. */
-const MEASURED_ASCII = 64;
 /** Longest texts that are encoded into {@link scratch}, and the bytes that a character takes at most. */
 const SCRATCH_TEXT = 4096;
 const MOST_BYTES = 3;
+/** Most bytes that are copied from there in JavaScript; of fewer than so many a view is kept. */
+const SHORT_COPY = 12;
+const KEPT_SOURCES = 512;
+/** One of so many texts is looked at, and so many characters of it. */
+const LOOK_EVERY = 16;
+const LOOKED_AT = 256;
+const COUNTED_USES = 0xffff;
 
 type Encode = (view: Buffer, text: string, offset: number, length: number) => number;
 type Encoder = `${'base64' | 'base64url' | 'hex' | 'latin1' | 'ucs2' | 'utf8'}Write`;
@@ -54,10 +54,27 @@ const hasFastWrite = !String(Reflect.get(Buffer.prototype, 'utf8Write')).include
 /** Node 22 calls fast functions of its own in no `try`. */
 const isSlowInTry = hasFastWrite && parseInt(process.versions.v8, 10) < 13;
 
-/** Made with the first text that needs it. */
+/** `byteLength` and `latin1Write` take less than `encodeInto`; from Node 24 on they take more. */
+const isMeasured = !hasFastWrite || isSlowInTry;
+
+/**
+ * The same where it depends on what a call of Node's costs: ASCII, Latin-1, UTF-8 that is not ASCII, and UTF-16, which has
+ * no fast encoder.
+ */
+const [SHORT_ASCII, SHORT_BYTES, SHORT_MIXED, SHORT_UTF16] = !hasFastWrite
+  ? [28, 24, 16, 24]
+  : isSlowInTry
+    ? [10, 8, 4, 28]
+    : [24, 16, 8, 36];
+
+/** Room for any text of {@link SCRATCH_TEXT} characters; made with the first that needs it. */
 let scratch: Buffer | undefined;
-/** How often a text was encoded into it. */
-let scratchUses = 0;
+/** The same: to ask a view for its ArrayBuffer is a call of the runtime. */
+let memory: ArrayBuffer | undefined;
+/** How often a text was encoded into it, counted round and round; the first is looked at. */
+let scratchUses = -1;
+/** Its first bytes as views, by their number: made when they are needed. */
+const sources = new Array<Uint8Array | undefined>(KEPT_SOURCES).fill(undefined);
 
 /** Values of digits by character below 128; NO_DIGIT of all others. */
 const NO_DIGIT = 255;
@@ -85,7 +102,7 @@ const BASE64URL = 6;
 
 /**
  * Writes a text and returns how many bytes of it there are. It stands in a `try`, and Node 22 calls its fast encoders in
- * none: so it is longer than what the engine inlines (468 bytes of bytecode, 460 are inlined), on purpose.
+ * none: so it is longer than what the engine inlines (460 bytes of bytecode), on purpose; a test says when it is not.
  */
 function encode(view: Buffer, text: string, bytes: number, encoding: number): number {
   if (encoding === LATIN1) return writeLatin1(view, text, 0, bytes);
@@ -192,11 +209,11 @@ function takeUtf8(front: Front, text: string, owner: number): Buffer | undefined
   const { length } = text;
   if (isMostlyAscii) {
     const view =
-      length <= SHORT_UTF8 ? takeShortAscii(front, text, owner) : takeAscii(front, text, owner);
+      length <= SHORT_ASCII ? takeShortAscii(front, text, owner) : takeAscii(front, text, owner);
     if (view !== undefined) return view;
   }
-  if (length > SHORT_MIXED && length <= SCRATCH_TEXT) return takeEncoded(front, text, owner);
-  const bytes = length <= SHORT_MIXED ? utf8LengthOf(text) : byteLength(text);
+  if (length <= SCRATCH_TEXT && !front.scrubs()) return takeEncoded(front, text, owner);
+  const bytes = byteLength(text);
   isMostlyAscii = bytes === length;
   return encoded(front, text, bytes, UTF8, owner);
 }
@@ -216,58 +233,46 @@ function takeShortAscii(front: Front, text: string, owner: number): Buffer | und
   return undefined;
 }
 
-/** Bytes of UTF-8 of a short text. */
-function utf8LengthOf(text: string): number {
-  let bytes = text.length;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x80) continue;
-    if ((code & 0xf800) === 0xd800) return byteLength(text);
-    bytes += code < 0x800 ? 1 : 2;
-  }
-  return bytes;
-}
-
-/** Writes UTF-8 into as many bytes as there are characters. undefined: they are not all ASCII. */
+/** Writes ASCII. undefined: it is not ASCII. */
 function takeAscii(front: Front, text: string, owner: number): Buffer | undefined {
   const { length } = text;
-  if (isSlowInTry) {
-    if (length > MEASURED_ASCII) return encoded(front, text, length, ASCII, owner);
-    return byteLength(text) === length ? encoded(front, text, length, UTF8, owner) : undefined;
-  }
-  const view = front.alloc(length, owner);
-  try {
-    const { read, written } = encodeInto(text, view);
-    if (read === length && written === length) return view;
-  } catch (error) {
-    giveUp(front, view);
-    throw error;
-  }
-  giveUp(front, view);
-  return undefined;
+  if (!isMeasured) return encoded(front, text, length, ASCII, owner);
+  return byteLength(text) === length ? encoded(front, text, length, LATIN1, owner) : undefined;
+}
+
+/** Whether the last text that was looked at had characters that are not Latin-1: those `encodeInto` does faster. */
+let isMostlyWide = false;
+
+function isWide(text: string): boolean {
+  const length = Math.min(text.length, LOOKED_AT);
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0xff) return true;
+  return false;
 }
 
 /** Returns the bytes of UTF-8. */
 function encodeIntoScratch(text: string): number {
-  scratch ??= Buffer.allocUnsafeSlow(MOST_BYTES * SCRATCH_TEXT);
-  scratchUses++;
-  return hasFastWrite
-    ? writeUtf8(scratch, text, 0, MOST_BYTES * text.length)
+  const { length } = text;
+  scratch ??= Buffer.from((memory = new ArrayBuffer(MOST_BYTES * SCRATCH_TEXT)));
+  scratchUses = (scratchUses + 1) & COUNTED_USES;
+  if (scratchUses % LOOK_EVERY === 0) isMostlyWide = isWide(text);
+  if (length <= SHORT_MIXED) return encode(scratch, text, MOST_BYTES * length, UTF8);
+  return hasFastWrite && !isMostlyWide
+    ? writeUtf8(scratch, text, 0, MOST_BYTES * length)
     : encodeInto(text, scratch).written;
 }
 
-/** Encodes into the scratch, copies, and leaves nothing of the text behind. */
+/** Encodes into the scratch and copies. What is left there the next text overwrites; it is for arenas that do not mind. */
 function takeEncoded(front: Front, text: string, owner: number): Buffer {
   const bytes = encodeIntoScratch(text);
   const use = scratchUses;
   isMostlyAscii = bytes === text.length;
-  const source = new Uint8Array(scratch!.buffer, 0, bytes);
-  const view = allocOr(front, bytes, owner, source);
+  const source = bytes < KEPT_SOURCES ? (sources[bytes] ??= sourceOf(bytes)) : sourceOf(bytes);
+  const view = front.alloc(bytes, owner);
   try {
     // A program may have put a getter on a view that is recycled, and that may have asked for a text of its own.
     if (scratchUses !== use) encodeIntoScratch(text);
-    setBytes(view, source);
-    clearBuffer(source);
+    if (bytes > SHORT_COPY) setBytes(view, source);
+    else for (let at = 0; at < bytes; at++) view[at] = source[at]!;
   } catch (error) {
     giveUp(front, view);
     throw error;
@@ -275,14 +280,9 @@ function takeEncoded(front: Front, text: string, owner: number): Buffer {
   return view;
 }
 
-/** A view, or an error and nothing in `source`. */
-function allocOr(front: Front, bytes: number, owner: number, source: Uint8Array): Buffer {
-  try {
-    return front.alloc(bytes, owner);
-  } catch (error) {
-    clearBuffer(source);
-    throw error;
-  }
+/** The first bytes of the scratch. */
+function sourceOf(bytes: number): Uint8Array {
+  return new Uint8Array(memory!, 0, bytes);
 }
 
 /** The low byte of each character. */
@@ -322,22 +322,45 @@ function takeShortHex(front: Front, text: string, owner: number): Buffer | undef
   return undefined;
 }
 
+/** Four digits are three bytes. */
 function takeShortBase64(front: Front, text: string, owner: number): Buffer | undefined {
   const bytes = base64Length(text);
   const view = front.alloc(bytes, owner);
-  const digits = Math.ceil((bytes * 4) / 3);
-  let bits = 0;
-  let to = 0;
   let at = 0;
-  for (; at < digits; at++) {
-    const code = text.charCodeAt(at);
-    const digit = code > 127 ? NO_DIGIT : BASE64_DIGITS[code]!;
-    if (digit === NO_DIGIT) break;
-    bits = (bits << 6) | digit;
-    // Every digit but the first of four completes a byte.
-    if ((at & 3) !== 0) view[to++] = bits >> (6 - 2 * (at & 3));
+  let to = 0;
+  for (; to + 3 <= bytes; to += 3, at += 4) {
+    const a = text.charCodeAt(at);
+    const b = text.charCodeAt(at + 1);
+    const c = text.charCodeAt(at + 2);
+    const d = text.charCodeAt(at + 3);
+    if ((a | b | c | d) > 127) break;
+    const first = BASE64_DIGITS[a]!;
+    const second = BASE64_DIGITS[b]!;
+    const third = BASE64_DIGITS[c]!;
+    const fourth = BASE64_DIGITS[d]!;
+    if ((first | second | third | fourth) > 63) break;
+    view[to] = (first << 2) | (second >> 4);
+    view[to + 1] = (second << 4) | (third >> 2);
+    view[to + 2] = (third << 6) | fourth;
   }
-  if (at === digits) return view;
+  if (to === bytes || (to + 3 > bytes && writeLastBase64(view, text, at, to))) return view;
   front.takeBack(view);
   return undefined;
+}
+
+/** The last one or two bytes. false: a digit of them is none. */
+function writeLastBase64(view: Buffer, text: string, at: number, to: number): boolean {
+  const hasTwo = base64Length(text) - to === 2;
+  const first = base64Digit(text, at);
+  const second = base64Digit(text, at + 1);
+  const third = hasTwo ? base64Digit(text, at + 2) : 0;
+  if ((first | second | third) > 63) return false;
+  view[to] = (first << 2) | (second >> 4);
+  if (hasTwo) view[to + 1] = (second << 4) | (third >> 2);
+  return true;
+}
+
+function base64Digit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code > 127 ? NO_DIGIT : BASE64_DIGITS[code]!;
 }

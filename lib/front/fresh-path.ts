@@ -50,6 +50,11 @@ export class FreshPath extends Lending {
     this.buffers = this.slabs.buffers;
   }
 
+  /** Whether what is freed is zeroed. */
+  scrubs(): boolean {
+    return false;
+  }
+
   /** A live Buffer of `size` bytes (1 .. 64 KB) whose bucket has none, or none that is whole. */
   protected allocFresh(size: number, bucket: number, owner: number): Buffer {
     const { ints, stacks, table } = this;

@@ -334,6 +334,10 @@ export class CheckedFront extends Front {
 
 /** The same, which zeroes what is freed. It is a class of its own so that the others keep the faster way to free. */
 class ScrubbedFront extends CheckedFront {
+  override scrubs(): boolean {
+    return true;
+  }
+
   override takeBack(view: View): void {
     if (this.isPlainlyLive(view)) clearView(view);
     super.takeBack(view);

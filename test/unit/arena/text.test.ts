@@ -60,15 +60,15 @@ const texts = fc.oneof(
     .map(([a, b, odd]) => 'a'.repeat(a) + odd + 'b'.repeat(b)),
 );
 
-function expectSame(text: string, encoding: BufferEncoding | undefined): void {
-  const view = arena.from(text, encoding);
+function expectSame(text: string, encoding: BufferEncoding | undefined, from = arena): void {
+  const view = from.from(text, encoding);
   const expected = Buffer.from(text, encoding);
   if (!view.equals(expected)) {
     throw new Error(
       `${JSON.stringify(text)} ${String(encoding)}: ${view.toString('hex')}, not ${expected.toString('hex')}`,
     );
   }
-  arena.free(view);
+  from.free(view);
 }
 
 describe('from(string)', () => {
@@ -95,6 +95,20 @@ describe('from(string)', () => {
         expectSame('e'.repeat(length - one.length) + one, 'utf8');
         expectSame(one.repeat(length / one.length), 'utf8');
       }
+    }
+  });
+
+  test('has the bytes of Buffer.from where what is freed is zeroed', () => {
+    const scrubbed = new Arena({ name: 'text-scrubbed', zero: 'free' });
+    for (const one of ['e', 'é', '€', '😀', '\ud800']) {
+      for (const length of [2, 8, 16, 64, 5000]) expectSame(one.repeat(length), 'utf8', scrubbed);
+    }
+    scrubbed.destroy();
+  });
+
+  test('changes between Latin-1 and wider text, and back', () => {
+    for (let i = 0; i < 100; i++) {
+      for (const one of ['é', '€', 'é€']) expectSame(one.repeat(1 + i), 'utf8');
     }
   });
 
