@@ -24,6 +24,9 @@ import { geometricMeanOf, printCase } from './report.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** Where a change is none to what is measured. */
+const NOT_MEASURED = [':!bench/results', ':!docs', ':!*.md'];
+
 const { values: options } = parseArgs({
   options: {
     runs: { type: 'string', default: '10' },
@@ -102,7 +105,8 @@ function commit() {
   const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   try {
     return (
-      git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') ? ' and changes' : '')
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--', '.', ...NOT_MEASURED) ? ' and changes' : '')
     );
   } catch {
     return 'unknown';
