@@ -5,8 +5,9 @@
  * A subscriber may do anything: reset the arena, destroy it, throw. So may a `process.emitWarning` or an
  * `Error.prepareStackTrace` that the program has replaced. Therefore no code but the package's own runs during an
  * operation: findings wait in a queue. The queue is drained at the end of the call or of a later one (`alloc`,
- * `trim`, `reset`, `destroy`, `release`, `stats`; with modes each `free`), and in a microtask at the latest.
- * `allocUnsafe`, and `free` without modes, do not look at the queue: that would cost a tenth of their time.
+ * `trim`, `reset`, `destroy`, `release`, `stats`; with modes each `free` of a view that is not plainly live), and in
+ * a microtask at the latest. `allocUnsafe`, and `free` of a plainly live view, do not look at the queue: that would
+ * cost a tenth of their time.
  */
 import { dirname, sep } from 'node:path';
 import { channel } from 'node:diagnostics_channel';

@@ -89,7 +89,7 @@ export class Front extends FreshPath {
   /** Takes a view back. Throws, and changes nothing, when it is not a live view of this front. */
   free(view: View): void {
     const id = idOf(view, this.table.home);
-    if (this.ints[id]! >= 0) this.freeOther(id, view);
+    if (this.ints[id]! >= 0) this.freeAside(id, view);
     else this.freeLive(id, view);
   }
 

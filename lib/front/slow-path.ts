@@ -108,6 +108,11 @@ export class SlowPath extends LargePath {
     custody.free();
   }
 
+  /** The same, when the program calls: a front with modes also tells what was found. */
+  protected freeAside(id: number, view: View): void {
+    this.freeOther(id, view);
+  }
+
   /** Takes back a live view, whatever it is. */
   protected freeSlow(id: number, view: View): void {
     const { table } = this;

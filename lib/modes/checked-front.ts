@@ -20,7 +20,7 @@ import { takeTrace, tell } from '../events/reports';
 import { Samples, TokenBucket } from './sampling';
 import { Room, ensureStack } from '../base/stack';
 import type { LiveBlock } from '../types';
-import { ARENA, NO_OWNER, type View, stamp } from '../view/view';
+import { ARENA, NO_OWNER, type View, idOf, stamp } from '../view/view';
 import {
   type ViewMaker,
   bufferMaker,
@@ -247,9 +247,9 @@ export class CheckedFront extends Front {
   // --- Free ---------------------------------------------------------------------------------------
 
   /** Also tells what was found: a program that never returns to its event loop hears of it here. */
-  override free(view: View): void {
+  protected override freeAside(id: number, view: View): void {
     try {
-      this.takeBack(view);
+      this.freeOther(id, view);
     } finally {
       try {
         tell();
@@ -260,7 +260,8 @@ export class CheckedFront extends Front {
   }
 
   override takeBack(view: View): void {
-    super.free(view);
+    if (this.isPlainlyLive(view)) super.free(view);
+    else this.freeOther(idOf(view, this.table.home), view);
   }
 
   /** Takes back what a stand-in stood for. The steps before the free are repeated if the free was interrupted. */
@@ -336,6 +337,11 @@ export class CheckedFront extends Front {
 class ScrubbedFront extends CheckedFront {
   override scrubs(): boolean {
     return true;
+  }
+
+  override free(view: View): void {
+    if (this.isPlainlyLive(view)) clearView(view);
+    super.free(view);
   }
 
   override takeBack(view: View): void {
