@@ -1,7 +1,7 @@
 // Calls: what services call beside alloc and free, each against the plain way to the same.
 
 import { Writable } from 'node:stream';
-import { Arena } from 'hakmem-arena';
+import { Arena, type Scope } from 'hakmem-arena';
 import { type Case, faster, NS_PER_STEP, PEAK_RSS } from '../case';
 import { nextRandom, SEED } from '../random';
 import { effortOf, nsPerStepAsync } from '../timing';
@@ -145,7 +145,12 @@ const writeNow = callCase(
   { 'write, with a callback': 1.1 },
 );
 
-/** 32 Buffers freed one by one. */
+async function takeInScope(scope: Scope): Promise<void> {
+  for (let k = 0; k < 32; k++) scope.allocUnsafe(BYTES);
+  await settled();
+}
+
+/** The same, freed one by one. */
 async function takeAndFree(arena: Arena): Promise<void> {
   const views: Buffer[] = [];
   try {
@@ -161,6 +166,10 @@ const asyncScope = callCase(
   'an async function with one await takes 32 Buffers, and all are freed',
   {
     'scope(async fn)': async (arena, steps) => {
+      for (let i = 0; i < steps; i += 32) await arena.scope(takeInScope);
+    },
+    // A function of each call: the engine compiles it for any surroundings, and takes no constant of theirs for one.
+    'scope(async closure)': async (arena, steps) => {
       for (let i = 0; i < steps; i += 32) {
         await arena.scope(async (scope) => {
           for (let k = 0; k < 32; k++) scope.allocUnsafe(BYTES);
