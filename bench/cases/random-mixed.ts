@@ -4,6 +4,7 @@
 import { type Case, type Figures, faster, NS_PER_STEP, PEAK_RSS } from '../case';
 import { nextRandom, SEED } from '../random';
 import { BUFFER_RIVALS, makeRival, type Rival, type Touchable } from '../rivals';
+import { makeOld } from '../timing';
 import { type Live, noneLive } from '../trace';
 
 const SLOTS = 256;
@@ -54,6 +55,7 @@ export function playRandomMixed(mix: Mix, rival: Rival): number {
   const { iterations, seed } = mix;
   const live = noneLive(mix.slots);
   play(mix, live, rival, Math.floor(iterations / 10), (seed + WARM_UP_SEED_OFFSET) >>> 0);
+  makeOld();
   const start = performance.now();
   play(mix, live, rival, iterations, seed);
   freeAll(live, rival);
