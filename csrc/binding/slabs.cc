@@ -274,7 +274,6 @@ static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, Leave how)
   Napi::ArrayBuffer buffer = AttachedBuffer(entry);
   Exposure *exposure = entry->current;
   Environment *environment = EnvironmentOf(env);
-  environment->stopped = false;
   Leaving leaving(environment, exposure);
   bool is_warm = how != Leave::kDetached && !buffer.IsEmpty() &&
                  KeepWarm(env, exposure, buffer, how == Leave::kWarmWithReserve);
@@ -292,7 +291,9 @@ static bool Conceal(Napi::Env env, ArenaHandle *arena, uint32_t slab, Leave how)
 }
 
 bool ConcealSlab(Napi::Env env, ArenaHandle *arena, uint32_t slab) {
-  return slab >= arena->slab_count || Conceal(env, arena, slab, Leave::kDetached);
+  if (slab >= arena->slab_count) return true;
+  EnvironmentOf(env)->stopped = false;
+  return Conceal(env, arena, slab, Leave::kDetached);
 }
 
 bool IsOurs(void *context, uint32_t slab) {
@@ -308,6 +309,7 @@ bool IsOurs(void *context, uint32_t slab) {
 
 void ConcealAll(Napi::Env env, ArenaHandle *arena) {
   uint32_t concealed = 0;
+  EnvironmentOf(env)->stopped = false;
   Leave warm = HasReserve(env) ? Leave::kWarmWithReserve : Leave::kWarm;
   for (uint32_t slab = 0; slab < arena->slab_count; slab++) {
     const SlabEntry *entry = &arena->slabs[slab];

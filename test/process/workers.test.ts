@@ -134,6 +134,9 @@ describe('workers terminated while they allocate', () => {
     readonly alive: boolean;
   }
 
+  /** A tenth of those that fill and reset an arena are in the middle of a reset that moves some of its slabs. */
+  const COUNT = 60;
+
   const killing = (count: number, loop: string): string => `
     const { Worker } = require('node:worker_threads');
     const { once } = require('node:events');
@@ -203,8 +206,17 @@ describe('workers terminated while they allocate', () => {
          if (i > 20) tell();
        }`,
     ],
+    [
+      'in an arena of many slabs that they reset',
+      `const arena = new Arena();
+       for (let i = 0; ; i++) {
+         for (let k = 0; k < 9; k++) arena.allocUnsafe(65_536);
+         arena.reset();
+         if (i > 20) tell();
+       }`,
+    ],
   ])('%s give their SuperSlabs back', async (_name, loop) => {
-    const report = await resultOf<Report>(killing(20, loop));
+    const report = await resultOf<Report>(killing(COUNT, loop));
     expect(report).toMatchObject({ arenas: 1, committed: 2 * 1024 * 1024, alive: true });
     // What the first half needed serves the second: a race between two may need a little more.
     expect(report.all).toBeLessThanOrEqual(report.half * 1.5 + 4 * 1024 * 1024);
