@@ -276,14 +276,7 @@ export class Scope implements Allocator, Disposable {
   }
 
   #freeViews(): void {
-    const front = this.#front;
-    const views = this.#views;
-    const owner = this.#owner;
-    const count = this.#count;
-    for (let i = 0; i < count; i++) {
-      front.freeOwned(views[i]!, owner);
-      views[i] = undefined;
-    }
+    this.#front.freeAllOwned(this.#views, this.#count, this.#owner);
   }
 
   /** @internal Takes over a view that replaces one of this scope. false: it was not of this scope. */

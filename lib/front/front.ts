@@ -32,9 +32,8 @@ import { type ViewMaker, bufferMaker, isGone } from '../view/kinds';
 
 const { HEAD, FULL_AT, RECORD_BITS, bucketOfBuffers, bucketOf } = buckets;
 const { FREES } = frontCounters;
-const { CLASS_SIZE_MAX, REF_INDEX_BITS, REF_INDEX_MASK, SLAB_BYTES } = geometry;
-const { BUCKET, BYTES, CLASS_SHIFT, HOLDERS, INFO, KIND_MASK, Kind, OTHER_THAN_BUFFER } = viewTable;
-const { VIEW_SHIFT } = viewTable;
+const { CLASS_SIZE_MAX, REF_INDEX_MASK, SLAB_BYTES } = geometry;
+const { BUCKET, HOLDERS, Kind, VIEW_SHIFT } = viewTable;
 const { lengthOf, setBytes } = kinds;
 const { ARENA, NO_OWNER } = owners;
 const PINNED_BYTES = frontStat('bytes_pinned');
@@ -48,6 +47,18 @@ export interface HeldBlock {
   readonly slab: number;
   /** Where in the slab the view begins and ends. */
   readonly range: readonly [begin: number, end: number];
+}
+
+/** Puts a live view into its bucket. false: it has none, or that is full. */
+function putBack(ints: Int32Array, counts: Float64Array, id: number): boolean {
+  const bucket = ints[id + BUCKET]!;
+  const at = bucket << RECORD_BITS;
+  const frees = counts[bucket + FREES]!;
+  if (counts[bucket]! - frees <= ints[at + FULL_AT]!) return false;
+  ints[id] = ints[at + HEAD]!;
+  ints[at + HEAD] = id;
+  counts[bucket + FREES] = frees + 1;
+  return true;
 }
 
 export class Front extends FreshPath {
@@ -106,18 +117,38 @@ export class Front extends FreshPath {
       this.freeOther(id, view);
   }
 
-  private freeLive(id: number, view: View): void {
-    const { ints } = this;
-    const bucket = ints[id + BUCKET]!;
-    const at = bucket << RECORD_BITS;
-    const frees = this.counts[bucket + FREES]!;
-    if (this.counts[bucket]! - frees <= ints[at + FULL_AT]!) {
-      this.freeFresh(id, view);
-    } else {
-      ints[id] = ints[at + HEAD]!;
-      ints[at + HEAD] = id;
-      this.counts[bucket + FREES] = frees + 1;
+  /** The same with the first so many of a list, which leave it one after the other. */
+  freeAllOwned(views: (View | undefined)[], count: number, owner: number): void {
+    for (let i = 0; i < count; i++) {
+      i = this.freeRun(views, i, count, owner);
+      if (i === count) return;
+      this.freeOwned(views[i]!, owner);
+      views[i] = undefined;
     }
+  }
+
+  /**
+   * Puts views from `from` on into their buckets, up to the first one that needs more; returns where that is. There is
+   * no call in the loop, so that the engine need not look anew where everything is.
+   */
+  protected freeRun(
+    views: (View | undefined)[],
+    from: number,
+    count: number,
+    owner: number,
+  ): number {
+    const { ints, counts, table } = this;
+    const { home } = table;
+    for (let i = from; i < count; i++) {
+      const id = idOf(views[i], home);
+      if (ints[id] !== -owner || !putBack(ints, counts, id)) return i;
+      views[i] = undefined;
+    }
+    return count;
+  }
+
+  private freeLive(id: number, view: View): void {
+    if (!putBack(this.ints, this.counts, id)) this.freeFresh(id, view);
   }
 
   // --- Retain -------------------------------------------------------------------------------------
@@ -136,13 +167,6 @@ export class Front extends FreshPath {
     if (!this.isWholeBuffer(id, view)) return false;
     this.beginHold(id, this.bytesBehind(id));
     return true;
-  }
-
-  /** Whether a view is a live Buffer on a block of a class, whose memory is there. The getter is the engine's. */
-  private isWholeBuffer(id: number, view: View): boolean {
-    const { ints } = this;
-    if (ints[id]! >= 0 || (ints[id + INFO]! & OTHER_THAN_BUFFER) !== 0) return false;
-    return lengthOf(view as Buffer) === ints[id + BYTES];
   }
 
   private holdOther(id: number, view: View): boolean {
@@ -347,31 +371,6 @@ export class Front extends FreshPath {
   protected isPlainlyLive(view: View): boolean {
     const id = idOf(view, this.table.home);
     return id !== 0 && this.ints[id]! < 0;
-  }
-
-  /** Bytes of the block behind a live view. */
-  blockBytes(view: View): number {
-    const custody = custodyOf(view);
-    if (custody !== undefined) return custody.bytes;
-    return this.bytesBehind(idOf(view, this.table.home));
-  }
-
-  /** The same by number. */
-  bytesBehind(id: number): number {
-    const info = this.ints[id + INFO]!;
-    const kind = info & KIND_MASK;
-    if (kind === Kind.Class) return this.strides[info >> CLASS_SHIFT]!;
-    return kind === Kind.Empty ? 0 : this.large.blockBytes(this.table.refOf(id));
-  }
-
-  /** The slab of a live view that is not in custody; -1: it has none. */
-  slabOf(view: View): number {
-    return this.slabBehind(idOf(view, this.table.home));
-  }
-
-  /** The same by number. */
-  slabBehind(id: number): number {
-    return this.table.kindOf(id) === Kind.Empty ? -1 : this.table.refOf(id) >>> REF_INDEX_BITS;
   }
 
   /** true: a live view of this front whose memory is still there. */

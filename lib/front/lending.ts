@@ -13,7 +13,9 @@ import { ARENA, NO_OWNER, type View, idOf } from '../view/view';
 import { bufferMaker, isGone, lengthOf, rangeOf } from '../view/kinds';
 import { REF_INDEX_BITS } from '../native/geometry';
 import { SlowPath } from './slow-path';
-import { BYTES, INFO, Kind, OTHER_THAN_BUFFER } from './view-table';
+import * as viewTable from './view-table';
+
+const { BYTES, INFO, Kind, OTHER_THAN_BUFFER } = viewTable;
 
 const lending = new Way();
 
@@ -23,16 +25,17 @@ export class Lending extends SlowPath {
     return this.blocks.ownedOf(classIndex);
   }
 
-  /**
-   * Bytes of a live Buffer on a block of a class, whose memory is there and which nobody retains; -1: it is not, or not
-   * plainly, that.
-   */
-  plainBytes(view: View): number {
+  /** Whether a view is a live Buffer on a block of a class, whose memory is there. The getter is the engine's. */
+  protected isWholeBuffer(id: number, view: View): boolean {
     const { ints } = this;
+    if (ints[id]! >= 0 || (ints[id + INFO]! & OTHER_THAN_BUFFER) !== 0) return false;
+    return lengthOf(view as Buffer) === ints[id + BYTES];
+  }
+
+  /** Bytes of a view that {@link isWholeBuffer}; -1: it is not. */
+  plainBytes(view: View): number {
     const id = idOf(view, this.table.home);
-    if (ints[id]! >= 0 || (ints[id + INFO]! & OTHER_THAN_BUFFER) !== 0) return -1;
-    const bytes = ints[id + BYTES]!;
-    return lengthOf(view as Buffer) === bytes ? bytes : -1;
+    return this.isWholeBuffer(id, view) ? this.ints[id + BYTES]! : -1;
   }
 
   /** Ends a live view and hands its bytes over. Throws, and changes nothing, when that cannot be. */

@@ -17,6 +17,7 @@ import { Records } from './records';
 import { outOfMemory, relieve } from './refusals';
 import type { FrontCounters } from './counters';
 import { type Kit, countersFor, leaveKit } from './kit';
+import * as viewTable from './view-table';
 import { BATCH_INTEGERS, type Epoch, ViewTable } from './view-table';
 import { type NativeArena, native } from '../native/native';
 import type { ResolvedOptions } from '../options';
@@ -26,6 +27,8 @@ import { Surplus } from './surplus';
 import { Room, ensureStack, ensureWholeStack } from '../base/stack';
 import { NO_OWNER, type View, homeOf, idOf, stamp } from '../view/view';
 import type { ViewMaker } from '../view/kinds';
+
+const { CLASS_SHIFT, INFO, KIND_MASK, Kind } = viewTable;
 
 /** So often a class that serves fewer lengths than before is settled. */
 const TIMES_TO_SETTLE = 5;
@@ -210,6 +213,33 @@ export class FrontTables implements FrontIdentity {
       this.ints = this.records.ints = ints;
     }
     this.table.addNumbers();
+  }
+
+  // --- Behind a view ------------------------------------------------------------------------------
+
+  /** Bytes of the block behind a live view. */
+  blockBytes(view: View): number {
+    const custody = custodyOf(view);
+    if (custody !== undefined) return custody.bytes;
+    return this.bytesBehind(idOf(view, this.table.home));
+  }
+
+  /** The same by number. */
+  bytesBehind(id: number): number {
+    const info = this.ints[id + INFO]!;
+    const kind = info & KIND_MASK;
+    if (kind === Kind.Class) return this.strides[info >> CLASS_SHIFT]!;
+    return kind === Kind.Empty ? 0 : this.large.blockBytes(this.table.refOf(id));
+  }
+
+  /** The slab of a live view that is not in custody; -1: it has none. */
+  slabOf(view: View): number {
+    return this.slabBehind(idOf(view, this.table.home));
+  }
+
+  /** The same by number. */
+  slabBehind(id: number): number {
+    return this.table.kindOf(id) === Kind.Empty ? -1 : this.table.refOf(id) >>> REF_INDEX_BITS;
   }
 
   // --- Refuse -------------------------------------------------------------------------------------

@@ -358,6 +358,11 @@ class ScrubbedFront extends CheckedFront {
     if (this.ownerOf(view) === owner) this.takeBack(view);
   }
 
+  /** None without being zeroed. */
+  protected override freeRun(_views: unknown, from: number): number {
+    return from;
+  }
+
   /** Zeroes slabs that stay attached; the core zeroes all others. */
   protected override clear(remains: Remains): void {
     for (const [slab, kept] of remains.kept) this.slabs.scrubAround(slab, kept);
