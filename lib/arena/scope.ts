@@ -298,8 +298,10 @@ export class Scope implements Allocator, Disposable {
       place.views = [];
     const end = host.openCount - 1;
     const last = scopes[end]!;
-    scopes[this.#at] = last;
-    last.#at = this.#at;
+    if (last !== this) {
+      scopes[this.#at] = last;
+      last.#at = this.#at;
+    }
     scopes[end] = undefined;
     host.openCount = end;
     spares[host.spareCount++] = place;
