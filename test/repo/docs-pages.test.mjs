@@ -130,6 +130,18 @@ describe('pages', () => {
     assert.deepEqual(broken, []);
   });
 
+  it('name only files that there are', () => {
+    const FILE =
+      /\b(?:bench|csrc|docs|examples|lib|test|tools)\/[\w./-]+\.(?:c|cc|h|cjs|mjs|ts|md)\b/g;
+    for (const { path, text } of PAGES) {
+      // What was measured or changed may have gone since.
+      if (path === 'docs/BENCHMARKS.md' || path === 'CHANGELOG.md') continue;
+      for (const [file] of text.matchAll(FILE)) {
+        assert.ok(existsSync(join(ROOT, file)), `${path}: ${file}`);
+      }
+    }
+  });
+
   it('name only scripts and commands that there are', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     for (const { path, text } of PAGES) {
