@@ -3,6 +3,9 @@
 // data may be lost meanwhile and errors may be of any kind. Afterwards the arena is what it was: no address
 // is live twice, the sums hold, and everything works.
 
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Arena } from 'hakmem-arena';
 import { announce, complain, countCall, finish } from './report.mjs';
 
@@ -291,5 +294,21 @@ for (const [target, name] of [
   } catch (error) {
     complain(call, String(error.stack).slice(0, 400));
   }
+}
+
+// --- What the collector finds of all that ------------------------------------------------------------
+
+announce('arenas that are collected');
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
+const survivor = new Arena();
+try {
+  for (let round = 0; round < 5; round++) {
+    collect();
+    await sleep(5);
+    assertSound(survivor);
+  }
+} catch (error) {
+  complain('arenas that are collected', String(error.stack).slice(0, 400));
 }
 finish();

@@ -23,8 +23,8 @@ export interface WasmArena {
   readonly id: number;
   readonly serial: number;
   readonly name: string;
-  /** The core's record. */
-  readonly core: number;
+  /** The core's record. 0: it is no more. */
+  core: number;
   /** What a reset leaves has to be zeroed at once. */
   readonly scrubs: boolean;
   readonly slabs: Map<number, Slab>;
@@ -73,8 +73,8 @@ export class WasmArenas {
   }
 
   /** Those of this thread, oldest first. */
-  all(): Iterable<WasmArena> {
-    return this.#arenas.values();
+  *all(): Iterable<WasmArena> {
+    for (const arena of this.#arenas.values()) if (arena.core !== 0) yield arena;
   }
 
   find(id: unknown): WasmArena | undefined {
@@ -84,7 +84,8 @@ export class WasmArenas {
 
   /** The same, one that has ended but for its pins included. */
   findPinned(id: unknown): WasmArena | undefined {
-    return this.#arenas.get(id as number);
+    const arena = this.#arenas.get(id as number);
+    return arena?.core === 0 ? undefined : arena;
   }
 
   /** The handle of an arena that has ended, whose counters may serve the next one. */
@@ -178,8 +179,10 @@ export class WasmArenas {
   /** Ends an arena whose slabs are concealed, or else with the last of them. */
   end(arena: WasmArena): void {
     arena.hasEnded = true;
-    const isOver = this.#core.call.end(arena.core) === 0;
-    if (isOver) this.#arenas.delete(arena.id);
+    if (this.#core.call.end(arena.core) !== 0) return;
+    // At once and without a call: what follows may throw, and nobody may end it again.
+    arena.core = 0;
+    this.#arenas.delete(arena.id);
   }
 
   /** Somebody has the slab's ArrayBuffer, or nobody may detach it: its memory goes with it. */
@@ -192,7 +195,7 @@ export class WasmArenas {
 
   #collect({ id, countersAt }: Lease): void {
     if (this.#core.isBroken) return;
-    const arena = this.#arenas.get(id);
+    const arena = this.findPinned(id);
     if (arena !== undefined) {
       for (const slab of arena.slabs.keys()) this.#giveAway(arena, slab);
       this.end(arena);

@@ -1,5 +1,5 @@
 /** The WebAssembly backend by its entries, beside whatever backend the other tests run on. */
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { createContext, runInContext } from 'node:vm';
 import { createWasmBackend } from '../../../lib/native/wasm/backend';
 import type { NativeArena } from '../../../lib/native/entries';
@@ -156,6 +156,20 @@ describe('calls that are wrong', () => {
     expect(native.flush(arena.id, 5, 2)).toBe(status('DOUBLE_FREE'));
     expect(native.flush(arena.id, 5, 5000)).toBe(status('INVALID_ARGUMENT'));
   });
+});
+
+test('an arena whose end was cut short, because something threw, is not ended again', () => {
+  const { id, serial } = create('cut short');
+  open.pop();
+  const thrown = jest.spyOn(Map.prototype, 'delete').mockImplementation(() => {
+    throw new Error('boom');
+  });
+  const end = (): number => native.destroyArena(id);
+  expect(end).toThrow('boom');
+  thrown.mockRestore();
+  expect(native.unpin(id, 0)).toBe(status('ARENA_DESTROYED'));
+  expect(native.arenaInfo(serial)).toBeUndefined();
+  expect(native.heapMap().map((arena) => arena.serial)).not.toContain(serial);
 });
 
 test('memory grows beneath arrays that are in use', () => {
