@@ -28,10 +28,14 @@ static struct {
   uint32_t address, bytes, bin, fresh;
 } slab_out;
 
+/* Of the arena that was created last: its serial, and where its counters are. */
+static double created[2];
+
 HK_EXPORT("exchange") uint32_t *export_exchange(void) { return exchange; }
 HK_EXPORT("settings") double *export_settings(void) { return settings; }
 HK_EXPORT("name") char *export_name(void) { return name; }
 HK_EXPORT("slabOut") const void *export_slab_out(void) { return &slab_out; }
+HK_EXPORT("created") const double *export_created(void) { return created; }
 
 /* --- Life of an arena --- */
 
@@ -42,7 +46,8 @@ static bool is_never_ours(void *context, uint32_t slab) {
 }
 
 /* The arena's name, ended by a zero, is in `name`, its options in `settings`, `class_count` class sizes in
- * `exchange`. `left`: counters of an arena that has ended, which JavaScript holds, or NULL. */
+ * `exchange`. `left`: counters of an arena that has ended, which JavaScript holds, or NULL. Writes `created`; the counters
+ * there are held for JavaScript, which drops them. */
 HK_EXPORT("create") int32_t export_create(uint32_t class_count, hk_counters_t *left) {
   hk_arena_options_t options = {.name = name[0] != 0 ? name : NULL,
                                 .class_sizes = class_count != 0 ? exchange : NULL,
@@ -56,7 +61,10 @@ HK_EXPORT("create") int32_t export_create(uint32_t class_count, hk_counters_t *l
   hk_status_t status = hk_arena_create(&options, &arena);
   if (status != HK_OK) return -(int32_t)status;
   hk_arena_ask_before_purge(arena, is_never_ours, NULL);
-  if (hk_arena_counters(arena) != left) hk_counters_hold(hk_arena_counters(arena));
+  hk_counters_t *counters = hk_arena_counters(arena);
+  if (counters != left) hk_counters_hold(counters);
+  created[0] = (double)hk_arena_id(arena);
+  created[1] = (double)(uintptr_t)counters;
   return (int32_t)(uintptr_t)arena;
 }
 
@@ -86,16 +94,10 @@ HK_EXPORT("addClass") int32_t export_add_class(hk_arena_t *arena, uint32_t strid
 HK_EXPORT("retireClass") int32_t export_retire_class(hk_arena_t *arena, uint32_t bin) {
   return -(int32_t)hk_arena_retire_class(arena, bin);
 }
-HK_EXPORT("serial") double export_serial(hk_arena_t *arena) { return (double)hk_arena_id(arena); }
-HK_EXPORT("nameOf") const char *export_name_of(hk_arena_t *arena) { return hk_arena_name(arena); }
 HK_EXPORT("returned") double export_returned(hk_arena_t *arena) {
   return (double)hk_arena_returned_bytes(arena);
 }
 
-/* Held for JavaScript by `create`, and to be dropped by it. */
-HK_EXPORT("counters") hk_counters_t *export_counters(hk_arena_t *arena) {
-  return hk_arena_counters(arena);
-}
 HK_EXPORT("countersBytes") uint32_t export_counters_bytes(void) { return sizeof(hk_counters_t); }
 HK_EXPORT("dropCounters") void export_drop_counters(hk_counters_t *counters) {
   hk_counters_drop(counters);

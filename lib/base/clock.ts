@@ -17,10 +17,10 @@ const queue = queueMicrotask;
  */
 const outside = new AsyncResource('HAKMEM_ARENA');
 
-/** Milliseconds on a clock that never jumps. */
+/** Milliseconds on a clock that never jumps. Not by destructuring, which a program's iterator would take part in. */
 export function nowMs(): number {
-  const [seconds, nanoseconds] = hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6;
+  const time = hrtime();
+  return time[0] * 1e3 + time[1] / 1e6;
 }
 
 /** Calls `run` once, after so many milliseconds, unless nothing else keeps the process alive so long. */

@@ -21,9 +21,9 @@ interface Slab {
 
 export interface WasmArena {
   readonly id: number;
-  readonly serial: number;
-  readonly name: string;
-  /** The core's record. 0: it is no more. */
+  serial: number;
+  name: string;
+  /** The core's record. 0: there is none yet, or none any more. */
   core: number;
   /** What a reset leaves has to be zeroed at once. */
   readonly scrubs: boolean;
@@ -35,7 +35,8 @@ export interface WasmArena {
 /** What has to be done when a handle is garbage: the arena ends, and nobody reads these counters any more. */
 interface Lease {
   id: number;
-  readonly countersAt: number;
+  /** 0: there are none yet. */
+  countersAt: number;
 }
 
 /** Given out as the `handle` of an arena. */
@@ -52,6 +53,10 @@ const ADDRESS = 0;
 const BYTES = 1;
 const BIN = 2;
 
+/** Fields of `created`. */
+const SERIAL = 0;
+const COUNTERS_AT = 1;
+
 /** Bins of runs and huge mappings begin here: HK_BIN_RUN. */
 const FIRST_LARGE_BIN = CLASS_COUNT_MAX;
 
@@ -60,6 +65,8 @@ export class WasmArenas {
   readonly #memory: SlabMemory;
   readonly #outOfMemory: number;
   readonly #slabOut: Uint32Array;
+  readonly #created: Float64Array;
+  readonly #countersBytes: number;
   readonly #arenas = new Map<number, WasmArena>();
   readonly #collected = new FinalizationRegistry((lease: Lease) => this.#collect(lease));
   #nextId = 0;
@@ -70,6 +77,8 @@ export class WasmArenas {
     this.#memory = memory;
     this.#outOfMemory = outOfMemory;
     this.#slabOut = new Uint32Array(core.memory, core.call.slabOut(), BIN + 1);
+    this.#created = new Float64Array(core.memory, core.call.created(), COUNTERS_AT + 1);
+    this.#countersBytes = core.call.countersBytes();
   }
 
   /** Those of this thread, oldest first. */
@@ -93,26 +102,54 @@ export class WasmArenas {
     return handle instanceof Handle && !this.#arenas.has(handle.lease.id) ? handle : undefined;
   }
 
-  /** Enters an arena that the core has just created, on the counters of `left` if they are free. */
-  add(core: number, scrubs: boolean, left: Handle | undefined): NativeArena {
-    const { call } = this.#core;
-    const serial = call.serial(core);
-    const name = this.#core.text(call.nameOf(core));
+  /**
+   * Creates an arena with the core's `create`, on the counters of `left`. Returns minus a status if that fails.
+   *
+   * All that can throw, or be told to stop, comes before it: an arena of the core that nobody has entered here would
+   * be in all statistics, and never end.
+   */
+  create(
+    name: string,
+    scrubs: boolean,
+    left: Handle | undefined,
+    create: (countersAt: number) => number,
+  ): NativeArena | number {
     const id = this.#nextId++;
-    this.#arenas.set(id, { id, serial, name, core, scrubs, slabs: new Map(), hasEnded: false });
-    const countersAt = call.counters(core);
-    const handle = this.#handleFor(id, countersAt, left);
-    const counters = this.#core.memory;
-    const countersBytes = call.countersBytes();
-    return { id, serial, name, counters, countersAt, countersBytes, handle };
+    const handle = left ?? this.#makeHandle();
+    const { lease } = handle;
+    const arena: WasmArena = {
+      id,
+      serial: 0,
+      name,
+      core: 0,
+      scrubs,
+      slabs: new Map(),
+      hasEnded: false,
+    };
+    this.#arenas.set(id, arena);
+    lease.id = id;
+    const core = create(lease.countersAt);
+    if (core < 0) {
+      this.#arenas.delete(id);
+      return core;
+    }
+    arena.core = core;
+    arena.serial = this.#created[SERIAL]!;
+    lease.countersAt = this.#created[COUNTERS_AT]!;
+    arena.name ||= `arena-${arena.serial}`;
+    return {
+      id,
+      serial: arena.serial,
+      name: arena.name,
+      counters: this.#core.memory,
+      countersAt: lease.countersAt,
+      countersBytes: this.#countersBytes,
+      handle,
+    };
   }
 
-  #handleFor(id: number, countersAt: number, left: Handle | undefined): Handle {
-    if (left?.lease.countersAt === countersAt) {
-      left.lease.id = id;
-      return left;
-    }
-    const handle = new Handle({ id, countersAt });
+  #makeHandle(): Handle {
+    const handle = new Handle({ id: -1, countersAt: 0 });
     this.#collected.register(handle, handle.lease);
     return handle;
   }
@@ -125,7 +162,7 @@ export class WasmArenas {
     const bytes = this.#slabOut[BYTES]!;
     const known = arena.slabs.get(slab);
     if (known !== undefined) {
-      if (lengthOf(known.buffer) !== 0) return known.buffer;
+      if (lengthOf(known.buffer) !== 0) return this.#exposed(arena, slab, known);
       this.#giveAway(arena, slab);
     }
     let buffer: ArrayBuffer;
@@ -135,8 +172,14 @@ export class WasmArenas {
       this.#core.call.noteRefusal(arena.core, this.#outOfMemory);
       return -this.#outOfMemory;
     }
+    const entry = { buffer, address, isMoving: false, isPinned: false };
+    arena.slabs.set(slab, entry);
+    return this.#exposed(arena, slab, entry);
+  }
+
+  /** Whatever is interrupted: a slab that the core takes for exposed has an entry here, or it would never be concealed. */
+  #exposed(arena: WasmArena, slab: number, { buffer }: Slab): ArrayBuffer {
     this.#core.call.setExposed(arena.core, slab, 1);
-    arena.slabs.set(slab, { buffer, address, isMoving: false, isPinned: false });
     return buffer;
   }
 
@@ -153,8 +196,8 @@ export class WasmArenas {
     }
     if (arena.scrubs) zero(buffer);
     this.#memory.conceal(known.address, buffer);
-    arena.slabs.delete(slab);
     this.#core.call.setExposed(arena.core, slab, 0);
+    arena.slabs.delete(slab);
   }
 
   /** All but those that are pinned, which `pinned` adds to. */
@@ -188,18 +231,21 @@ export class WasmArenas {
   /** Somebody has the slab's ArrayBuffer, or nobody may detach it: its memory goes with it. */
   #giveAway(arena: WasmArena, slab: number): void {
     const { call } = this.#core;
-    arena.slabs.delete(slab);
     call.giveAway(arena.core, slab);
     call.setExposed(arena.core, slab, 0);
+    arena.slabs.delete(slab);
   }
 
   #collect({ id, countersAt }: Lease): void {
     if (this.#core.isBroken) return;
     const arena = this.findPinned(id);
-    if (arena !== undefined) {
+    if (arena === undefined) {
+      // It was never made, or something threw when it had ended.
+      this.#arenas.delete(id);
+    } else {
       for (const slab of arena.slabs.keys()) this.#giveAway(arena, slab);
       this.end(arena);
     }
-    this.#core.call.dropCounters(countersAt);
+    if (countersAt !== 0) this.#core.call.dropCounters(countersAt);
   }
 }

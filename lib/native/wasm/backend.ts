@@ -141,9 +141,9 @@ export function createWasmBackend(): Native {
       const classCount = putClassSizes(classSizes);
       if (!isName(name) || !putSettings(settings) || classCount < 0) refuse();
       core.putText(name, nameIn);
-      const left = arenas.leftBy(handle);
-      const arena = call.create(classCount, left?.lease.countersAt ?? 0);
-      return arena < 0 ? arena : arenas.add(arena, settingsIn[scrubsAt] === 1, left);
+      const scrubs = settingsIn[scrubsAt] === 1;
+      const create = (countersAt: number): number => call.create(classCount, countersAt);
+      return arenas.create(name, scrubs, arenas.leftBy(handle), create);
     },
     destroyArena(id, pinned): number {
       const arena = find(id);

@@ -19,6 +19,7 @@ export interface CoreExports {
   readonly settings: () => Pointer;
   readonly name: () => Pointer;
   readonly slabOut: () => Pointer;
+  readonly created: () => Pointer;
   readonly create: (classCount: number, counters: Pointer) => number;
   readonly end: (arena: Pointer) => number;
   readonly reset: (arena: Pointer) => void;
@@ -26,10 +27,7 @@ export interface CoreExports {
   readonly addClass: (arena: Pointer, stride: number) => number;
   readonly retireClass: (arena: Pointer, index: number) => number;
   readonly setPolicy: (arena: Pointer, delayMs: number, ...values: readonly number[]) => number;
-  readonly serial: (arena: Pointer) => number;
-  readonly nameOf: (arena: Pointer) => Pointer;
   readonly returned: (arena: Pointer) => number;
-  readonly counters: (arena: Pointer) => Pointer;
   readonly countersBytes: () => number;
   readonly dropCounters: (counters: Pointer) => void;
   readonly decay: (arena: Pointer) => number;

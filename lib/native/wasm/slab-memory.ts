@@ -12,10 +12,12 @@ const SLAB_BYTES = 65_536;
 /** As long as the addresses of native SuperSlabs stay mapped; csrc/cache/cache.h. */
 const REST_MS = 10_000;
 
+/** Memory that rests, in a list from the oldest to the newest. */
 interface Resting {
   readonly buffer: ArrayBuffer;
   readonly bytes: number;
   readonly untilMs: number;
+  next: Resting | undefined;
 }
 
 const { apply } = Reflect;
@@ -37,6 +39,8 @@ const transfer = ownTransfer();
 const clone = structuredClone;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called by apply
 const { fill } = Uint8Array.prototype;
+const Bytes = Uint8Array;
+const { max } = Math;
 
 /** 0: it is detached. */
 export function lengthOf(buffer: ArrayBuffer): number {
@@ -45,7 +49,7 @@ export function lengthOf(buffer: ArrayBuffer): number {
 
 /** Zeroes all of it. */
 export function zero(buffer: ArrayBuffer): void {
-  apply(fill, new Uint8Array(buffer), [0]);
+  apply(fill, new Bytes(buffer), [0]);
 }
 
 /** Another ArrayBuffer with its memory. undefined: it has to stay as it is, or is detached already. */
@@ -59,11 +63,15 @@ export function moved(buffer: ArrayBuffer): ArrayBuffer | undefined {
   }
 }
 
+/**
+ * The core itself calls {@link SlabMemory.forget}, and what throws there leaves the core in the middle of its work. So
+ * nothing is called that a program can replace: there is a dictionary without prototype, and a list of plain objects.
+ */
 export class SlabMemory {
   /** Bytes of concealed slabs, by address / 64 KB. */
-  readonly #concealed = new Map<number, ArrayBuffer>();
-  /** Oldest first. */
-  #resting: Resting[] = [];
+  readonly #concealed = Object.create(null) as Record<number, ArrayBuffer | undefined>;
+  #oldest: Resting | undefined;
+  #newest: Resting | undefined;
   #isTimed = false;
 
   /**
@@ -72,64 +80,76 @@ export class SlabMemory {
    * @throws RangeError: the engine has no more.
    */
   take(address: number, bytes: number): ArrayBuffer {
-    const key = address / SLAB_BYTES;
     if (bytes !== SLAB_BYTES) this.forget(address, bytes);
-    const concealed = this.#concealed.get(key);
-    if (concealed === undefined) return this.#takeResting(bytes) ?? new ArrayBuffer(bytes);
-    this.#concealed.delete(key);
-    return concealed;
+    const concealed = this.#takeConcealed(address / SLAB_BYTES);
+    return concealed ?? this.#takeResting(bytes) ?? new ArrayBuffer(bytes);
   }
 
   /** Takes over what {@link moved} made of the ArrayBuffer of `address`. */
   conceal(address: number, buffer: ArrayBuffer): void {
-    if (lengthOf(buffer) === SLAB_BYTES) this.#concealed.set(address / SLAB_BYTES, buffer);
+    if (lengthOf(buffer) === SLAB_BYTES) this.#concealed[address / SLAB_BYTES] = buffer;
     else this.#rest(buffer);
   }
 
   /** The bytes of a range of whole slabs are zeroes from now on. */
   forget(address: number, bytes: number): void {
-    const from = address / SLAB_BYTES;
-    const end = from + bytes / SLAB_BYTES;
-    if (end - from > this.#concealed.size) {
-      for (const key of this.#concealed.keys()) if (key >= from && key < end) this.#forgetSlab(key);
-    } else {
-      for (let key = from; key < end; key++) this.#forgetSlab(key);
+    const end = (address + bytes) / SLAB_BYTES;
+    for (let key = address / SLAB_BYTES; key < end; key++) {
+      const buffer = this.#takeConcealed(key);
+      if (buffer === undefined) continue;
+      zero(buffer);
+      this.#rest(buffer);
     }
   }
 
-  #forgetSlab(key: number): void {
-    const buffer = this.#concealed.get(key);
-    if (buffer === undefined) return;
-    this.#concealed.delete(key);
-    zero(buffer);
-    this.#rest(buffer);
+  #takeConcealed(key: number): ArrayBuffer | undefined {
+    const buffer = this.#concealed[key];
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a Map would call functions
+    if (buffer !== undefined) delete this.#concealed[key];
+    return buffer;
   }
 
   #rest(buffer: ArrayBuffer): void {
-    this.#resting.push({ buffer, bytes: lengthOf(buffer), untilMs: nowMs() + REST_MS });
+    const resting: Resting = {
+      buffer,
+      bytes: lengthOf(buffer),
+      untilMs: nowMs() + REST_MS,
+      next: undefined,
+    };
+    if (this.#newest === undefined) this.#oldest = resting;
+    else this.#newest.next = resting;
+    this.#newest = resting;
     this.#wait();
   }
 
   /** Of exactly this length, which says how long the block is. The core asks for few different ones. */
   #takeResting(bytes: number): ArrayBuffer | undefined {
-    const at = this.#resting.findIndex((one) => one.bytes === bytes);
-    if (at < 0) return undefined;
-    const [{ buffer }] = this.#resting.splice(at, 1) as [Resting];
-    zero(buffer);
-    return buffer;
+    let before: Resting | undefined;
+    let one = this.#oldest;
+    while (one !== undefined && one.bytes !== bytes) {
+      before = one;
+      one = one.next;
+    }
+    if (one === undefined) return undefined;
+    if (before === undefined) this.#oldest = one.next;
+    else before.next = one.next;
+    if (this.#newest === one) this.#newest = before;
+    zero(one.buffer);
+    return one.buffer;
   }
 
   #wait(): void {
-    const oldest = this.#resting[0];
-    if (this.#isTimed || oldest === undefined) return;
+    if (this.#isTimed || this.#oldest === undefined) return;
     this.#isTimed = true;
-    startTimer(() => this.#letGo(), Math.max(1, oldest.untilMs - nowMs()));
+    startTimer(() => this.#letGo(), max(1, this.#oldest.untilMs - nowMs()));
   }
 
   #letGo(): void {
     const ms = nowMs();
     this.#isTimed = false;
-    this.#resting = this.#resting.filter(({ untilMs }) => untilMs > ms);
+    while (this.#oldest !== undefined && this.#oldest.untilMs <= ms)
+      this.#oldest = this.#oldest.next;
+    if (this.#oldest === undefined) this.#newest = undefined;
     this.#wait();
   }
 }

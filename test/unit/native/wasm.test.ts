@@ -1,8 +1,9 @@
 /** The WebAssembly backend by its entries, beside whatever backend the other tests run on. */
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { createContext, runInContext } from 'node:vm';
 import { createWasmBackend } from '../../../lib/native/wasm/backend';
 import type { NativeArena } from '../../../lib/native/entries';
+import { SlabMemory } from '../../../lib/native/wasm/slab-memory';
 import { resultOf, runScript } from '../support/child';
 import { expectCode } from '../support/codes';
 
@@ -158,18 +159,56 @@ describe('calls that are wrong', () => {
   });
 });
 
-test('an arena whose end was cut short, because something threw, is not ended again', () => {
-  const { id, serial } = create('cut short');
-  open.pop();
-  const thrown = jest.spyOn(Map.prototype, 'delete').mockImplementation(() => {
+/** Runs `act` while a method of the language throws. */
+function withThrowing(of: object, method: string | symbol, act: () => void): void {
+  const before = Object.getOwnPropertyDescriptor(of, method)!;
+  const value = (): never => {
     throw new Error('boom');
+  };
+  Object.defineProperty(of, method, { ...before, value });
+  try {
+    act();
+  } finally {
+    Object.defineProperty(of, method, before);
+  }
+}
+
+describe('where methods of the language throw, which a program has replaced', () => {
+  test('an arena whose end was cut short is not ended again', () => {
+    const { id, serial } = create('cut short');
+    open.pop();
+    withThrowing(Map.prototype, 'delete', () => {
+      expect(() => native.destroyArena(id)).toThrow('boom');
+    });
+    expect(native.unpin(id, 0)).toBe(status('ARENA_DESTROYED'));
+    expect(native.arenaInfo(serial)).toBeUndefined();
+    expect(native.heapMap().map((arena) => arena.serial)).not.toContain(serial);
   });
-  const end = (): number => native.destroyArena(id);
-  expect(end).toThrow('boom');
-  thrown.mockRestore();
-  expect(native.unpin(id, 0)).toBe(status('ARENA_DESTROYED'));
-  expect(native.arenaInfo(serial)).toBeUndefined();
-  expect(native.heapMap().map((arena) => arena.serial)).not.toContain(serial);
+
+  test('an arena that was not made is in no statistics', () => {
+    const out = new Float64Array(native.statsRecordMax * 20);
+    const before = native.heapStats(out);
+    withThrowing(Map.prototype, 'set', () => expect(() => create('never')).toThrow('boom'));
+    withThrowing(FinalizationRegistry.prototype, 'register', () => {
+      expect(() => create('never')).toThrow('boom');
+    });
+    expect(native.heapStats(out)).toBe(before);
+  });
+
+  test.each<[string, () => object, string | symbol]>([
+    ['Map.prototype.get', () => Map.prototype, 'get'],
+    ['Array.prototype.push', () => Array.prototype as object, 'push'],
+    ['the iterator of arrays', () => Array.prototype as object, Symbol.iterator],
+    ['Math.max', () => Math, 'max'],
+  ])('the core works on: %s', (_name, of, method) => {
+    const memory = new SlabMemory();
+    const bytes = new ArrayBuffer(SLAB_BYTES);
+    new Uint8Array(bytes).fill(7);
+    memory.conceal(SLAB_BYTES, bytes);
+    withThrowing(of(), method, () => memory.forget(SLAB_BYTES, SLAB_BYTES));
+    expect(memory.take(SLAB_BYTES, SLAB_BYTES)).toBe(bytes);
+    expect(isZero(bytes)).toBe(true);
+  });
 });
 
 test('memory grows beneath arrays that are in use', () => {
