@@ -62,6 +62,11 @@ test('views that were tampered with, globals that were replaced', async () => {
   await expectNoProblem('hostile-world.mjs', [], 300);
 });
 
+test.each(['{}', '{"guard":{"sampleRate":2},"leaks":"all","zero":"free"}'])(
+  'methods of the language that throw at any moment, in an arena with %s',
+  (options) => expectNoProblem('hostile-moments.mjs', [options], 500),
+);
+
 describe('the command line', () => {
   const program = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
