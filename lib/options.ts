@@ -100,8 +100,9 @@ function resolveName(name: unknown): string {
   if (name === undefined) return '';
   if (typeof name !== 'string') throw invalidArgType('options.name', 'of type string', name);
   if (name === '') throw invalidArgValue('options.name', 'must not be empty', name);
+  const bytes = Buffer.byteLength(name);
   // Not cut: two arenas must not be called the same because of what was left out.
-  if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
+  if (bytes > NAME_BYTES_MAX) {
     throw invalidArgValue(
       'options.name',
       `must have at most ${NAME_BYTES_MAX} bytes of UTF-8`,
@@ -109,7 +110,8 @@ function resolveName(name: unknown): string {
     );
   }
   if (name.includes('\0')) throw invalidArgValue('options.name', 'must not contain NUL', name);
-  return name;
+  // As the core has it, in UTF-8: half a character, which that cannot say, is U+FFFD.
+  return bytes === name.length ? name : Buffer.from(name).toString();
 }
 
 /** A choice: 1 + its index. 0: not given. */

@@ -128,7 +128,7 @@ describe('workers terminated while they allocate', () => {
   interface Report {
     readonly arenas: number;
     readonly committed: number;
-    /** Mapped bytes when half of the workers, and all of them, were gone. */
+    /** The least mapped bytes after a worker, of the first half and of the second. */
     readonly half: number;
     readonly all: number;
     readonly alive: boolean;
@@ -137,7 +137,7 @@ describe('workers terminated while they allocate', () => {
   /** A tenth of those that fill and reset an arena are in the middle of a reset that moves some of its slabs. */
   const COUNT = 60;
 
-  const killing = (count: number, loop: string): string => `
+  const killing = (loop: string): string => `
     const { Worker } = require('node:worker_threads');
     const { once } = require('node:events');
     const { Arena, heapStats } = require('hakmem-arena');
@@ -160,10 +160,13 @@ describe('workers terminated while they allocate', () => {
     (async () => {
       const own = new Arena();
       const view = own.alloc(1000, 3);
-      const mapped = [];
+      // How much the cache keeps for the next worker differs from one to the next: the least tells.
+      const mapped = [Infinity, Infinity];
       for (let half = 0; half < 2; half++) {
-        for (let i = 0; i < ${count / 2}; i += 2) await Promise.all([killOne(i), killOne(i + 1)]);
-        mapped.push(heapStats().totals.bytes.mapped);
+        for (let i = 0; i < ${COUNT / 2}; i += 2) {
+          await Promise.all([killOne(i), killOne(i + 1)]);
+          mapped[half] = Math.min(mapped[half], heapStats().totals.bytes.mapped);
+        }
       }
       const { arenas, totals } = heapStats();
       console.log(JSON.stringify({
@@ -216,9 +219,9 @@ describe('workers terminated while they allocate', () => {
        }`,
     ],
   ])('%s give their SuperSlabs back', async (_name, loop) => {
-    const report = await resultOf<Report>(killing(COUNT, loop));
+    const report = await resultOf<Report>(killing(loop));
     expect(report).toMatchObject({ arenas: 1, committed: 2 * 1024 * 1024, alive: true });
-    // What the first half needed serves the second: a race between two may need a little more.
+    // What the first half needed serves the second.
     expect(report.all).toBeLessThanOrEqual(report.half * 1.5 + 4 * 1024 * 1024);
   });
 
