@@ -3,14 +3,10 @@
 // was, and so are all others; and what is garbage is collected, with everything in it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Arena, adopt, heapStats, release } from 'hakmem-arena';
 import { announce, complain, countCall, finish } from './report.mjs';
 
 process.on('warning', () => undefined);
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc');
 
 const options = JSON.parse(process.argv[2]);
 const MOMENTS_MAX = 12;
@@ -109,7 +105,7 @@ const survivor = new Arena({ ...options, name: 'survivor' });
 const kept = survivor.alloc(5000, 9);
 
 async function assertOthersSound() {
-  collect();
+  globalThis.gc();
   await sleep(0);
   assertSound(survivor);
   if (!kept.equals(Buffer.alloc(5000, 9))) throw new Error('another arena has lost its bytes');

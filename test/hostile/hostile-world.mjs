@@ -4,8 +4,6 @@
 // is live twice, the sums hold, and everything works.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Arena } from 'hakmem-arena';
 import { announce, complain, countCall, finish } from './report.mjs';
 
@@ -299,12 +297,10 @@ for (const [target, name] of [
 // --- What the collector finds of all that ------------------------------------------------------------
 
 announce('arenas that are collected');
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc');
 const survivor = new Arena();
 try {
   for (let round = 0; round < 5; round++) {
-    collect();
+    globalThis.gc();
     await sleep(5);
     assertSound(survivor);
   }

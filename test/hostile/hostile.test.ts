@@ -19,6 +19,7 @@ async function expectNoProblem(file: string, args: string[], callsMin: number): 
   const lastCall = join(folder, 'last-call');
   const result = await runFile(`test/hostile/${file}`, args, {
     env: { LAST_CALL_FILE: lastCall },
+    nodeArguments: ['--expose-gc'],
   });
   const { exitCode, signal, stdout, stderr } = result;
   if (exitCode !== 0) {
